@@ -1,0 +1,207 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#     "mendeleev==1.3.0",
+#     "pymatgen==2026.10.24",
+#     "pymatgen-core==2026.10.16",
+#     "matminer==0.10.1",
+#     "CBFV==1.1.0",
+#     "pandas==2.3.3",
+# ]
+# ///
+"""Rebuild data/elements.csv from the pinned packages above (by hand: `uv run data/build_elements.py`).
+
+One row per property × element. Each property names the fields to try, in order; the first that has a value
+which is not rejected below gives it. Nothing is typed in: a value that no field has stays empty.
+
+Carbon is diamond wherever the crystal decides (volume, density, the three moduli): no field has all three moduli
+of graphite. Its temperatures and enthalpies belong to graphite, which is what is heated; the two forms differ
+by 0.3 % in the enthalpy of atomisation.
+"""
+
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import mendeleev
+import pandas as pd
+from pymatgen.core import Element
+
+ELEMENTS = "Ti Ni Cu Hf Co Zr Fe Pd Ta Nb V Mo Cr Mn Sn Al C".split()
+AVOGADRO_A3_PER_CM3 = 0.602214076  # N_A × 1e-24: g/mol ÷ (Å^3 × this) = g/cm^3
+
+REFERENCES = {
+    "ciaaw": "Meija et al., Pure Appl. Chem. 88, 265 (2016), doi 10.1515/pac-2015-0305; IUPAC CIAAW updates",
+    "crc95": "Haynes (ed.), CRC Handbook of Chemistry and Physics, 95th ed., CRC Press (2014)",
+    "crc97": "Haynes (ed.), CRC Handbook of Chemistry and Physics, 97th ed., CRC Press (2016)",
+    "kayelaby": "Kaye & Laby Tables of Physical & Chemical Constants, section 3.7.5 Atomic radii, NPL",
+    "mann": "Mann et al., J. Am. Chem. Soc. 122, 2780 (2000), doi 10.1021/ja992866e; "
+    "122, 5132 (2000), doi 10.1021/ja9928677",
+    "nist": "Kramida, Ralchenko, Reader and NIST ASD Team, NIST Atomic Spectra Database, ver. 5.11 (2023)",
+    "slater": "Slater, Phys. Rev. 36, 57 (1930), doi 10.1103/PhysRev.36.57",
+    "clementi": "Clementi & Raimondi, J. Chem. Phys. 38, 2686 (1963), doi 10.1063/1.1733573; "
+    "with Reinhardt, 47, 1300 (1967), doi 10.1063/1.1712084",
+    "deboer": "de Boer, Boom, Mattens, Miedema & Niessen, Cohesion in Metals, North-Holland (1988)",
+    "zhang": "Zhang et al., Comput. Phys. Commun. 209, 58 (2016), doi 10.1016/j.cpc.2016.08.013",
+    "villars": "Villars et al., J. Alloys Compd. 367, 167 (2004), doi 10.1016/j.jallcom.2003.08.060",
+    "kittel": "Kittel, Introduction to Solid State Physics, 8th ed., Wiley (2005), ISBN 978-0-471-41526-8",
+    "zunger": "Zunger, Phys. Rev. B 22, 5839 (1980), doi 10.1103/PhysRevB.22.5839",
+    "oliynyk": "Oliynyk et al., Chem. Mater. 28, 7324 (2016), doi 10.1021/acs.chemmater.6b02724",
+    "magpie": "Ward et al., npj Comput. Mater. 2, 16028 (2016), doi 10.1038/npjcompumats.2016.28",
+    "icsd": "Inorganic Crystal Structure Database, volume per atom at ambient conditions, in magpie",
+    "pymatgen": "Ong et al., Comput. Mater. Sci. 68, 314 (2013), doi 10.1016/j.commatsci.2012.10.028",
+    "mendeleev": "Mentel, mendeleev 1.3.0, https://github.com/lmmentel/mendeleev (no origin given there)",
+    "table": "position in the periodic table (IUPAC, groups 1-18)",
+}
+
+# Fields that hold a wrong or foreign value for an element, and why the next field is taken.
+REJECTED = {
+    (
+        "pymatgen-core",
+        "Rigidity modulus",
+        "Mo",
+    ): "20 GPa with E = 329 GPa: E/G = 16, isotropic solids have 2 to 3",
+    (
+        "pymatgen-core",
+        "Youngs modulus",
+        "Zr",
+    ): "68 GPa with G = 33 GPa: Poisson's ratio 0.03, its own table says 0.34",
+    ("pymatgen-core", "Bulk modulus", "C"): "33 GPa is graphite",
+    ("mendeleev", "density", "C"): "2.2 g/cm^3 is graphite",
+}
+
+# symbol, unit, decimals, then (package, field, reference) in order of preference
+RULES = [
+    ("AN", "1", 0, ("mendeleev", "atomic_number", "table")),
+    ("QN", "1", 0, ("mendeleev", "period", "table")),
+    ("C", "1", 0, ("mendeleev", "group_id", "table")),
+    ("RAM", "g/mol", 6, ("mendeleev", "atomic_weight", "ciaaw")),
+    ("VA", "Å^3", 3, ("matminer", "ICSDVolume", "icsd")),
+    ("R", "pm", 1, ("mendeleev", "metallic_radius_c12", "kayelaby")),
+    ("MN", "1", 0, ("mendeleev", "mendeleev_number", "villars")),
+    ("VEC", "1", 0, ("mendeleev", "nvalence", "table")),
+    ("XMB", "1", 3, ("CBFV", "MB_electonegativity", "oliynyk")),
+    ("XP", "1", 3, ("mendeleev", "en_pauling", "crc95")),
+    ("XA", "eV", 3, ("mendeleev", "en_allen", "mann")),
+    (
+        "G",
+        "GPa",
+        3,
+        ("pymatgen-core", "Rigidity modulus", "pymatgen"),
+        ("matminer", "shear_modulus", "zhang"),
+    ),
+    ("E", "GPa", 1, ("pymatgen-core", "Youngs modulus", "pymatgen"), ("matminer", "9KG/(3K+G)", "zhang")),
+    ("FIE", "eV", 5, ("mendeleev", "ionenergies 1", "nist")),
+    ("SIE", "eV", 5, ("mendeleev", "ionenergies 2", "nist")),
+    ("TIE", "eV", 5, ("mendeleev", "ionenergies 3", "nist")),
+    ("CPM", "V", 3, ("mendeleev", "en_miedema", "deboer")),
+    ("XM", "eV", 3, ("CBFV", "Mulliken_EN", "oliynyk")),
+    ("NCE", "1", 3, ("mendeleev", "zeff slater", "slater")),
+    ("CNE", "1", 4, ("mendeleev", "zeff clementi", "clementi")),
+    (
+        "MT",
+        "K",
+        3,
+        ("mendeleev", "melting_point", "crc97"),
+        ("mendeleev", "triple_point_temperature", "crc97"),
+    ),
+    ("TB", "K", 3, ("mendeleev", "boiling_point", "crc97")),
+    (
+        "EV",
+        "kJ/mol",
+        2,
+        ("mendeleev", "evaporation_heat", "mendeleev"),
+        ("matminer", "HeatVaporization", "magpie"),
+    ),
+    ("EM", "kJ/mol", 2, ("mendeleev", "fusion_heat", "mendeleev"), ("matminer", "HeatFusion", "magpie")),
+    ("EA", "kJ/mol", 2, ("mendeleev", "heat_of_formation", "crc95")),
+    ("CE", "eV", 3, ("matminer", "cohesive_energies", "kittel")),
+    ("MC", "GPa", 3, ("pymatgen-core", "Bulk modulus", "pymatgen"), ("matminer", "compressibility", "zhang")),
+    ("NWS", "d.u.^(1/3)", 3, ("matminer", "n_ws^third", "deboer")),
+    ("RPS", "bohr", 3, ("matminer", "ZungerPP-r_sigma", "zunger")),
+    ("D", "g/cm^3", 3, ("mendeleev", "density", "crc95"), ("matminer", "RAM/(N_A ICSDVolume)", "icsd")),
+]
+
+MATMINER = Path(find_spec("matminer").submodule_search_locations[0]) / "utils" / "data_files"
+MIEDEMA = pd.read_csv(MATMINER / "Miedema.csv", index_col="element")
+COHESIVE = pd.read_json(MATMINER / "cohesive_energies.json", typ="series")
+OLIYNYK = pd.read_csv(
+    Path(find_spec("CBFV").submodule_search_locations[0]) / "element_properties" / "oliynyk.csv",
+    index_col="element",
+)
+ATOMS = {symbol: mendeleev.element(symbol) for symbol in ELEMENTS}
+
+
+def read_mendeleev(symbol, field):
+    atom = ATOMS[symbol]
+    if field == "nvalence":
+        return atom.nvalence()
+    if field.startswith("ionenergies"):
+        return atom.ionenergies[int(field.split()[1])]
+    if field.startswith("zeff"):  # outermost shell, its highest orbital: 4s in Ti, 5p in Sn, 4d in Pd
+        return atom.zeff(method=field.split()[1])
+    if field in ("melting_point", "boiling_point", "triple_point_temperature"):
+        # of several allotropes the one that melts: white tin, not the transition of grey tin
+        phase = next(p for p in atom.phase_transitions if not p.is_transition)
+        return getattr(phase, field)
+    return getattr(atom, field)
+
+
+def read_matminer(symbol, field):
+    if field in MIEDEMA:
+        return MIEDEMA.at[symbol, field]
+    if field == "cohesive_energies":
+        return COHESIVE[symbol]
+    if field == "9KG/(3K+G)":  # Young's modulus of an isotropic solid
+        bulk, shear = MIEDEMA.at[symbol, "compressibility"], MIEDEMA.at[symbol, "shear_modulus"]
+        return 9 * bulk * shear / (3 * bulk + shear)
+    if field == "RAM/(N_A ICSDVolume)":
+        return ATOMS[symbol].atomic_weight / (
+            AVOGADRO_A3_PER_CM3 * float(read_matminer(symbol, "ICSDVolume"))
+        )
+    lines = (MATMINER / "magpie_elementdata" / f"{field}.table").read_text().splitlines()
+    return lines[ATOMS[symbol].atomic_number - 1]  # one line per atomic number; "Missing" where unknown
+
+
+READ = {
+    "mendeleev": read_mendeleev,
+    "matminer": read_matminer,
+    "pymatgen-core": lambda symbol, field: Element(symbol).data.get(field),
+    "CBFV": lambda symbol, field: OLIYNYK.at[symbol, field],
+}
+PACKAGE = {name: f"{name} {version(name)}" for name in READ}
+
+
+def choose(symbol, candidates):
+    """First usable (value, source, reference) of the candidate fields, or empty strings."""
+    for package, field, reference in candidates:
+        value = pd.to_numeric(READ[package](symbol, field), errors="coerce")
+        if pd.notna(value) and (package, field, symbol) not in REJECTED:
+            return float(value), f"{PACKAGE[package]}: {field}", reference
+    return "", "", ""
+
+
+def build():
+    """The text of elements.csv: comment lines with references and rejections, then the long table."""
+    rows = []
+    for name, unit, decimals, *candidates in RULES:
+        for symbol in ELEMENTS:
+            value, source, reference = choose(symbol, candidates)
+            text = value if value == "" else f"{round(value, decimals):.{decimals}f}"
+            text = text.rstrip("0").rstrip(".") if "." in str(text) else text
+            rows.append((name, symbol, text, unit, source, reference))
+    head = ["# The 30 elemental properties, one row per property and element; built by build_elements.py."]
+    head += [f"# reference {key}: {text}" for key, text in REFERENCES.items()]
+    head += [
+        f"# rejected {package} {field} of {symbol}: {why}"
+        for (package, field, symbol), why in REJECTED.items()
+    ]
+    table = pd.DataFrame(rows, columns=["symbol", "element", "value", "unit", "source", "reference"])
+    return "\n".join(head) + "\n" + table.to_csv(index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    target = Path(__file__).with_name("elements.csv")
+    scratch = target.with_suffix(".tmp")
+    scratch.write_text(build(), encoding="utf-8")
+    scratch.rename(target)

@@ -1,0 +1,193 @@
+"""The 30 elemental properties every composition feature is made of.
+
+Each value of `data/elements.csv` carries its unit, the package field it was read from and the work that field
+cites; `data/build_elements.py` rebuilds the file. 26 of the 30 are the properties of Xian et al., *Digital
+Discovery* 2025, doi 10.1039/d5dd00080g, under their symbols. Four of theirs have no independent open source and
+give way to a related property with a symbol of its own (`Property.replaces`):
+
+    AEN atomic-environment number      → MN   Mendeleev number, Villars' predictor of atomic environments
+    WF  work function                  → XM   Mulliken electronegativity, its counterpart in the free atom
+    DVE distance of valence electrons  → NWS  Miedema's n_ws^(1/3), an inverse electron spacing
+    DCE distance of core electrons     → RPS  Zunger's pseudopotential radius r_s + r_p, a core size
+
+Carbon is diamond where the crystal decides (VA, D, G, E, MC) and graphite where it is heated (MT, TB, EV, EM, EA,
+CE): its TB is the sublimation point, its MT the triple point at 10 MPa, its EV the heat of sublimation. The
+published table mixes the volume of graphite with the moduli of diamond. A value that no source gives is missing
+(NaN), never invented.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from alloygrad import DATA
+
+
+@dataclass(frozen=True)
+class Property:
+    """One elemental property: `replaces` holds the published symbol it stands in for, or ""."""
+
+    symbol: str
+    name: str
+    unit: str
+    replaces: str = ""
+    note: str = ""
+
+
+PROPERTIES = (
+    Property("AN", "atomic number", "1"),
+    Property("QN", "period", "1"),
+    Property("C", "group", "1", note="equals VEC for every transition metal"),
+    Property("RAM", "relative atomic mass", "g/mol"),
+    Property("VA", "atomic volume in the crystal", "Å^3"),
+    Property("R", "metallic radius, coordination 12", "pm"),
+    Property("MN", "Mendeleev number (Villars)", "1", replaces="AEN"),
+    Property("VEC", "valence electron count", "1"),
+    Property("XMB", "electronegativity, Martynov–Batsanov", "1", note="0.39 √(mean ionisation energy / eV)"),
+    Property("XP", "electronegativity, Pauling", "1"),
+    Property("XA", "electronegativity, Allen configuration energy", "eV"),
+    Property("G", "shear modulus", "GPa"),
+    Property("E", "Young's modulus", "GPa", note="Zr and C: 9KG/(3K+G)"),
+    Property("FIE", "first ionisation energy", "eV"),
+    Property("SIE", "second ionisation energy", "eV"),
+    Property("TIE", "third ionisation energy", "eV"),
+    Property("CPM", "Miedema chemical potential φ*", "V"),
+    Property("XM", "electronegativity, Mulliken", "eV", replaces="WF"),
+    Property("NCE", "effective nuclear charge, Slater", "1", note="highest orbital of the outermost shell"),
+    Property("CNE", "effective nuclear charge, Clementi", "1", note="highest orbital of the outermost shell"),
+    Property("MT", "melting point", "K"),
+    Property("TB", "boiling point", "K"),
+    Property("EV", "enthalpy of vaporisation", "kJ/mol"),
+    Property("EM", "enthalpy of melting", "kJ/mol"),
+    Property("EA", "enthalpy of atomisation at 298 K", "kJ/mol"),
+    Property("CE", "cohesive energy at 0 K", "eV", note="EA in other units, to a few per cent"),
+    Property("MC", "bulk modulus", "GPa"),
+    Property("NWS", "Miedema electron density n_ws^(1/3)", "d.u.^(1/3)", replaces="DVE"),
+    Property("RPS", "Zunger pseudopotential radius r_s + r_p", "bohr", replaces="DCE"),
+    Property("D", "density", "g/cm^3"),
+)
+SYMBOLS = tuple(p.symbol for p in PROPERTIES)
+PUBLISHED_SYMBOLS = tuple(p.replaces or p.symbol for p in PROPERTIES)
+
+KJ_PER_MOL_PER_EV = 96.48533212  # CODATA 2018: N_A e / 1000
+
+CONVERSION = {
+    "VA": 10.0,  # 10 Å^3 → Å^3
+    "R": 100.0,  # Å → pm
+    "MC": 100.0,  # 100 GPa → GPa
+    **dict.fromkeys(("FIE", "SIE", "TIE"), 1 / KJ_PER_MOL_PER_EV),  # kJ/mol → eV
+}
+"""Factors from the published units to ours; 1 for every property not named."""
+
+
+def load(path: Path | str = DATA / "elements.csv") -> pd.DataFrame:
+    """Elements × the 30 properties, float64, index `element`, in the units of `PROPERTIES`; missing is NaN.
+
+    Raises ValueError for an unknown or absent property, a unit other than declared, or a value given twice.
+    """
+    return _wide(Path(path)).copy()
+
+
+def matrix(
+    elements: Sequence[str], symbols: Sequence[str] | None = None, table: pd.DataFrame | None = None
+) -> np.ndarray:
+    """Property matrix (n_elements, n_properties), float64, rows and columns in the order named.
+
+    `symbols` defaults to all columns of `table`, `table` to our own (`load()`); `read_published` gives another.
+    Raises KeyError for an unknown element or property, ValueError for a missing value.
+    """
+    table = load() if table is None else table
+    symbols = list(table.columns) if symbols is None else list(symbols)
+    for name in elements:
+        if name not in table.index:
+            raise KeyError(
+                f"element {name!r} is not in the table, which has {' '.join(table.index)}: add its rows "
+                "(data/build_elements.py) or pass a table that has it"
+            )
+    for symbol in symbols:
+        if symbol not in table.columns:
+            raise KeyError(f"property {symbol!r} is not in the table, which has {' '.join(table.columns)}")
+    values = table.loc[list(elements), symbols].to_numpy(dtype=np.float64)
+    if missing := [f"{symbols[j]} of {elements[i]}" for i, j in np.argwhere(np.isnan(values))]:
+        raise ValueError(
+            f"no value for {', '.join(missing)}: choose `symbols` without it, drop the element, "
+            "or add a sourced value to the table"
+        )
+    return values
+
+
+def sources(path: Path | str = DATA / "elements.csv") -> pd.DataFrame:
+    """One row per value: element, symbol, name, value, unit, source (package: field), reference in full."""
+    text = Path(path).read_text(encoding="utf-8").splitlines()
+    marked = [line.removeprefix("# reference ") for line in text if line.startswith("# reference ")]
+    references = dict(line.split(": ", 1) for line in marked)
+    table = _long(Path(path))
+    table["reference"] = table["reference"].map(references)
+    table.insert(2, "name", table["symbol"].map({p.symbol: p.name for p in PROPERTIES}))
+    return table[["element", "symbol", "name", "value", "unit", "source", "reference"]]
+
+
+def read_published(path: Path | str) -> pd.DataFrame:
+    """A published workbook as elements × the 30 published symbols, float64, in the *published* units.
+
+    The sheet has properties in rows and elements in columns, at times followed by columns of notes.
+    Raises ValueError if a property of the published thirty is absent or a value is no number.
+    """
+    raw = pd.read_excel(path, index_col=0)
+    raw = raw.loc[:, [str(name).isalpha() and len(str(name)) <= 2 for name in raw.columns]]  # drops notes
+    absent = [symbol for symbol in PUBLISHED_SYMBOLS if symbol not in raw.index]
+    if absent:
+        raise ValueError(
+            f"{path}: no row {', '.join(absent)}; expected the {len(PUBLISHED_SYMBOLS)} published symbols"
+        )
+    return raw.loc[list(PUBLISHED_SYMBOLS)].T.astype(np.float64).rename_axis("element")
+
+
+def compare(own: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """Shared elements × shared properties, one row each: own, published (in our units), difference.
+
+    difference = (published − own) / |own|, so 0.1 means the published value is 10 % higher.
+    """
+    elements = [name for name in published.index if name in own.index]
+    symbols = [symbol for symbol in own.columns if symbol in published.columns]
+    ours = own.loc[elements, symbols]
+    theirs = published.loc[elements, symbols] * [CONVERSION.get(symbol, 1.0) for symbol in symbols]
+    rows = pd.DataFrame({"own": ours.stack(), "published": theirs.stack()}).rename_axis(["element", "symbol"])
+    rows["difference"] = (rows["published"] - rows["own"]) / rows["own"].abs()
+    return rows.reset_index()
+
+
+def _long(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, comment="#", dtype={"value": np.float64})
+
+
+@lru_cache
+def _wide(path: Path) -> pd.DataFrame:
+    table = _long(path)
+    declared = {p.symbol: p.unit for p in PROPERTIES}
+    if set(table["symbol"]) != set(declared):
+        odd = sorted(set(table["symbol"]) ^ set(declared))
+        raise ValueError(
+            f"{path}: {', '.join(odd)} stand in the file or in PROPERTIES, not in both; declare or add them"
+        )
+    for row in table.itertuples():
+        if row.unit != declared[row.symbol]:
+            raise ValueError(
+                f"{path}: {row.symbol} of {row.element} in {row.unit}, expected {declared[row.symbol]}; "
+                "convert the value or change PROPERTIES"
+            )
+    twice = table[table.duplicated(["element", "symbol"])]
+    if len(twice):
+        raise ValueError(
+            f"{path}: {twice.symbol.iloc[0]} of {twice.element.iloc[0]} is given twice; keep one row"
+        )
+    order = table["element"].unique()
+    return (
+        table.pivot(index="element", columns="symbol", values="value")
+        .loc[order, list(SYMBOLS)]
+        .rename_axis(columns=None)
+    )

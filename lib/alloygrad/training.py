@@ -1,0 +1,175 @@
+"""Training of one alloy's networks as a study: cross-validation, learning curves, weights, and the card of it all.
+
+Each fit is one job. Its outcome is a file named by all that makes it, so a killed training continues where it stood
+and nothing is trained twice. What leaves the working folder are weights and aggregates: metrics, curves, and a
+two-dimensional histogram of predicted against measured values; never a measured row.
+"""
+
+import json
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from joblib import Parallel, delayed
+from tqdm.auto import tqdm
+
+from alloygrad import DATA, datasets, elements, networks, store
+from alloygrad.environments import FOLDER, Alloy
+
+BINS = np.linspace(-4, 4, 33)
+"""Edges of the parity histogram, in standard deviations of the measured property."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished training: `card` (settings, data, metrics), `curves` and `parity` tables, and where they stand."""
+
+    folder: Path
+    card: dict
+    curves: pd.DataFrame
+    parity: pd.DataFrame
+
+    def metrics(self) -> pd.DataFrame:
+        """Cross-validated R² and standardised MAE: one row per property, columns (scheme, metric)."""
+        rows = {
+            name: {(scheme, metric): entry[scheme][metric] for scheme in ("random", "grouped") for metric in ("r2", "mae")}
+            for name, entry in self.card["properties"].items()
+        }
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def read(folder: Path) -> Record:
+    """Read a finished training."""
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    return Record(folder, card, pd.read_csv(folder / "curves.csv"), pd.read_csv(folder / "parity.csv"))
+
+
+def recorded(alloy: Alloy) -> Record:
+    """The training whose weights are shipped; needs no dataset."""
+    return read(FOLDER / alloy.name)
+
+
+def train(alloy: Alloy, training: networks.Training, *, folder: Path | None = None, workers: int = 2) -> Record:
+    """Train all networks of `alloy` from the published datasets, or read what an equal training left behind.
+
+    The result stands in `folder` (default: below `data/runs/`). Raises `datasets.DatasetUnavailable`.
+    """
+    rows = {name: load_rows(alloy, name) for name in alloy.properties}
+    config = configuration(alloy, training)
+    name = store.digest(config)
+    folder = folder or DATA / "runs" / "environments" / f"{alloy.name}-{name}"
+    if (folder / "card.json").exists() and read(folder).card["digest"] == name:
+        return read(folder)
+    working = DATA / "runs" / "training" / f"{alloy.name}-{name}"
+    properties = elements.matrix(alloy.inputs)
+    jobs = [job for name in alloy.properties for job in _jobs(name, rows[name], training)]
+    parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
+    calls = (delayed(_run)(working, job, rows[job["property"]], properties, training) for job in jobs)
+    for _ in tqdm(parallel(calls), total=len(jobs), desc=f"training {alloy.name}", unit="fit"):
+        pass
+    return _finish(alloy, training, config, rows, working, folder)
+
+
+def load_rows(alloy: Alloy, name: str) -> networks.Rows:
+    """Training rows of one property, columns in the order of `alloy.inputs`."""
+    dataset = datasets.load(alloy.properties[name])
+    table = dataset.table
+    return networks.Rows(table[list(alloy.inputs)].to_numpy(float), dataset.process_values, table[name].to_numpy(float), dataset.groups)
+
+
+def configuration(alloy: Alloy, training: networks.Training) -> dict:
+    """All that makes a training: data, element rows, settings."""
+    decisive = ("sha256", "removed", "rows_used", "corrections")
+    used = {
+        name: {key: datasets.REGISTRY[source].get(key) for key in decisive} for name, source in alloy.properties.items()
+    }
+    return {
+        "alloy": alloy.name,
+        "inputs": list(alloy.inputs),
+        "elements": elements_digest(alloy),
+        "datasets": used,
+        "training": networks.describe(training),
+    }
+
+
+def elements_digest(alloy: Alloy) -> str:
+    """Digest of the rows of the element table that the networks see; rows of further elements do not change it."""
+    return store.digest({"elements": list(alloy.inputs), "values": elements.matrix(alloy.inputs).tolist()})
+
+
+def _jobs(name: str, rows: networks.Rows, training: networks.Training) -> list[dict]:
+    fits = [{"property": name, "kind": "final", "fold": 0}, {"property": name, "kind": "curve", "fold": 0}]
+    return fits + [
+        {"property": name, "kind": kind, "fold": fold} for kind in ("random", "grouped") for fold in range(training.folds)
+    ]
+
+
+def _run(working: Path, job: dict, rows: networks.Rows, properties: np.ndarray, training: networks.Training) -> None:
+    """One fit: weights, a learning curve, or one fold's predictions; skipped if its file exists."""
+    path = working / "{property}-{kind}-{fold}".format(**job)
+    seed = int(store.digest({**job, "seed": training.seed}), 16) % 2**31
+    torch.set_num_threads(1)
+    if job["kind"] == "final":
+        if not path.with_suffix(".safetensors").exists():
+            network, _ = networks.train(rows, properties, training, seed=seed)
+            networks.save(network, path.with_suffix(".safetensors"))
+    elif job["kind"] == "curve":
+        if not path.with_suffix(".csv").exists():
+            part, validation, test = networks.split(len(rows), training.seed)
+            watch = {"validation": validation, "test": test}
+            _, curve = networks.train(rows, properties, training, index=part, epochs=training.curve_epochs, seed=seed, watch=watch)
+            store.write(path.with_suffix(".csv"), lambda p: pd.DataFrame(curve).to_csv(p, index=False))
+    elif not path.with_suffix(".csv").exists():
+        part, test = networks.folds(rows, training, grouped=job["kind"] == "grouped")[job["fold"]]
+        network, _ = networks.train(rows, properties, training, index=part, seed=seed)
+        found = pd.DataFrame({"index": test, "predicted": networks.predict(network, rows, test)})
+        store.write(path.with_suffix(".csv"), lambda p: found.to_csv(p, index=False))
+
+
+def _finish(alloy: Alloy, training: networks.Training, config: dict, rows: dict, working: Path, folder: Path) -> Record:
+    """Gather the fits of `working` into weights, aggregates and the card, which is written last."""
+    card = {
+        "digest": store.digest(config),
+        **config,
+        "code": store.code_version(),
+        "versions": {package: version(package) for package in ("numpy", "scikit-learn", "torch")},
+        "python": platform.python_version(),
+        "process": dict(alloy.process),
+        "properties": {},
+    }
+    curves, parity = [], []
+    for name, data in rows.items():
+        weights = networks.load(working / f"{name}-final-0.safetensors", training.mixing)
+        path = networks.save(weights.float(), folder / f"{name}.safetensors")
+        curve = pd.read_csv(working / f"{name}-curve-0.csv")
+        curves.append(curve.assign(property=name))
+        entry = {"dataset": alloy.properties[name], "rows": len(data), "weights_sha256": store.file_digest(path)}
+        entry["compositions"] = int(len(np.unique(data.groups)))
+        for scheme in ("random", "grouped"):
+            found = pd.concat(pd.read_csv(working / f"{name}-{scheme}-{fold}.csv") for fold in range(training.folds))
+            predicted = found.set_index("index").sort_index()["predicted"].to_numpy()
+            entry[scheme] = {
+                "r2": networks.r2(data.target, predicted),
+                "mae": networks.scaled_mae(data.target, predicted),
+                "folds": training.folds,
+            }
+            parity.append(_histogram(data.target, predicted).assign(property=name, scheme=scheme))
+        card["properties"][name] = entry
+    for file, tables in (("curves.csv", curves), ("parity.csv", parity)):
+        table = pd.concat(tables, ignore_index=True)
+        store.write(folder / file, lambda p, table=table: table.to_csv(p, index=False, float_format="%.5g"))
+    store.write_json(folder / "card.json", card)
+    return read(folder)
+
+
+def _histogram(measured: np.ndarray, predicted: np.ndarray) -> pd.DataFrame:
+    """Counts of (measured, predicted) by cell of `BINS`, both in standard deviations of the measured; empty cells left out."""
+    scaled = [np.clip((v - measured.mean()) / measured.std(), BINS[0], BINS[-1]) for v in (measured, predicted)]
+    counts, _, _ = np.histogram2d(*scaled, bins=BINS)
+    centre = (BINS[1:] + BINS[:-1]) / 2
+    x, y = np.nonzero(counts)
+    return pd.DataFrame({"measured": centre[x], "predicted": centre[y], "count": counts[x, y].astype(int)})
