@@ -14,9 +14,9 @@
 One row per property × element. Each property names the fields to try, in order; the first that has a value
 which is not rejected below gives it. Nothing is typed in: a value that no field has stays empty.
 
-Carbon is diamond wherever the crystal decides (volume, density, the three moduli): no field has all three moduli
-of graphite. Its temperatures and enthalpies belong to graphite, which is what is heated; the two forms differ
-by 0.3 % in the enthalpy of atomisation.
+Carbon is diamond wherever the crystal decides (volume, density, the three moduli): no source has all three
+moduli of graphite. Its temperatures and enthalpies belong to graphite, which is what is heated; the two forms
+differ by 0.3 % in the enthalpy of atomisation.
 """
 
 from importlib.metadata import version

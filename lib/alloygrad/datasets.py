@@ -1,13 +1,14 @@
 """The published measurements: declared, fetched, checked, cleaned, and their known slips flagged.
 
-`data/registry.toml` declares every file: where it is, its sha256, licence, units, rows before and after cleaning.
-`fetch` looks into a mirror folder (environment variable ALLOYGRAD_DATASETS), then into the cache `data/raw/`, and
+`data/registry.toml` declares every file: its place, sha256, licence, units, rows before and after cleaning.
+`fetch` looks into a mirror folder (environment variable ALLOYGRAD_DATASETS), then into the cache `data/raw/`,
 then downloads; `load` cleans. The number of rows removed by each rule is asserted.
 
-Rules of cleaning (from the published code and its data, commit in the registry):
+Rules of cleaning, read from the published code at the commit in the registry:
     SMA   rows without annealing (temperature = time = 0) go
-    Ti    rows with Bi, O, N or Si go; the 11 elements must sum to [99.9, 100.1] or (0.998, 1.02]; divide by the sum
+    Ti    rows with Bi, O, N or Si go; the sum of the 11 elements must be in [99.9, 100.1] or (0.998, 1.02]
     HEA   all rows stay
+Each composition is then divided by its sum.
 """
 
 import hashlib
@@ -27,11 +28,10 @@ from alloygrad.tables import Problems, fractions, numeric, read_table, require_c
 MIRROR_VARIABLE = "ALLOYGRAD_DATASETS"
 CACHE = DATA / "raw"
 TIMEOUT_S = (3, 5)  # to connect, to wait for the next bytes
-DEADLINE_S = 8.0  # for one download in all: name look-up and a host with many addresses escape TIMEOUT_S
-GROUP_TOLERANCE = 1e-6  # fraction; compositions closer than this are one
+DEADLINE_S = 8.0  # of one download in all: name look-up and hosts with many addresses escape TIMEOUT_S
+GROUP_TOLERANCE = 1e-6  # fraction; compositions that differ by no more are one
 
-with open(DATA / "registry.toml", "rb") as _file:
-    _declared = tomllib.load(_file)
+_declared = tomllib.loads((DATA / "registry.toml").read_text(encoding="utf-8"))
 UPSTREAM: dict = _declared["upstream"]
 REGISTRY: dict[str, dict] = _declared["dataset"]
 
@@ -50,9 +50,9 @@ class ChecksumMismatch(ValueError):
 class Dataset:
     """Cleaned measurements.
 
-    `table` holds, one row per measurement: atomic fractions (one column per element, summing to 1), the process
+    `table` holds, one row per measurement: atomic fractions (a column per element, summing to 1), the process
     columns, the target columns, `row` (number in the published file as a spreadsheet program shows it, header
-    included), `suspect` (why the row is doubtful, or "") and, for Ti, `alloy_proc_id`.
+    included), `suspect` (why the row is doubtful, or "") and, for Ti, the published `alloy_proc_id`.
     """
 
     name: str
@@ -76,10 +76,10 @@ class Dataset:
     @property
     def groups(self) -> np.ndarray:
         """Integer label of each row's composition, shape (rows,), numbered in order of appearance."""
-        return _label(self.compositions, GROUP_TOLERANCE)
+        return _label(self.compositions)
 
 
-# -- fetching ----------------------------------------------------------------------------------------------------
+# -- fetching ------------------------------------------------------------------------------------------------
 
 
 def fetch(name: str) -> Path:
@@ -95,39 +95,41 @@ def fetch(name: str) -> Path:
     tried = []
 
     if mirror := os.environ.get(MIRROR_VARIABLE):
-        path = (
-            ROOT / mirror / entry["path"]
-        )  # a relative mirror folder counts from the compendium's top folder
+        # a relative folder counts from the compendium's top folder, wherever a notebook runs
+        folder = (ROOT / Path(mirror).expanduser()).resolve()
+        path = folder / entry["path"]
         if path.is_file():
-            if (came := _sha256(path)) != entry["sha256"]:
+            if (found := _sha256(path)) != entry["sha256"]:
                 raise ChecksumMismatch(
                     f"{path} is not the published file of dataset {name}.\n"
-                    f"  sha256 found    {came}\n  sha256 expected {entry['sha256']}\n"
+                    f"  sha256 found    {found}\n  sha256 expected {entry['sha256']}\n"
                     f"Copy the file anew from {UPSTREAM['repository']} at commit {UPSTREAM['commit']}, "
                     f"or unset {MIRROR_VARIABLE}."
                 )
             return path
-        tried.append(f"mirror folder {ROOT / mirror}: no file {entry['path']}")
+        tried.append(f"mirror folder {folder}: no such file in it")
     else:
         tried.append(f"mirror folder: {MIRROR_VARIABLE} is not set")
 
     path = CACHE / entry["path"]
     if path.is_file() and _sha256(path) == entry["sha256"]:
         return path
-    tried.append(f"cache {path}: {'damaged (wrong sha256)' if path.is_file() else 'not there'}")
+    state = "damaged (wrong sha256), wants a new download" if path.is_file() else "no such file"
+    tried.append(f"cache {path}: {state}")
 
-    if reason := _download(_url(entry), path, entry["sha256"]):
-        tried.append(f"download {_url(entry)}: {reason}")
+    url = UPSTREAM["base_url"] + quote(entry["path"])
+    if reason := _download(url, path, entry["sha256"]):
+        tried.append(f"download {url}: {reason}")
         raise DatasetUnavailable(
-            f"dataset {name} cannot be had. Tried:\n  " + "\n  ".join(tried) + "\n"
-            f"Connect to the network, or set {MIRROR_VARIABLE} to a folder that holds {entry['path']} "
-            f"(the published repository's own layout)."
+            "\n  ".join([f"dataset {name} ({entry['path']}) cannot be had. Tried:", *tried]) + "\n"
+            f"Connect to the network, or set {MIRROR_VARIABLE} to a folder laid out like the published "
+            "repository that holds this file."
         )
     return path
 
 
 def available(name: str) -> bool:
-    """Whether all files that `load(name)` reads can be had; quick to ask again, also after a failed download."""
+    """Whether all files that `load(name)` reads can be had; a failed download is not repeated."""
     try:
         for file in filter(None, (name, _entry(name).get("paired_with"))):
             fetch(file)
@@ -142,16 +144,12 @@ def _entry(name: str) -> dict:
     return REGISTRY[name]
 
 
-def _url(entry: dict) -> str:
-    return UPSTREAM["base_url"] + quote(entry["path"])
-
-
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _download(url: str, path: Path, sha256: str) -> str:
-    """Download by pooch into `path`; return "" or the reason why not. Remembers failures within the process."""
+    """Download by pooch into `path`; return "" or the reason why not, remembered within the process."""
     import pooch  # pooch and requests are slow to import and needed here only
     import requests
 
@@ -185,18 +183,18 @@ def _download(url: str, path: Path, sha256: str) -> str:
             return ""
         case []:
             _failed[base] = reason = f"gave up after {DEADLINE_S:g} s"
-        case [requests.ConnectionError() | requests.Timeout()]:
-            _failed[base] = reason = "no connection"
+        case [(requests.ConnectionError() | requests.Timeout()) as error]:
+            _failed[base] = reason = f"no connection ({type(error).__name__})"
         case [requests.HTTPError() as error]:
             _failed[url] = reason = f"the server answered {error.response.status_code}"
-        case [ValueError()]:
-            _failed[url] = reason = "what came is not the published file (wrong sha256); nothing was kept"
-        case [error]:
+        case [requests.RequestException() | OSError() as error]:
             _failed[url] = reason = f"{type(error).__name__}: {error}"
+        case [error]:  # ValueError is how pooch reports a wrong hash
+            _failed[url] = reason = f"not the published file, nothing kept ({error})"
     return reason
 
 
-# -- cleaning ----------------------------------------------------------------------------------------------------
+# -- cleaning ------------------------------------------------------------------------------------------------
 
 
 def load(name: str, *, as_published: bool = False) -> Dataset:
@@ -207,82 +205,81 @@ def load(name: str, *, as_published: bool = False) -> Dataset:
 
     Raises:
         DatasetUnavailable, ChecksumMismatch: see `fetch`.
-        tables.TableError: the file is not the table that the registry declares.
+        TableError: the file is not the table that the registry declares.
     """
     entry = _entry(name)
     if "rows_used" not in entry:
         raise ValueError(f"{name} is a table of elemental properties, no measurements: use fetch({name!r})")
     table = _clean(name, as_published)
     table["suspect"] = _suspects(name, table, as_published)
-    columns = entry["process"] + entry["targets"]
     return Dataset(
         name=name,
         table=table.drop(columns="published_sum"),
         elements=tuple(entry["elements"]),
-        process=tuple(column["name"] for column in entry["process"]),
-        targets=tuple(column["name"] for column in entry["targets"]),
-        units={column["name"]: column["unit"] for column in columns},
+        process=tuple(_names(entry, "process")),
+        targets=tuple(_names(entry, "targets")),
+        units={column["name"]: column["unit"] for column in entry["process"] + entry["targets"]},
         note=entry["note"],
     )
 
 
+def _names(entry: dict, kind: str) -> list[str]:
+    return [column["name"] for column in entry[kind]]
+
+
+def _sum_accepted(sums: np.ndarray) -> np.ndarray:
+    e = 1e-9  # room for binary rounding of decimal shares
+    return ((sums >= 99.9 - e) & (sums <= 100.1 + e)) | ((sums > 0.998 + e) & (sums <= 1.02 + e))
+
+
+RULES = {  # reason given in the registry → rows that it removes
+    "no annealing recorded (temperature and time both zero)": lambda table, foreign, sums: (
+        (table["annealing_temperature"] == 0) & (table["annealing_time"] == 0)
+    ),
+    "contains Bi, O, N or Si": lambda table, foreign, sums: (foreign != 0).any(axis=1),
+    "the 11 elements sum neither to 1 nor to 100": lambda table, foreign, sums: ~_sum_accepted(sums),
+}
+
+
 def _clean(name: str, as_published: bool) -> pd.DataFrame:
-    """The rows used, under our column names, with `row`, `published_sum` (as a fraction) and the id, if any."""
+    """The rows used, under our column names, with `row`, the id if any, and `published_sum` (a fraction)."""
     entry, file = REGISTRY[name], fetch(name)
     raw = read_table(file, header_rows=entry.get("header_rows", 1))
     assert len(raw) == entry["rows_raw"], f"{name}: {len(raw)} raw rows, expected {entry['rows_raw']}"
 
-    elements = entry["elements"]
-    headers = [entry.get("element_header", "{}").format(element) for element in elements]
-    columns = {column["header"]: column["name"] for column in entry["process"] + entry["targets"]}
-    if identifier := entry.get("id"):
-        columns[identifier] = identifier
-    problems = Problems(file)
+    headers = [entry.get("element_header", "{}").format(element) for element in entry["elements"]]
     absent = entry.get("absent", [])
-    require_columns(raw, [*headers, *absent, *columns], file)
-    foreign = numeric(raw, absent, file, problems=problems)
+    renamed = {column["header"]: column["name"] for column in entry["process"] + entry["targets"]}
+    if "id" in entry:
+        renamed[entry["id"]] = entry["id"]
+    problems = Problems(file)
+    require_columns(raw, [*headers, *absent, *renamed], file)
     shares = numeric(raw, headers, file, problems=problems)
-    table = pd.DataFrame(numeric(raw, columns, file, problems=problems), columns=list(columns.values()))
+    foreign = numeric(raw, absent, file, problems=problems)
+    table = pd.DataFrame(numeric(raw, renamed, file, problems=problems), columns=list(renamed.values()))
     problems.check()
-    table.insert(0, "row", raw.index.to_numpy())
+    sums = shares.sum(axis=1)
+    table["row"] = raw.index.to_numpy()
+    table["published_sum"] = sums / np.where(sums < 10, 1, 100)
 
     keep = np.ones(len(raw), dtype=bool)
-    sums = shares.sum(axis=1)
-    rules = {
-        "no annealing recorded (temperature and time both zero)": lambda: (
-            (table["annealing_temperature"] == 0) & (table["annealing_time"] == 0)
-        ),
-        "contains Bi, O, N or Si": lambda: (foreign != 0).any(axis=1),
-        "the 11 elements sum neither to 1 nor to 100": lambda: ~_sums_accepted(sums),
-    }
     for reason, expected in entry["removed"].items():
-        drop = keep & np.asarray(rules[reason]())
+        drop = keep & np.asarray(RULES[reason](table, foreign, sums))
         assert drop.sum() == expected, f"{name}: {drop.sum()} rows removed ({reason}), expected {expected}"
         keep &= ~drop
     assert keep.sum() == entry["rows_used"], f"{name}: {keep.sum()} rows used, expected {entry['rows_used']}"
 
-    # Ti alloy 182 sums to 1.02, which the rule above lets pass
-    tolerance = 0.02 if entry["composition_unit"] == "mixed" else 0.001
     unit = entry["composition_unit"]
-    composition = fractions(raw[keep], elements, unit, file, columns=headers, tolerance=tolerance)
+    tolerance = 0.02 if unit == "mixed" else 0.001  # the rule for Ti lets alloy 182 pass, which sums to 1.02
+    composition = fractions(raw[keep], entry["elements"], unit, file, columns=headers, tolerance=tolerance)
     table = table[keep].reset_index(drop=True)
-    table["published_sum"] = sums[keep] / np.where(sums[keep] < 10, 1, 100)
-    if identifier:
-        table[identifier] = table[identifier].astype(int)
-    if not as_published:
-        for slip in entry.get("corrections", []):
-            where = table["row"] == slip["row"]
-            assert table.loc[where, slip["column"]].tolist() == [slip["published"]], (
-                f"{name}: {slip} not found"
-            )
-            table.loc[where, slip["column"]] = slip["used"]
-    return pd.concat([pd.DataFrame(composition, columns=elements), table], axis=1)
-
-
-def _sums_accepted(sums: np.ndarray) -> np.ndarray:
-    """The published rule for Ti, with room for binary rounding: [99.9, 100.1] or (0.998, 1.02]."""
-    e = 1e-9
-    return ((sums >= 99.9 - e) & (sums <= 100.1 + e)) | ((sums > 0.998 + e) & (sums <= 1.02 + e))
+    if "id" in entry:
+        table[entry["id"]] = table[entry["id"]].astype(int)
+    for slip in [] if as_published else entry.get("corrections", []):
+        where = table["row"] == slip["row"]
+        assert table.loc[where, slip["column"]].tolist() == [slip["published"]], f"{name}: no {slip}"
+        table.loc[where, slip["column"]] = slip["used"]
+    return pd.concat([pd.DataFrame(composition, columns=entry["elements"]), table], axis=1)
 
 
 def _suspects(name: str, table: pd.DataFrame, as_published: bool) -> list[str]:
@@ -295,37 +292,31 @@ def _suspects(name: str, table: pd.DataFrame, as_published: bool) -> list[str]:
             reasons[i].append(why)
 
     for slip in entry.get("suspect", []):
+        assert (table["row"] == slip["row"]).sum() == 1, f"{name}: no row {slip['row']} to flag"
         flag(table["row"] == slip["row"], slip["why"])
     for slip in entry.get("corrections", []):
-        state = (
-            f"{slip['published']:g} as published" if as_published else f"corrected from {slip['published']:g}"
-        )
-        flag(table["row"] == slip["row"], f"{state}: {slip['why']}")
-    flag(
-        abs(table["published_sum"] - 1) > 0.005,
-        "composition off by more than 0.5 % before division by its sum",
-    )
+        state = "left as published" if as_published else f"corrected from {slip['published']:g}"
+        flag(table["row"] == slip["row"], f"{slip['column']} {state}: {slip['why']}")
+    flag(abs(table["published_sum"] - 1) > 0.005, "shares published with a sum off by more than 0.5 %")
 
     strengths = table
-    if partner := entry.get("paired_with"):
-        strengths = table.merge(
-            _clean(partner, as_published), how="left", on=entry["id"], suffixes=("", "_pair")
-        )
+    if partner := entry.get("paired_with"):  # the same specimen in the other file
+        other = _clean(partner, as_published)
+        strengths = table.merge(other, how="left", on=entry["id"], suffixes=("", "_pair"), validate="1:1")
     if {"yield_strength", "ultimate_strength"} <= set(strengths):
         below = strengths["ultimate_strength"] < strengths["yield_strength"]
         flag(below, "ultimate strength below yield strength")
 
-    process = [column["name"] for column in entry["process"]]
-    targets = [column["name"] for column in entry["targets"]]
-    same = table[process].assign(composition=_label(table[entry["elements"]].to_numpy(), GROUP_TOLERANCE))
-    spread = table.groupby([same[column] for column in same])[targets].transform(np.ptp)
-    flag((spread > 0).any(axis=1), "same composition and process as another row, different value")
+    alike = table[_names(entry, "process")].assign(composition=_label(table[entry["elements"]].to_numpy()))
+    values = table[_names(entry, "targets")].groupby([alike[column] for column in alike])
+    differ = (values.transform("max") > values.transform("min")).any(axis=1)
+    flag(differ, "same composition and process as another row, different value")
     return ["; ".join(why) for why in reasons]
 
 
-def _label(points: np.ndarray, tolerance: float) -> np.ndarray:
-    """Label of each row of (rows, n): the same for rows no coordinate of which differs by more than `tolerance`."""
+def _label(compositions: np.ndarray) -> np.ndarray:
+    """Label of each row of (rows, n): equal for rows that nowhere differ by more than GROUP_TOLERANCE."""
     from scipy.sparse.csgraph import connected_components
 
-    near = np.abs(points[:, None, :] - points[None, :, :]).max(axis=-1) <= tolerance
+    near = np.abs(compositions[:, None] - compositions[None, :]).max(axis=-1) <= GROUP_TOLERANCE
     return connected_components(near, directed=False)[1]

@@ -2,18 +2,18 @@
 
 Each value of `data/elements.csv` carries its unit, the package field it was read from and the work that field
 cites; `data/build_elements.py` rebuilds the file. 26 of the 30 are the properties of Xian et al., *Digital
-Discovery* 2025, doi 10.1039/d5dd00080g, under their symbols. Four of theirs have no independent open source and
-give way to a related property with a symbol of its own (`Property.replaces`):
+Discovery* 2025, doi 10.1039/d5dd00080g, under their symbols. Four of theirs have no independent open source
+and give way to a related property with a symbol of its own (`Property.replaces`):
 
     AEN atomic-environment number      → MN   Mendeleev number, Villars' predictor of atomic environments
     WF  work function                  → XM   Mulliken electronegativity, its counterpart in the free atom
     DVE distance of valence electrons  → NWS  Miedema's n_ws^(1/3), an inverse electron spacing
     DCE distance of core electrons     → RPS  Zunger's pseudopotential radius r_s + r_p, a core size
 
-Carbon is diamond where the crystal decides (VA, D, G, E, MC) and graphite where it is heated (MT, TB, EV, EM, EA,
-CE): its TB is the sublimation point, its MT the triple point at 10 MPa, its EV the heat of sublimation. The
-published table mixes the volume of graphite with the moduli of diamond. A value that no source gives is missing
-(NaN), never invented.
+Carbon is diamond where the crystal decides (VA, D, G, E, MC) and graphite where it is heated (MT, TB, EV, EM,
+EA, CE): its TB is the sublimation point, its MT the triple point at 10 MPa, its EV the heat of sublimation.
+The published table mixes the volume of graphite with the moduli of diamond. A value that no source gives is
+missing (NaN), never invented.
 """
 
 from collections.abc import Sequence
@@ -97,7 +97,7 @@ def matrix(
 ) -> np.ndarray:
     """Property matrix (n_elements, n_properties), float64, rows and columns in the order named.
 
-    `symbols` defaults to all columns of `table`, `table` to our own (`load()`); `read_published` gives another.
+    `symbols` defaults to all columns of `table`, and `table` to our own; `read_published` gives another.
     Raises KeyError for an unknown element or property, ValueError for a missing value.
     """
     table = load() if table is None else table
@@ -141,9 +141,7 @@ def read_published(path: Path | str) -> pd.DataFrame:
     raw = raw.loc[:, [str(name).isalpha() and len(str(name)) <= 2 for name in raw.columns]]  # drops notes
     absent = [symbol for symbol in PUBLISHED_SYMBOLS if symbol not in raw.index]
     if absent:
-        raise ValueError(
-            f"{path}: no row {', '.join(absent)}; expected the {len(PUBLISHED_SYMBOLS)} published symbols"
-        )
+        raise ValueError(f"{path}: no row {', '.join(absent)}; expected the {len(PUBLISHED_SYMBOLS)} published symbols")
     return raw.loc[list(PUBLISHED_SYMBOLS)].T.astype(np.float64).rename_axis("element")
 
 
@@ -182,9 +180,7 @@ def _wide(path: Path) -> pd.DataFrame:
             )
     twice = table[table.duplicated(["element", "symbol"])]
     if len(twice):
-        raise ValueError(
-            f"{path}: {twice.symbol.iloc[0]} of {twice.element.iloc[0]} is given twice; keep one row"
-        )
+        raise ValueError(f"{path}: {twice.symbol.iloc[0]} of {twice.element.iloc[0]} is given twice; keep one row")
     order = table["element"].unique()
     return (
         table.pivot(index="element", columns="symbol", values="value")

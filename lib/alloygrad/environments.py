@@ -46,7 +46,9 @@ class Alloy:
         if not 2 <= n_elements <= len(self.order):
             raise ValueError(f"{self.name} has 2 to {len(self.order)} elements; {n_elements} asked for.")
         chosen = self.order[:n_elements]
-        groups = (Group(tuple(e for e in group.elements if e in chosen), group.upper, group.lower) for group in self.groups)
+        groups = (
+            Group(tuple(e for e in group.elements if e in chosen), group.upper, group.lower) for group in self.groups
+        )
         lower, upper = zip(*(self.bounds[element] for element in chosen), strict=True)
         return CompositionSpace(chosen, lower, upper, step, tuple(g for g in groups if g.elements))
 
@@ -82,9 +84,18 @@ SMA = Alloy(
     inputs=("Ti", "Ni", "Cu", "Hf", "Co", "Zr", "Fe", "Pd", "Ta", "Nb", "V"),
     order=("Ti", "Ni", "Cu", "Hf", "Co", "Zr", "Fe", "Pd", "Ta", "Nb", "V"),
     bounds={
-        "Ti": (0.20, 0.55), "Ni": (0.20, 0.55), "Cu": (0, 0.20), "Hf": (0, 0.20), "Co": (0, 0.10), "Zr": (0, 0.20),
-        "Fe": (0, 0.10), "Pd": (0, 0.33), "Ta": (0, 0.05), "Nb": (0, 0.20), "V": (0, 0.10),
-    },  # fmt: skip
+        "Ti": (0.20, 0.55),
+        "Ni": (0.20, 0.55),
+        "Cu": (0, 0.20),
+        "Hf": (0, 0.20),
+        "Co": (0, 0.10),
+        "Zr": (0, 0.20),
+        "Fe": (0, 0.10),
+        "Pd": (0, 0.33),
+        "Ta": (0, 0.05),
+        "Nb": (0, 0.20),
+        "V": (0, 0.10),
+    },
     # The paper limits Ti + Hf and Ni + Cu; here the limits follow the two lattice sites as further elements join.
     groups=(Group(("Ti", "Hf", "Zr", "Ta", "Nb", "V"), 0.55), Group(("Ni", "Cu", "Co", "Fe", "Pd"), 0.55)),
     properties={"enthalpy": "SMA", "martensite_peak": "SMA", "austenite_peak": "SMA"},
@@ -97,12 +108,30 @@ TI = Alloy(
     inputs=("Ti", "Al", "Zr", "Mo", "V", "Ta", "Nb", "Cr", "Mn", "Fe", "Sn"),
     order=("Ti", "Mo", "V", "Ta", "Nb", "Cr", "Mn", "Fe", "Sn", "Al", "Zr"),
     bounds={
-        "Ti": (0.60, 0.80), "Mo": (0, 0.20), "V": (0, 0.15), "Ta": (0, 0.20), "Nb": (0, 0.20), "Cr": (0, 0.10),
-        "Mn": (0, 0.10), "Fe": (0, 0.10), "Sn": (0, 0.10), "Al": (0, 0.10), "Zr": (0, 0.20),
-    },  # fmt: skip
+        "Ti": (0.60, 0.80),
+        "Mo": (0, 0.20),
+        "V": (0, 0.15),
+        "Ta": (0, 0.20),
+        "Nb": (0, 0.20),
+        "Cr": (0, 0.10),
+        "Mn": (0, 0.10),
+        "Fe": (0, 0.10),
+        "Sn": (0, 0.10),
+        "Al": (0, 0.10),
+        "Zr": (0, 0.20),
+    },
     groups=(),
     properties={"yield_strength": "Ti_yield", "ultimate_strength": "Ti_ultimate", "hardness": "Ti_hardness"},
-    process={},
+    process={
+        "hold_temperature": 1000.0,
+        "hold_time": 1.0,
+        "deformation": 0.0,
+        "hold_temperature_1": 0.0,
+        "hold_time_1": 0.0,
+        "deformation_1": 0.0,
+        "hold_temperature_2": 0.0,
+        "hold_time_2": 0.0,
+    },
     merits={"paper": titanium_merit, "code": titanium_merit_of_code},
 )
 
@@ -111,12 +140,25 @@ HEA = Alloy(
     inputs=("C", "Al", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Mo"),
     order=("V", "Cr", "Mn", "Fe", "Ni", "Cu", "Mo", "Co", "Al", "C"),
     bounds={
-        "V": (0, 0.33), "Cr": (0, 0.40), "Mn": (0, 0.50), "Fe": (0, 0.60), "Ni": (0, 0.60), "Cu": (0, 0.36),
-        "Mo": (0, 0.10), "Co": (0, 0.50), "Al": (0, 0.16), "C": (0, 0.06),
-    },  # fmt: skip
+        "V": (0, 0.33),
+        "Cr": (0, 0.40),
+        "Mn": (0, 0.50),
+        "Fe": (0, 0.60),
+        "Ni": (0, 0.60),
+        "Cu": (0, 0.36),
+        "Mo": (0, 0.10),
+        "Co": (0, 0.50),
+        "Al": (0, 0.16),
+        "C": (0, 0.06),
+    },
     groups=(),
     properties={"yield_strength": "HEA", "ultimate_strength": "HEA", "elongation": "HEA"},
-    process={},
+    process={
+        "homogenisation_temperature": 1173.0,
+        "cold_rolling": 50.0,
+        "annealing_temperature": 973.0,
+        "annealing_time": 1.0,
+    },
     merits={"paper": hea_merit},
 )
 
@@ -130,8 +172,13 @@ class Environment:
     seconds: they are evaluated in blocks that stay in cache.
     """
 
-    def __init__(self, alloy: Alloy, elements: tuple[str, ...], models: Mapping[str, networks.ResidualNetwork],
-                 merit: str | None = None):  # fmt: skip
+    def __init__(
+        self,
+        alloy: Alloy,
+        elements: tuple[str, ...],
+        models: Mapping[str, networks.ResidualNetwork],
+        merit: str | None = None,
+    ):
         if unknown := [element for element in elements if element not in alloy.inputs]:
             raise ValueError(f"The {alloy.name} networks do not know {unknown}; they know {list(alloy.inputs)}.")
         merit = merit or next(iter(alloy.merits))
@@ -155,24 +202,30 @@ class Environment:
         return {**out, "merit": self.merit(out)}
 
 
-def load(alloy: Alloy, elements: tuple[str, ...], *, merit: str | None = None, folder: Path | None = None) -> Environment:
+def load(
+    alloy: Alloy, elements: tuple[str, ...], *, merit: str | None = None, folder: Path | None = None
+) -> Environment:
     """The environment of the shipped weights (or of another trained `folder`), each file checked against the card."""
-    card, models = _read(folder or FOLDER / alloy.name)
+    models = _read(folder or FOLDER / alloy.name)
     return Environment(alloy, elements, {name: models[name] for name in alloy.properties}, merit)
 
 
 @cache
-def _read(folder: Path) -> tuple[dict, dict[str, networks.ResidualNetwork]]:
+def _read(folder: Path) -> dict[str, networks.ResidualNetwork]:
     if not (folder / "card.json").exists():
-        raise FileNotFoundError(f"{folder} holds no trained networks (no card.json). Train them with their notebook first.")
+        raise FileNotFoundError(
+            f"{folder} holds no trained networks (no card.json). Train them with their notebook first."
+        )
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     models = {}
     for name, entry in card["properties"].items():
         path = folder / f"{name}.safetensors"
         if (found := store.file_digest(path)) != entry["weights_sha256"]:
-            raise ValueError(f"{path} has sha256 {found}; its card says {entry['weights_sha256']}. Restore or retrain it.")
+            raise ValueError(
+                f"{path} has sha256 {found}; its card says {entry['weights_sha256']}. Restore or retrain it."
+            )
         models[name] = networks.load(path, card["training"]["mixing"])
-    return card, models
+    return models
 
 
 @dataclass(frozen=True)
@@ -187,7 +240,9 @@ class Optimum:
 def true_optimum(environment: Callable, space: CompositionSpace, *, progress: bool = True) -> Optimum:
     """Exhaustive maximum of an environment's merit over the whole grid of `space`; the first wins a tie."""
     best, merit = None, -np.inf
-    with tqdm(total=space.count(), unit="compositions", unit_scale=True, disable=not progress, desc="true optimum") as bar:
+    with tqdm(
+        total=space.count(), unit="compositions", unit_scale=True, disable=not progress, desc="true optimum"
+    ) as bar:
         for counts in space.enumerate():
             merits = environment(space.fractions(counts))["merit"]
             top = int(np.argmax(merits))

@@ -55,8 +55,9 @@ class ResidualNetwork(nn.Module):
     the alloy's elements; fractions, process values and the target over the rows given to `standardise`.
     """
 
-    def __init__(self, properties: Tensor, n_process: int, *, hidden: int = 128, dropout: float = 0.5,
-                 mixing: str = "transposed"):  # fmt: skip
+    def __init__(
+        self, properties: Tensor, n_process: int, *, hidden: int = 128, dropout: float = 0.5, mixing: str = "transposed"
+    ):
         super().__init__()
         n_elements, width = properties.shape[0], properties.shape[1] + 1
         self.mixing = mixing
@@ -116,7 +117,9 @@ class ResidualNetwork(nn.Module):
         properties = self.properties[present]
 
         def respond(fractions: Tensor) -> Tensor:
-            rows = torch.cat([(fractions * scale + shift)[..., None], properties.expand(*fractions.shape, width - 1)], -1)
+            rows = torch.cat(
+                [(fractions * scale + shift)[..., None], properties.expand(*fractions.shape, width - 1)], -1
+            )
             hidden = self._rows(rows).flatten(-2) @ weight + constant
             return self.out(_elu(hidden))[..., 0] * self.target_std + self.target_mean
 
@@ -171,8 +174,13 @@ def train(rows: Rows, properties: np.ndarray, training: Training, *, index=None,
     curve = []
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = ResidualNetwork(torch.tensor(properties, dtype=torch.float32), process.shape[1],
-                                  hidden=training.hidden, dropout=training.dropout, mixing=training.mixing)  # fmt: skip
+        network = ResidualNetwork(
+            torch.tensor(properties, dtype=torch.float32),
+            process.shape[1],
+            hidden=training.hidden,
+            dropout=training.dropout,
+            mixing=training.mixing,
+        )
         network.standardise(fractions, process, target)
         inputs, held = network.inputs(fractions, process)
         wanted = (target - network.target_mean) / network.target_std
@@ -187,7 +195,9 @@ def train(rows: Rows, properties: np.ndarray, training: Training, *, index=None,
                 optimiser.step()
                 total += loss.detach() * len(chosen)
             if watch:
-                scores = {f"{name}_r2": r2(rows.target[part], predict(network, rows, part)) for name, part in watch.items()}
+                scores = {
+                    f"{name}_r2": r2(rows.target[part], predict(network, rows, part)) for name, part in watch.items()
+                }
                 curve.append({"epoch": epoch, "train_mse": float(total) / len(index), **scores})
     return network.eval(), curve
 
@@ -235,8 +245,9 @@ def load(path: Path, mixing: str = "transposed") -> ResidualNetwork:
     state = load_file(path)
     n_elements, n_properties = state["properties"].shape
     n_process = state["process_mean"].shape[0]
-    network = ResidualNetwork(torch.randn(n_elements, n_properties), n_process, hidden=state["dense.bias"].shape[0],
-                              mixing=mixing)  # fmt: skip
+    network = ResidualNetwork(
+        torch.randn(n_elements, n_properties), n_process, hidden=state["dense.bias"].shape[0], mixing=mixing
+    )
     network.load_state_dict(state)
     return network.double().eval().requires_grad_(False)
 

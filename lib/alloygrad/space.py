@@ -4,10 +4,11 @@ A grid composition is a vector of integers, the *counts* n_i of a step (step 0.0
 
     l_i ≤ n_i ≤ u_i ,   L_g ≤ Σ_{i∈g} n_i ≤ U_g  for every group g ,   Σ_i n_i = total = 1/step .
 
-Fractions n_i/total appear only at the edge. Groups are disjoint or nested, so elements and groups form a tree,
-and one recursion over it counts everything in exact integers: an element is the polynomial x^l + … + x^u, a
-group the product of its children cut to the powers L…U, and the coefficient of x^total at the root is the size
-of the grid. With A(k) the ways to make k within a child and S(r) the ways to make r with all children after it,
+Fractions n_i/total appear only at the edge. Groups are disjoint or nested, so elements and groups form a
+tree, and one recursion over it counts everything in exact integers: an element is the polynomial
+x^l + … + x^u, a group the product of its children cut to the powers L…U, and the coefficient of x^total at
+the root is the size of the grid. With A(k) the ways to make k in a child and S(r) those to make r in all
+children after it,
 
     A(k) · S(r − k)   compositions give this child k out of r.
 
@@ -26,6 +27,8 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
+
+from alloygrad.counting import Node, random_below
 
 ON_GRID = 1e-9  # a fraction this close to a grid value or a limit counts as lying on it
 
@@ -46,7 +49,7 @@ class Group:
 
 
 class Polytope(NamedTuple):
-    """The limits as float64 arrays: lower ≤ c ≤ upper, group_lower ≤ masks @ c ≤ group_upper (and Σ c = 1)."""
+    """Limits as float64 arrays: lower ≤ c ≤ upper, group_lower ≤ masks @ c ≤ group_upper (and Σ c = 1)."""
 
     lower: np.ndarray  # (n_elements,)
     upper: np.ndarray
@@ -74,7 +77,7 @@ class CompositionSpace:
     def __post_init__(self):
         elements = _names(self.elements, "the space")
         total = round(1 / self.step) if 1e-6 <= self.step <= 1 else 0
-        if abs(total * self.step - 1) > ON_GRID:
+        if not abs(total * self.step - 1) <= ON_GRID:  # also true for NaN
             raise ValueError(f"step is {self.step}; 1/step must be a whole number up to 1e6, as for 0.005.")
         lower = _by_element(self.lower, elements, "lower")
         upper = _by_element(self.upper, elements, "upper")
@@ -88,9 +91,7 @@ class CompositionSpace:
         for a, b in combinations(groups, 2):
             one, two = set(a.elements), set(b.elements)
             if one & two and not (one <= two or two <= one):
-                raise ValueError(
-                    f"{a} and {b} overlap in {sorted(one & two)}; groups must be disjoint or nested."
-                )
+                raise ValueError(f"{a} and {b} overlap in {sorted(one & two)}; make them disjoint or nested.")
         kept = (elements, *zip(*box, strict=True), 1 / total, tuple(groups))
         for field, value in zip(fields(self), kept, strict=True):
             object.__setattr__(self, field.name, value)
@@ -107,15 +108,15 @@ class CompositionSpace:
         return int(self._tree.ways[self.total])
 
     @cached_property
-    def _tree(self) -> "_Node":
+    def _tree(self) -> "Node":
         limits = self._limits
         bounds = zip(self.elements, limits.lower, limits.upper, strict=True)
-        tops = [_Node(name, low, high, columns=[i]) for i, (name, low, high) in enumerate(bounds)]
+        tops = [Node(name, low, high, columns=[i]) for i, (name, low, high) in enumerate(bounds)]
         groups = zip(self.groups, limits.group_lower, limits.group_upper, strict=True)
         for group, low, high in sorted(groups, key=lambda g: len(g[0].elements)):
             inside = [top for top in tops if {self.elements[c] for c in top.columns} <= set(group.elements)]
-            tops = [top for top in tops if top not in inside] + [_Node(str(group), low, high, inside)]
-        tree = _Node("the composition", self.total, self.total, tops)
+            tops = [top for top in tops if top not in inside] + [Node(str(group), low, high, inside)]
+        tree = Node("the composition", self.total, self.total, tops)
         if tree.largest() <= np.iinfo(np.int64).max:
             tree.hold(np.int64)
         return tree
@@ -124,9 +125,8 @@ class CompositionSpace:
         """The limits for continuous optimisers; every corner of the polytope is a grid composition."""
         masks = np.array([[float(e in g.elements) for e in self.elements] for g in self.groups])
         sums = np.array([(g.lower, g.upper) for g in self.groups]).reshape(-1, 2)
-        return Polytope(
-            np.array(self.lower), np.array(self.upper), masks.reshape(-1, len(self.elements)), *sums.T
-        )
+        masks = masks.reshape(-1, len(self.elements))  # also without groups
+        return Polytope(np.array(self.lower), np.array(self.upper), masks, *sums.T)
 
     @cached_property
     def _limits(self) -> Polytope:
@@ -146,10 +146,8 @@ class CompositionSpace:
         off = np.argwhere(np.abs(fractions - counts / self.total) > ON_GRID)
         if len(off):
             where = tuple(off[0])
-            raise ValueError(
-                f"{self.elements[where[-1]]} = {fractions[where]} is no multiple of the step {self.step}; "
-                f"`snap` gives the nearest grid composition."
-            )
+            what = f"{self.elements[where[-1]]} = {fractions[where]} is no multiple of the step {self.step}"
+            raise ValueError(f"{what}; `snap` gives the nearest grid composition.")
         return counts.astype(np.int64)
 
     def contains(self, counts) -> np.ndarray:
@@ -170,13 +168,13 @@ class CompositionSpace:
         for name, members, low, high in limits:
             value = sum(fractions[self.elements.index(e)] for e in members)
             if value < low - ON_GRID:
-                found.append(f"{name} = {value:.6g} is below {low:.6g}")
+                found.append(f"{name} = {value:.10g} is below {low:.10g}")
             if value > high + ON_GRID:
-                found.append(f"{name} = {value:.6g} is above {high:.6g}")
+                found.append(f"{name} = {value:.10g} is above {high:.10g}")
         return found
 
     def rank(self, counts):
-        """The number of each composition (..., n_elements): one int, or an array of int64 or exact Python integers.
+        """The number of each composition (..., n_elements): an int, or an array of int64 or Python integers.
 
         Raises ValueError for a composition outside the space.
         """
@@ -203,9 +201,9 @@ class CompositionSpace:
         return counts.reshape(*ranks.shape, len(self.elements))
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw n counts (n, n_elements), independent and exactly uniform over the grid, group limits included."""
+        """Draw n counts (n, n_elements), each exactly uniform over the grid, group limits included."""
         small = self._tree.dtype == np.int64
-        return self.unrank(rng.integers(self.size, size=n) if small else _random_below(self.size, n, rng))
+        return self.unrank(rng.integers(self.size, size=n) if small else random_below(self.size, n, rng))
 
     def sample_continuous(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw n fractions (n, n_elements), all but uniform over the polytope; most lie off the grid.
@@ -225,7 +223,7 @@ class CompositionSpace:
             yield self.unrank(np.arange(start, stop) if self._tree.dtype == np.int64 else range(start, stop))
 
     def neighbours(self, counts) -> np.ndarray:
-        """All compositions of the space one step, moved from one element to another, away: counts (m, n_elements)."""
+        """All compositions of the space that differ from `counts` by one step exchanged: (m, n_elements)."""
         unit = np.eye(len(self.elements), dtype=np.int64)
         moves = unit[:, None] - unit
         moved = self._counts_checked(counts, one=True) + moves[moves.any(-1)]
@@ -234,11 +232,11 @@ class CompositionSpace:
     def snap(self, fractions) -> np.ndarray:
         """The feasible counts nearest (Euclidean) to fractions (..., n_elements), which need not be feasible.
 
-        Exact. One more unit on an element with k changes the squared distance to the target y (in steps) by
-        2(k − y) + 1, which grows with k. So the cheapest way to v units in a group is to climb the unit costs of
-        its children in ascending order, and the group's own unit costs ascend again; its limits only fix where
-        the climb begins and ends, and the argument repeats upwards. (A. Federgruen and H. Groenevelt, Oper. Res.
-        34, 909 (1986), say when such a climb is optimal.) Among equally near compositions the choice is fixed.
+        Exact. One more unit on an element with k changes the squared distance to the target y (in steps)
+        by 2(k − y) + 1, which grows with k. So the cheapest way to v units in a group is to climb the unit
+        costs of its children in ascending order, and the group's own unit costs ascend again; its limits only
+        fix where the climb begins and ends, and the argument repeats upwards. (When such a climb is optimal:
+        A. Federgruen and H. Groenevelt, Oper. Res. 34, 909, 1986.) Equally near: always the same one.
         """
         fractions = self._fractions_checked(fractions)
         targets = fractions.reshape(-1, len(self.elements)) * self.total
@@ -246,7 +244,7 @@ class CompositionSpace:
         return np.array(nearest, dtype=np.int64).reshape(fractions.shape)
 
     def roundings(self, fractions) -> np.ndarray:
-        """Every floor/ceil rounding of fractions (n_elements,) that lies in the space: counts (m, n_elements)."""
+        """Every floor/ceil rounding of fractions (n_elements,) within the space: counts (m, n_elements)."""
         steps = self._fractions_checked(fractions, one=True) * self.total
         steps = np.where(np.abs(steps - np.rint(steps)) <= ON_GRID * self.total, np.rint(steps), steps)
         floor = np.floor(steps).astype(np.int64)
@@ -261,7 +259,7 @@ class CompositionSpace:
         return rounded[self.contains(rounded)]
 
     def embed(self, values, elements: Sequence[str]) -> np.ndarray:
-        """Place values (..., n_elements) by name among `elements`, with zeros elsewhere: (..., len(elements))."""
+        """Place values (..., n_elements) by name among `elements`, else zeros: (..., len(elements))."""
         values = self._columns_checked(values)
         if missing := set(self.elements) - set(elements):
             raise ValueError(f"{sorted(missing)} of the space are not among {list(elements)}.")
@@ -273,9 +271,7 @@ class CompositionSpace:
         values = np.asarray(values)
         if values.shape[-1:] != (len(self.elements),) or (one and values.ndim != 1):
             expected = "(n,)" if one else "(..., n)"
-            raise ValueError(
-                f"got shape {values.shape}, expected {expected} with n = {len(self.elements)} elements."
-            )
+            raise ValueError(f"got shape {values.shape}, expected {expected} for n = {len(self.elements)} elements")
         return values
 
     def _fractions_checked(self, fractions, one=False):
@@ -291,138 +287,6 @@ class CompositionSpace:
         return counts.astype(np.int64, copy=False)
 
 
-class _Node:
-    """An element, or a sum over children (elements first, then groups), between `lower` and `upper` steps.
-
-    ways[k] counts the ways to make k; rests[j] = (S, running sum of S) is the same for the children after j.
-    Exact Python integers in object arrays; for speed int64 where the whole tree fits.
-    """
-
-    def __init__(self, name, lower, upper, children=(), columns=()):
-        self.name, self.children = name, children
-        self.columns = [*columns, *(c for child in children for c in child.columns)]
-        if children:
-            least, most = {c.name: c.lower for c in children}, {c.name: c.upper for c in children}
-            if sum(least.values()) > upper:
-                raise ValueError(f"empty space: {name} ≤ {upper} steps, but its parts need at least {least}.")
-            if sum(most.values()) < lower:
-                raise ValueError(f"empty space: {name} ≥ {lower} steps, but its parts reach at most {most}.")
-            lower, upper = max(lower, sum(least.values())), min(upper, sum(most.values()))
-        self.lower, self.upper = int(lower), int(upper)
-        self._count()
-
-    def _count(self):
-        powers = np.arange(self.upper + 1)
-        self.dtype, self.rests = np.dtype(object), []
-        ways = _exact(powers == 0) if self.children else _exact(powers >= self.lower)
-        for child in reversed(self.children):
-            sums = _exact([0, *np.cumsum(ways)])
-            self.rests.insert(0, (ways, sums))
-            if child.children:
-                ways = _product(child.ways, ways, self.upper + 1)
-            else:  # x^l + … + x^u times S is a window on the running sum
-                start, end = powers - child.upper, powers - child.lower + 1
-                ways = sums[np.maximum(end, 0)] - sums[np.maximum(start, 0)]
-        self.ways = np.where(powers >= self.lower, ways, 0)
-
-    def largest(self) -> int:
-        """The largest number in any table of the tree."""
-        own = [max(self.ways), *(sums[-1] for _, sums in self.rests)]
-        return max(own + [child.largest() for child in self.children])
-
-    def hold(self, dtype):
-        """Keep all tables of the tree as `dtype`, int64 or object (Python integers)."""
-        self.dtype = np.dtype(dtype)
-        self.ways = self.ways.astype(dtype)
-        self.rests = [(ways.astype(dtype), sums.astype(dtype)) for ways, sums in self.rests]
-        for child in self.children:
-            child.hold(dtype)
-
-    def unrank(self, amount, rank, counts):
-        """Write the rank-th way to make `amount`, both (n,), into the columns of counts (n, n_elements)."""
-        if not self.children:
-            counts[:, self.columns[0]] = amount
-        for j, (child, (ways, sums)) in enumerate(zip(self.children, self.rests, strict=True)):
-            if j == len(self.children) - 1:  # the last child takes what is left
-                given, inner = amount, rank
-            elif child.children:
-                given, rank = np.empty_like(amount), rank.copy()
-                for rows, choices, starts in self._blocks(j, amount):
-                    place = np.searchsorted(starts, rank[rows], side="right") - 1
-                    given[rows] = choices[place]
-                    rank[rows] -= starts[place]
-                inner, rank = rank // ways[amount - given], rank % ways[amount - given]
-            else:  # choice k begins at sums[r − l + 1] − sums[r − k + 1]
-                end = sums[amount - child.lower + 1]
-                left = np.searchsorted(sums, end - rank) - 1
-                given, inner, rank = amount - left, None, rank - (end - sums[left + 1])
-            child.unrank(given, inner, counts)
-            amount = amount - given
-
-    def rank(self, counts):
-        """The inverse of `unrank`: counts (n, n_elements) → amount and rank, both (n,)."""
-        rank = np.zeros(len(counts), dtype=self.dtype)
-        amount = left = counts[:, self.columns].sum(1)
-        for j, (child, (ways, sums)) in enumerate(zip(self.children, self.rests, strict=True)):
-            given, inner = child.rank(counts)
-            if j == len(self.children) - 1:
-                rank = rank + inner
-            elif child.children:
-                for rows, choices, starts in self._blocks(j, left):
-                    rank[rows] += starts[given[rows] - choices[0]]
-                rank = rank + inner * ways[left - given]
-            else:
-                rank = rank + sums[left - child.lower + 1] - sums[left - given + 1]
-            left = left - given
-        return amount, rank
-
-    def _blocks(self, j, amount):
-        """For each distinct amount: its rows, what child j may take of it, the first rank of each choice."""
-        child, ways = self.children[j], self.rests[j][0]
-        order = np.argsort(amount, kind="stable")
-        for rows in np.split(order, np.flatnonzero(np.diff(amount[order])) + 1):
-            r = amount[rows[0]]
-            choices = np.arange(child.lower, min(child.upper, r) + 1)
-            weights = child.ways[choices] * ways[r - choices]
-            yield rows, choices, np.cumsum(weights) - weights
-
-    def climb(self, target):
-        """The nearest counts that make `lower`, then cost and column of each further unit up to `upper`."""
-        if not self.children:
-            units, base = np.arange(self.lower, self.upper), np.zeros(len(target), dtype=np.int64)
-            base[self.columns[0]] = self.lower
-            return base, 2 * (units - target[self.columns[0]]) + 1, np.full(len(units), self.columns[0])
-        bases, costs, columns = zip(*(child.climb(target) for child in self.children), strict=True)
-        base, costs, columns = sum(bases), np.concatenate(costs), np.concatenate(columns)
-        cheapest_first, start = np.argsort(costs, kind="stable"), base.sum()
-        forced, free = np.split(cheapest_first[: self.upper - start], [self.lower - start])
-        return base + np.bincount(columns[forced], minlength=len(target)), costs[free], columns[free]
-
-
-def _exact(values):
-    """Whole numbers as an object array of Python integers, which never overflow."""
-    return np.array([int(v) for v in values], dtype=object)
-
-
-def _product(a, b, length):
-    """The first coefficients of a product of polynomials, exact: each is packed into one long integer."""
-    width = (max(a).bit_length() + max(b).bit_length() + len(a).bit_length()) // 8 + 1
-    one, other = (int.from_bytes(b"".join(c.to_bytes(width, "little") for c in p), "little") for p in (a, b))
-    packed = (one * other).to_bytes(width * (len(a) + len(b)), "little")
-    return _exact(int.from_bytes(packed[i * width : (i + 1) * width], "little") for i in range(length))
-
-
-def _random_below(bound, n, rng):
-    """Draw n exactly uniform Python integers from 0 to bound − 1: random bits, rejected from bound on."""
-    bits, draws = bound.bit_length(), []
-    width = bits // 8 + 1
-    while len(draws) < n:
-        raw = rng.bytes(width * (n - len(draws)))
-        numbers = (int.from_bytes(raw[i : i + width], "little") for i in range(0, len(raw), width))
-        draws += [x for x in (number >> (8 * width - bits) for number in numbers) if x < bound]
-    return draws
-
-
 def _names(values, owner):
     if isinstance(values, str) or not len(values) or len(set(values)) < len(values):
         raise ValueError(f"{owner} needs a list of distinct element names, got {values!r}.")
@@ -432,9 +296,7 @@ def _names(values, owner):
 def _by_element(values, elements, what):
     if isinstance(values, Mapping):
         if wrong := set(values) ^ set(elements):
-            raise ValueError(
-                f"{what} must name exactly {list(elements)}; missing or unknown: {sorted(wrong)}."
-            )
+            raise ValueError(f"{what} must name exactly {list(elements)}; missing or unknown: {sorted(wrong)}.")
         values = [values[e] for e in elements]
     if len(values) != len(elements):
         raise ValueError(f"{what} has {len(values)} values for {len(elements)} elements {list(elements)}.")

@@ -1,21 +1,22 @@
 """Reading a table, with errors that name file, row, column and remedy.
 
-Published tables and users' own go through the same few functions. Nothing is guessed: the unit of a composition is
-declared, a comma is never taken for a decimal point, an empty cell is never taken for zero. Nothing is written, so
-a faulty table costs an error message and no data.
+Published tables and users' own go through the same few functions. Nothing is guessed: the unit of a
+composition is declared, a comma is never taken for a decimal point, an empty cell is never taken for zero.
+Nothing is written, so a faulty table costs an error message and no data.
 
-A table is a DataFrame whose index is the row number a spreadsheet program shows. All faults found are gathered
-into one `TableError`:
+A table is a DataFrame whose index is the row number that a spreadsheet program shows. All faults found are
+gathered into one `TableError`:
 
     alloys.csv: 2 problems
       row 4, column 'Ni': text '12,5' where a number belongs
-      row 9: Ti + Ni + Hf sums to 1 in a table declared in at.%
+      row 9: sums to 1 in a table declared in at.%: fractions and percent are mixed
     What to do:
-      ...
+      …
 """
 
 import csv
 import difflib
+import io
 import math
 from pathlib import Path
 
@@ -23,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 SHOWN = 20  # problems spelled out in one message
-TOTALS = {"fraction": (1.0,), "at.%": (100.0,), "mixed": (1.0, 100.0)}
+TOTALS = {"fraction": (1.0,), "at.%": (100.0,), "mixed": (1.0, 100.0)}  # what a row sums to, by unit
 
 
 class TableError(ValueError):
@@ -31,7 +32,7 @@ class TableError(ValueError):
 
 
 class Problems:
-    """Collects the faults of one file, so that they can be reported together: `add(...)`, then `check()`."""
+    """Collects the faults of one file, so that they are reported together: `add(...)`, then `check()`."""
 
     def __init__(self, file):
         self.file = Path(file)
@@ -41,7 +42,7 @@ class Problems:
         self.found.append((row, fault, remedy))
 
     def check(self) -> None:
-        """Raise one `TableError` if anything was found."""
+        """Raise one `TableError` naming everything that was found, if anything."""
         if not self.found:
             return
         found = sorted(self.found, key=lambda problem: problem[0])
@@ -49,8 +50,8 @@ class Problems:
         lines += [f"  {fault}" for _, fault, _ in found[:SHOWN]]
         if len(found) > SHOWN:
             lines.append(f"  … and {len(found) - SHOWN} more")
-        lines += ["What to do:", *(f"  {remedy}" for remedy in dict.fromkeys(r for _, _, r in found))]
-        raise TableError("\n".join(lines))
+        remedies = dict.fromkeys(remedy for _, _, remedy in found)
+        raise TableError("\n".join([*lines, "What to do:", *(f"  {remedy}" for remedy in remedies)]))
 
 
 def read_table(path, *, sheet: str | int = 0, header_rows: int = 1) -> pd.DataFrame:
@@ -62,82 +63,82 @@ def read_table(path, *, sheet: str | int = 0, header_rows: int = 1) -> pd.DataFr
         header_rows: lines above the data. The first holds the names; further ones (units …) are skipped.
 
     Returns:
-        DataFrame of raw cells (None where empty), columns named by the header, index = spreadsheet row number.
-        Empty rows are left out, without shifting the numbers of the others.
+        DataFrame of raw cells (None where empty), columns named by the header, index = the row's number in a
+        spreadsheet program; empty rows are left out without shifting the numbers of the others.
 
     Raises:
-        TableError: the file is missing, of another kind, not UTF-8, empty, or a row is longer than the header.
+        TableError: the file is missing, of another kind, not UTF-8, damaged or empty, or a row is longer than
+            the header.
     """
     path = Path(path)
     problems = Problems(path)
     if not path.is_file():
         problems.add(0, "there is no such file", f"Check the path; it was looked for at {path.resolve()}.")
     elif path.suffix.lower() not in (".csv", ".xlsx"):
-        problems.add(
-            0, f"cannot read a {path.suffix or 'nameless'} file", "Save it as .csv (UTF-8) or .xlsx."
-        )
+        problems.add(0, f"its name ends in {path.suffix!r}", "Save it as .csv (UTF-8) or .xlsx.")
     problems.check()
 
-    rows = _read_csv(path, problems) if path.suffix.lower() == ".csv" else _read_xlsx(path, sheet, problems)
-    rows = [[_blank_to_none(cell) for cell in row] for row in rows]
+    cells = _read_csv(path, problems) if path.suffix.lower() == ".csv" else _read_xlsx(path, sheet, problems)
+    rows = [[_empty_to_none(cell) for cell in row] for row in cells]
     header = list(rows[0]) if rows else []
     while header and header[-1] is None:
         header.pop()
     if not header:
-        problems.add(0, "row 1 holds no column names", "Put the column names into the first row.")
+        problems.add(1, "row 1 holds no column names", "Put the column names into the first row.")
     problems.check()
 
-    header = [f"unnamed {i + 1}" if name is None else str(name) for i, name in enumerate(header)]
+    names = [f"unnamed {i + 1}" if name is None else str(name) for i, name in enumerate(header)]
     data, numbers = [], []
     for number, row in enumerate(rows[header_rows:], start=header_rows + 1):
-        if any(cell is not None for cell in row[len(header) :]):
+        if any(cell is not None for cell in row[len(names) :]):
             problems.add(
                 number,
-                f"row {number}: more cells than the header's {len(header)} columns",
-                "Look for a comma inside a number or a text: write 12.5 (not 12,5), put text with commas in quotes.",
+                f"row {number}: more cells than the {len(names)} columns named in row 1",
+                "Look for a comma inside a cell: write 12.5 instead of 12,5; quote texts with commas.",
             )
         elif any(cell is not None for cell in row):
-            data.append((row + [None] * len(header))[: len(header)])
+            data.append((row + [None] * len(names))[: len(names)])
             numbers.append(number)
-    if not data:
-        problems.add(0, f"no data below the {header_rows} header row(s)", "Add at least one row of data.")
+    if not data and not problems.found:
+        problems.add(0, f"no data below the first {header_rows} row(s)", "Add at least one row of data.")
     problems.check()
-    return pd.DataFrame(data, columns=header, index=pd.Index(numbers, name="row"), dtype=object)
+    return pd.DataFrame(data, columns=names, index=pd.Index(numbers, name="row"), dtype=object)
 
 
 def _read_csv(path: Path, problems: Problems) -> list[list]:
     raw = path.read_bytes()
+    rows = []
     try:
         text = raw.decode("utf-8-sig")  # spreadsheet programs put a byte-order mark in front
+        for row in csv.reader(io.StringIO(text, newline=""), strict=True):
+            rows.append(row)
     except UnicodeDecodeError as error:
         row = raw[: error.start].count(b"\n") + 1
         problems.add(row, f"row {row}: not UTF-8 text", "Save the file as 'CSV UTF-8 (comma delimited)'.")
-        problems.check()
-    return list(csv.reader(text.splitlines(keepends=True)))
+    except csv.Error as error:
+        row = len(rows) + 1
+        problems.add(row, f"row {row}: {error}", "Look for a quotation mark that is not closed.")
+    problems.check()
+    return rows
 
 
 def _read_xlsx(path: Path, sheet: str | int, problems: Problems) -> list[list]:
     from openpyxl import load_workbook  # slow to import and needed here only
 
     try:
-        workbook = load_workbook(path, read_only=True, data_only=True)
+        workbook = load_workbook(path, data_only=True)
     except Exception as error:  # a damaged workbook fails in as many ways as a zip archive of XML can
-        problems.add(
-            0, f"not a readable workbook ({error})", "Open it in a spreadsheet program, save it again."
-        )
+        problems.add(0, f"not a readable workbook ({error})", "Save it again from a spreadsheet program.")
         problems.check()
-    try:
-        names = workbook.sheetnames
-        if sheet not in names and not (isinstance(sheet, int) and 0 <= sheet < len(names)):
-            problems.add(0, f"no sheet {sheet!r}; there are {names}", "Name one of these sheets.")
-            problems.check()
-        worksheet = workbook[names[sheet] if isinstance(sheet, int) else sheet]
-        return [list(row) for row in worksheet.iter_rows(values_only=True)]
-    finally:
-        workbook.close()
+    names = [worksheet.title for worksheet in workbook.worksheets]
+    if sheet not in names and not (isinstance(sheet, int) and 0 <= sheet < len(names)):
+        problems.add(0, f"no sheet {sheet!r}", f"Name one of its sheets: {', '.join(names)}.")
+        problems.check()
+    worksheet = workbook.worksheets[sheet if isinstance(sheet, int) else names.index(sheet)]
+    return [list(row) for row in worksheet.iter_rows(values_only=True)]
 
 
-def _blank_to_none(cell):
+def _empty_to_none(cell):
     if isinstance(cell, str):
         cell = cell.strip()
     return None if cell == "" else cell
@@ -146,24 +147,22 @@ def _blank_to_none(cell):
 def require_columns(table: pd.DataFrame, columns, file, *, problems: Problems | None = None) -> bool:
     """Make sure that each of `columns` is there exactly once; True if so. Raises, or adds to `problems`."""
     own = problems or Problems(file)
-    names, good = [str(name) for name in table.columns], True
-    for column in columns:
-        count = names.count(column)
-        if count == 1:
+    names = [str(name) for name in table.columns]
+    wrong = [column for column in columns if names.count(column) != 1]
+    for column in wrong:
+        if column in names:
+            own.add(1, f"row 1: column '{column}' occurs twice or more", "Keep one column of each name.")
             continue
-        good = False
-        if count > 1:
-            own.add(0, f"row 1: column '{column}' occurs {count} times", "Keep one column of each name.")
-            continue
-        near = difflib.get_close_matches(column, names, n=1)
-        hint = f"; did '{near[0]}' mean it?" if near else ""
+        lower = {name.lower(): name for name in names}
+        near = difflib.get_close_matches(column.lower(), lower, n=1)
+        hint = f"; is '{lower[near[0]]}' meant?" if near else ""
         remedy = f"Name the columns exactly so. Found: {', '.join(names)}."
         if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
-            remedy = "The header is one single cell: save the file with commas between the columns."
-        own.add(0, f"row 1: no column '{column}'{hint}", remedy)
+            remedy = "All column names stand in one cell: save the file with commas between the columns."
+        own.add(1, f"row 1: no column '{column}'{hint}", remedy)
     if problems is None:
         own.check()
-    return good
+    return not wrong
 
 
 def numeric(table: pd.DataFrame, columns, file, *, problems: Problems | None = None) -> np.ndarray:
@@ -175,32 +174,33 @@ def numeric(table: pd.DataFrame, columns, file, *, problems: Problems | None = N
     own = problems or Problems(file)
     columns = list(columns)
     values = np.full((len(table), len(columns)), np.nan)
-    if require_columns(table, columns, file, problems=own):
-        for j, column in enumerate(columns):
-            for i, (row, cell) in enumerate(zip(table.index, table[column], strict=True)):
-                values[i, j], fault, remedy = _number(cell)
-                if fault:
-                    own.add(int(row), f"row {row}, column '{column}': {fault}", remedy)
+    for j, column in enumerate(columns):
+        if not require_columns(table, [column], file, problems=own):
+            continue
+        for i, (row, cell) in enumerate(zip(table.index, table[column], strict=True)):
+            values[i, j], fault, remedy = _number(cell)
+            if fault:
+                own.add(int(row), f"row {row}, column '{column}': {fault}", remedy)
     if problems is None:
         own.check()
     return values
 
 
 def _number(cell) -> tuple[float, str, str]:
-    """(value, fault, remedy) of one cell; fault is empty if it holds a finite number."""
-    empty = "Fill in the number, or take the row out; where an element is absent write 0."
-    text = "Write plain numbers with a decimal point, such as 12.5; take units, signs like < and notes out."
+    """(value, fault, remedy) of one cell; the fault is empty if the cell holds a finite number."""
+    empty = "Fill in the number or take the row out; where an element is absent, write 0."
+    plain = "Write plain numbers with a decimal point, such as 12.5, without units, signs like < or notes."
     if cell is None:
         return math.nan, "empty cell where a number belongs", empty
-    if isinstance(cell, bool) or (isinstance(cell, str) and "_" in cell):  # float() would take both
-        return math.nan, f"{cell!r} where a number belongs", text
     try:
+        if isinstance(cell, bool) or "_" in str(cell):
+            raise ValueError  # float() would take both
         value = float(cell)
     except (TypeError, ValueError):
         kind = "text " if isinstance(cell, str) else ""
-        return math.nan, f"{kind}{cell!r} where a number belongs", text
+        return math.nan, f"{kind}{repr(cell)[:40]} where a number belongs", plain
     if not math.isfinite(value):
-        return math.nan, f"{cell!r} is not a finite number", empty
+        return math.nan, f"{cell} where a finite number belongs", empty
     return value, "", ""
 
 
@@ -214,20 +214,18 @@ def fractions(
     tolerance: float = 0.002,
     problems: Problems | None = None,
 ) -> np.ndarray:
-    """The compositions of a table as atomic fractions, shape (rows, elements), each row summing to one.
+    """The compositions of a table as atomic fractions, shape (rows, n_elements), each row summing to one.
 
     Args:
-        unit: "fraction" (rows sum to 1), "at.%" (rows sum to 100) or "mixed" (each row is one or the other, told
-            apart by its sum). Declared by whoever knows the table, never guessed.
+        unit: "fraction" (rows sum to 1), "at.%" (rows sum to 100) or "mixed" (each row is one or the other,
+            told apart by its sum). Declared by whoever knows the table, never guessed.
         columns: column names, if they differ from the elements' symbols.
-        tolerance: how far, as a fraction, a row's sum may be off before it is a fault; within, the row is divided
-            by its sum.
-        problems: see `numeric`.
+        tolerance: how far, relative to the total, a row's sum may be off before it is a fault; within it, the
+            row is divided by its sum.
+        problems: see `numeric`; faulty rows come back as they are.
     """
     if unit not in TOTALS:
-        raise ValueError(
-            f"unknown unit {unit!r} of the compositions in {file}: declare one of {list(TOTALS)}"
-        )
+        raise ValueError(f"unknown unit {unit!r} of compositions in {file}: declare one of {list(TOTALS)}")
     own = problems or Problems(file)
     columns = list(columns or elements)
     values = numeric(table, columns, file, problems=own)
@@ -236,26 +234,20 @@ def fractions(
         own.add(int(table.index[i]), fault, "Shares of elements are zero or more: correct them.")
 
     sums = values.sum(axis=1)
-    nearest = np.where(sums < 10, 1.0, 100.0)  # which of the two totals a sum is meant to be
-    close = np.abs(sums / nearest - 1) <= tolerance + 1e-9  # and room for binary rounding of decimal shares
-    allowed = np.isin(nearest, TOTALS[unit])
+    total = np.where(sums < 10, 1.0, 100.0)  # the one that the row's sum comes nearer to, as a ratio
+    close = np.abs(sums / total - 1) <= tolerance + 1e-9  # with room for binary rounding of decimal shares
+    good = close & np.isin(total, TOTALS[unit])
     sound = (values >= 0).all(axis=1)  # a row with a faulty cell has no sum to judge
-    for i in np.flatnonzero(sound & ~(close & allowed)):
-        row, total = int(table.index[i]), f"{sums[i]:.6g}"
+    for i in np.flatnonzero(sound & ~good):
+        row = int(table.index[i])
         if close[i]:
-            own.add(
-                row,
-                f"row {row}: sums to {total} in a table declared in {unit}: fractions and percent are mixed",
-                f"Write all rows in {unit}; or, if every row is listed here, declare the table's other unit.",
-            )
+            fault = f"sums to {sums[i]:.6g} in a table declared in {unit}: fractions and percent are mixed"
+            remedy = f"Write every row in {unit}; or, if all rows are listed, declare the other unit."
         else:
             wanted = " or ".join(f"{t:g} ± {t * tolerance:g}" for t in TOTALS[unit])
-            own.add(
-                row,
-                f"row {row}: sums to {total}, expected {wanted}",
-                f"Correct the shares of {', '.join(columns)}, or add the missing element; the unit is {unit}.",
-            )
+            fault = f"sums to {sums[i]:.6g}, expected {wanted} ({unit})"
+            remedy = f"Correct the shares of {', '.join(columns)}, or add the element that is missing."
+        own.add(row, f"row {row}: {fault}", remedy)
     if problems is None:
         own.check()
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return values / sums[:, None]
+    return np.divide(values, sums[:, None], out=values, where=good[:, None])

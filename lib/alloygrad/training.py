@@ -36,7 +36,9 @@ class Record:
     def metrics(self) -> pd.DataFrame:
         """Cross-validated R² and standardised MAE: one row per property, columns (scheme, metric)."""
         rows = {
-            name: {(scheme, metric): entry[scheme][metric] for scheme in ("random", "grouped") for metric in ("r2", "mae")}
+            name: {
+                (scheme, metric): entry[scheme][metric] for scheme in ("random", "grouped") for metric in ("r2", "mae")
+            }
             for name, entry in self.card["properties"].items()
         }
         return pd.DataFrame.from_dict(rows, orient="index")
@@ -78,7 +80,12 @@ def load_rows(alloy: Alloy, name: str) -> networks.Rows:
     """Training rows of one property, columns in the order of `alloy.inputs`."""
     dataset = datasets.load(alloy.properties[name])
     table = dataset.table
-    return networks.Rows(table[list(alloy.inputs)].to_numpy(float), dataset.process_values, table[name].to_numpy(float), dataset.groups)
+    return networks.Rows(
+        table[list(alloy.inputs)].to_numpy(float),
+        dataset.process_values,
+        table[name].to_numpy(float),
+        dataset.groups,
+    )
 
 
 def configuration(alloy: Alloy, training: networks.Training) -> dict:
@@ -104,7 +111,9 @@ def elements_digest(alloy: Alloy) -> str:
 def _jobs(name: str, rows: networks.Rows, training: networks.Training) -> list[dict]:
     fits = [{"property": name, "kind": "final", "fold": 0}, {"property": name, "kind": "curve", "fold": 0}]
     return fits + [
-        {"property": name, "kind": kind, "fold": fold} for kind in ("random", "grouped") for fold in range(training.folds)
+        {"property": name, "kind": kind, "fold": fold}
+        for kind in ("random", "grouped")
+        for fold in range(training.folds)
     ]
 
 
@@ -121,7 +130,9 @@ def _run(working: Path, job: dict, rows: networks.Rows, properties: np.ndarray, 
         if not path.with_suffix(".csv").exists():
             part, validation, test = networks.split(len(rows), training.seed)
             watch = {"validation": validation, "test": test}
-            _, curve = networks.train(rows, properties, training, index=part, epochs=training.curve_epochs, seed=seed, watch=watch)
+            _, curve = networks.train(
+                rows, properties, training, index=part, epochs=training.curve_epochs, seed=seed, watch=watch
+            )
             store.write(path.with_suffix(".csv"), lambda p: pd.DataFrame(curve).to_csv(p, index=False))
     elif not path.with_suffix(".csv").exists():
         part, test = networks.folds(rows, training, grouped=job["kind"] == "grouped")[job["fold"]]
@@ -147,8 +158,12 @@ def _finish(alloy: Alloy, training: networks.Training, config: dict, rows: dict,
         path = networks.save(weights.float(), folder / f"{name}.safetensors")
         curve = pd.read_csv(working / f"{name}-curve-0.csv")
         curves.append(curve.assign(property=name))
-        entry = {"dataset": alloy.properties[name], "rows": len(data), "weights_sha256": store.file_digest(path)}
-        entry["compositions"] = int(len(np.unique(data.groups)))
+        entry = {
+            "dataset": alloy.properties[name],
+            "rows": len(data),
+            "weights_sha256": store.file_digest(path),
+        }
+        entry["compositions"] = len(np.unique(data.groups))
         for scheme in ("random", "grouped"):
             found = pd.concat(pd.read_csv(working / f"{name}-{scheme}-{fold}.csv") for fold in range(training.folds))
             predicted = found.set_index("index").sort_index()["predicted"].to_numpy()
@@ -167,9 +182,23 @@ def _finish(alloy: Alloy, training: networks.Training, config: dict, rows: dict,
 
 
 def _histogram(measured: np.ndarray, predicted: np.ndarray) -> pd.DataFrame:
-    """Counts of (measured, predicted) by cell of `BINS`, both in standard deviations of the measured; empty cells left out."""
+    """Counts by cell of `BINS`, both axes in standard deviations of the measured; empty cells are left out."""
     scaled = [np.clip((v - measured.mean()) / measured.std(), BINS[0], BINS[-1]) for v in (measured, predicted)]
     counts, _, _ = np.histogram2d(*scaled, bins=BINS)
     centre = (BINS[1:] + BINS[:-1]) / 2
     x, y = np.nonzero(counts)
     return pd.DataFrame({"measured": centre[x], "predicted": centre[y], "count": counts[x, y].astype(int)})
+
+
+def obtain(alloy: Alloy, training: networks.Training, *, retrain: bool, workers: int = 2) -> tuple[Record, str]:
+    """(training, one line on where it is from): trained now if wanted and the datasets can be had, else recorded."""
+    if not retrain:
+        record = recorded(alloy)
+        return record, f"Read from data/environments/{alloy.name}: trained with code {record.card['code']}."
+    if missing := [name for name in sorted(set(alloy.properties.values())) if not datasets.available(name)]:
+        return recorded(
+            alloy
+        ), f"Dataset {', '.join(missing)} cannot be had: shipped weights and recorded aggregates are used."
+    return train(
+        alloy, training, workers=workers
+    ), "Trained from the published dataset (or continued, if it had begun)."

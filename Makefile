@@ -1,0 +1,59 @@
+# The front door. Two commands cover most needs:
+#   make reproduce [PROFILE=smoke|quick|paper]   execute every notebook, redraw every figure
+#   make test                                    lint, unit tests, all notebooks at `smoke`
+PROFILE ?= paper
+PYTHON  ?= python3.11
+# Another torch index, for a CPU-only build where the default brings a GPU one: make env TORCH_INDEX=<url>
+TORCH_INDEX ?=
+
+BIN       := .venv/bin
+NOTEBOOKS := $(basename $(notdir $(sort $(wildcard notebooks/*.ipynb))))
+STAMPS    := data/runs/stamps/$(PROFILE)
+SOURCES   := $(wildcard lib/alloygrad/*.py lib/alloygrad/*/*.py data/*.csv data/*.toml data/environments/*/card.json data/results/*.parquet)
+RUN       := OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/
+
+.PHONY: env reproduce recompute record audit test lint benchmark lab clean help
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+env: .venv/ready ## build .venv from requirements.lock (no conda needed)
+
+.venv/ready: requirements.lock pyproject.toml
+	command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found; name another Python 3.11: make PYTHON=/path/to/python"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --editable .
+	touch $@
+
+reproduce: $(NOTEBOOKS:%=$(STAMPS)/%) audit ## execute every notebook at PROFILE (default: paper), then audit
+
+# One rule for every notebook: papermill executes it under the profile's parameters.
+$(STAMPS)/%: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml $(SOURCES) .venv/ready
+	@mkdir -p $(@D) papermill_runs/$(PROFILE)
+	@echo "— $* ($(PROFILE))"
+	$(RUN)papermill --log-level ERROR --cwd notebooks -f notebooks/profiles/$(PROFILE).yaml $< papermill_runs/$(PROFILE)/$*.ipynb
+	@touch $@
+
+recompute: ## as reproduce, from an empty store (resumes if interrupted; `make clean` empties it)
+	ALLOYGRAD_STORE=$(CURDIR)/data/runs/recomputed $(MAKE) reproduce STAMPS=data/runs/recomputed/stamps/$(PROFILE)
+
+record: .venv/ready ## pack finished trajectories of the working store into data/results
+	$(RUN)python -c "from alloygrad import studies; print(studies.record().to_string(index=False))"
+
+audit: .venv/ready ## repeat some recorded experiments and compare
+	$(RUN)python -c "from alloygrad import studies; studies.report_audit()"
+
+test: lint ## lint, unit tests, all notebooks at smoke
+	$(RUN)python -m pytest
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+lab: .venv/ready ## open JupyterLab with this environment's kernel
+	$(BIN)/jupyter lab notebooks
+
+clean: ## remove working files (recorded results and the environment stay)
+	rm -rf data/runs papermill_runs/smoke papermill_runs/quick figures/smoke figures/quick

@@ -1,0 +1,162 @@
+"""Acquisition functions: a in a(g(e(c))), of the surrogate's mean μ, std σ and the best target so far y*.
+
+With u = (μ − y*)/σ, φ and Φ the standard normal density and distribution, and h(u) = φ(u) + u Φ(u):
+
+    ei      σ h(u)                 ucb     μ + κ σ  (κ = 1.96)
+    log_ei  log σ + log h(u)       pi      Φ(u)
+                                   log_pi  log Φ(u)
+
+EI and PI are written as in the textbook (ξ = 0) and underflow to 0 with their gradients as u falls (EI below
+u ≈ −38); the published inner loop uses them so. The logarithms stay finite, with finite growing gradients, to
+u = ±1e100, and have the same maximiser. log h is taken in three pieces:
+
+    u > −1           log(φ(u) + u Φ(u))
+    −50 < u ≤ −1     log φ(u) + log(1 + u R(u)),   R(u) = Φ(u)/φ(u) = sqrt(π/2) erfcx(−u/√2)
+    u ≤ −50          log φ(u) + log w + log(1 − 3w + 15w² − 105w³ + 945w⁴),   w = 1/u²
+
+The last is the asymptotic series of 1 + u R(u), which is all rounding there. log Φ is taken
+likewise: log1p(−Φ(−u)), log φ(u) + log R(u), and the series of R(u).
+
+All are maximised. σ must be positive (the surrogate's has a floor).
+
+Source: Jones, Schonlau and Welch, J. Global Optimization 13 (1998) 455; log EI: Ament et al., NeurIPS 2023.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from math import log, sqrt
+from math import pi as PI
+
+import numpy as np
+import torch
+from torch import Tensor
+
+KAPPA = 1.96
+"""Weight of σ in the upper confidence bound."""
+
+HALF_LOG_2PI = 0.5 * log(2 * PI)
+
+
+def expected_improvement(mean: Tensor, std: Tensor, best: float) -> Tensor:
+    """σ (φ(u) + u Φ(u)), raw: underflows. mean, std: (...)."""
+    u = (mean - best) / std
+    return std * (torch.exp(-0.5 * u**2 - HALF_LOG_2PI) + u * ndtr(u))
+
+
+def log_expected_improvement(mean: Tensor, std: Tensor, best: float) -> Tensor:
+    """log of the expected improvement, finite where EI underflows. mean, std: (...)."""
+    return log_h((mean - best) / std) + std.log()
+
+
+def upper_confidence_bound(mean: Tensor, std: Tensor, best: float | None = None, kappa: float = KAPPA) -> Tensor:
+    """μ + κ σ; ``best`` is not used. mean, std: (...)."""
+    return mean + kappa * std
+
+
+def probability_of_improvement(mean: Tensor, std: Tensor, best: float) -> Tensor:
+    """Φ(u), raw: underflows. mean, std: (...)."""
+    return ndtr((mean - best) / std)
+
+
+def log_probability_of_improvement(mean: Tensor, std: Tensor, best: float) -> Tensor:
+    """log Φ(u), finite where PI underflows. mean, std: (...)."""
+    return log_ndtr((mean - best) / std)
+
+
+def ndtr(u: Tensor) -> Tensor:
+    """Φ(u), every digit in the lower tail too (torch.special.ndtr forms 1 + erf there and loses them)."""
+    return 0.5 * torch.erfc(-u / sqrt(2))
+
+
+def log_h(u: Tensor) -> Tensor:
+    """log(φ(u) + u Φ(u)), differentiable, for |u| ≤ 1e100."""
+    upper, middle, lower, w = _pieces(u)
+    return torch.where(
+        u > -1,
+        (torch.exp(-0.5 * upper**2 - HALF_LOG_2PI) + upper * ndtr(upper)).log(),
+        -0.5 * u**2
+        - HALF_LOG_2PI
+        + torch.where(
+            u > -50,
+            torch.log1p(middle * _ratio(middle)),
+            torch.log1p(w * (-3 + w * (15 + w * (-105 + w * 945)))) - 2 * (-lower).log(),
+        ),
+    )
+
+
+def log_ndtr(u: Tensor) -> Tensor:
+    """log Φ(u), differentiable, for |u| ≤ 1e100 (torch.special.log_ndtr: wrong slopes from −1e50 down)."""
+    upper, middle, lower, w = _pieces(u)
+    return torch.where(
+        u > -1,
+        torch.log1p(-ndtr(-upper)),
+        -0.5 * u**2
+        - HALF_LOG_2PI
+        + torch.where(
+            u > -50,
+            _ratio(middle).log(),
+            torch.log1p(w * (-1 + w * (3 + w * (-15 + w * 105)))) - (-lower).log(),
+        ),
+    )
+
+
+def _pieces(u: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """(upper, middle, lower, 1/lower²): u in its own piece, a harmless constant of that piece elsewhere.
+
+    So what ``where`` drops puts no NaN in the gradient.
+    """
+    lower = torch.where(u <= -50, u, -50.0)
+    middle = torch.where((u > -50) & (u <= -1), u, -1.0)
+    return torch.where(u > -1, u, -1.0), middle, lower, (1 / lower) ** 2
+
+
+def _ratio(u: Tensor) -> Tensor:
+    """R(u) = Φ(u)/φ(u) for u < 0."""
+    return sqrt(PI / 2) * torch.special.erfcx(-u / sqrt(2))
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """Callable a: compositions (..., n_elements) → values (...), float64; ``name`` is for records.
+
+    ``surrogate`` is any callable compositions → (mean, std), each (...).
+    """
+
+    name: str
+    formula: Callable[..., Tensor]  # of (mean, std, best)
+    surrogate: Callable[[Tensor], tuple[Tensor, Tensor]]
+    best: float | None
+
+    def __call__(self, compositions: Tensor | np.ndarray) -> Tensor:
+        mean, std = self.surrogate(compositions)
+        return self.formula(mean, std, self.best)
+
+
+def ei(surrogate: Callable, best: float) -> Acquisition:
+    """Expected improvement over ``best``, raw."""
+    return Acquisition("ei", expected_improvement, surrogate, float(best))
+
+
+def log_ei(surrogate: Callable, best: float) -> Acquisition:
+    """Logarithm of the expected improvement over ``best``."""
+    return Acquisition("log_ei", log_expected_improvement, surrogate, float(best))
+
+
+def ucb(surrogate: Callable, best: float | None = None, *, kappa: float = KAPPA) -> Acquisition:
+    """Upper confidence bound; ``best`` is accepted for a common signature and not used."""
+    return Acquisition("ucb", partial(upper_confidence_bound, kappa=kappa), surrogate, best)
+
+
+def pi(surrogate: Callable, best: float) -> Acquisition:
+    """Probability of improvement over ``best``, raw."""
+    return Acquisition("pi", probability_of_improvement, surrogate, float(best))
+
+
+def log_pi(surrogate: Callable, best: float) -> Acquisition:
+    """Logarithm of the probability of improvement over ``best``."""
+    return Acquisition("log_pi", log_probability_of_improvement, surrogate, float(best))
+
+
+ACQUISITIONS = {"ei": ei, "log_ei": log_ei, "ucb": ucb, "pi": pi, "log_pi": log_pi}
+"""Constructors of signature (surrogate, best) → Acquisition."""

@@ -1,0 +1,219 @@
+"""A campaign: measure, model, ask for the next composition, measure it, tell.
+
+    campaign = Campaign(space, features, maximiser="enumeration")
+    campaign.tell(counts, merits)                # what is measured so far
+    suggestion = campaign.ask(rng)               # fit, acquire, maximise
+    campaign.tell(suggestion.counts, environment(suggestion.composition))
+
+`trajectory` runs one against an environment from 40 random compositions on. It is a pure function of (settings, space,
+environment, seed): every random number comes from a generator named by the seed, its purpose and the experiment's
+number, so a trajectory can stop after any experiment and go on from its recorded rows as if it had not, and two
+trajectories of one seed start from the same compositions and the same features whatever their inner loop is.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from alloygrad.acquisition import ACQUISITIONS, log_ei
+from alloygrad.features import FeatureMap, parse_feature
+from alloygrad.maximisers import Suggestion, maximise
+from alloygrad.selection import random_search
+from alloygrad.space import CompositionSpace
+from alloygrad.surrogate import Surrogate, fit
+
+BEHAVIOUR = 1
+"""Raised when a change anywhere on the line changes what a trajectory gives: recorded ones then no longer match."""
+
+INITIAL, SELECTION, INNER_LOOP = range(3)  # purposes of random numbers
+
+SECONDS = ("fit_seconds", "maximise_seconds", "seconds")
+"""Columns of a trajectory that differ from run to run; all others are the same bit for bit."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a campaign is run; every field enters the name of a recorded trajectory."""
+
+    maximiser: str
+    acquisition: str = "log_ei"
+    formulas: tuple[str, ...] = ("mean",)
+    n_features: int = 4
+    feature_draws: int = 32
+    n_initial: int = 40
+    n_experiments: int = 60
+    options: Mapping = field(default_factory=dict)  # of the maximiser
+
+    def describe(self) -> dict:
+        """Plain values for a digest. The number of experiments is left out: a longer run continues a shorter one."""
+        values = {"behaviour": BEHAVIOUR, **asdict(self)}
+        del values["n_experiments"]
+        return values
+
+
+class Campaign:
+    """The measured compositions of one space and the next suggestion; knows nothing of where targets come from."""
+
+    def __init__(
+        self,
+        space: CompositionSpace,
+        features: FeatureMap,
+        *,
+        maximiser: str,
+        acquisition: str = "log_ei",
+        options: Mapping | None = None,
+    ):
+        self.space, self.features = space, features
+        self.maximiser, self.acquisition, self.options = maximiser, acquisition, dict(options or {})
+        self.counts = np.empty((0, len(space.elements)), dtype=np.int64)
+        self.targets = np.empty(0)
+        self.surrogate: Surrogate | None = None
+
+    def tell(self, counts: np.ndarray, targets: np.ndarray) -> None:
+        """Add measured compositions: counts (..., n_elements), finite targets (...), larger is better."""
+        counts = np.atleast_2d(counts)
+        targets = np.atleast_1d(np.asarray(targets, dtype=float))
+        if targets.shape != counts.shape[:1]:
+            raise ValueError(
+                f"{len(counts)} compositions came with targets of shape {targets.shape}; expected one each."
+            )
+        if not np.isfinite(targets).all():
+            bad = int(np.flatnonzero(~np.isfinite(targets))[0])
+            where = dict(zip(self.space.elements, self.space.fractions(counts[bad]).tolist(), strict=True))
+            raise ValueError(
+                f"The target at {where} is {targets[bad]}; only finite ones can be modelled. Leave it out or repeat it."
+            )
+        if not (inside := self.space.contains(counts)).all():
+            bad = int(np.flatnonzero(~inside)[0])
+            raise ValueError(
+                f"Composition {counts[bad].tolist()}: {self.space.violations(counts[bad] / self.space.total)}."
+            )
+        self.counts = np.concatenate([self.counts, counts])
+        self.targets = np.concatenate([self.targets, targets])
+        self.surrogate = None
+
+    def fit(self) -> Surrogate:
+        """The surrogate of all that is measured; fitted once per state."""
+        if self.surrogate is None:
+            self.surrogate = fit(self.features, self.space.fractions(self.counts), self.targets)
+        return self.surrogate
+
+    def ask(self, rng: np.random.Generator) -> Suggestion:
+        """The next composition; the campaign is left as it is until `tell`."""
+        acquire = ACQUISITIONS[self.acquisition](self.fit(), self.targets.max())
+        return maximise(acquire, self.space, self.maximiser, exclude=self.counts, rng=rng, **self.options)
+
+
+def trajectory(
+    settings: Settings, space: CompositionSpace, environment: Callable, seed: int, *, done: Sequence[Mapping] = ()
+) -> Iterator[dict]:
+    """Yield the rows of a trajectory that follow those in `done`, one experiment at a time.
+
+    environment: fractions (..., n_elements) → {property: (...), "merit": (...)}, or the merit alone.
+    Row: seed, experiment (−n_initial … −1 random, then 0 …), counts per element, properties, merit, and for proposed
+    ones the acquisition value, log EI, diagnosis, GP hyperparameters, seconds. NaN where a column does not apply.
+    """
+    rows = list(done)
+    if not rows:
+        yield from (rows := initial_rows(settings, space, environment, seed))
+    counts = np.array([[row[element] for element in space.elements] for row in rows], dtype=np.int64)
+    merits = np.array([row["merit"] for row in rows])
+    if "features" in rows[-1] and isinstance(rows[-1]["features"], str):
+        chosen = rows[-1]["features"].split()
+    else:
+        chosen = choose_features(settings, space, counts[: settings.n_initial], merits[: settings.n_initial], seed)
+    features = FeatureMap(space.elements, [parse_feature(feature) for feature in chosen])
+    campaign = Campaign(
+        space,
+        features,
+        maximiser=settings.maximiser,
+        acquisition=settings.acquisition,
+        options=settings.options,
+    )
+    campaign.tell(counts, merits)
+    for experiment in range(len(rows) - settings.n_initial, settings.n_experiments):
+        started = time.perf_counter()
+        surrogate = campaign.fit()
+        fitted = time.perf_counter()
+        suggestion = campaign.ask(generator(seed, INNER_LOOP, experiment))
+        outcome = measure(environment, suggestion.composition)
+        improvement = log_ei(surrogate, campaign.targets.max())(suggestion.composition).item()
+        campaign.tell(suggestion.counts, outcome["merit"])
+        yield {
+            "seed": seed,
+            "experiment": experiment,
+            **dict(zip(space.elements, suggestion.counts.tolist(), strict=True)),
+            **outcome,
+            "value": suggestion.value,
+            "log_ei": improvement,
+            "evaluations": suggestion.evaluations,
+            "gradients": suggestion.gradients,
+            "starts": suggestion.starts,
+            "moved": suggestion.moved,
+            "warning": suggestion.warning,
+            "features": " ".join(features.names),
+            **{f"lengthscale_{i}": float(v) for i, v in enumerate(surrogate.lengthscales)},
+            "outputscale": float(surrogate.outputscale),
+            "mean": float(surrogate.mean),
+            "log_posterior": float(surrogate.log_posterior),
+            "fit_seconds": fitted - started,
+            "maximise_seconds": suggestion.seconds,
+            "seconds": time.perf_counter() - started,
+        }
+
+
+def generator(seed: int, purpose: int, experiment: int = 0) -> np.random.Generator:
+    """The generator of one purpose in one experiment of one trajectory."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(purpose, experiment)))
+
+
+def initial_rows(settings: Settings, space: CompositionSpace, environment: Callable, seed: int) -> list[dict]:
+    """`n_initial` distinct compositions, uniform over the grid, and their outcomes. Depends on space and seed alone."""
+    if space.size <= settings.n_initial:
+        raise ValueError(
+            f"The space has {space.size} compositions; more than n_initial = {settings.n_initial} are needed."
+        )
+    rng, distinct = generator(seed, INITIAL), {}
+    while len(distinct) < settings.n_initial:
+        distinct.update(dict.fromkeys(map(tuple, space.sample(settings.n_initial, rng).tolist())))
+    counts = list(distinct)[: settings.n_initial]
+    return [
+        {
+            "seed": seed,
+            "experiment": number,
+            **dict(zip(space.elements, row, strict=True)),
+            **measure(environment, space.fractions(row)),
+        }
+        for number, row in enumerate(counts, start=-settings.n_initial)
+    ]
+
+
+def choose_features(
+    settings: Settings, space: CompositionSpace, counts: np.ndarray, merits: np.ndarray, seed: int
+) -> list:
+    """The features of a trajectory, from its initial data alone."""
+    return random_search(
+        space.elements,
+        space.fractions(counts),
+        merits,
+        rng=generator(seed, SELECTION),
+        formulas=settings.formulas,
+        n_features=settings.n_features,
+        draws=settings.feature_draws,
+    )
+
+
+def measure(environment: Callable, composition: np.ndarray) -> dict[str, float]:
+    """One experiment: properties and merit as plain floats."""
+    outcome = environment(composition)
+    outcome = outcome if isinstance(outcome, Mapping) else {"merit": outcome}
+    return {name: float(np.asarray(value)) for name, value in outcome.items()}
+
+
+def best_so_far(rows: pd.DataFrame) -> pd.DataFrame:
+    """Largest merit up to each experiment: index experiment (−1: the initial data, then 0 …), columns seeds."""
+    merits = rows.pivot(index="experiment", columns="seed", values="merit").sort_index().cummax()
+    return merits.loc[-1:]

@@ -1,0 +1,137 @@
+"""The integer recursion under a composition space: count, rank, unrank and nearest point on a tree of sums.
+
+An element is the polynomial x^l + … + x^u, a group the product of its children's, cut to its own limits. `Node` keeps
+these coefficients exactly; `space` explains what they are for.
+"""
+
+import numpy as np
+
+
+class Node:
+    """An element, or a sum over children (elements first, then groups), between `lower` and `upper` steps.
+
+    ways[k] counts the ways to make k; rests[j] = (S, running sum of S) is the same for the children after j.
+    Exact Python integers in object arrays; for speed int64 where the whole tree fits.
+    """
+
+    def __init__(self, name, lower, upper, children=(), columns=()):
+        self.name, self.children = name, children
+        self.columns = [*columns, *(c for child in children for c in child.columns)]
+        if children:
+            least, most = {c.name: c.lower for c in children}, {c.name: c.upper for c in children}
+            if sum(least.values()) > upper:
+                raise ValueError(f"empty space: {name} ≤ {upper} steps, but its parts need at least {least}.")
+            if sum(most.values()) < lower:
+                raise ValueError(f"empty space: {name} ≥ {lower} steps, but its parts reach at most {most}.")
+            lower, upper = max(lower, sum(least.values())), min(upper, sum(most.values()))
+        self.lower, self.upper = int(lower), int(upper)
+        self._count()
+
+    def _count(self):
+        powers = np.arange(self.upper + 1)
+        self.dtype, self.rests = np.dtype(object), []
+        ways = exact(powers == 0) if self.children else exact(powers >= self.lower)
+        for child in reversed(self.children):
+            sums = exact([0, *np.cumsum(ways)])
+            self.rests.insert(0, (ways, sums))
+            if child.children:
+                ways = multiply(child.ways, ways, self.upper + 1)
+            else:  # x^l + … + x^u times S is a window on the running sum
+                start, end = powers - child.upper, powers - child.lower + 1
+                ways = sums[np.maximum(end, 0)] - sums[np.maximum(start, 0)]
+        self.ways = np.where(powers >= self.lower, ways, 0)
+
+    def largest(self) -> int:
+        """The largest number in any table of the tree."""
+        own = [max(self.ways), *(sums[-1] for _, sums in self.rests)]
+        return max(own + [child.largest() for child in self.children])
+
+    def hold(self, dtype):
+        """Keep all tables of the tree as `dtype`, int64 or object (Python integers)."""
+        self.dtype = np.dtype(dtype)
+        self.ways = self.ways.astype(dtype)
+        self.rests = [(ways.astype(dtype), sums.astype(dtype)) for ways, sums in self.rests]
+        for child in self.children:
+            child.hold(dtype)
+
+    def unrank(self, amount, rank, counts):
+        """Write the rank-th way to make `amount`, both (n,), into the columns of counts (n, n_elements)."""
+        if not self.children:
+            counts[:, self.columns[0]] = amount
+        for j, (child, (ways, sums)) in enumerate(zip(self.children, self.rests, strict=True)):
+            if j == len(self.children) - 1:  # the last child takes what is left
+                given, inner = amount, rank
+            elif child.children:
+                given, rank = np.empty_like(amount), rank.copy()
+                for rows, choices, starts in self._blocks(j, amount):
+                    place = np.searchsorted(starts, rank[rows], side="right") - 1
+                    given[rows] = choices[place]
+                    rank[rows] -= starts[place]
+                inner, rank = rank // ways[amount - given], rank % ways[amount - given]
+            else:  # choice k begins at sums[r − l + 1] − sums[r − k + 1]
+                end = sums[amount - child.lower + 1]
+                left = np.searchsorted(sums, end - rank) - 1
+                given, inner, rank = amount - left, None, rank - (end - sums[left + 1])
+            child.unrank(given, inner, counts)
+            amount = amount - given
+
+    def rank(self, counts):
+        """The inverse of `unrank`: counts (n, n_elements) → amount and rank, both (n,)."""
+        rank = np.zeros(len(counts), dtype=self.dtype)
+        amount = left = counts[:, self.columns].sum(1)
+        for j, (child, (ways, sums)) in enumerate(zip(self.children, self.rests, strict=True)):
+            given, inner = child.rank(counts)
+            if j == len(self.children) - 1:
+                rank = rank + inner
+            elif child.children:
+                for rows, choices, starts in self._blocks(j, left):
+                    rank[rows] += starts[given[rows] - choices[0]]
+                rank = rank + inner * ways[left - given]
+            else:
+                rank = rank + sums[left - child.lower + 1] - sums[left - given + 1]
+            left = left - given
+        return amount, rank
+
+    def _blocks(self, j, amount):
+        """For each distinct amount: its rows, what child j may take of it, the first rank of each choice."""
+        child, ways = self.children[j], self.rests[j][0]
+        for r in np.unique(amount):
+            choices = np.arange(child.lower, min(child.upper, r) + 1)
+            weights = child.ways[choices] * ways[r - choices]
+            yield np.flatnonzero(amount == r), choices, np.cumsum(weights) - weights
+
+    def climb(self, target):
+        """The nearest counts that make `lower`, then cost and column of each further unit up to `upper`."""
+        if not self.children:
+            units, base = np.arange(self.lower, self.upper), np.zeros(len(target), dtype=np.int64)
+            base[self.columns[0]] = self.lower
+            return base, 2 * (units - target[self.columns[0]]) + 1, np.full(len(units), self.columns[0])
+        bases, costs, columns = zip(*(child.climb(target) for child in self.children), strict=True)
+        base, costs, columns = sum(bases), np.concatenate(costs), np.concatenate(columns)
+        cheapest_first, start = np.argsort(costs, kind="stable"), base.sum()
+        forced, free = np.split(cheapest_first[: self.upper - start], [self.lower - start])
+        return base + np.bincount(columns[forced], minlength=len(target)), costs[free], columns[free]
+
+
+def exact(values):
+    """Whole numbers as an object array of Python integers, which never overflow."""
+    return np.array([int(v) for v in values], dtype=object)
+
+
+def multiply(a, b, length):
+    """The first coefficients of a product of polynomials, exact: each is packed into one long integer."""
+    width = (max(a).bit_length() + max(b).bit_length() + len(a).bit_length()) // 8 + 1
+    one, other = (int.from_bytes(b"".join(c.to_bytes(width, "little") for c in p), "little") for p in (a, b))
+    packed = (one * other).to_bytes(width * (len(a) + len(b)), "little")
+    return exact(int.from_bytes(packed[i * width : (i + 1) * width], "little") for i in range(length))
+
+
+def random_below(bound, n, rng):
+    """Draw n exactly uniform Python integers from 0 to bound − 1: random bits, rejected from bound on."""
+    bits, draws = bound.bit_length(), []
+    width = bits // 8 + 1
+    while len(draws) < n:
+        raw = rng.bytes(width * (n - len(draws)))
+        numbers = (int.from_bytes(raw[i : i + width], "little") for i in range(0, len(raw), width))
+        draws += [x for x in (number >> (8 * width - bits) for number in numbers) if x < bound]
+    return draws

@@ -1,0 +1,206 @@
+"""Figures: tables in, matplotlib figures out, one style.
+
+Print at column width (85 mm, or 175 mm across both): 8 pt text, colour-blind safe colours that mean the same thing in
+every figure. `save` writes a figure and the numbers it plots under one name.
+"""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from alloygrad import ROOT, store
+
+COLUMN, PAGE = 3.35, 6.9  # inches
+
+PALETTE = sns.color_palette("colorblind")
+COLOURS = {"enumeration": PALETTE[0], "published": PALETTE[1], "ascent": PALETTE[2], "random": PALETTE[7]}
+"""One colour per inner loop, in every figure."""
+
+LABELS = {
+    "enthalpy": "enthalpy ΔH",
+    "martensite_peak": "martensite peak Mp",
+    "austenite_peak": "austenite peak Ap",
+    "enumeration": "enumeration",
+    "published": "published gradient loop",
+}
+
+mpl.rcParams.update(
+    {
+        **sns.axes_style("ticks"),
+        "font.size": 8, "axes.titlesize": 8, "axes.labelsize": 8, "legend.fontsize": 7, "xtick.labelsize": 7,
+        "ytick.labelsize": 7, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.6,
+        "xtick.major.width": 0.6, "ytick.major.width": 0.6, "lines.linewidth": 1.2, "legend.frameon": False,
+        "figure.dpi": 120, "savefig.dpi": 300, "figure.constrained_layout.use": True, "pdf.fonttype": 42,
+        "axes.prop_cycle": mpl.cycler(color=PALETTE), "image.cmap": "viridis",
+    }
+)  # fmt: skip
+
+
+def save(figure: Figure, name: str, *, data: pd.DataFrame, profile: str = "paper") -> Figure:
+    """Write `name`.pdf, .png and .csv (the numbers it plots): below figures/ for `paper`, else figures/<profile>/."""
+    folder = ROOT / "figures" / ("" if profile == "paper" else profile)
+    # Without a creation date the same figure gives the same bytes.
+    store.write(folder / f"{name}.pdf", lambda path: figure.savefig(path, metadata={"CreationDate": None}))
+    store.write(folder / f"{name}.png", figure.savefig)
+    store.write(folder / f"{name}.csv", lambda path: data.to_csv(path, index=False, float_format="%.6g"))
+    plt.close(figure)
+    return figure
+
+
+def learning_curves(curves: pd.DataFrame, *, chosen_epochs: int) -> Figure:
+    """Training loss and validation and test R² against epoch, one panel per property (columns of `training.Record`)."""
+    properties = list(curves["property"].unique())
+    figure, axes = plt.subplots(1, len(properties), figsize=(PAGE, 2.1), sharey=True)
+    for axis, name in zip(np.atleast_1d(axes), properties, strict=True):
+        rows = curves[curves["property"] == name]
+        window = max(1, len(rows) // 50)
+        for column, label in (
+            ("train_mse", "training MSE"),
+            ("validation_r2", "validation R²"),
+            ("test_r2", "test R²"),
+        ):
+            (line,) = axis.plot(rows["epoch"], rows[column], lw=0.4, alpha=0.35)
+            axis.plot(
+                rows["epoch"],
+                rows[column].rolling(window, center=True, min_periods=1).median(),
+                color=line.get_color(),
+                label=label,
+            )
+        axis.axvline(chosen_epochs, color="0.5", lw=0.7, ls=":")
+        axis.set(title=LABELS.get(name, name), xlabel="epoch", ylim=(0, 1.02))
+    np.atleast_1d(axes)[0].set_ylabel("MSE (standardised), R²")
+    np.atleast_1d(axes)[0].legend(loc="center right")
+    return figure
+
+
+def parity(parity: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
+    """Predicted against measured in cross-validation: properties across, random and composition-grouped folds down."""
+    properties, schemes = list(metrics.index), ["random", "grouped"]
+    size = PAGE / max(3, len(properties))
+    figure, axes = plt.subplots(2, len(properties), figsize=(PAGE, 2 * size), sharex=True, sharey=True)
+    norm = mpl.colors.LogNorm(1, parity["count"].max())
+    for (row, scheme), (column, name) in ((r, c) for r in enumerate(schemes) for c in enumerate(properties)):
+        axis = axes[row, column]
+        rows = parity[(parity["property"] == name) & (parity["scheme"] == scheme)]
+        axis.plot([-4, 4], [-4, 4], color="0.6", lw=0.7, zorder=0)
+        drawn = axis.scatter(
+            rows["measured"],
+            rows["predicted"],
+            c=rows["count"],
+            s=7,
+            marker="s",
+            norm=norm,
+            cmap="viridis_r",
+            lw=0,
+        )
+        r2, mae = metrics.loc[name, (scheme, "r2")], metrics.loc[name, (scheme, "mae")]
+        axis.text(0.04, 0.96, f"R² = {r2:.3f}\nMAE = {mae:.3f}", transform=axis.transAxes, va="top", fontsize=7)
+        axis.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect="equal")
+        if row == 0:
+            axis.set_title(LABELS.get(name, name))
+        if column == 0:
+            axis.set_ylabel(f"{scheme} folds\npredicted (std)")
+        if row == 1:
+            axis.set_xlabel("measured (std)")
+    figure.colorbar(drawn, ax=axes, shrink=0.5, label="measurements", aspect=30, pad=0.01)
+    return figure
+
+
+def merit_distributions(merits: pd.DataFrame, best: float | None = None) -> Figure:
+    """Density of the merit over random compositions, one curve per number of elements (columns n_elements, merit)."""
+    figure, axis = plt.subplots(figsize=(COLUMN, 2.3))
+    colours = sns.color_palette("viridis_r", merits["n_elements"].nunique())
+    sns.kdeplot(merits, x="merit", hue="n_elements", palette=colours, common_norm=False, ax=axis, lw=1.2, cut=0)
+    sns.move_legend(axis, "upper left", title="elements")
+    if best is not None:
+        axis.axvline(best, color="0.3", lw=0.8, ls="--")
+        axis.text(best, axis.get_ylim()[1], "largest\nat N = 4 ", ha="right", va="top", fontsize=7)
+    axis.set(xlabel="figure of merit", ylabel="density")
+    return figure
+
+
+def best_so_far(table: pd.DataFrame, optimum: float | None = None) -> Figure:
+    """Best merit so far, mean over trajectories with its 95 % interval.
+
+    table: columns method, experiment (−1 = before the first), mean, low, high, n.
+    """
+    figure, axis = plt.subplots(figsize=(COLUMN, 2.6))
+    for method, rows in table.groupby("method", sort=False):
+        label = f"{LABELS.get(method, method)} (n = {rows['n'].iloc[0]})"
+        axis.plot(rows["experiment"] + 1, rows["mean"], color=COLOURS[method], label=label)
+        axis.fill_between(rows["experiment"] + 1, rows["low"], rows["high"], color=COLOURS[method], alpha=0.2, lw=0)
+    if optimum is not None:
+        axis.axhline(optimum, color="0.2", lw=0.8, ls="--")
+        axis.text(
+            0.99,
+            optimum,
+            "true optimum",
+            ha="right",
+            va="bottom",
+            fontsize=7,
+            transform=axis.get_yaxis_transform(),
+        )
+    axis.set(xlabel="experiments", ylabel="best figure of merit so far")
+    axis.legend(loc="lower right")
+    return figure
+
+
+def inner_loop_map(grid: pd.DataFrame, starts: pd.DataFrame, picks: pd.DataFrame, x: str, y: str) -> Figure:
+    """log EI over two elements (largest over the others), the published loop's starts and ends, and both picks.
+
+    grid: columns x, y, log_ei. starts: x, y, end x, end y as "<element>_end". picks: method, x, y. Fractions in at.%.
+    """
+    figure, axis = plt.subplots(figsize=(COLUMN, 2.8))
+    table = grid.pivot(index=y, columns=x, values="log_ei")
+    low = np.nanquantile(table.to_numpy(), 0.25)
+    drawn = axis.pcolormesh(
+        table.columns, table.index, table, vmin=low, shading="nearest", rasterized=True, cmap="Greys"
+    )
+    for _, row in starts.iterrows():
+        axis.plot([row[x], row[f"{x}_end"]], [row[y], row[f"{y}_end"]], color=COLOURS["published"], lw=0.7)
+    axis.scatter(starts[x], starts[y], s=5, color=COLOURS["published"], lw=0, label="published: starts")
+    for method, marker in (("published", "X"), ("enumeration", "*")):
+        pick = picks[picks["method"] == method].iloc[0]
+        axis.scatter(
+            pick[x],
+            pick[y],
+            s=60,
+            marker=marker,
+            color=COLOURS[method],
+            edgecolor="k",
+            lw=0.6,
+            zorder=3,
+            label=f"{method}: pick",
+            clip_on=False,
+        )
+    axis.set(xlabel=f"{x} (at.%)", ylabel=f"{y} (at.%)")
+    axis.legend(loc="upper left", bbox_to_anchor=(0, 1.22), ncols=2, handletextpad=0.2, columnspacing=1)
+    figure.colorbar(drawn, ax=axis, label="log EI, largest over the rest")
+    return figure
+
+
+def inner_loop_values(table: pd.DataFrame) -> Figure:
+    """What either inner loop reaches on the same states (top) and how many starts moved (bottom).
+
+    table: columns experiment, method, log_ei, moved.
+    """
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(COLUMN, 3.3), sharex=True, height_ratios=(2, 1))
+    for method, rows in table.groupby("method", sort=False):
+        top.plot(rows["experiment"], rows["log_ei"], marker="o", ms=3, color=COLOURS[method], label=LABELS[method])
+    moved = table.dropna(subset=["moved"])
+    bottom.plot(moved["experiment"], 100 * moved["moved"], marker="o", ms=3, color=COLOURS["published"])
+    top.set(ylabel="log EI of the pick")
+    top.legend()
+    bottom.set(xlabel="experiments already done", ylabel="starts that\nmoved (%)", ylim=(-3, 103))
+    return figure
+
+
+def paths(name: str, profile: str = "paper") -> list[Path]:
+    """The three files that `save` writes."""
+    folder = ROOT / "figures" / ("" if profile == "paper" else profile)
+    return [folder / f"{name}.{suffix}" for suffix in ("pdf", "png", "csv")]

@@ -1,0 +1,54 @@
+"""Inner loops: find the grid composition with the largest acquisition value.
+
+    suggestion = maximise(acquire, space, method="enumeration", exclude=measured, rng=rng)
+
+A maximiser sees a callable `acquire`: fractions (..., n_elements) → (...) (float64 torch tensors, differentiable where
+it follows gradients), and a space; nothing else. All of them return grid compositions that are feasible and not among
+the measured ones, and all of them say how far their starts moved.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from torch import Tensor
+
+from alloygrad.maximisers.enumeration import enumeration
+from alloygrad.maximisers.published import published
+from alloygrad.maximisers.suggestion import Suggestion
+from alloygrad.space import CompositionSpace
+
+METHODS = {"enumeration": enumeration, "published": published}
+
+
+def maximise(
+    acquire: Callable[[Tensor], Tensor],
+    space: CompositionSpace,
+    method: str,
+    *,
+    exclude: np.ndarray | None = None,
+    rng: np.random.Generator | None = None,
+    **options,
+) -> Suggestion:
+    """Suggest the next composition.
+
+    exclude: counts (m, n_elements) of measured compositions, never suggested again.
+    rng: drawn from by methods with random starts; required by them.
+    options: of the method, see METHODS[method].
+    Raises ValueError for an unknown method or where every composition of the space has been measured.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method is {method!r}; known are {sorted(METHODS)}.")
+    exclude = np.empty((0, len(space.elements)), dtype=np.int64) if exclude is None else np.asarray(exclude)
+    exclude = np.unique(exclude, axis=0)
+    if len(exclude) >= space.size:
+        raise ValueError(
+            f"All {space.size} compositions of the space are measured; widen the space or refine its step."
+        )
+    started = time.perf_counter()
+    suggestion = METHODS[method](acquire, space, exclude=exclude, rng=rng, **options)
+    return replace(suggestion, method=method, seconds=time.perf_counter() - started)
+
+
+__all__ = ["METHODS", "Suggestion", "maximise"]

@@ -1,0 +1,289 @@
+"""Expensive work: declared study cells, their store, and running what the store lacks.
+
+A cell is one curve of one figure: an alloy, a space and the settings of its campaigns, at 96 seeds. The store keeps
+one file per trajectory, named by the digest of all that makes it and its seed and rewritten whole after every
+experiment; finished cells are packed into `data/results/`, one file each. So a killed study loses at most one
+experiment, nothing is computed twice, and asking for more experiments continues what is there.
+
+The environment variable ALLOYGRAD_STORE names another store than `data/runs/`; recorded results are then not read.
+"""
+
+import json
+import os
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import torch
+from joblib import Parallel, cpu_count, delayed
+from tqdm.auto import tqdm
+
+from alloygrad import DATA, elements, environments, store
+from alloygrad.campaign import SECONDS, Settings, trajectory
+from alloygrad.space import CompositionSpace
+
+RESULTS = DATA / "results"
+
+WORKING_STEP = {
+    ("SMA", 5): 0.005,
+    ("Ti", 4): 0.002,
+    ("Ti", 5): 0.005,
+    ("HEA", 4): 0.005,
+    ("HEA", 5): 0.01,
+}
+"""Steps of the grids on which enumeration is compared with other inner loops, where 0.001 would be too many."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One curve: what is run, on which space, in which environment."""
+
+    name: str
+    alloy: str
+    n_elements: int
+    step: float
+    settings: Settings
+    merit: str | None = None  # a named figure of merit of the alloy; None is its default
+
+    def space(self) -> CompositionSpace:
+        return environments.ALLOYS[self.alloy].space(self.n_elements, self.step)
+
+    def environment(self) -> environments.Environment:
+        return environments.load(environments.ALLOYS[self.alloy], self.space().elements, merit=self.merit)
+
+    def landscape(self) -> dict:
+        """Plain values that fix the merit of every composition: the space and the environment."""
+        space, alloy = self.space(), environments.ALLOYS[self.alloy]
+        return {
+            "elements": list(space.elements),
+            "lower": list(space.lower),
+            "upper": list(space.upper),
+            "step": space.step,
+            "groups": [[list(group.elements), group.lower, group.upper] for group in space.groups],
+            "environment": store.file_digest(environments.FOLDER / self.alloy / "card.json"),
+            "process": dict(alloy.process),
+            "merit": self.merit or next(iter(alloy.merits)),
+        }
+
+    def trajectory_name(self, seed: int) -> str:
+        """Digest of all that makes the trajectory, plus its seed."""
+        space = self.space()
+        properties = {"elements": list(space.elements), "values": elements.matrix(space.elements).tolist()}
+        return store.digest(
+            {
+                **self.landscape(),
+                "elements_table": store.digest(properties),
+                "settings": self.settings.describe(),
+                "seed": seed,
+            }
+        )
+
+
+def _declare() -> dict[str, Cell]:
+    inner_loops = {
+        "enumeration": Settings(maximiser="enumeration", acquisition="log_ei"),
+        "published": Settings(maximiser="published", acquisition="ei"),
+    }
+    cells = []
+    for alloy in environments.ALLOYS:
+        for n in range(3, 11):
+            step = WORKING_STEP.get((alloy, n), 0.001)
+            for name, settings in inner_loops.items():
+                if name == "published" or n <= 5:
+                    cells.append(Cell(f"{alloy.lower()}_n{n}_{name}", alloy, n, step, settings))
+    return {cell.name: cell for cell in cells}
+
+
+CELLS = _declare()
+"""Every declared cell by name, "sma_n4_enumeration" for example."""
+
+
+def working_store() -> Path:
+    """Folder of working files."""
+    return Path(os.environ.get("ALLOYGRAD_STORE") or DATA / "runs")
+
+
+def trajectories(
+    cell: Cell, n: int, *, experiments: int | None = None, workers: int | None = None, compute: bool = True
+) -> pd.DataFrame:
+    """Rows of the first n trajectories (seeds 0 … n − 1), read from the store and the records; missing ones are run.
+
+    experiments: how many of each (default: the cell's). compute=False returns what is there. Raises no error for
+    a trajectory that exists already, whoever computed it.
+    """
+    if experiments is not None:
+        cell = replace(cell, settings=replace(cell.settings, n_experiments=experiments))
+    found = {seed: _read(cell, seed) for seed in range(n)}
+    missing = [seed for seed, rows in found.items() if not _complete(cell, rows)]
+    if compute and missing:
+        _run_all(cell, missing, workers or cpu_count())
+        found |= {seed: _read(cell, seed) for seed in missing}
+    complete = [
+        rows[rows["experiment"] < cell.settings.n_experiments] for rows in found.values() if _complete(cell, rows)
+    ]
+    return pd.concat(complete, ignore_index=True) if complete else pd.DataFrame()
+
+
+def _complete(cell: Cell, rows: pd.DataFrame) -> bool:
+    return len(rows) >= cell.settings.n_initial + cell.settings.n_experiments
+
+
+def _path(cell: Cell, seed: int) -> Path:
+    return working_store() / "trajectories" / cell.name / f"{cell.trajectory_name(seed)}.parquet"
+
+
+def _read(cell: Cell, seed: int) -> pd.DataFrame:
+    """Rows of one trajectory, the longer of record and working file; empty if there is neither."""
+    rows = pd.read_parquet(path) if (path := _path(cell, seed)).exists() else pd.DataFrame()
+    packed = RESULTS / f"{cell.name}.parquet"
+    if "ALLOYGRAD_STORE" not in os.environ and packed.exists():
+        filters = [("trajectory", "==", cell.trajectory_name(seed))]
+        recorded = pd.read_parquet(packed, filters=filters).drop(columns=["trajectory", "code"])
+        rows = recorded if len(recorded) > len(rows) else rows
+    return rows.reset_index(drop=True)
+
+
+def run(cell: Cell, seed: int) -> None:
+    """Run one trajectory to its end, from the last experiment that the store holds; one torch thread."""
+    path, rows = _path(cell, seed), _read(cell, seed).to_dict("records")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for row in trajectory(cell.settings, cell.space(), cell.environment(), seed, done=rows):
+            rows.append(row)
+            if row["experiment"] >= 0:
+                store.write(path, pd.DataFrame(rows).to_parquet)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _run_all(cell: Cell, seeds: list[int], workers: int) -> None:
+    """Run trajectories side by side; the bar counts experiments, read from the files' row counts."""
+    paths = [_path(cell, seed) for seed in seeds]
+    per_trajectory = cell.settings.n_experiments
+
+    def finished() -> int:
+        rows = (pq.read_metadata(path).num_rows for path in paths if path.exists())
+        return sum(min(n - cell.settings.n_initial, per_trajectory) for n in rows)
+
+    with tqdm(total=len(seeds) * per_trajectory, initial=finished(), desc=cell.name, unit="experiment") as bar:
+        done = threading.Event()
+
+        def watch():
+            while not done.wait(1.0):
+                bar.update(finished() - bar.n)
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            Parallel(n_jobs=min(workers, len(seeds)))(delayed(run)(cell, seed) for seed in seeds)
+        finally:
+            done.set()
+            watcher.join()
+        bar.update(finished() - bar.n)
+
+
+def optimum(cell: Cell) -> environments.Optimum:
+    """True optimum of a cell's landscape over its whole grid, from the records or computed once."""
+    file = f"optimum-{store.digest(cell.landscape())}.json"
+    places = [working_store() / "optima" / file]
+    if "ALLOYGRAD_STORE" not in os.environ:
+        places.append(RESULTS / "optima" / file)
+    for path in places:
+        if path.exists():
+            entry = json.loads(path.read_text())
+            return environments.Optimum(np.array(entry["counts"]), entry["merit"], entry["compared"])
+    best = environments.true_optimum(cell.environment(), cell.space())
+    content = {"counts": best.counts.tolist(), "merit": best.merit, "compared": best.compared}
+    store.write_json(
+        places[0], {"cell": cell.name, **content, "code": store.code_version(), "landscape": cell.landscape()}
+    )
+    return best
+
+
+def record() -> pd.DataFrame:
+    """Pack every complete trajectory of the working store into `data/results/`; a table of what is recorded now."""
+    summary = []
+    for cell in CELLS.values():
+        packed = RESULTS / f"{cell.name}.parquet"
+        known = pd.read_parquet(packed) if packed.exists() else pd.DataFrame({"trajectory": []})
+        fresh = []
+        for path in sorted((working_store() / "trajectories" / cell.name).glob("*.parquet")):
+            rows = pd.read_parquet(path)
+            if _complete(cell, rows) and path.stem not in set(known["trajectory"]):
+                fresh.append(rows.assign(trajectory=path.stem, code=store.code_version()))
+        if fresh:
+            table = pd.concat(([known] if len(known) else []) + fresh, ignore_index=True).sort_values(
+                ["seed", "experiment"]
+            )
+            store.write(packed, lambda p, table=table: table.to_parquet(p, index=False, compression="zstd"))
+        if packed.exists():
+            names = pd.read_parquet(packed, columns=["trajectory"])["trajectory"]
+            summary.append(
+                {
+                    "cell": cell.name,
+                    "trajectories": names.nunique(),
+                    "new": len(fresh),
+                    "kB": packed.stat().st_size // 1000,
+                }
+            )
+    for path in (working_store() / "optima").glob("*.json"):
+        store.write(RESULTS / "optima" / path.name, lambda p, path=path: p.write_bytes(path.read_bytes()))
+    return pd.DataFrame(summary)
+
+
+def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
+    """Repeat recorded experiments, drawn at random over all recorded cells, from the rows before them.
+
+    One row per state: is the same composition suggested, and how far do merit, log posterior and log EI differ?
+    """
+    rng, found = np.random.default_rng(seed), []
+    cells = [cell for cell in CELLS.values() if (RESULTS / f"{cell.name}.parquet").exists()]
+    recorded = {cell.name: rows for cell in cells if len(rows := trajectories(cell, 96, compute=False))}
+    for state in tqdm(range(states if recorded else 0), desc="audit", unit="state"):
+        name = list(recorded)[state % len(recorded)]
+        cell, rows = CELLS[name], recorded[name]
+        then = int(rng.choice(rows["seed"].unique()))
+        experiment = int(rng.integers(cell.settings.n_experiments))
+        rows = rows[rows["seed"] == then]
+        before = rows[rows["experiment"] < experiment].to_dict("records")
+        was = rows[rows["experiment"] == experiment].iloc[0]
+        now = next(trajectory(cell.settings, cell.space(), cell.environment(), then, done=before))
+        same = all(now[element] == was[element] for element in cell.space().elements)
+        differences = {column: now[column] - was[column] for column in ("merit", "log_posterior", "log_ei")}
+        found.append({"cell": name, "seed": then, "experiment": experiment, "same_composition": same, **differences})
+    return pd.DataFrame(found)
+
+
+def report_audit(states: int = 6) -> None:
+    """`audit`, printed; raises SystemExit where a recorded result no longer comes out of the code."""
+    table = audit(states)
+    if table.empty:
+        print("Audit: nothing is recorded.")
+        return
+    print(table.to_string(index=False))
+    off = table[["merit", "log_posterior", "log_ei"]].abs().max()
+    same = table["same_composition"].mean()
+    print(f"{len(table)} recorded experiments repeated: {same:.0%} identical suggestions,", end=" ")
+    print(f"log posterior equal to {off['log_posterior']:.1e}, log EI to {off['log_ei']:.1e}.")
+    if off["log_posterior"] > 1e-3 or same < 0.5:
+        raise SystemExit(
+            "Audit failed: recorded results differ from what the code gives. Recompute them or find the change."
+        )
+
+
+__all__ = [
+    "CELLS",
+    "SECONDS",
+    "Cell",
+    "audit",
+    "optimum",
+    "record",
+    "report_audit",
+    "run",
+    "trajectories",
+    "working_store",
+]
