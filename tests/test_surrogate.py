@@ -39,12 +39,9 @@ def objective(surrogate) -> float:
 def test_log_posterior_equals_gpytorch_at_random_hyperparameters(seed):
     rng = np.random.default_rng(seed)
     features, c, y = problem(seed)
-    lengthscales, outputscale, mean = rng.uniform(0.1, 2, 4), rng.uniform(0.1, 5), rng.normal()
-    prior = S.condition(features, c, y, lengthscales, outputscale, mean)
-    # Targets this GP might have drawn: others make yᵀK⁻¹y, and the rounding of K in it, a million times larger.
-    y = mean + prior.cholesky.numpy() @ rng.normal(size=len(y))
-    ours = S.condition(features, c, y, lengthscales, outputscale, mean)
-    assert ours.log_posterior / len(y) == pytest.approx(objective(ours) / len(y), abs=1e-8)
+    ours = S.condition(features, c, y, rng.uniform(0.1, 2, 4), rng.uniform(0.1, 5), rng.normal())
+    # GPyTorch divides by n. Relative, since a GP that these targets do not suit has yᵀK⁻¹y in the thousands.
+    assert ours.log_posterior / len(y) == pytest.approx(objective(ours) / len(y), rel=1e-8, abs=1e-8)
 
 
 def test_gradient_of_log_posterior_by_finite_differences():
@@ -97,15 +94,14 @@ def test_fit_is_no_worse_than_botorch(seed):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_posterior_equals_botorch(seed):
-    """mean and std to 1e-8, targets of order 1; on measured points their std is good to 1e-7 (see next test)."""
+    """mean and std to 1e-9 (targets of order 1), away from and on measured points."""
     surrogate = S.fit(*problem(seed, n=60))
     x = torch.cat([fresh(50), surrogate.compositions[:10]])
     mean, std = surrogate.posterior(x)
     with torch.no_grad():
         theirs = S.to_botorch(surrogate).posterior(x)
-    torch.testing.assert_close(mean, theirs.mean[:, 0], rtol=0, atol=1e-8)
-    torch.testing.assert_close(std[:50], theirs.variance[:50, 0].sqrt(), rtol=0, atol=1e-8)
-    torch.testing.assert_close(std, theirs.variance[:, 0].sqrt(), rtol=0, atol=1e-7)
+    torch.testing.assert_close(mean, theirs.mean[:, 0], rtol=0, atol=1e-9)
+    torch.testing.assert_close(std, theirs.variance[:, 0].sqrt(), rtol=0, atol=1e-9)
 
 
 def test_posterior_and_log_posterior_in_forty_digits():
@@ -153,7 +149,7 @@ def test_gradient_in_composition():
     theirs = gradients(lambda at: (model.posterior(at).mean, model.posterior(at).variance.sqrt()))
     assert all(gradient.abs().max() > 0.1 for gradient in ours)
     for a, b in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(a, b, rtol=1e-7, atol=1e-8)
     for j in range(4):
         step = 1e-6 * torch.eye(4, dtype=torch.float64)[j]
         up, down = surrogate.posterior(x + step), surrogate.posterior(x - step)

@@ -46,11 +46,10 @@ class Alloy:
         if not 2 <= n_elements <= len(self.order):
             raise ValueError(f"{self.name} has 2 to {len(self.order)} elements; {n_elements} asked for.")
         chosen = self.order[:n_elements]
-        groups = (
-            Group(tuple(e for e in group.elements if e in chosen), group.upper, group.lower) for group in self.groups
-        )
+        present = ((tuple(e for e in group.elements if e in chosen), group) for group in self.groups)
+        groups = tuple(Group(names, group.upper, group.lower) for names, group in present if names)
         lower, upper = zip(*(self.bounds[element] for element in chosen), strict=True)
-        return CompositionSpace(chosen, lower, upper, step, tuple(g for g in groups if g.elements))
+        return CompositionSpace(chosen, lower, upper, step, groups)
 
 
 def sma_merit(target_temperature: float = 300.0) -> Merit:
@@ -168,8 +167,9 @@ ALLOYS = {alloy.name: alloy for alloy in (SMA, TI, HEA)}
 class Environment:
     """compositions (..., n_elements) in the order of `elements` → each property (...) and "merit" (...), float64.
 
-    Absent elements of the alloy class are zero and the process is the held one. A million compositions take
-    seconds: they are evaluated in blocks that stay in cache.
+    Elements are placed by name among the networks' inputs, absent ones are zero, and the process is the held one.
+    `models` as `networks.load` gives them. A million compositions take seconds: they are evaluated in blocks that
+    stay in cache. Raises ValueError for compositions that are not fractions with a sum of 1.
     """
 
     def __init__(
@@ -181,6 +181,8 @@ class Environment:
     ):
         if unknown := [element for element in elements if element not in alloy.inputs]:
             raise ValueError(f"The {alloy.name} networks do not know {unknown}; they know {list(alloy.inputs)}.")
+        if len(set(elements)) < len(elements):
+            raise ValueError(f"An element is named twice in {list(elements)}.")
         merit = merit or next(iter(alloy.merits))
         if merit not in alloy.merits:
             raise ValueError(f"{alloy.name} has the figures of merit {list(alloy.merits)}; {merit!r} asked for.")
@@ -191,9 +193,14 @@ class Environment:
         self._models = {name: model.restrict(slots, process) for name, model in models.items()}
 
     def __call__(self, compositions: np.ndarray) -> dict[str, np.ndarray]:
-        compositions = torch.as_tensor(np.asarray(compositions, dtype=float))
-        if compositions.shape[-1] != len(self.elements):
-            raise ValueError(f"Compositions have {compositions.shape[-1]} columns; expected {list(self.elements)}.")
+        compositions = torch.tensor(np.asarray(compositions, dtype=float))
+        if compositions.shape[-1:] != (len(self.elements),):
+            shape, names = tuple(compositions.shape), list(self.elements)
+            raise ValueError(f"Compositions have shape {shape}; expected (..., {len(names)}), columns {names}.")
+        fine = ((compositions.sum(-1) - 1).abs() <= 1e-6) & (compositions >= -1e-9).all(-1)  # false for NaN
+        if not fine.all():
+            wrong = compositions[~fine][0].tolist()
+            raise ValueError(f"{wrong} is no composition: fractions (not per cent) from 0 on with a sum of 1.")
         blocks = compositions.reshape(-1, len(self.elements)).split(4096)
         out = {
             name: torch.cat([model(block) for block in blocks]).reshape(compositions.shape[:-1]).numpy()
@@ -205,17 +212,28 @@ class Environment:
 def load(
     alloy: Alloy, elements: tuple[str, ...], *, merit: str | None = None, folder: Path | None = None
 ) -> Environment:
-    """The environment of the shipped weights (or of another trained `folder`), each file checked against the card."""
-    models = _read(folder or FOLDER / alloy.name)
-    return Environment(alloy, elements, {name: models[name] for name in alloy.properties}, merit)
+    """The environment of the shipped weights, or of another trained `folder`, each file checked against the card.
 
-
-@cache
-def _read(folder: Path) -> dict[str, networks.ResidualNetwork]:
+    Raises FileNotFoundError where nothing was trained; ValueError for a file that is not the card's, or a card that is
+    not this alloy's.
+    """
+    folder = Path(folder or FOLDER / alloy.name)
     if not (folder / "card.json").exists():
         raise FileNotFoundError(
             f"{folder} holds no trained networks (no card.json). Train them with their notebook first."
         )
+    card, models = _read(folder, store.file_digest(folder / "card.json"))
+    for what in ("inputs", "process", "properties"):
+        if (trained := list(card[what])) != (declared := list(getattr(alloy, what))):
+            raise ValueError(
+                f"{what} of {folder} are {trained}; {alloy.name} declares {declared}. Retrain or mend the declaration."
+            )
+    return Environment(alloy, elements, {name: models[name] for name in alloy.properties}, merit)
+
+
+@cache
+def _read(folder: Path, card_digest: str) -> tuple[dict, dict[str, networks.ResidualNetwork]]:
+    """Read once; a folder trained anew has another card, and is read again."""
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     models = {}
     for name, entry in card["properties"].items():
@@ -224,11 +242,11 @@ def _read(folder: Path) -> dict[str, networks.ResidualNetwork]:
             raise ValueError(
                 f"{path} has sha256 {found}; its card says {entry['weights_sha256']}. Restore or retrain it."
             )
-        models[name] = networks.load(path, card["training"]["mixing"])
-    return models
+        models[name] = networks.load(path)
+    return card, models
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Optimum:
     """The best composition of a space: counts (n_elements,) in steps, its merit, and how many were compared."""
 
@@ -238,15 +256,20 @@ class Optimum:
 
 
 def true_optimum(environment: Callable, space: CompositionSpace, *, progress: bool = True) -> Optimum:
-    """Exhaustive maximum of an environment's merit over the whole grid of `space`; the first wins a tie."""
+    """Exhaustive maximum of an environment's merit over the whole grid of `space`; the first wins a tie.
+
+    Raises ValueError at a merit that is not finite, which no comparison could rank.
+    """
     best, merit = None, -np.inf
-    with tqdm(
-        total=space.count(), unit="compositions", unit_scale=True, disable=not progress, desc="true optimum"
-    ) as bar:
+    with tqdm(total=space.size, unit="compositions", unit_scale=True, disable=not progress, desc="true optimum") as bar:
         for counts in space.enumerate():
             merits = environment(space.fractions(counts))["merit"]
+            if not np.isfinite(merits).all():
+                bad = int(np.flatnonzero(~np.isfinite(merits))[0])
+                where = dict(zip(space.elements, space.fractions(counts[bad]).tolist(), strict=True))
+                raise ValueError(f"The merit at {where} is {merits[bad]}; mend the environment there or leave it out.")
             top = int(np.argmax(merits))
             if merits[top] > merit:
                 best, merit = counts[top], float(merits[top])
             bar.update(len(counts))
-    return Optimum(best, merit, space.count())
+    return Optimum(best, merit, space.size)

@@ -78,26 +78,18 @@ def learning_curves(curves: pd.DataFrame, *, chosen_epochs: int) -> Figure:
     return figure
 
 
-def parity(parity: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
+def parity(histogram: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
     """Predicted against measured in cross-validation: properties across, random and composition-grouped folds down."""
     properties, schemes = list(metrics.index), ["random", "grouped"]
     size = PAGE / max(3, len(properties))
     figure, axes = plt.subplots(2, len(properties), figsize=(PAGE, 2 * size), sharex=True, sharey=True)
-    norm = mpl.colors.LogNorm(1, parity["count"].max())
+    norm = mpl.colors.LogNorm(1, histogram["count"].max())
     for (row, scheme), (column, name) in ((r, c) for r in enumerate(schemes) for c in enumerate(properties)):
         axis = axes[row, column]
-        rows = parity[(parity["property"] == name) & (parity["scheme"] == scheme)]
+        rows = histogram[(histogram["property"] == name) & (histogram["scheme"] == scheme)]
         axis.plot([-4, 4], [-4, 4], color="0.6", lw=0.7, zorder=0)
-        drawn = axis.scatter(
-            rows["measured"],
-            rows["predicted"],
-            c=rows["count"],
-            s=7,
-            marker="s",
-            norm=norm,
-            cmap="viridis_r",
-            lw=0,
-        )
+        cells = dict(s=24, marker="s", norm=norm, cmap="viridis_r", lw=0)
+        drawn = axis.scatter(rows["measured"], rows["predicted"], c=rows["count"], **cells)
         r2, mae = metrics.loc[name, (scheme, "r2")], metrics.loc[name, (scheme, "mae")]
         axis.text(0.04, 0.96, f"R² = {r2:.3f}\nMAE = {mae:.3f}", transform=axis.transAxes, va="top", fontsize=7)
         axis.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect="equal")

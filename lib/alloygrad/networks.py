@@ -19,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 from sklearn.model_selection import GroupKFold, KFold
 from torch import Tensor, nn
 
@@ -46,6 +47,10 @@ class Training:
     def __post_init__(self):
         if self.mixing not in ("transposed", "published"):
             raise ValueError(f"mixing is {self.mixing!r}; it must be 'transposed' or 'published'.")
+        for name, least in (("epochs", 1), ("curve_epochs", 1), ("folds", 2), ("batch", 1), ("hidden", 1)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < least:
+                raise ValueError(f"{name} is {value!r}; it must be a whole number from {least} on.")
 
 
 class ResidualNetwork(nn.Module):
@@ -80,7 +85,7 @@ class ResidualNetwork(nn.Module):
             getattr(self, f"{name}_std").copy_(torch.where(spread > 0, spread, 1.0))
 
     def forward(self, fractions: Tensor, process: Tensor) -> Tensor:
-        """Property in its own unit; leading dimensions broadcast."""
+        """Property in its own unit; one process (n_process,) serves all fractions."""
         return self.scaled(fractions, process) * self.target_std + self.target_mean
 
     def scaled(self, fractions: Tensor, process: Tensor) -> Tensor:
@@ -102,8 +107,11 @@ class ResidualNetwork(nn.Module):
         """The same network as a function of the `present` elements' fractions alone: (..., len(present)) → (...).
 
         The others are absent and `process` (n_process,) is held. Because no layer before the dense one mixes
-        elements, whatever the absent ones and the process contribute to it is one constant vector.
+        elements, whatever the absent ones and the process contribute to it is one constant vector. It is worked out
+        here, from the weights as they are now; so only in eval mode.
         """
+        if self.training:
+            raise ValueError("The network is in training mode, where it answers at random; call .eval() first.")
         absent = [i for i in range(len(self.properties)) if i not in set(present)]
         inputs, held = self.inputs(self.fraction_mean.new_zeros(len(self.properties)), process)
         if self.mixing == "published":
@@ -145,7 +153,7 @@ def _elu(x: Tensor) -> Tensor:
     return nn.functional.elu(x, alpha=0.2)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rows:
     """Training rows: fractions (n, n_elements), process (n, n_process), target (n,), composition labels (n,)."""
 
@@ -240,15 +248,14 @@ def save(network: ResidualNetwork, path: Path) -> Path:
     return store.write(path, lambda temporary: save_file(state, temporary, metadata={"mixing": network.mixing}))
 
 
-def load(path: Path, mixing: str = "transposed") -> ResidualNetwork:
-    """Read a network in eval mode, float64, no gradients wanted of its weights; sizes come from the file."""
-    state = load_file(path)
-    n_elements, n_properties = state["properties"].shape
-    n_process = state["process_mean"].shape[0]
-    network = ResidualNetwork(
-        torch.randn(n_elements, n_properties), n_process, hidden=state["dense.bias"].shape[0], mixing=mixing
-    )
-    network.load_state_dict(state)
+def load(path: Path) -> ResidualNetwork:
+    """Read a network in eval mode, float64, no gradients wanted of its weights; sizes and mixing are the file's."""
+    with safe_open(path, framework="pt") as file:
+        mixing, state = file.metadata()["mixing"], {name: file.get_tensor(name) for name in file.keys()}
+    n_process, hidden = len(state["process_mean"]), len(state["dense.bias"])
+    with torch.device("meta"):  # shapes only: no random numbers are drawn for weights that are replaced at once
+        network = ResidualNetwork(torch.empty(state["properties"].shape), n_process, hidden=hidden, mixing=mixing)
+    network.load_state_dict(state, assign=True)
     return network.double().eval().requires_grad_(False)
 
 

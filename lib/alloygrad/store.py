@@ -1,8 +1,9 @@
 """Names and files of finished work: a digest of all that makes a result, and writes that are whole or not there.
 
 A result's name is the SHA-256 of the canonical JSON of its configuration, so that equal configurations share one
-file and a changed one never finds a stale result. A file is written under a temporary name beside its target and
-renamed, which POSIX makes atomic: a killed process leaves the old file or the new one, never half of one.
+file and a changed one never finds a stale result. A file is written in a hidden temporary folder beside its target
+and renamed, which POSIX makes atomic: a killed process leaves the old file or the new one, never half of one (and
+at worst the hidden folder, which no `*.parquet` pattern finds).
 """
 
 import hashlib
@@ -18,8 +19,21 @@ from alloygrad import ROOT, __version__
 
 
 def canonical(config: Mapping[str, Any]) -> str:
-    """JSON text of `config`: sorted keys, no spaces, floats by their shortest exact form; NaN is refused."""
-    return json.dumps(config, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    """JSON text of `config`: sorted keys, no spaces, floats by their shortest exact form.
+
+    Tuples are lists and -0.0 is 0.0, as in comparisons; but 1 and 1.0 differ, a count is no measure. Raises
+    ValueError for NaN and infinity, TypeError for what JSON does not know (arrays: use `tolist()`).
+    """
+    plain = _plain(config)
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return value + 0.0 if isinstance(value, float) else value  # -0.0 + 0.0 = 0.0
 
 
 def digest(config: Mapping[str, Any]) -> str:
@@ -33,18 +47,16 @@ def file_digest(path: Path) -> str:
 
 
 def write(path: Path, writer: Callable[[Path], Any]) -> Path:
-    """Let `writer` fill a temporary file, then rename it to `path`; on any failure `path` is left as it was."""
+    """Let `writer(temporary)` make a file of the same name elsewhere, then rename it to `path`.
+
+    Missing parents are made. If `writer` fails, or makes no file, `path` is left as it was and the error passes.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        temporary = Path(folder) / path.name
         writer(temporary)
         os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    path.chmod(0o644)  # mkstemp makes private files; a compendium's results are for reading
     return path
 
 

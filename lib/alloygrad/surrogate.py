@@ -253,7 +253,8 @@ def to_botorch(surrogate: Surrogate):
 
     from alloygrad.features import as_input_transform
 
-    def gamma(prior):  # from doubles: plain floats would be rounded to float32
+    # Doubles throughout: GPyTorch rounds plain floats to float32.
+    def gamma(prior):
         return GammaPrior(*torch.tensor(prior, dtype=torch.float64))
 
     matern = MaternKernel(nu=2.5, ard_num_dims=len(surrogate.lengthscales), lengthscale_prior=gamma(LENGTHSCALE_PRIOR))
@@ -267,6 +268,6 @@ def to_botorch(surrogate: Surrogate):
         input_transform=as_input_transform(lambda c: (surrogate.features(c) - surrogate.low) / surrogate.width),
     )
     model.covar_module.base_kernel.lengthscale = surrogate.lengthscales
-    model.covar_module.outputscale = surrogate.outputscale
+    model.covar_module.outputscale = torch.tensor(surrogate.outputscale, dtype=torch.float64)
     model.mean_module.constant.data.fill_(surrogate.mean)
     return model.eval()

@@ -24,7 +24,7 @@ BINS = np.linspace(-4, 4, 33)
 """Edges of the parity histogram, in standard deviations of the measured property."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Record:
     """A finished training: `card` (settings, data, metrics), `curves` and `parity` tables, and where they stand."""
 
@@ -45,7 +45,11 @@ class Record:
 
 
 def read(folder: Path) -> Record:
-    """Read a finished training."""
+    """Read a finished training; raises FileNotFoundError where there is none."""
+    if not (folder / "card.json").exists():
+        raise FileNotFoundError(
+            f"{folder} holds no finished training (no card.json); `train` makes one from the datasets."
+        )
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     return Record(folder, card, pd.read_csv(folder / "curves.csv"), pd.read_csv(folder / "parity.csv"))
 
@@ -58,17 +62,18 @@ def recorded(alloy: Alloy) -> Record:
 def train(alloy: Alloy, training: networks.Training, *, folder: Path | None = None, workers: int = 2) -> Record:
     """Train all networks of `alloy` from the published datasets, or read what an equal training left behind.
 
-    The result stands in `folder` (default: below `data/runs/`). Raises `datasets.DatasetUnavailable`.
+    The result stands in `folder` (default: below `data/runs/`). With `workers=1` all runs in this process. Raises
+    `datasets.DatasetUnavailable`, unless the training is finished already.
     """
-    rows = {name: load_rows(alloy, name) for name in alloy.properties}
     config = configuration(alloy, training)
-    name = store.digest(config)
-    folder = folder or DATA / "runs" / "environments" / f"{alloy.name}-{name}"
-    if (folder / "card.json").exists() and read(folder).card["digest"] == name:
-        return read(folder)
-    working = DATA / "runs" / "training" / f"{alloy.name}-{name}"
+    digest = store.digest(config)
+    folder = folder or DATA / "runs" / "environments" / f"{alloy.name}-{digest}"
+    if (folder / "card.json").exists() and (record := read(folder)).card["digest"] == digest:
+        return record
+    rows = {name: load_rows(alloy, name) for name in alloy.properties}
+    working = DATA / "runs" / "training" / f"{alloy.name}-{digest}"
     properties = elements.matrix(alloy.inputs)
-    jobs = [job for name in alloy.properties for job in _jobs(name, rows[name], training)]
+    jobs = [job for name in alloy.properties for job in _jobs(name, training)]
     parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
     calls = (delayed(_run)(working, job, rows[job["property"]], properties, training) for job in jobs)
     for _ in tqdm(parallel(calls), total=len(jobs), desc=f"training {alloy.name}", unit="fit"):
@@ -77,8 +82,13 @@ def train(alloy: Alloy, training: networks.Training, *, folder: Path | None = No
 
 
 def load_rows(alloy: Alloy, name: str) -> networks.Rows:
-    """Training rows of one property, columns in the order of `alloy.inputs`."""
+    """Training rows of one property, columns in the order of `alloy.inputs` and `alloy.process`."""
     dataset = datasets.load(alloy.properties[name])
+    if tuple(alloy.process) != dataset.process:
+        raise ValueError(
+            f"{alloy.name} holds the process {list(alloy.process)}; dataset {dataset.name} has the columns "
+            f"{list(dataset.process)}. Declare exactly these, in this order."
+        )
     table = dataset.table
     return networks.Rows(
         table[list(alloy.inputs)].to_numpy(float),
@@ -108,7 +118,7 @@ def elements_digest(alloy: Alloy) -> str:
     return store.digest({"elements": list(alloy.inputs), "values": elements.matrix(alloy.inputs).tolist()})
 
 
-def _jobs(name: str, rows: networks.Rows, training: networks.Training) -> list[dict]:
+def _jobs(name: str, training: networks.Training) -> list[dict]:
     fits = [{"property": name, "kind": "final", "fold": 0}, {"property": name, "kind": "curve", "fold": 0}]
     return fits + [
         {"property": name, "kind": kind, "fold": fold}
@@ -120,25 +130,34 @@ def _jobs(name: str, rows: networks.Rows, training: networks.Training) -> list[d
 def _run(working: Path, job: dict, rows: networks.Rows, properties: np.ndarray, training: networks.Training) -> None:
     """One fit: weights, a learning curve, or one fold's predictions; skipped if its file exists."""
     path = working / "{property}-{kind}-{fold}".format(**job)
-    seed = int(store.digest({**job, "seed": training.seed}), 16) % 2**31
+    path = path.with_suffix(".safetensors" if job["kind"] == "final" else ".csv")
+    if path.exists():
+        return
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    try:
+        _fit(path, job, rows, properties, training)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _fit(path: Path, job: dict, rows: networks.Rows, properties: np.ndarray, training: networks.Training) -> None:
+    seed = int(store.digest({**job, "seed": training.seed}), 16) % 2**31
     if job["kind"] == "final":
-        if not path.with_suffix(".safetensors").exists():
-            network, _ = networks.train(rows, properties, training, seed=seed)
-            networks.save(network, path.with_suffix(".safetensors"))
-    elif job["kind"] == "curve":
-        if not path.with_suffix(".csv").exists():
-            part, validation, test = networks.split(len(rows), training.seed)
-            watch = {"validation": validation, "test": test}
-            _, curve = networks.train(
-                rows, properties, training, index=part, epochs=training.curve_epochs, seed=seed, watch=watch
-            )
-            store.write(path.with_suffix(".csv"), lambda p: pd.DataFrame(curve).to_csv(p, index=False))
-    elif not path.with_suffix(".csv").exists():
+        network, _ = networks.train(rows, properties, training, seed=seed)
+        networks.save(network, path)
+        return
+    if job["kind"] == "curve":
+        part, validation, test = networks.split(len(rows), training.seed)
+        watch = {"validation": validation, "test": test}
+        epochs = training.curve_epochs
+        _, curve = networks.train(rows, properties, training, index=part, epochs=epochs, seed=seed, watch=watch)
+        table = pd.DataFrame(curve)
+    else:
         part, test = networks.folds(rows, training, grouped=job["kind"] == "grouped")[job["fold"]]
         network, _ = networks.train(rows, properties, training, index=part, seed=seed)
-        found = pd.DataFrame({"index": test, "predicted": networks.predict(network, rows, test)})
-        store.write(path.with_suffix(".csv"), lambda p: found.to_csv(p, index=False))
+        table = pd.DataFrame({"index": test, "predicted": networks.predict(network, rows, test)})
+    store.write(path, lambda p: table.to_csv(p, index=False))
 
 
 def _finish(alloy: Alloy, training: networks.Training, config: dict, rows: dict, working: Path, folder: Path) -> Record:
@@ -154,7 +173,7 @@ def _finish(alloy: Alloy, training: networks.Training, config: dict, rows: dict,
     }
     curves, parity = [], []
     for name, data in rows.items():
-        weights = networks.load(working / f"{name}-final-0.safetensors", training.mixing)
+        weights = networks.load(working / f"{name}-final-0.safetensors")
         path = networks.save(weights.float(), folder / f"{name}.safetensors")
         curve = pd.read_csv(working / f"{name}-curve-0.csv")
         curves.append(curve.assign(property=name))
@@ -162,8 +181,8 @@ def _finish(alloy: Alloy, training: networks.Training, config: dict, rows: dict,
             "dataset": alloy.properties[name],
             "rows": len(data),
             "weights_sha256": store.file_digest(path),
+            "compositions": len(np.unique(data.groups)),
         }
-        entry["compositions"] = len(np.unique(data.groups))
         for scheme in ("random", "grouped"):
             found = pd.concat(pd.read_csv(working / f"{name}-{scheme}-{fold}.csv") for fold in range(training.folds))
             predicted = found.set_index("index").sort_index()["predicted"].to_numpy()
@@ -196,9 +215,7 @@ def obtain(alloy: Alloy, training: networks.Training, *, retrain: bool, workers:
         record = recorded(alloy)
         return record, f"Read from data/environments/{alloy.name}: trained with code {record.card['code']}."
     if missing := [name for name in sorted(set(alloy.properties.values())) if not datasets.available(name)]:
-        return recorded(
-            alloy
-        ), f"Dataset {', '.join(missing)} cannot be had: shipped weights and recorded aggregates are used."
-    return train(
-        alloy, training, workers=workers
-    ), "Trained from the published dataset (or continued, if it had begun)."
+        line = f"Dataset {', '.join(missing)} cannot be had: shipped weights and recorded aggregates are used."
+        return recorded(alloy), line
+    record = train(alloy, training, workers=workers)
+    return record, "Trained from the published dataset (or continued, if it had begun)."

@@ -1,0 +1,62 @@
+"""The frame: one lock for everyone, the promised top level, nothing in the repository that does not belong there."""
+
+import re
+import subprocess
+import tomllib
+from importlib.metadata import version
+
+import pytest
+import yaml
+
+from alloygrad import ROOT
+
+ASKED_FOR = {"jupyterlab", "papermill", "torch", "botorch", "scipy", "seaborn", "pandas", "opentsne"}
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def locked() -> dict[str, str]:
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    pins = (line.split("==") for line in lines if line and not line.startswith("#"))
+    return {canonical(name): pin for name, pin in pins}
+
+
+def direct() -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return {canonical(name) for name in project["dependencies"] + project["optional-dependencies"]["test"]}
+
+
+def tracked() -> list[str]:
+    listed = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return listed.stdout.splitlines()
+
+
+def test_environment_and_project_name_the_same_packages_and_the_lock_pins_them_all():
+    lines = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"][-1]["pip"]
+    named = {canonical(line) for line in lines if not line.startswith("--")}
+    assert "--constraint requirements.lock" in lines
+    assert named == direct()
+    assert ASKED_FOR <= named <= set(locked())
+
+
+def test_what_is_installed_is_what_is_locked():
+    different = {name: (version(name), pin) for name, pin in locked().items() if version(name).split("+")[0] != pin}
+    assert not different, f"installed, locked: {different}; run `make env` anew"
+
+
+def test_the_top_level_is_the_promised_one():
+    folders = {file.split("/")[0] for file in tracked() if "/" in file}
+    assert folders <= {".ci", "data", "figures", "lib", "notebooks", "papermill_runs", "tests"}
+
+
+def test_no_dataset_no_pickle_and_no_large_file_is_in_the_repository():
+    declared = tomllib.loads((ROOT / "data" / "registry.toml").read_text())["dataset"].values()
+    published = {entry["path"].rsplit("/")[-1] for entry in declared}
+    for file in tracked():
+        assert file.rsplit("/")[-1] not in published, file
+        assert not file.endswith((".xlsx", ".xls", ".pkl", ".pickle", ".pth", ".joblib")), file
+        assert (ROOT / file).stat().st_size < 4_000_000, file

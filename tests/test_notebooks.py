@@ -1,0 +1,94 @@
+"""Every notebook: stored without outputs, readable, with parameters the profiles know, and executed at `smoke`."""
+
+import os
+import subprocess
+import sys
+from functools import cache
+
+import nbformat
+import pytest
+import yaml
+
+from alloygrad import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PROFILES = ("smoke", "quick", "paper")
+
+pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+@cache
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path):
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def parameters(path) -> dict:
+    values = {}
+    exec(code_cells(path)[0].source, {}, values)
+    return values
+
+
+def test_it_is_stored_without_outputs(path):
+    assert all(not cell.outputs and cell.execution_count is None for cell in code_cells(path))
+
+
+def test_it_opens_with_question_and_answer_and_says_what_it_reads_and_costs(path):
+    opening = read(path).cells[0].source
+    for promised in (
+        "**Question.**",
+        "**Answer.**",
+        "| reads |",
+        "| writes |",
+        "`quick`",
+        "`paper`",
+        f"# {path.stem[:2]} · ",
+    ):
+        assert promised in opening, promised
+
+
+def test_its_first_code_cell_is_tagged_parameters_and_every_profile_fits(path):
+    tagged = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]
+    assert tagged == code_cells(path)[:1]
+    for profile in PROFILES:
+        known = yaml.safe_load((ROOT / "notebooks" / "profiles" / f"{profile}.yaml").read_text())
+        assert set(parameters(path)) <= set(known) | {"seed"}, profile
+        assert known["profile"] == profile
+
+
+def test_its_defaults_are_the_paper_profile(path):
+    paper = yaml.safe_load((ROOT / "notebooks" / "profiles" / "paper.yaml").read_text())
+    assert all(paper.get(name, value) == value for name, value in parameters(path).items())
+
+
+def test_its_cells_are_short(path):
+    assert max(len(cell.source.splitlines()) for cell in code_cells(path)) <= 20
+
+
+@pytest.mark.notebook
+def test_it_runs_at_smoke(path, tmp_path):
+    """Through papermill, as the Makefile does it; the error shown is the notebook's own."""
+    profile = ROOT / "notebooks" / "profiles" / "smoke.yaml"
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        "--no-progress-bar",
+        "--log-level",
+        "ERROR",
+        "--cwd",
+        ROOT / "notebooks",
+    ]
+    done = subprocess.run(
+        [*command, "-f", profile, path, tmp_path / path.name],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MPLBACKEND": "agg"},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    executed = nbformat.read(tmp_path / path.name, as_version=4)
+    counts = [cell.execution_count for cell in executed.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))
