@@ -25,6 +25,7 @@ KNOWS = {
     "environments": {"networks", "space", "store"},
     "training": {"datasets", "elements", "environments", "networks", "store"},
     "studies": {"campaign", "elements", "environments", "space", "store"},
+    "records": {"campaign", "store", "studies"},
     "statistics": {"campaign"},
     "figures": {"store"},
 }

@@ -117,8 +117,9 @@ def trajectory(
     ones the acquisition value, log EI, diagnosis, GP hyperparameters, seconds. NaN where a column does not apply.
     """
     rows = list(done)
-    if not rows:
-        yield from (rows := initial_rows(settings, space, environment, seed))
+    if len(rows) < settings.n_initial:
+        begun, rows = len(rows), initial_rows(settings, space, environment, seed)
+        yield from rows[begun:]
     counts = np.array([[row[element] for element in space.elements] for row in rows], dtype=np.int64)
     merits = np.array([row["merit"] for row in rows])
     if "features" in rows[-1] and isinstance(rows[-1]["features"], str):
@@ -171,7 +172,10 @@ def generator(seed: int, purpose: int, experiment: int = 0) -> np.random.Generat
 
 
 def initial_rows(settings: Settings, space: CompositionSpace, environment: Callable, seed: int) -> list[dict]:
-    """`n_initial` distinct compositions, uniform over the grid, and their outcomes. Depends on space and seed alone."""
+    """`n_initial` distinct compositions, uniform over the grid, and their outcomes.
+
+    The compositions depend on nothing but the space, their number and the seed.
+    """
     if space.size <= settings.n_initial:
         raise ValueError(
             f"The space has {space.size} compositions; more than n_initial = {settings.n_initial} are needed."
@@ -210,6 +214,10 @@ def measure(environment: Callable, composition: np.ndarray) -> dict[str, float]:
     """One experiment: properties and merit as plain floats."""
     outcome = environment(composition)
     outcome = outcome if isinstance(outcome, Mapping) else {"merit": outcome}
+    if "merit" not in outcome:
+        raise ValueError(
+            f"The environment gave {sorted(outcome)}; it must give a number, or a mapping that holds 'merit'."
+        )
     return {name: float(np.asarray(value)) for name, value in outcome.items()}
 
 

@@ -30,7 +30,9 @@ def random_search(
     """
     candidates = all_features(formulas)
     values = FeatureMap(elements, candidates)(compositions)
-    varying = np.flatnonzero((values.amax(0) > values.amin(0)).numpy())
+    spread = values.amax(0) - values.amin(0)
+    # A mean of equal properties differs by rounding; scaled to 0 … 1 that would be a feature of pure noise.
+    varying = np.flatnonzero((spread > 1e-9 * values.abs().amax(0)).numpy())
     if len(varying) < n_features:
         raise ValueError(
             f"{len(varying)} of {len(candidates)} features vary over the measured set; {n_features} asked for."

@@ -35,6 +35,8 @@ def paired_difference(one: pd.DataFrame, other: pd.DataFrame, experiments: list[
     table = []
     for done in experiments:
         difference = (best_so_far(one).loc[done - 1] - best_so_far(other).loc[done - 1]).dropna().to_numpy()
+        if not len(difference):
+            raise ValueError("The two sets of trajectories have no seed in common; a paired difference needs some.")
         mean, low, high = mean_interval(difference)
         spread = difference.std(ddof=1) if len(difference) > 1 else np.nan
         table.append(

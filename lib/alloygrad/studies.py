@@ -11,7 +11,10 @@ The environment variable ALLOYGRAD_STORE names another store than `data/runs/`; 
 import json
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +22,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import torch
 from joblib import Parallel, cpu_count, delayed
+from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from alloygrad import DATA, elements, environments, store
-from alloygrad.campaign import SECONDS, Settings, trajectory
+from alloygrad.campaign import Settings, trajectory
 from alloygrad.space import CompositionSpace
 
 RESULTS = DATA / "results"
@@ -70,16 +74,17 @@ class Cell:
 
     def trajectory_name(self, seed: int) -> str:
         """Digest of all that makes the trajectory, plus its seed."""
-        space = self.space()
-        properties = {"elements": list(space.elements), "values": elements.matrix(space.elements).tolist()}
         return store.digest(
-            {
-                **self.landscape(),
-                "elements_table": store.digest(properties),
-                "settings": self.settings.describe(),
-                "seed": seed,
-            }
+            {**_fixed(replace(self, settings=None)), "settings": self.settings.describe(), "seed": seed}
         )
+
+
+@cache
+def _fixed(cell: Cell) -> dict:
+    """The part of a trajectory's name that settings and seed do not change."""
+    used = cell.space().elements
+    table = {"elements": used, "symbols": elements.SYMBOLS, "values": elements.matrix(used).tolist()}
+    return {**cell.landscape(), "elements_table": store.digest(table)}
 
 
 def _declare() -> dict[str, Cell]:
@@ -117,22 +122,28 @@ def trajectories(
     if experiments is not None:
         cell = replace(cell, settings=replace(cell.settings, n_experiments=experiments))
     found = {seed: _read(cell, seed) for seed in range(n)}
-    missing = [seed for seed, rows in found.items() if not _complete(cell, rows)]
+    missing = [seed for seed, rows in found.items() if not is_complete(cell, rows)]
     if compute and missing:
         _run_all(cell, missing, workers or cpu_count())
         found |= {seed: _read(cell, seed) for seed in missing}
     complete = [
-        rows[rows["experiment"] < cell.settings.n_experiments] for rows in found.values() if _complete(cell, rows)
+        rows[rows["experiment"] < cell.settings.n_experiments] for rows in found.values() if is_complete(cell, rows)
     ]
     return pd.concat(complete, ignore_index=True) if complete else pd.DataFrame()
 
 
-def _complete(cell: Cell, rows: pd.DataFrame) -> bool:
+def is_complete(cell: Cell, rows: pd.DataFrame) -> bool:
+    """Whether a trajectory's rows reach the cell's last experiment."""
     return len(rows) >= cell.settings.n_initial + cell.settings.n_experiments
 
 
+def folder(cell: Cell) -> Path:
+    """Where the working files of a cell's trajectories stand."""
+    return working_store() / "trajectories" / cell.name
+
+
 def _path(cell: Cell, seed: int) -> Path:
-    return working_store() / "trajectories" / cell.name / f"{cell.trajectory_name(seed)}.parquet"
+    return folder(cell) / f"{cell.trajectory_name(seed)}.parquet"
 
 
 def _read(cell: Cell, seed: int) -> pd.DataFrame:
@@ -147,15 +158,23 @@ def _read(cell: Cell, seed: int) -> pd.DataFrame:
 
 
 def run(cell: Cell, seed: int) -> None:
-    """Run one trajectory to its end, from the last experiment that the store holds; one torch thread."""
+    """Run one trajectory to its end, from the last experiment that the store holds."""
     path, rows = _path(cell, seed), _read(cell, seed).to_dict("records")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         for row in trajectory(cell.settings, cell.space(), cell.environment(), seed, done=rows):
             rows.append(row)
             if row["experiment"] >= 0:
                 store.write(path, pd.DataFrame(rows).to_parquet)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for torch and BLAS: faster at these sizes, and sums split over threads round differently."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
     finally:
         torch.set_num_threads(threads)
 
@@ -202,88 +221,3 @@ def optimum(cell: Cell) -> environments.Optimum:
         places[0], {"cell": cell.name, **content, "code": store.code_version(), "landscape": cell.landscape()}
     )
     return best
-
-
-def record() -> pd.DataFrame:
-    """Pack every complete trajectory of the working store into `data/results/`; a table of what is recorded now."""
-    summary = []
-    for cell in CELLS.values():
-        packed = RESULTS / f"{cell.name}.parquet"
-        known = pd.read_parquet(packed) if packed.exists() else pd.DataFrame({"trajectory": []})
-        fresh = []
-        for path in sorted((working_store() / "trajectories" / cell.name).glob("*.parquet")):
-            rows = pd.read_parquet(path)
-            if _complete(cell, rows) and path.stem not in set(known["trajectory"]):
-                fresh.append(rows.assign(trajectory=path.stem, code=store.code_version()))
-        if fresh:
-            table = pd.concat(([known] if len(known) else []) + fresh, ignore_index=True).sort_values(
-                ["seed", "experiment"]
-            )
-            store.write(packed, lambda p, table=table: table.to_parquet(p, index=False, compression="zstd"))
-        if packed.exists():
-            names = pd.read_parquet(packed, columns=["trajectory"])["trajectory"]
-            summary.append(
-                {
-                    "cell": cell.name,
-                    "trajectories": names.nunique(),
-                    "new": len(fresh),
-                    "kB": packed.stat().st_size // 1000,
-                }
-            )
-    for path in (working_store() / "optima").glob("*.json"):
-        store.write(RESULTS / "optima" / path.name, lambda p, path=path: p.write_bytes(path.read_bytes()))
-    return pd.DataFrame(summary)
-
-
-def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
-    """Repeat recorded experiments, drawn at random over all recorded cells, from the rows before them.
-
-    One row per state: is the same composition suggested, and how far do merit, log posterior and log EI differ?
-    """
-    rng, found = np.random.default_rng(seed), []
-    cells = [cell for cell in CELLS.values() if (RESULTS / f"{cell.name}.parquet").exists()]
-    recorded = {cell.name: rows for cell in cells if len(rows := trajectories(cell, 96, compute=False))}
-    for state in tqdm(range(states if recorded else 0), desc="audit", unit="state"):
-        name = list(recorded)[state % len(recorded)]
-        cell, rows = CELLS[name], recorded[name]
-        then = int(rng.choice(rows["seed"].unique()))
-        experiment = int(rng.integers(cell.settings.n_experiments))
-        rows = rows[rows["seed"] == then]
-        before = rows[rows["experiment"] < experiment].to_dict("records")
-        was = rows[rows["experiment"] == experiment].iloc[0]
-        now = next(trajectory(cell.settings, cell.space(), cell.environment(), then, done=before))
-        same = all(now[element] == was[element] for element in cell.space().elements)
-        differences = {column: now[column] - was[column] for column in ("merit", "log_posterior", "log_ei")}
-        found.append({"cell": name, "seed": then, "experiment": experiment, "same_composition": same, **differences})
-    return pd.DataFrame(found)
-
-
-def report_audit(states: int = 6) -> None:
-    """`audit`, printed; raises SystemExit where a recorded result no longer comes out of the code."""
-    table = audit(states)
-    if table.empty:
-        print("Audit: nothing is recorded.")
-        return
-    print(table.to_string(index=False))
-    off = table[["merit", "log_posterior", "log_ei"]].abs().max()
-    same = table["same_composition"].mean()
-    print(f"{len(table)} recorded experiments repeated: {same:.0%} identical suggestions,", end=" ")
-    print(f"log posterior equal to {off['log_posterior']:.1e}, log EI to {off['log_ei']:.1e}.")
-    if off["log_posterior"] > 1e-3 or same < 0.5:
-        raise SystemExit(
-            "Audit failed: recorded results differ from what the code gives. Recompute them or find the change."
-        )
-
-
-__all__ = [
-    "CELLS",
-    "SECONDS",
-    "Cell",
-    "audit",
-    "optimum",
-    "record",
-    "report_audit",
-    "run",
-    "trajectories",
-    "working_store",
-]

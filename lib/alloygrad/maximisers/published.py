@@ -55,7 +55,7 @@ def published(
 
 
 def climb(acquire, space: CompositionSpace, start: np.ndarray) -> tuple[np.ndarray, int]:
-    """One SLSQP search: its end and the number of gradients it took. An end with NaN falls back to the start."""
+    """One SLSQP search: its end (the start if that is NaN) and the values, each with its gradient, that it took."""
     limits = space.polytope()
     constraints = [{"type": "eq", "fun": lambda c: c.sum() - 1, "jac": lambda c: np.ones_like(c)}]
     if len(limits.masks):
@@ -72,4 +72,4 @@ def climb(acquire, space: CompositionSpace, start: np.ndarray) -> tuple[np.ndarr
     bounds = list(zip(limits.lower, limits.upper, strict=True))
     found = minimize(negative, start, jac=True, method="SLSQP", bounds=bounds, constraints=constraints)
     end = found.x if np.isfinite(found.x).all() else start
-    return end, found.njev
+    return end, found.nfev  # not njev: with jac=True a gradient comes with every value, line searches included

@@ -39,11 +39,10 @@ def best_of(acquire, space, counts: np.ndarray, exclude: np.ndarray) -> tuple[in
         raise FloatingPointError(
             f"The acquisition value is NaN at {dict(zip(space.elements, where.tolist(), strict=True))}."
         )
-    candidates = values.copy()
-    while True:  # at most one round per excluded composition, and none in nearly every call
-        top = int(np.argmax(candidates))
+    rows = np.arange(len(counts))
+    while len(rows):  # one round more for each excluded composition that would have won
+        top = int(rows[np.argmax(values[rows])])
         if not (exclude == counts[top]).all(1).any():
             return top, values
-        candidates[top] = -np.inf
-        if np.isneginf(candidates).all():
-            return -1, values
+        rows = rows[rows != top]
+    return -1, values

@@ -1,0 +1,96 @@
+"""What is kept of finished work: trajectories packed into `data/results/`, and some repeated to see if they hold."""
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from alloygrad import store, studies
+from alloygrad.campaign import measure, trajectory
+from alloygrad.studies import Cell
+
+
+def record() -> pd.DataFrame:
+    """Pack the complete trajectories of the working store into `data/results/`; returns what is recorded now.
+
+    Only trajectories that the present code would name so are kept: those of earlier behaviour go.
+    """
+    summary = []
+    for cell in studies.CELLS.values():
+        packed, tables = studies.RESULTS / f"{cell.name}.parquet", {}
+        if packed.exists():
+            tables = {name: rows for name, rows in pd.read_parquet(packed).groupby("trajectory", sort=False)}
+        before = {name: len(rows) for name, rows in tables.items()}
+        for path in sorted(studies.folder(cell).glob("*.parquet")):
+            rows = pd.read_parquet(path)
+            if studies.is_complete(cell, rows) and len(rows) > before.get(path.stem, 0):
+                tables[path.stem] = rows.assign(trajectory=path.stem, code=store.code_version())
+        tables = {
+            name: rows for name, rows in tables.items() if name == cell.trajectory_name(int(rows["seed"].iloc[0]))
+        }
+        lengths = {name: len(rows) for name, rows in tables.items()}
+        if lengths != before:
+            table = pd.concat(tables.values()).sort_values(["seed", "experiment"])
+            store.write(packed, lambda p, table=table: table.to_parquet(p, index=False, compression="zstd"))
+        if tables:
+            size = packed.stat().st_size // 1000
+            summary.append(
+                {"cell": cell.name, "trajectories": len(tables), "new": len(set(tables) - set(before)), "kB": size}
+            )
+    for path in (studies.working_store() / "optima").glob("*.json"):
+        store.write(studies.RESULTS / "optima" / path.name, lambda p, path=path: p.write_bytes(path.read_bytes()))
+    return pd.DataFrame(summary)
+
+
+def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
+    """Repeat recorded experiments, drawn at random over all recorded cells, from the rows before them.
+
+    One row per state: was the same composition suggested, and by how much do merit (of the same composition), log
+    posterior and log EI now differ from what was recorded?
+    """
+    rng, found = np.random.default_rng(seed), []
+    recorded = {
+        cell.name: _recorded(cell)
+        for cell in studies.CELLS.values()
+        if (studies.RESULTS / f"{cell.name}.parquet").exists()
+    }
+    for state in tqdm(range(states if recorded else 0), desc="audit", unit="state"):
+        name = list(recorded)[state % len(recorded)]
+        cell, rows = studies.CELLS[name], recorded[name]
+        then = int(rng.choice(rows["seed"].unique()))
+        rows = rows[rows["seed"] == then]
+        experiment = int(rng.integers(rows["experiment"].max() + 1))
+        before = rows[rows["experiment"] < experiment].to_dict("records")
+        was = rows[rows["experiment"] == experiment].iloc[0]
+        with studies.one_thread():
+            now = next(trajectory(cell.settings, cell.space(), cell.environment(), then, done=before))
+        elements = list(cell.space().elements)
+        composition = cell.space().fractions(was[elements].to_numpy(np.int64))
+        differences = {column: now[column] - was[column] for column in ("log_posterior", "log_ei")}
+        differences["merit"] = measure(cell.environment(), composition)["merit"] - was["merit"]
+        same = bool((was[elements] == pd.Series(now)[elements]).all())
+        found.append({"cell": name, "seed": then, "experiment": experiment, "same_composition": same, **differences})
+    return pd.DataFrame(found)
+
+
+def _recorded(cell: Cell) -> pd.DataFrame:
+    return pd.read_parquet(studies.RESULTS / f"{cell.name}.parquet").drop(columns=["trajectory", "code"])
+
+
+def report_audit(states: int = 6) -> None:
+    """`audit`, printed; raises SystemExit where a recorded result no longer comes out of the code.
+
+    Bounds: merit to 1e-6, log posterior no worse by 1e-3; where the suggestion changed, its log EI by no more than
+    1e-3 for the enumerating loop (another processor may break a tie elsewhere).
+    """
+    table = audit(states)
+    if table.empty:
+        print("Audit: nothing is recorded.")
+        return
+    print(table.to_string(index=False))
+    enumerated = table["cell"].str.endswith("enumeration")
+    broken = (
+        (table["merit"].abs() > 1e-6) | (table["log_posterior"] < -1e-3) | (enumerated & (table["log_ei"].abs() > 1e-3))
+    )
+    print(f"{len(table)} recorded experiments repeated: {table['same_composition'].mean():.0%} identical suggestions.")
+    if broken.any():
+        raise SystemExit(f"Audit failed for {broken.sum()} of them: find the change, or recompute and record anew.")

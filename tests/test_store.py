@@ -1,0 +1,168 @@
+"""Names that depend on content alone, and writes that are whole or not there."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+from alloygrad import __version__, store
+
+
+def test_digest_is_that_of_the_canonical_text():
+    assert store.canonical({"b": 1, "a": {"d": [1.5, None], "c": "°C"}}) == '{"a":{"c":"°C","d":[1.5,null]},"b":1}'
+    assert store.digest({"a": 0.1}) == hashlib.sha256(b'{"a":0.1}').hexdigest()[:16]
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        ({"a": 1, "b": {"c": 2, "d": 3}}, {"b": {"d": 3, "c": 2}, "a": 1}),  # order of keys
+        ({"a": (1, 2)}, {"a": [1, 2]}),
+        ({"a": MappingProxyType({"b": 1})}, {"a": {"b": 1}}),
+        ({"a": 0.0}, {"a": -0.0}),
+        ({"a": [{"b": (0.0, 1.0)}]}, {"a": [{"b": (-0.0, 1.0)}]}),
+        ({"a": np.float64(0.3)}, {"a": 0.3}),
+        ({"a": np.array([0.1, -0.0]).tolist()}, {"a": [0.1, 0.0]}),
+    ],
+)
+def test_equal_configurations_share_a_digest(one, other):
+    assert store.digest(one) == store.digest(other)
+
+
+def test_different_configurations_do_not():
+    configs = [
+        *({"a": value} for value in (0.3, 0.1 + 0.2, 1, 1.0, "1", True, None, [], {}, [[1], 2], [1, [2]], [1, 2], [2, 1])),
+        {},
+        {"b": 0.3},
+        {"a": 0.3, "b": None},
+    ]
+    assert len({store.digest(config) for config in configs}) == len(configs)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), [np.float64("nan")]])
+def test_numbers_that_json_cannot_tell_are_refused(value):
+    with pytest.raises(ValueError):
+        store.digest({"a": value})
+
+
+@pytest.mark.parametrize("value", [np.arange(2), np.int64(1), np.float32(1), {1, 2}, object()])
+def test_what_is_no_plain_value_is_refused(value):
+    with pytest.raises(TypeError):
+        store.digest({"a": value})
+
+
+def test_floats_survive_the_canonical_text():
+    values = np.random.default_rng(0).normal(size=1000) * 10.0 ** np.random.default_rng(1).integers(-300, 300, 1000)
+    assert json.loads(store.canonical({"a": values.tolist()}))["a"] == values.tolist()
+
+
+def test_file_digest(tmp_path):
+    (tmp_path / "abc").write_bytes(b"abc")  # test vector of FIPS 180-4
+    assert store.file_digest(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_write_makes_folders_and_replaces(tmp_path):
+    path = tmp_path / "new" / "folder" / "file.txt"
+    for text in ("one", "two"):
+        assert store.write(path, lambda temporary, text=text: temporary.write_text(text)) == path
+        assert path.read_text() == text
+    assert [p.name for p in path.parent.iterdir()] == ["file.txt"]
+
+
+def test_the_writer_sees_the_final_name_in_the_same_file_system(tmp_path):
+    """Writers choose a format by suffix; a rename is atomic only within one file system."""
+    seen = []
+    store.write(tmp_path / "a.tar.gz", lambda temporary: (seen.append(temporary), temporary.touch()))
+    assert seen[0].name == "a.tar.gz" and tmp_path in seen[0].parents
+
+
+def test_files_are_as_readable_as_any(tmp_path):
+    (tmp_path / "plain").write_text("")
+    store.write(tmp_path / "written", lambda temporary: temporary.write_text(""))
+    assert (tmp_path / "written").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+@pytest.mark.parametrize("before", [None, "old"])
+def test_a_failing_writer_leaves_what_was_there(tmp_path, before, error):
+    path = tmp_path / "file.txt"
+    if before:
+        path.write_text(before)
+
+    def writer(temporary):
+        temporary.write_text("half of the n")
+        raise error
+
+    with pytest.raises(error):
+        store.write(path, writer)
+    assert [p.name for p in tmp_path.iterdir()] == (["file.txt"] if before else [])
+    assert before is None or path.read_text() == before
+
+
+def test_a_writer_that_writes_nothing_is_an_error(tmp_path):
+    (tmp_path / "file").write_text("old")
+    with pytest.raises(FileNotFoundError):
+        store.write(tmp_path / "file", lambda temporary: None)
+    assert (tmp_path / "file").read_text() == "old"
+
+
+def test_a_killed_writer_leaves_nothing_that_looks_like_a_result(tmp_path):
+    """SIGKILL runs no cleaning: the old file is whole, and no pattern for results finds the half-written one."""
+    (tmp_path / "a.parquet").write_text("old")
+    code = (
+        "import sys, time; from pathlib import Path; from alloygrad import store\n"
+        "def half(path):\n    path.write_text('half'); print('begun', flush=True); time.sleep(60)\n"
+        "store.write(Path(sys.argv[1]), half)"
+    )
+    run = [sys.executable, "-c", code, str(tmp_path / "a.parquet")]
+    with subprocess.Popen(run, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "begun\n"
+        os.kill(process.pid, signal.SIGKILL)
+    assert [p.read_text() for p in tmp_path.glob("*.parquet")] == ["old"]
+    store.write(tmp_path / "a.parquet", lambda temporary: temporary.write_text("new"))
+    assert [p.read_text() for p in tmp_path.glob("*.parquet")] == ["new"]
+
+
+def test_write_json(tmp_path):
+    content = {"ΔH": [1.5, -2], "nested": {"none": None}}
+    path = store.write_json(tmp_path / "a.json", content)
+    assert json.loads(path.read_text(encoding="utf-8")) == content
+    assert "ΔH" in path.read_text(encoding="utf-8")
+    with pytest.raises(ValueError):
+        store.write_json(path, {"a": float("nan")})
+    assert json.loads(path.read_text(encoding="utf-8")) == content
+
+
+def repository(folder, tag=None):
+    git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+    (folder / "file").write_text("one")
+    for command in (["init"], ["add", "file"], ["commit", "-m", "one"], *([["tag", "-a", tag, "-m", tag]] if tag else [])):
+        subprocess.run([*git, *command], check=True, capture_output=True)
+    return subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout[:12]
+
+
+@pytest.mark.parametrize("tag", [None, "v9"])
+def test_code_version_is_version_commit_and_state(tmp_path, monkeypatch, tag):
+    commit = repository(tmp_path, tag)
+    monkeypatch.setattr(store, "ROOT", tmp_path)
+    assert store.code_version() == f"{__version__}+{commit}"
+    (tmp_path / "untracked").write_text("")
+    assert store.code_version() == f"{__version__}+{commit}"
+    (tmp_path / "file").write_text("two")
+    assert store.code_version() == f"{__version__}+{commit}-dirty"
+
+
+def test_code_version_without_git(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "ROOT", tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert store.code_version() == __version__
+    monkeypatch.setenv("PATH", "")
+    started = time.perf_counter()
+    assert store.code_version() == __version__ and time.perf_counter() - started < 5
