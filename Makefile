@@ -2,7 +2,7 @@
 #   make reproduce [PROFILE=smoke|quick|paper]   execute every notebook, redraw every figure
 #   make test                                    lint, unit tests, all notebooks at `smoke`
 PROFILE ?= paper
-PYTHON  ?= python3.11
+PYTHON  ?= $(firstword $(shell command -v python3.11) $(shell command -v python3) python3.11)
 # Another torch index, for a CPU-only build where the default brings a GPU one: make env TORCH_INDEX=<url>
 TORCH_INDEX ?=
 
@@ -21,7 +21,8 @@ help: ## this list
 env: .venv/ready ## build .venv from requirements.lock (no conda needed)
 
 .venv/ready: requirements.lock pyproject.toml
-	command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found; name another Python 3.11: make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info[:2] != (3, 11))" || \
+	  { echo "$(PYTHON) is not Python 3.11; name one that is: make env PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --requirement requirements.lock
 	$(BIN)/pip install --quiet --no-deps --editable .
@@ -40,10 +41,10 @@ recompute: ## as reproduce, from an empty store (resumes if interrupted; `make c
 	ALLOYGRAD_STORE=$(CURDIR)/data/runs/recomputed $(MAKE) reproduce STAMPS=data/runs/recomputed/stamps/$(PROFILE)
 
 record: .venv/ready ## pack finished trajectories of the working store into data/results
-	$(RUN)python -c "from alloygrad import studies; print(studies.record().to_string(index=False))"
+	$(RUN)python -c "from alloygrad import records; print(records.record().to_string(index=False))"
 
 audit: .venv/ready ## repeat some recorded experiments and compare
-	$(RUN)python -c "from alloygrad import studies; studies.report_audit()"
+	$(RUN)python -c "from alloygrad import records; records.report_audit()"
 
 test: lint ## lint, unit tests, all notebooks at smoke
 	$(RUN)python -m pytest

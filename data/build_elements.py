@@ -156,9 +156,7 @@ def read_matminer(symbol, field):
         bulk, shear = MIEDEMA.at[symbol, "compressibility"], MIEDEMA.at[symbol, "shear_modulus"]
         return 9 * bulk * shear / (3 * bulk + shear)
     if field == "RAM/(N_A ICSDVolume)":
-        return ATOMS[symbol].atomic_weight / (
-            AVOGADRO_A3_PER_CM3 * float(read_matminer(symbol, "ICSDVolume"))
-        )
+        return ATOMS[symbol].atomic_weight / (AVOGADRO_A3_PER_CM3 * float(read_matminer(symbol, "ICSDVolume")))
     lines = (MATMINER / "magpie_elementdata" / f"{field}.table").read_text().splitlines()
     return lines[ATOMS[symbol].atomic_number - 1]  # one line per atomic number; "Missing" where unknown
 
@@ -192,10 +190,7 @@ def build():
             rows.append((name, symbol, text, unit, source, reference))
     head = ["# The 30 elemental properties, one row per property and element; built by build_elements.py."]
     head += [f"# reference {key}: {text}" for key, text in REFERENCES.items()]
-    head += [
-        f"# rejected {package} {field} of {symbol}: {why}"
-        for (package, field, symbol), why in REJECTED.items()
-    ]
+    head += [f"# rejected {package} {field} of {symbol}: {why}" for (package, field, symbol), why in REJECTED.items()]
     table = pd.DataFrame(rows, columns=["symbol", "element", "value", "unit", "source", "reference"])
     return "\n".join(head) + "\n" + table.to_csv(index=False, lineterminator="\n")
 

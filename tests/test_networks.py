@@ -114,7 +114,9 @@ def test_layers_have_the_papers_sizes():
 def test_leading_dimensions_pass_through(mixing, batch):
     net = network(2, mixing)
     fractions, process = inputs(1, *batch)
-    one_by_one = [net(f, p) for f, p in zip(fractions.reshape(-1, N_ELEMENTS), process.reshape(-1, N_PROCESS), strict=True)]
+    one_by_one = [
+        net(f, p) for f, p in zip(fractions.reshape(-1, N_ELEMENTS), process.reshape(-1, N_PROCESS), strict=True)
+    ]
     torch.testing.assert_close(net(fractions, process), torch.stack(one_by_one).reshape(batch))
     held = net(fractions, process.reshape(-1, N_PROCESS)[0])  # one process for all
     torch.testing.assert_close(held, net(fractions, process.reshape(-1, N_PROCESS)[0].expand(*batch, -1)))
@@ -151,7 +153,7 @@ def permuted(net, order):
 
 
 def test_elements_have_names_not_positions():
-    """Slots permuted in table, scalers and dense weights alike: nothing changes. The published mixing knows positions."""
+    """Slots permuted in table, scalers and dense weights alike: no change, but with the published mixing."""
     order = [3, 0, 4, 1, 2]
     fractions, process = inputs(5, 8)
     net = network(6)
@@ -208,7 +210,9 @@ def same(one, other):
 def test_training_sees_its_rows_only():
     """Wild values in the rows held back change no weight and no scaler."""
     data, kept = rows(), np.arange(5, 30)
-    wild = dataclasses.replace(data, **{name: getattr(data, name).copy() for name in ("fractions", "process", "target")})
+    wild = dataclasses.replace(
+        data, **{name: getattr(data, name).copy() for name in ("fractions", "process", "target")}
+    )
     for values in (wild.fractions, wild.process, wild.target):
         values[:5] = 1e9
     one, _ = networks.train(data, properties(), TINY, index=kept)
@@ -218,11 +222,11 @@ def test_training_sees_its_rows_only():
     assert not same(one, networks.train(wild, properties(), TINY)[0])
 
 
-def test_training_repeats_bit_for_bit_and_leaves_global_generators_alone():
+def test_training_repeats_bit_for_bit_and_leaves_the_global_generator_alone():
     torch.manual_seed(1)
-    before, numpys = torch.get_rng_state(), np.random.get_state()[1].copy()
+    before = torch.get_rng_state()
     one, _ = networks.train(rows(), properties(), TINY, seed=5)
-    assert torch.equal(torch.get_rng_state(), before) and (np.random.get_state()[1] == numpys).all()
+    assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(2)
     other, curve = networks.train(rows(), properties(), TINY, seed=5, watch={"test": np.arange(4)})
     assert same(one, other)  # watching changes nothing either
@@ -234,30 +238,39 @@ def test_training_repeats_bit_for_bit_and_leaves_global_generators_alone():
 
 @pytest.mark.parametrize("mixing", MIXINGS)
 def test_first_step_is_adams_on_the_standardised_squared_error(mixing):
-    """From zero moments Adam moves every weight by −η g/(|g| + ε); g by the convolutions above, in float64."""
+    """From zero moments Adam moves every weight by −η g/(|g| + ε); g by differences of the convolutions above.
+
+    Not by their autograd: torch 2.13's BatchNorm2d on CPU returns wrong gradients where the one it is given comes
+    through a transpose of a width-1 image. Ours is a BatchNorm1d over rows and is right, as this shows.
+    """
     data, settings = rows(), Training(epochs=1, batch=30, dropout=0.0, hidden=HIDDEN, mixing=mixing)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
-        start = ResidualNetwork(torch.tensor(properties(), dtype=torch.float32), N_PROCESS, hidden=HIDDEN, mixing=mixing)
+        start = ResidualNetwork(
+            torch.tensor(properties(), dtype=torch.float32), N_PROCESS, hidden=HIDDEN, mixing=mixing
+        )
     start.standardise(*data.tensors(np.arange(30)))
-    reference = Convolutions(start.double()).train()
+    start.double().requires_grad_(False)
     fractions, process, target = (torch.tensor(values) for values in (data.fractions, data.process, data.target))
-    error = (reference(fractions, process) - target) / target.std(unbiased=False)
-    loss = (error**2).mean()
-    loss.backward()
+
+    def loss():
+        error = (Convolutions(start).train()(fractions, process) - target) / target.std(unbiased=False)
+        return (error**2).mean().item()
+
     trained, curve = networks.train(data, properties(), settings, seed=3, watch={"all": np.arange(30)})
-    assert curve[0]["train_mse"] == pytest.approx(loss.item(), rel=1e-4)
-    first = reference.steps[0][0]
-    pairs = [
-        (trained.first.weight, start.first.weight, first.weight.grad[:, 0, 0]),
-        (trained.dense.weight, start.dense.weight, start.dense.weight.grad),
-        (trained.out.bias, start.out.bias, start.out.bias.grad),
-    ]
-    for after, before, gradient in pairs:
-        clear = gradient.abs() > 1e-4
-        assert clear.any()
-        moved = (after - before)[clear]
-        torch.testing.assert_close(moved, -5e-4 * gradient[clear].sign(), atol=2e-6, rtol=0)
+    assert curve[0]["train_mse"] == pytest.approx(loss(), rel=1e-5)
+    after = dict(trained.named_parameters())
+    for name in ("first.weight", "second_norm.weight", "dense.bias", "out.weight"):
+        before = start.get_parameter(name)
+        for index in np.ndindex(before.shape):
+            kept = before[index].item()
+            before[index] = kept + 1e-5
+            up = loss()
+            before[index] = kept - 1e-5
+            gradient = (up - loss()) / 2e-5
+            before[index] = kept
+            if abs(gradient) > 1e-4:
+                assert after[name][index].item() - kept == pytest.approx(-5e-4 * np.sign(gradient), abs=2e-6)
 
 
 def test_training_learns():
@@ -274,7 +287,9 @@ def test_dropout_acts_in_training_only():
     assert torch.equal(net(*data), net(*data))
     net.dropout.train()
     assert not torch.equal(net(*data), net(*data))
-    assert not same(*(networks.train(rows(), properties(), dataclasses.replace(TINY, dropout=d))[0] for d in (0.0, 0.5)))
+    assert not same(
+        *(networks.train(rows(), properties(), dataclasses.replace(TINY, dropout=d))[0] for d in (0.0, 0.5))
+    )
 
 
 @pytest.mark.parametrize("mixing", MIXINGS)
@@ -317,7 +332,9 @@ def test_folds_cover_and_do_not_meet(grouped):
         together = not set(data.groups[train]) & set(data.groups[test])
         assert together or not grouped
     again = networks.folds(data, settings, grouped=grouped)
-    assert all(np.array_equal(a, b) for one, two in zip(parts, again, strict=True) for a, b in zip(one, two, strict=True))
+    assert all(
+        np.array_equal(a, b) for one, two in zip(parts, again, strict=True) for a, b in zip(one, two, strict=True)
+    )
     other = networks.folds(data, Training(folds=5, seed=1), grouped=grouped)
     assert any(not np.array_equal(a[1], b[1]) for a, b in zip(parts, other, strict=True))
 
@@ -342,7 +359,9 @@ def test_scores_equal_scikit_learns():
     predicted = measured + rng.normal(size=50) * 10
     assert networks.r2(measured, predicted) == pytest.approx(sklearn.metrics.r2_score(measured, predicted), rel=1e-12)
     z, y = ((v - measured.mean()) / measured.std() for v in (measured, predicted))
-    assert networks.scaled_mae(measured, predicted) == pytest.approx(sklearn.metrics.mean_absolute_error(z, y), rel=1e-12)
+    assert networks.scaled_mae(measured, predicted) == pytest.approx(
+        sklearn.metrics.mean_absolute_error(z, y), rel=1e-12
+    )
     assert networks.r2(measured, np.full(50, measured.mean())) == pytest.approx(0, abs=1e-12)
 
 

@@ -38,7 +38,10 @@ def test_equal_configurations_share_a_digest(one, other):
 
 def test_different_configurations_do_not():
     configs = [
-        *({"a": value} for value in (0.3, 0.1 + 0.2, 1, 1.0, "1", True, None, [], {}, [[1], 2], [1, [2]], [1, 2], [2, 1])),
+        *(
+            {"a": value}
+            for value in (0.3, 0.1 + 0.2, 1, 1.0, "1", True, None, [], {}, [[1], 2], [1, [2]], [1, 2], [2, 1])
+        ),
         {},
         {"b": 0.3},
         {"a": 0.3, "b": None},
@@ -87,6 +90,18 @@ def test_files_are_as_readable_as_any(tmp_path):
     (tmp_path / "plain").write_text("")
     store.write(tmp_path / "written", lambda temporary: temporary.write_text(""))
     assert (tmp_path / "written").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_reader_keeps_what_it_opened(tmp_path):
+    """A rename leaves the old file to those who have it open: they never see a mixture."""
+    path = store.write(tmp_path / "file", lambda temporary: temporary.write_text("old content"))
+    with path.open() as reader:
+        assert reader.read(3) == "old"
+        store.write(path, lambda temporary: temporary.write_text("new content"))
+        assert reader.read() == " content"
+        reader.seek(0)
+        assert reader.read() == "old content"
+    assert path.read_text() == "new content"
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
@@ -143,7 +158,12 @@ def test_write_json(tmp_path):
 def repository(folder, tag=None):
     git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
     (folder / "file").write_text("one")
-    for command in (["init"], ["add", "file"], ["commit", "-m", "one"], *([["tag", "-a", tag, "-m", tag]] if tag else [])):
+    for command in (
+        ["init"],
+        ["add", "file"],
+        ["commit", "-m", "one"],
+        *([["tag", "-a", tag, "-m", tag]] if tag else []),
+    ):
         subprocess.run([*git, *command], check=True, capture_output=True)
     return subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout[:12]
 

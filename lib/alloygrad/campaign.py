@@ -20,7 +20,7 @@ import pandas as pd
 
 from alloygrad.acquisition import ACQUISITIONS, log_ei
 from alloygrad.features import FeatureMap, parse_feature
-from alloygrad.maximisers import Suggestion, maximise
+from alloygrad.maximisers import METHODS, Suggestion, maximise
 from alloygrad.selection import random_search
 from alloygrad.space import CompositionSpace
 from alloygrad.surrogate import Surrogate, fit
@@ -66,6 +66,9 @@ class Campaign:
         acquisition: str = "log_ei",
         options: Mapping | None = None,
     ):
+        for what, name, known in (("maximiser", maximiser, METHODS), ("acquisition", acquisition, ACQUISITIONS)):
+            if name not in known:
+                raise ValueError(f"{what} is {name!r}; known are {sorted(known)}.")
         self.space, self.features = space, features
         self.maximiser, self.acquisition, self.options = maximiser, acquisition, dict(options or {})
         self.counts = np.empty((0, len(space.elements)), dtype=np.int64)
@@ -73,12 +76,16 @@ class Campaign:
         self.surrogate: Surrogate | None = None
 
     def tell(self, counts: np.ndarray, targets: np.ndarray) -> None:
-        """Add measured compositions: counts (..., n_elements), finite targets (...), larger is better."""
+        """Add measured compositions: counts (m, n_elements) with finite targets (m,), or one of each; larger is better.
+
+        Raises ValueError for a target that is not finite and a composition outside the space; nothing is added then.
+        """
         counts = np.atleast_2d(counts)
         targets = np.atleast_1d(np.asarray(targets, dtype=float))
-        if targets.shape != counts.shape[:1]:
+        if counts.ndim != 2 or targets.shape != counts.shape[:1]:
             raise ValueError(
-                f"{len(counts)} compositions came with targets of shape {targets.shape}; expected one each."
+                f"Counts of shape {counts.shape} came with targets of shape {targets.shape}; "
+                f"expected (m, {len(self.space.elements)}) and (m,)."
             )
         if not np.isfinite(targets).all():
             bad = int(np.flatnonzero(~np.isfinite(targets))[0])
@@ -91,7 +98,7 @@ class Campaign:
             raise ValueError(
                 f"Composition {counts[bad].tolist()}: {self.space.violations(counts[bad] / self.space.total)}."
             )
-        self.counts = np.concatenate([self.counts, counts])
+        self.counts = np.concatenate([self.counts, counts], dtype=np.int64)
         self.targets = np.concatenate([self.targets, targets])
         self.surrogate = None
 

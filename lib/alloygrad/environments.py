@@ -17,8 +17,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from alloygrad import DATA, networks, store
 from alloygrad.space import CompositionSpace, Group
@@ -244,6 +245,20 @@ def _read(folder: Path, card_digest: str) -> tuple[dict, dict[str, networks.Resi
             )
         models[name] = networks.load(path)
     return card, models
+
+
+def digest(alloy: Alloy) -> str:
+    """Digest of what the shipped networks of `alloy` compute: how they were trained, and their weights."""
+    card = json.loads((FOLDER / alloy.name / "card.json").read_text(encoding="utf-8"))
+    weights = {name: entry["weights_sha256"] for name, entry in card["properties"].items()}
+    return store.digest({"training": card["digest"], "weights": weights})
+
+
+def random_alloys(alloy: Alloy, n_elements: int, count: int = 5000, *, folder: Path | None = None) -> pd.DataFrame:
+    """Properties and merit of `count` random compositions of the alloy's first `n_elements`, always the same ones."""
+    space = alloy.space(n_elements)
+    counts = space.sample(count, np.random.default_rng(n_elements))
+    return pd.DataFrame(load(alloy, space.elements, folder=folder)(space.fractions(counts)))
 
 
 @dataclass(frozen=True, eq=False)

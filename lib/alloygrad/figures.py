@@ -116,63 +116,45 @@ def merit_distributions(merits: pd.DataFrame, best: float | None = None) -> Figu
     return figure
 
 
-def best_so_far(table: pd.DataFrame, optimum: float | None = None) -> Figure:
-    """Best merit so far, mean over trajectories with its 95 % interval.
+def best_so_far(table: pd.DataFrame, optimum: float) -> Figure:
+    """Best merit so far (left) and what it lacks to the optimum (right): means over trajectories, 95 % intervals.
 
     table: columns method, experiment (−1 = before the first), mean, low, high, n.
     """
-    figure, axis = plt.subplots(figsize=(COLUMN, 2.6))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 2.5))
     for method, rows in table.groupby("method", sort=False):
-        label = f"{LABELS.get(method, method)} (n = {rows['n'].iloc[0]})"
-        axis.plot(rows["experiment"] + 1, rows["mean"], color=COLOURS[method], label=label)
-        axis.fill_between(rows["experiment"] + 1, rows["low"], rows["high"], color=COLOURS[method], alpha=0.2, lw=0)
-    if optimum is not None:
-        axis.axhline(optimum, color="0.2", lw=0.8, ls="--")
-        axis.text(
-            0.99,
-            optimum,
-            "true optimum",
-            ha="right",
-            va="bottom",
-            fontsize=7,
-            transform=axis.get_yaxis_transform(),
-        )
-    axis.set(xlabel="experiments", ylabel="best figure of merit so far")
-    axis.legend(loc="lower right")
+        done, colour = rows["experiment"] + 1, COLOURS[method]
+        left.plot(done, rows["mean"], color=colour, label=f"{LABELS.get(method, method)} (n = {rows['n'].iloc[0]})")
+        left.fill_between(done, rows["low"], rows["high"], color=colour, alpha=0.2, lw=0)
+        right.plot(done, optimum - rows["mean"], color=colour)
+        right.fill_between(done, optimum - rows["high"], optimum - rows["low"], color=colour, alpha=0.2, lw=0)
+    left.axhline(optimum, color="0.2", lw=0.8, ls="--")
+    left.text(0.99, optimum, "true optimum", ha="right", va="bottom", fontsize=7, transform=left.get_yaxis_transform())
+    left.set(xlabel="experiments", ylabel="best figure of merit so far")
+    left.legend(loc="lower right")
+    right.set(xlabel="experiments", ylabel="simple regret", yscale="log")
     return figure
 
 
 def inner_loop_map(grid: pd.DataFrame, starts: pd.DataFrame, picks: pd.DataFrame, x: str, y: str) -> Figure:
     """log EI over two elements (largest over the others), the published loop's starts and ends, and both picks.
 
-    grid: columns x, y, log_ei. starts: x, y, end x, end y as "<element>_end". picks: method, x, y. Fractions in at.%.
+    grid: columns x, y, log_ei. starts: x, y, and their ends "x_end", "y_end". picks: method, x, y. All in at.%.
     """
-    figure, axis = plt.subplots(figsize=(COLUMN, 2.8))
+    figure, axis = plt.subplots(figsize=(COLUMN, 3.0))
     table = grid.pivot(index=y, columns=x, values="log_ei")
-    low = np.nanquantile(table.to_numpy(), 0.25)
-    drawn = axis.pcolormesh(
-        table.columns, table.index, table, vmin=low, shading="nearest", rasterized=True, cmap="Greys"
-    )
+    span = dict(vmin=table.max(axis=None) - 100, vmax=table.max(axis=None))
+    drawn = axis.pcolormesh(table.columns, table.index, table, **span, shading="nearest", rasterized=True, cmap="Greys")
     for _, row in starts.iterrows():
         axis.plot([row[x], row[f"{x}_end"]], [row[y], row[f"{y}_end"]], color=COLOURS["published"], lw=0.7)
-    axis.scatter(starts[x], starts[y], s=5, color=COLOURS["published"], lw=0, label="published: starts")
-    for method, marker in (("published", "X"), ("enumeration", "*")):
+    axis.scatter(starts[x], starts[y], s=6, color=COLOURS["published"], lw=0, label="starts", clip_on=False)
+    for method, marker, size in (("published", "X", 70), ("enumeration", "*", 60)):
         pick = picks[picks["method"] == method].iloc[0]
-        axis.scatter(
-            pick[x],
-            pick[y],
-            s=60,
-            marker=marker,
-            color=COLOURS[method],
-            edgecolor="k",
-            lw=0.6,
-            zorder=3,
-            label=f"{method}: pick",
-            clip_on=False,
-        )
+        style = dict(s=size, marker=marker, color=COLOURS[method], edgecolor="k", lw=0.6, zorder=3, clip_on=False)
+        axis.scatter(pick[x], pick[y], **style, label=f"pick, {method}")
     axis.set(xlabel=f"{x} (at.%)", ylabel=f"{y} (at.%)")
-    axis.legend(loc="upper left", bbox_to_anchor=(0, 1.22), ncols=2, handletextpad=0.2, columnspacing=1)
-    figure.colorbar(drawn, ax=axis, label="log EI, largest over the rest")
+    figure.legend(loc="outside upper center", ncols=3, handletextpad=0.1, columnspacing=0.8)
+    figure.colorbar(drawn, ax=axis, label="log EI, largest over the rest", extend="min")
     return figure
 
 

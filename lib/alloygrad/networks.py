@@ -86,7 +86,7 @@ class ResidualNetwork(nn.Module):
 
     def forward(self, fractions: Tensor, process: Tensor) -> Tensor:
         """Property in its own unit; one process (n_process,) serves all fractions."""
-        return self.scaled(fractions, process) * self.target_std + self.target_mean
+        return self.scaled(fractions, process) * self.target_std[0] + self.target_mean[0]
 
     def scaled(self, fractions: Tensor, process: Tensor) -> Tensor:
         """Standardised property (...)."""
@@ -129,7 +129,7 @@ class ResidualNetwork(nn.Module):
                 [(fractions * scale + shift)[..., None], properties.expand(*fractions.shape, width - 1)], -1
             )
             hidden = self._rows(rows).flatten(-2) @ weight + constant
-            return self.out(_elu(hidden))[..., 0] * self.target_std + self.target_mean
+            return self.out(_elu(hidden))[..., 0] * self.target_std[0] + self.target_mean[0]
 
         return respond
 

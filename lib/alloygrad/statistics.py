@@ -13,7 +13,7 @@ def mean_interval(values: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.nda
     """(mean, low, high), each (...), of values (n, ...) over their first axis; low = high = NaN for n = 1."""
     mean = values.mean(0)
     if len(values) < 2:
-        return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
+        return mean, np.nan * mean, np.nan * mean
     interval = bootstrap(
         (values,), np.mean, n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(seed)
     )

@@ -15,7 +15,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from alloygrad import ROOT, __version__
+from alloygrad import DATA, ROOT, __version__
+
+
+def working() -> Path:
+    """Folder of working files: `data/runs/`, or what the environment variable ALLOYGRAD_STORE names."""
+    return Path(os.environ.get("ALLOYGRAD_STORE") or DATA / "runs")
+
+
+def is_default() -> bool:
+    """Whether the working folder is the usual one; only then are recorded results read as well."""
+    return not os.environ.get("ALLOYGRAD_STORE")
 
 
 def canonical(config: Mapping[str, Any]) -> str:

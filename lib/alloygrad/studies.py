@@ -9,7 +9,6 @@ The environment variable ALLOYGRAD_STORE names another store than `data/runs/`; 
 """
 
 import json
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ import pyarrow.parquet as pq
 import torch
 from joblib import Parallel, cpu_count, delayed
 from threadpoolctl import threadpool_limits
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from alloygrad import DATA, elements, environments, store
 from alloygrad.campaign import Settings, trajectory
@@ -67,7 +66,7 @@ class Cell:
             "upper": list(space.upper),
             "step": space.step,
             "groups": [[list(group.elements), group.lower, group.upper] for group in space.groups],
-            "environment": store.file_digest(environments.FOLDER / self.alloy / "card.json"),
+            "environment": environments.digest(alloy),
             "process": dict(alloy.process),
             "merit": self.merit or next(iter(alloy.merits)),
         }
@@ -106,11 +105,6 @@ CELLS = _declare()
 """Every declared cell by name, "sma_n4_enumeration" for example."""
 
 
-def working_store() -> Path:
-    """Folder of working files."""
-    return Path(os.environ.get("ALLOYGRAD_STORE") or DATA / "runs")
-
-
 def trajectories(
     cell: Cell, n: int, *, experiments: int | None = None, workers: int | None = None, compute: bool = True
 ) -> pd.DataFrame:
@@ -124,7 +118,7 @@ def trajectories(
     found = {seed: _read(cell, seed) for seed in range(n)}
     missing = [seed for seed, rows in found.items() if not is_complete(cell, rows)]
     if compute and missing:
-        _run_all(cell, missing, workers or cpu_count())
+        _run_all(cell, {seed: found[seed] for seed in missing}, workers or cpu_count())
         found |= {seed: _read(cell, seed) for seed in missing}
     complete = [
         rows[rows["experiment"] < cell.settings.n_experiments] for rows in found.values() if is_complete(cell, rows)
@@ -139,7 +133,7 @@ def is_complete(cell: Cell, rows: pd.DataFrame) -> bool:
 
 def folder(cell: Cell) -> Path:
     """Where the working files of a cell's trajectories stand."""
-    return working_store() / "trajectories" / cell.name
+    return store.working() / "trajectories" / cell.name
 
 
 def _path(cell: Cell, seed: int) -> Path:
@@ -150,20 +144,23 @@ def _read(cell: Cell, seed: int) -> pd.DataFrame:
     """Rows of one trajectory, the longer of record and working file; empty if there is neither."""
     rows = pd.read_parquet(path) if (path := _path(cell, seed)).exists() else pd.DataFrame()
     packed = RESULTS / f"{cell.name}.parquet"
-    if "ALLOYGRAD_STORE" not in os.environ and packed.exists():
+    if store.is_default() and packed.exists():
         filters = [("trajectory", "==", cell.trajectory_name(seed))]
         recorded = pd.read_parquet(packed, filters=filters).drop(columns=["trajectory", "code"])
         rows = recorded if len(recorded) > len(rows) else rows
     return rows.reset_index(drop=True)
 
 
-def run(cell: Cell, seed: int) -> None:
-    """Run one trajectory to its end, from the last experiment that the store holds."""
-    path, rows = _path(cell, seed), _read(cell, seed).to_dict("records")
+def run(cell: Cell, seed: int, found: pd.DataFrame, path: Path) -> None:
+    """Run one trajectory to its end from the rows found on; `path` is rewritten after every experiment.
+
+    Rows and path come from outside: a worker may have been started under another ALLOYGRAD_STORE.
+    """
+    rows = found.to_dict("records")
     with one_thread():
         for row in trajectory(cell.settings, cell.space(), cell.environment(), seed, done=rows):
             rows.append(row)
-            if row["experiment"] >= 0:
+            if row["experiment"] >= -1:
                 store.write(path, pd.DataFrame(rows).to_parquet)
 
 
@@ -179,16 +176,16 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _run_all(cell: Cell, seeds: list[int], workers: int) -> None:
+def _run_all(cell: Cell, found: dict[int, pd.DataFrame], workers: int) -> None:
     """Run trajectories side by side; the bar counts experiments, read from the files' row counts."""
-    paths = [_path(cell, seed) for seed in seeds]
+    paths = {seed: _path(cell, seed) for seed in found}
     per_trajectory = cell.settings.n_experiments
 
     def finished() -> int:
-        rows = (pq.read_metadata(path).num_rows for path in paths if path.exists())
+        rows = (pq.read_metadata(path).num_rows for path in paths.values() if path.exists())
         return sum(min(n - cell.settings.n_initial, per_trajectory) for n in rows)
 
-    with tqdm(total=len(seeds) * per_trajectory, initial=finished(), desc=cell.name, unit="experiment") as bar:
+    with tqdm(total=len(found) * per_trajectory, initial=finished(), desc=cell.name, unit="experiment") as bar:
         done = threading.Event()
 
         def watch():
@@ -198,7 +195,9 @@ def _run_all(cell: Cell, seeds: list[int], workers: int) -> None:
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
         try:
-            Parallel(n_jobs=min(workers, len(seeds)))(delayed(run)(cell, seed) for seed in seeds)
+            Parallel(n_jobs=min(workers, len(found)))(
+                delayed(run)(cell, seed, rows, paths[seed]) for seed, rows in found.items()
+            )
         finally:
             done.set()
             watcher.join()
@@ -208,8 +207,8 @@ def _run_all(cell: Cell, seeds: list[int], workers: int) -> None:
 def optimum(cell: Cell) -> environments.Optimum:
     """True optimum of a cell's landscape over its whole grid, from the records or computed once."""
     file = f"optimum-{store.digest(cell.landscape())}.json"
-    places = [working_store() / "optima" / file]
-    if "ALLOYGRAD_STORE" not in os.environ:
+    places = [store.working() / "optima" / file]
+    if store.is_default():
         places.append(RESULTS / "optima" / file)
     for path in places:
         if path.exists():

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 import torch
 from joblib import Parallel, delayed
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
-from alloygrad import DATA, datasets, elements, networks, store
+from alloygrad import datasets, elements, networks, store
 from alloygrad.environments import FOLDER, Alloy
 
 BINS = np.linspace(-4, 4, 33)
@@ -32,6 +32,16 @@ class Record:
     card: dict
     curves: pd.DataFrame
     parity: pd.DataFrame
+
+    def late_gain(self) -> pd.DataFrame:
+        """Median validation and test R² over the last fifth of the first half and of all epochs, a row per property."""
+        table = {}
+        for name, rows in self.curves.groupby("property", sort=False):
+            for when, end in (("at half", rows["epoch"].max() / 2), ("at the end", rows["epoch"].max())):
+                last = rows[(rows["epoch"] > 0.8 * end) & (rows["epoch"] <= end)]
+                for part in ("validation", "test"):
+                    table.setdefault(name, {})[(f"{part} R²", when)] = last[f"{part}_r2"].median()
+        return pd.DataFrame.from_dict(table, orient="index")
 
     def metrics(self) -> pd.DataFrame:
         """Cross-validated R² and standardised MAE: one row per property, columns (scheme, metric)."""
@@ -67,11 +77,11 @@ def train(alloy: Alloy, training: networks.Training, *, folder: Path | None = No
     """
     config = configuration(alloy, training)
     digest = store.digest(config)
-    folder = folder or DATA / "runs" / "environments" / f"{alloy.name}-{digest}"
+    folder = folder or store.working() / "environments" / f"{alloy.name}-{digest}"
     if (folder / "card.json").exists() and (record := read(folder)).card["digest"] == digest:
         return record
     rows = {name: load_rows(alloy, name) for name in alloy.properties}
-    working = DATA / "runs" / "training" / f"{alloy.name}-{digest}"
+    working = store.working() / "training" / f"{alloy.name}-{digest}"
     properties = elements.matrix(alloy.inputs)
     jobs = [job for name in alloy.properties for job in _jobs(name, training)]
     parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
@@ -219,3 +229,19 @@ def obtain(alloy: Alloy, training: networks.Training, *, retrain: bool, workers:
         return recorded(alloy), line
     record = train(alloy, training, workers=workers)
     return record, "Trained from the published dataset (or continued, if it had begun)."
+
+
+def reach(alloy: Alloy) -> pd.DataFrame:
+    """How far the measurements of each property reach: quantiles, unit, and what the environment asks beyond them.
+
+    One row per property; the last columns are the share of measurements taken under the process that the environment
+    holds fixed, and of those flagged as suspect. Raises `datasets.DatasetUnavailable`.
+    """
+    table = {}
+    for name, source in alloy.properties.items():
+        data = datasets.load(source)
+        held = (data.table[list(alloy.process)] == pd.Series(alloy.process)).all(axis=1)
+        quantiles = data.table[name].quantile([0.05, 0.5, 0.95]).set_axis(["5 %", "median", "95 %"])
+        shares = {"at the held process": held.mean(), "suspect": (data.table["suspect"] != "").mean()}
+        table[name] = {"rows": len(data.table), **quantiles, "unit": data.units[name], **shares}
+    return pd.DataFrame.from_dict(table, orient="index")

@@ -33,15 +33,15 @@ def maximise(
 ) -> Suggestion:
     """Suggest the next composition.
 
-    exclude: counts (m, n_elements) of measured compositions, never suggested again.
+    exclude: counts (m, n_elements) of measured compositions, never suggested again; of no effect outside the space.
     rng: drawn from by methods with random starts; required by them.
     options: of the method, see METHODS[method].
     Raises ValueError for an unknown method or where every composition of the space has been measured.
     """
     if method not in METHODS:
         raise ValueError(f"method is {method!r}; known are {sorted(METHODS)}.")
-    exclude = np.empty((0, len(space.elements)), dtype=np.int64) if exclude is None else np.asarray(exclude)
-    exclude = np.unique(exclude, axis=0)
+    exclude = np.empty((0, len(space.elements)), dtype=np.int64) if exclude is None else np.atleast_2d(exclude)
+    exclude = np.unique(exclude[space.contains(exclude)], axis=0)
     if len(exclude) >= space.size:
         raise ValueError(
             f"All {space.size} compositions of the space are measured; widen the space or refine its step."

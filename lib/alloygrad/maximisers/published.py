@@ -26,6 +26,8 @@ def published(
     Where every rounding has been measured or is infeasible, fresh starts are rounded until one is new. The published
     code does not foresee the case; the warning says that it happened.
     """
+    if rng is None:
+        raise ValueError("`published` draws its starts; pass rng=np.random.default_rng(seed).")
     starts = space.sample_continuous(starts_per_element * len(space.elements), rng)
     ends, gradients = zip(*(climb(acquire, space, start) for start in starts), strict=True)
     moved = float(np.mean(np.abs(np.array(ends) - starts).max(1) > space.step / 2))

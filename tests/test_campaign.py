@@ -1,0 +1,265 @@
+"""Trajectories that stop and go on, campaigns by hand, environments of every allowed kind."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from alloygrad.campaign import (
+    INNER_LOOP,
+    SECONDS,
+    Campaign,
+    Settings,
+    best_so_far,
+    choose_features,
+    generator,
+    initial_rows,
+    measure,
+    trajectory,
+)
+from alloygrad.features import FeatureMap, parse_feature
+from alloygrad.maximisers import METHODS
+from alloygrad.space import CompositionSpace, Group
+
+ELEMENTS = ("Ti", "Ni", "Cu", "Hf")
+SPACE = CompositionSpace(
+    ELEMENTS,
+    (0.2, 0.2, 0, 0),
+    (0.55, 0.55, 0.2, 0.2),
+    step=0.025,
+    groups=(Group(("Ti", "Hf"), 0.55), Group(("Ni", "Cu"), 0.55)),
+)
+SMALL = dict(n_features=2, feature_draws=2, n_initial=7, n_experiments=4)
+SETTINGS = {
+    "enumeration": Settings("enumeration", **SMALL),
+    "published": Settings("published", acquisition="ei", options={"starts_per_element": 1}, **SMALL),
+}
+
+
+def hills(c) -> dict:
+    """Two properties and a merit of (..., 4) fractions."""
+    c = np.asarray(c)
+    soft, hard = np.sin(7 * c[..., 0]) + c[..., 2], np.cos(5 * c[..., 3])
+    return {"soft": soft, "hard": hard, "merit": 0.5 * soft + 0.3 * hard}
+
+
+def run(settings, environment=hills, seed=3, done=()) -> list[dict]:
+    return list(trajectory(settings, SPACE, environment, seed, done=done))
+
+
+def without_seconds(rows) -> pd.DataFrame:
+    return pd.DataFrame(rows).drop(columns=list(SECONDS))
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> dict[str, list[dict]]:
+    return {name: run(settings) for name, settings in SETTINGS.items()}
+
+
+def assert_same(rows, expected):
+    """Equal bit for bit in every column but the seconds."""
+    pd.testing.assert_frame_equal(without_seconds(rows), without_seconds(expected), check_exact=True)
+
+
+# Trajectories
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_resumed_anywhere_it_is_the_undisturbed_one(name, undisturbed, tmp_path):
+    """Through the file of a study too; also from part of the initial rows (regression)."""
+    whole = undisturbed[name]
+    assert len(whole) == 11
+    pd.DataFrame(whole).to_parquet(tmp_path / "whole.parquet")
+    for kept in range(1, len(whole) + 1) if name == "enumeration" else (3, 9):
+        pd.DataFrame(whole[:kept]).to_parquet(tmp_path / "part.parquet")
+        done = pd.read_parquet(tmp_path / "part.parquet").to_dict("records")
+        rows = done + run(SETTINGS[name], done=done)
+        pd.DataFrame(rows).to_parquet(tmp_path / "rows.parquet")
+        assert_same(pd.read_parquet(tmp_path / "rows.parquet"), pd.read_parquet(tmp_path / "whole.parquet"))
+
+
+def test_repeated_it_is_the_same_and_longer_it_continues(undisturbed):
+    settings = SETTINGS["enumeration"]
+    longer = Settings(**{**vars(settings), "n_experiments": 5})
+    assert_same(run(longer)[:-1], undisturbed["enumeration"])
+    assert run(settings, done=undisturbed["enumeration"]) == []
+
+
+def test_both_inner_loops_start_from_the_same_data_and_features(undisturbed):
+    one, other = (pd.DataFrame(rows) for rows in undisturbed.values())
+    initial = [*ELEMENTS, "seed", "experiment", "merit"]
+    pd.testing.assert_frame_equal(one.loc[:6, initial], other.loc[:6, initial])
+    assert one["features"].dropna().unique().tolist() == other["features"].dropna().unique().tolist()
+    # The first fit sees the same data, so it is the same; what follows differs by the inner loop alone.
+    fitted = ["lengthscale_0", "lengthscale_1", "outputscale", "mean", "log_posterior"]
+    assert one.loc[7, fitted].tolist() == other.loc[7, fitted].tolist()
+    assert one.loc[7, "log_ei"] >= other.loc[7, "log_ei"]
+
+
+def test_seeds_differ():
+    starts = [
+        pd.DataFrame(initial_rows(SETTINGS["enumeration"], SPACE, hills, seed))[list(ELEMENTS)] for seed in (0, 1)
+    ]
+    assert not starts[0].equals(starts[1])
+
+
+def test_rows_hold_what_was_measured(undisturbed):
+    for name, rows in undisturbed.items():
+        table = pd.DataFrame(rows)
+        assert table["experiment"].tolist() == list(range(-7, 4)) and (table["seed"] == 3).all()
+        counts = table[list(ELEMENTS)].to_numpy()
+        assert SPACE.contains(counts).all() and len(np.unique(counts, axis=0)) == len(counts)
+        for column, values in hills(SPACE.fractions(counts)).items():
+            assert table[column].tolist() == values.tolist()
+        proposed = table[table["experiment"] >= 0]
+        assert table[table["experiment"] < 0].drop(columns=["seed", "experiment", *ELEMENTS, "soft", "hard", "merit"])\
+            .isna().all(axis=None)  # fmt: skip
+        finite = ["value", "log_ei", "evaluations", "gradients", "starts", "lengthscale_1", "log_posterior", *SECONDS]
+        assert np.isfinite(proposed[finite].astype(float)).all(axis=None)
+        if name == "enumeration":
+            assert proposed["value"].to_numpy() == pytest.approx(proposed["log_ei"].to_numpy(), rel=1e-9)
+            assert (proposed["evaluations"] == SPACE.size).all()
+        else:
+            assert proposed["moved"].between(0, 1).all() and (proposed["starts"] == 4).all()
+
+
+def test_initial_compositions_are_distinct_and_those_of_any_environment():
+    tight = CompositionSpace(ELEMENTS[:3], (0, 0, 0), (0.4, 0.4, 0.4), step=0.1)
+    settings = Settings("enumeration", n_initial=tight.size - 1)
+    rows = initial_rows(settings, tight, lambda c: c[0], seed=0)
+    counts = [tuple(row[e] for e in tight.elements) for row in rows]
+    assert len(set(counts)) == len(counts) == tight.size - 1
+    other = initial_rows(settings, tight, lambda c: -c[1], seed=0)
+    assert counts == [tuple(row[e] for e in tight.elements) for row in other]
+    with pytest.raises(ValueError, match=f"The space has {tight.size} compositions; more than n_initial"):
+        initial_rows(Settings("enumeration", n_initial=tight.size), tight, lambda c: 0.0, seed=0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_composition_is_measured_twice_until_all_are(method):
+    tight = CompositionSpace(ELEMENTS[:3], (0, 0, 0), (0.4, 0.4, 0.4), step=0.1)
+    options = {"starts_per_element": 1} if method == "published" else {}
+    settings = Settings(method, n_features=2, feature_draws=1, n_initial=4, n_experiments=tight.size, options=options)
+    measured = []
+    with pytest.raises(ValueError, match="are measured"):
+        for row in trajectory(settings, tight, lambda c: c[0] - c[1] ** 2, 0):
+            measured.append(tuple(row[e] for e in tight.elements))
+    assert len(set(measured)) == len(measured) == tight.size
+
+
+# By hand
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_ask_and_tell_by_hand_is_the_trajectory(name, undisturbed):
+    settings, seed = SETTINGS[name], 3
+    rows = initial_rows(settings, SPACE, hills, seed)
+    counts = np.array([[row[e] for e in ELEMENTS] for row in rows])
+    merits = np.array([row["merit"] for row in rows])
+    chosen = choose_features(settings, SPACE, counts, merits, seed)
+    campaign = Campaign(
+        SPACE,
+        FeatureMap(ELEMENTS, [parse_feature(f) for f in chosen]),
+        maximiser=settings.maximiser,
+        acquisition=settings.acquisition,
+        options=settings.options,
+    )
+    for one, merit in zip(counts, merits, strict=True):  # one at a time here, all at once there
+        campaign.tell(one, merit)
+    for experiment in range(settings.n_experiments):
+        suggestion = campaign.ask(generator(seed, INNER_LOOP, experiment))
+        assert campaign.ask(generator(seed, INNER_LOOP, experiment)).counts.tolist() == suggestion.counts.tolist()
+        merit = hills(suggestion.composition)["merit"]
+        row = undisturbed[name][settings.n_initial + experiment]
+        assert suggestion.counts.tolist() == [row[e] for e in ELEMENTS]
+        assert (suggestion.value, merit) == (row["value"], row["merit"])
+        assert campaign.fit().log_posterior == row["log_posterior"] and campaign.fit() is campaign.fit()
+        campaign.tell(suggestion.counts, merit)
+        assert campaign.fit().targets.tolist() == campaign.targets.tolist()  # what is told is modelled
+    assert len(campaign.counts) == len(campaign.targets) == 11 and campaign.counts.dtype == np.int64
+
+
+INSIDE = SPACE.sample(2, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    "counts, targets, message",
+    [
+        (INSIDE[0], np.nan, r"target at \{'Ti': .* is nan"),
+        (INSIDE, [0.5, np.inf], "is inf"),
+        (INSIDE[0] + [1, -1, 0, 40], 0.5, "Hf = .* is above"),
+        ([INSIDE[0], [40, 0, 0, 0]], [0.5, 0.5], "Ti = 1 is above 0.55"),
+        (INSIDE, 0.5, r"\(2, 4\) came with targets of shape \(1,\)"),
+        (INSIDE[0], [0.5, 0.5], r"targets of shape \(2,\)"),
+        (INSIDE[None], [0.5], r"\(1, 2, 4\)"),
+        (INSIDE[:, :3], [0.5, 0.5], "shape"),
+        (INSIDE / 40, [0.5, 0.5], "whole steps"),
+    ],
+)
+def test_a_refused_tell_leaves_everything_as_it_was(counts, targets, message):
+    campaign = Campaign(SPACE, FeatureMap(ELEMENTS, ["mean:VEC", "mean:MT"]), maximiser="enumeration")
+    start = SPACE.sample(5, np.random.default_rng(1))
+    campaign.tell(start, hills(SPACE.fractions(start))["merit"])
+    surrogate = campaign.fit()
+    with pytest.raises(ValueError, match=message):
+        campaign.tell(counts, targets)
+    assert campaign.counts.tolist() == start.tolist() and len(campaign.targets) == 5
+    assert campaign.fit() is surrogate
+
+
+def test_counts_of_any_integer_type_stay_whole_numbers():
+    """NumPy joins int64 and uint64 to float64."""
+    campaign = Campaign(SPACE, FeatureMap(ELEMENTS, ["mean:VEC"]), maximiser="enumeration")
+    campaign.tell(INSIDE.astype(np.uint64), [0.1, 0.2])
+    assert campaign.counts.dtype == np.int64 and campaign.counts.tolist() == INSIDE.tolist()
+
+
+def test_told_arrays_may_change_afterwards():
+    campaign = Campaign(SPACE, FeatureMap(ELEMENTS, ["mean:VEC"]), maximiser="enumeration")
+    counts, targets = INSIDE.copy(), np.array([0.1, 0.2])
+    campaign.tell(counts, targets)
+    counts[:], targets[:] = 0, 9
+    assert campaign.counts.tolist() == INSIDE.tolist() and campaign.targets.tolist() == [0.1, 0.2]
+
+
+@pytest.mark.parametrize("wrong", [{"maximiser": "annealing"}, {"maximiser": "enumeration", "acquisition": "EI"}])
+def test_unknown_names_are_refused_before_anything_is_fitted(wrong):
+    with pytest.raises(ValueError, match="known are"):
+        Campaign(SPACE, FeatureMap(ELEMENTS, ["mean:VEC"]), **wrong)
+
+
+# Environments
+
+
+def test_a_plain_callable_is_an_environment(undisturbed):
+    plain = pd.DataFrame(run(SETTINGS["enumeration"], lambda c: hills(c)["merit"]))
+    assert "soft" not in plain
+    full = pd.DataFrame(undisturbed["enumeration"])
+    pd.testing.assert_frame_equal(plain[[*ELEMENTS, "merit", "log_ei"]], full[[*ELEMENTS, "merit", "log_ei"]])
+
+
+def test_measure():
+    assert measure(lambda c: 2, np.zeros(4)) == {"merit": 2.0}
+    assert measure(lambda c: {"merit": np.float32(0.5), "a": np.array(1)}, np.zeros(4)) == {"merit": 0.5, "a": 1.0}
+    with pytest.raises(ValueError, match=r"gave \['soft'\]; it must give a number, or a mapping that holds 'merit'"):
+        measure(lambda c: {"soft": 1.0}, np.zeros(4))  # regression
+
+
+def test_an_environment_that_gives_nan_stops_the_trajectory():
+    with pytest.raises(ValueError, match=r"target.* nan"):
+        run(SETTINGS["enumeration"], lambda c: np.nan if c[0] > 0.3 else 1.0)
+
+
+def test_settings_describe_all_but_the_number_of_experiments():
+    settings = SETTINGS["published"]
+    assert set(settings.describe()) == {"behaviour", *vars(settings)} - {"n_experiments"}
+    assert settings.describe()["options"] == {"starts_per_element": 1}
+
+
+def test_best_so_far():
+    rows = pd.DataFrame(
+        [{"seed": s, "experiment": e, "merit": m} for s, ms in ((0, [3, 1, 2, 5]), (1, [0, 1, 4, 2]))
+         for e, m in zip(range(-2, 2), ms, strict=True)]
+    )  # fmt: skip
+    curves = best_so_far(rows.sample(frac=1, random_state=0))
+    assert curves.index.tolist() == [-1, 0, 1] and curves.columns.tolist() == [0, 1]
+    assert curves[0].tolist() == [3, 3, 5] and curves[1].tolist() == [1, 4, 4]

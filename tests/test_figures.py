@@ -1,0 +1,149 @@
+"""Every figure draws from a small table without a warning; files come by three, equal bytes for equal figures."""
+
+import warnings
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from alloygrad import figures
+
+RNG = np.random.default_rng(0)
+PROPERTIES = ["enthalpy", "martensite_peak"]
+
+
+def curves():
+    epochs = np.arange(1, 61)
+    return pd.concat(
+        [
+            pd.DataFrame({"property": name, "epoch": epochs, "train_mse": 1 / epochs,
+                          "validation_r2": 1 - 1 / epochs, "test_r2": 1 - 2 / epochs})
+            for name in PROPERTIES
+        ]
+    )  # fmt: skip
+
+
+def histogram():
+    rows = [
+        {"property": name, "scheme": scheme, "measured": x, "predicted": 0.8 * x, "count": 1 + int(5 - abs(x))}
+        for name in PROPERTIES
+        for scheme in ("random", "grouped")
+        for x in np.linspace(-3, 3, 7)
+    ]
+    return pd.DataFrame(rows)
+
+
+def metrics():
+    columns = pd.MultiIndex.from_product([("random", "grouped"), ("r2", "mae")])
+    return pd.DataFrame(RNG.uniform(size=(2, 4)), index=PROPERTIES, columns=columns)
+
+
+def merits():
+    return pd.DataFrame({"n_elements": np.repeat([3, 4], 50), "merit": RNG.normal(0.5, 0.1, 100)})
+
+
+def progress():
+    done = np.arange(-1, 10)
+    return pd.concat(
+        [
+            pd.DataFrame({"method": m, "experiment": done, "mean": s * done, "low": s * done - 1, "high": s * done + 1,
+                          "n": 4})
+            for m, s in (("enumeration", 2.0), ("published", 1.0))
+        ]
+    )  # fmt: skip
+
+
+def landscape():
+    grid = pd.DataFrame(
+        [{"Ti": x, "Ni": y, "log_ei": -abs(x - y)} for x in range(20, 25) for y in range(20, 25 - x % 2)]
+    )
+    starts = pd.DataFrame(RNG.uniform(20, 24, (6, 4)), columns=["Ti", "Ni", "Ti_end", "Ni_end"])
+    picks = pd.DataFrame({"method": ["enumeration", "published"], "Ti": [21, 22], "Ni": [21, 23]})
+    return grid, starts, picks, "Ti", "Ni"
+
+
+def states():
+    return pd.DataFrame(
+        [{"experiment": e, "method": m, "log_ei": -e, "moved": 0.1 if m == "published" else np.nan}
+         for e in (0, 5, 10) for m in ("enumeration", "published")]
+    )  # fmt: skip
+
+
+DRAWN = {
+    "learning_curves": lambda: figures.learning_curves(curves(), chosen_epochs=30),
+    "learning_curves of one": lambda: figures.learning_curves(
+        curves().query("property == 'enthalpy'"), chosen_epochs=30
+    ),
+    "parity": lambda: figures.parity(histogram(), metrics()),
+    "merit_distributions": lambda: figures.merit_distributions(merits()),
+    "merit_distributions with best": lambda: figures.merit_distributions(merits(), best=0.8),
+    "best_so_far": lambda: figures.best_so_far(progress(), 25.0),
+    "best_so_far at the optimum": lambda: figures.best_so_far(progress(), progress()["mean"].max()),
+    "best_so_far of one trajectory": lambda: figures.best_so_far(progress().assign(n=1, low=np.nan, high=np.nan), 25.0),
+    "inner_loop_map": lambda: figures.inner_loop_map(*landscape()),
+    "inner_loop_values": lambda: figures.inner_loop_values(states()),
+}
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch, tmp_path):
+    monkeypatch.setattr(figures, "ROOT", tmp_path)
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_each_figure_draws_without_a_warning(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = DRAWN[name]()
+        figure.draw_without_rendering()  # lays out all text and every axis
+    assert all(axis.has_data() for axis in figure.axes)
+    widths = {round(figures.COLUMN, 2), round(figures.PAGE, 2)}
+    assert round(float(figure.get_size_inches()[0]), 2) in widths
+
+
+def test_what_is_drawn_is_what_the_table_says():
+    left, right = figures.best_so_far(progress(), 25.0).axes
+    for line, regret, (method, rows) in zip(left.lines[:2], right.lines, progress().groupby("method"), strict=True):
+        assert line.get_xdata().tolist() == list(range(11))  # experiments done: the table's −1 is 0 here
+        assert line.get_ydata().tolist() == rows["mean"].tolist()
+        assert regret.get_ydata().tolist() == (25 - rows["mean"]).tolist()
+        assert line.get_color() == regret.get_color() == figures.COLOURS[method] and line.get_label().endswith(
+            "(n = 4)"
+        )
+    assert left.lines[2].get_ydata() == [25, 25]
+
+    top, bottom = figures.inner_loop_values(states()).axes
+    assert bottom.lines[0].get_ydata().tolist() == pytest.approx([10, 10, 10]) and len(top.lines) == 2
+
+    axis, _ = figures.inner_loop_map(*landscape()).axes
+    _, starts, *_ = landscape()
+    assert len(axis.lines) == len(starts)
+
+
+@pytest.mark.parametrize("profile, folder", [("paper", "figures"), ("smoke", "figures/smoke")])
+def test_save_writes_three_files_below_the_profile(profile, folder, tmp_path):
+    table = pd.DataFrame({"x": [1, 2], "y": [0.123456789, np.nan]})
+    figure = figures.save(DRAWN["inner_loop_values"](), "06_test", data=table, profile=profile)
+    assert sorted(p.name for p in (tmp_path / folder).iterdir() if p.is_file()) == [
+        "06_test.csv", "06_test.pdf", "06_test.png",
+    ]  # fmt: skip
+    assert set(figures.paths("06_test", profile)) == set((tmp_path / folder).glob("06_test.*"))
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / folder / "06_test.csv"), table, rtol=1e-5)
+    assert not plt.fignum_exists(figure.number)
+
+
+def test_equal_figures_are_equal_bytes():
+    files = []
+    for name in ("one", "two"):
+        figures.save(DRAWN["inner_loop_values"](), name, data=progress())
+        files.append([path.read_bytes() for path in figures.paths(name)])
+    assert files[0] == files[1]
+
+
+def test_style():
+    assert mpl.rcParams["font.size"] == 8 and mpl.rcParams["pdf.fonttype"] == 42
+    assert len(set(figures.COLOURS.values())) == len(figures.COLOURS)

@@ -1,0 +1,312 @@
+"""Inner loops against brute force over the materialised grid, and the published one's stall."""
+
+import numpy as np
+import pytest
+import torch
+
+from alloygrad.acquisition import ei, log_ei, ucb
+from alloygrad.features import FeatureMap
+from alloygrad.maximisers import METHODS, maximise
+from alloygrad.maximisers.published import climb
+from alloygrad.space import CompositionSpace, Group
+from alloygrad.surrogate import fit
+
+ELEMENTS = ("Ti", "Ni", "Cu", "Hf")
+BOX = dict(lower=(0.2, 0.2, 0, 0), upper=(0.55, 0.55, 0.2, 0.2))
+GROUPS = (Group(("Ti", "Hf"), upper=0.55), Group(("Ni", "Cu"), upper=0.55, lower=0.3))
+SPACE = CompositionSpace(ELEMENTS, **BOX, step=0.02, groups=GROUPS)
+TINY = CompositionSpace(ELEMENTS[:3], (0, 0, 0), (0.4, 0.4, 0.4), step=0.1)
+NOTHING = np.empty((0, 4), dtype=np.int64)
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def state(seed: int, space=SPACE, n: int = 12):
+    """Measured counts and a surrogate of random smooth targets over them."""
+    generator = rng(seed)
+    counts = np.unique(space.sample(n, generator), axis=0)
+    features = FeatureMap(space.elements, ["mean:VEC", "mean:MT", "mismatch:R"])
+    targets = np.sin(space.fractions(counts) @ generator.normal(size=(len(space.elements), 3)) * 5).sum(1)
+    return counts, fit(features, space.fractions(counts), targets)
+
+
+def grid(space) -> np.ndarray:
+    """All compositions by nested loops over the box, nothing of the space's own counting."""
+    total = round(1 / space.step)
+    ranges = [np.arange(round(lo * total), round(hi * total) + 1) for lo, hi in zip(space.lower, space.upper)]  # noqa: B905
+    counts = np.stack(np.meshgrid(*ranges, indexing="ij"), -1).reshape(-1, len(ranges))
+    counts = counts[counts.sum(1) == total]
+    for group in space.groups:
+        share = counts[:, [space.elements.index(e) for e in group.elements]].sum(1)
+        counts = counts[(share >= round(group.lower * total)) & (share <= round(group.upper * total))]
+    return counts
+
+
+def descending(acquire, space) -> tuple[np.ndarray, np.ndarray]:
+    """The whole grid and its values, best first; equal values by rank."""
+    counts = grid(space)
+    values = acquire(torch.from_numpy(counts * space.step)).detach().numpy()
+    order = np.lexsort((space.rank(counts), -values))
+    return counts[order], values[order]
+
+
+def peak(target, sharpness: float = 1.0):
+    """A concave acquisition function with its maximum at `target`."""
+    target = torch.tensor(target, dtype=torch.float64)
+    return lambda c: -sharpness * ((c - target) ** 2).sum(-1)
+
+
+# Enumeration
+
+
+@pytest.mark.parametrize("groups", [(), GROUPS])
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("acquisition", [log_ei, ei, ucb])
+def test_enumeration_is_brute_force(groups, seed, acquisition):
+    space = CompositionSpace(ELEMENTS, **BOX, step=0.025, groups=groups)
+    _, surrogate = state(seed, space)
+    acquire = acquisition(surrogate, surrogate.targets.max())
+    counts, values = descending(acquire, space)
+    found = maximise(acquire, space, "enumeration")
+    assert found.counts.tolist() == counts[0].tolist()
+    assert found.value == pytest.approx(values[0], rel=1e-9)
+    assert found.composition == pytest.approx(counts[0] / space.total, abs=0)
+    assert (found.method, found.evaluations, found.gradients, found.starts) == ("enumeration", len(counts), 0, 0)
+    assert np.isnan(found.moved) and found.warning == "" and found.seconds > 0
+
+
+@pytest.mark.parametrize("chunk", [7, 100, SPACE.size, 10**6])
+def test_enumeration_does_not_depend_on_its_chunks(chunk):
+    measured, surrogate = state(4)
+    acquire = log_ei(surrogate, surrogate.targets.max())
+    counts, _ = descending(acquire, SPACE)
+    calls = []
+
+    def counted(c):
+        calls.append(len(c))
+        return acquire(c)
+
+    found = maximise(counted, SPACE, "enumeration", chunk=chunk, exclude=np.concatenate([measured, counts[:3]]))
+    left = [row for row in counts[3:].tolist() if row not in measured.tolist()]
+    assert found.counts.tolist() == left[0]
+    assert max(calls) <= chunk and sum(calls) == SPACE.size == found.evaluations
+
+
+@pytest.mark.parametrize("k", [1, 2, 25])
+def test_excluding_the_best_k_gives_the_next(k):
+    _, surrogate = state(5)
+    acquire = log_ei(surrogate, surrogate.targets.max())
+    counts, values = descending(acquire, SPACE)
+    found = maximise(acquire, SPACE, "enumeration", exclude=rng().permutation(np.repeat(counts[:k], 2, axis=0)))
+    assert found.counts.tolist() == counts[k].tolist() and found.value == pytest.approx(values[k], rel=1e-9)
+
+
+def test_the_last_composition_left_is_found_by_both():
+    counts = grid(TINY)
+    for method in METHODS:
+        for left in (0, 3, len(counts) - 1):
+            found = maximise(peak((0.4, 0.4, 0.2)), TINY, method, exclude=np.delete(counts, left, axis=0), rng=rng())
+            assert found.counts.tolist() == counts[left].tolist()
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 2**14])
+def test_equal_values_go_to_the_first_rank(chunk):
+    space = CompositionSpace(ELEMENTS, **BOX, step=0.05, groups=GROUPS)
+
+    def plateau(c):
+        return torch.from_numpy(space.rank(space.counts(c)) % 7 == 3).double()  # ranks 3, 10, 17 … tie
+
+    counts, values = descending(plateau, space)
+    assert (values == values[0]).sum() > 3 and space.rank(counts[0]) == 3
+    assert maximise(plateau, space, "enumeration", chunk=chunk).counts.tolist() == counts[0].tolist()
+
+
+# Both
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_cannot_be_answered_is_refused(method):
+    measured = grid(TINY)
+    with pytest.raises(ValueError, match=f"All {len(measured)} compositions of the space are measured"):
+        maximise(peak((0.4, 0.4, 0.2)), TINY, method, exclude=np.repeat(measured, 2, axis=0), rng=rng())
+
+    def broken(c):
+        return torch.where(c[..., 0] > 0.25, c.sum(-1) * torch.nan, c.sum(-1))
+
+    with pytest.raises(FloatingPointError, match=r"NaN at \{'Ti': 0\.\d+, 'Ni': .*'Cu'"):
+        maximise(broken, TINY, method, rng=rng())
+    with pytest.raises(ValueError, match="shape"):
+        maximise(peak((0.4, 0.4, 0.2)), TINY, method, exclude=NOTHING, rng=rng())
+    with pytest.raises(ValueError, match="whole steps"):
+        maximise(peak((0.4, 0.4, 0.2)), TINY, method, exclude=measured / 10, rng=rng())
+
+
+def test_unknown_method_and_missing_rng():
+    with pytest.raises(ValueError, match=r"'annealing'; known are .*enumeration"):
+        maximise(peak((0.4, 0.4, 0.2)), TINY, "annealing")
+    with pytest.raises(ValueError, match=r"rng=np\.random\.default_rng"):
+        maximise(peak((0.4, 0.4, 0.2)), TINY, "published")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_exclusion_counts_only_what_lies_in_the_space(method):
+    """As many foreign compositions as the space has do not fill it; one composition alone is a set of one."""
+    foreign = np.array([[10 - k, k, 0] for k in range(7)])
+    foreign = foreign[~TINY.contains(foreign)]
+    many = np.concatenate([foreign * k for k in range(1, 8)])
+    assert len(np.unique(many, axis=0)) > TINY.size
+    best = maximise(peak((0.4, 0.4, 0.2)), TINY, method, exclude=many, rng=rng()).counts
+    assert best.tolist() == [4, 4, 2]
+    assert maximise(peak((0.4, 0.4, 0.2)), TINY, method, exclude=best, rng=rng()).counts.tolist() != [4, 4, 2]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_minus_infinity_everywhere_still_gives_a_new_composition(method):
+    """Regression: nothing beats −inf by comparison alone."""
+    measured = grid(TINY)[:5]
+    found = maximise(lambda c: c.sum(-1) * 0 - torch.inf, TINY, method, exclude=measured, rng=rng())
+    assert TINY.contains(found.counts) and found.counts.tolist() not in measured.tolist()
+    assert found.value == -np.inf
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("seed", range(3))
+def test_suggestions_are_feasible_new_and_repeatable(method, seed):
+    measured, surrogate = state(seed)
+    for acquisition in (log_ei, ei):
+        acquire = acquisition(surrogate, surrogate.targets.max())
+        found = maximise(acquire, SPACE, method, exclude=measured, rng=rng(seed), **fewer(method))
+        assert found.counts.dtype == np.int64 and SPACE.contains(found.counts)
+        assert not (measured == found.counts).all(1).any()
+        assert found.composition.tolist() == SPACE.fractions(found.counts).tolist()
+        assert found.value == pytest.approx(acquire(found.composition).item(), rel=1e-9, abs=1e-300)
+        again = maximise(acquire, SPACE, method, exclude=measured, rng=rng(seed), **fewer(method))
+        assert again.counts.tolist() == found.counts.tolist() and again.value == found.value
+        assert (again.evaluations, again.gradients) == (found.evaluations, found.gradients)
+
+
+def fewer(method: str) -> dict:
+    return {"starts_per_element": 1} if method == "published" else {}
+
+
+# The published loop
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_published_never_beats_the_grid_maximum(seed):
+    measured, surrogate = state(seed)
+    acquire = log_ei(surrogate, surrogate.targets.max())
+    best = maximise(acquire, SPACE, "enumeration", exclude=measured)
+    found = maximise(acquire, SPACE, "published", exclude=measured, rng=rng(), starts_per_element=2)
+    assert found.value <= best.value + 1e-12
+    assert found.starts == 8 and found.evaluations > found.gradients >= found.starts
+
+
+@pytest.mark.parametrize("groups", [(), GROUPS])
+@pytest.mark.parametrize("target", [(0.371, 0.402, 0.118, 0.109), (0.5, 0.3, 0.05, 0.15), (0.2, 0.8, 0.0, 0.0)])
+def test_published_finds_the_top_of_a_well_scaled_hill(groups, target):
+    """Also where it leans on bounds or group limits (the second and third target lie outside them)."""
+    space = CompositionSpace(ELEMENTS, **BOX, step=0.005, groups=groups)
+    acquire = peak(target, sharpness=100)
+    best = maximise(acquire, space, "enumeration")
+    found = maximise(acquire, space, "published", rng=rng(1), starts_per_element=2)
+    assert np.abs(found.counts - best.counts).max() <= 1
+    assert found.moved == 1 and found.warning == ""
+
+
+def test_published_follows_a_surrogate_uphill():
+    _, surrogate = state(7)
+    acquire = ucb(surrogate)
+    best = maximise(acquire, SPACE, "enumeration")
+    found = maximise(acquire, SPACE, "published", rng=rng(), starts_per_element=5)
+    assert found.moved > 0.9 and found.warning == ""
+    _, values = descending(acquire, SPACE)
+    assert found.value == pytest.approx(best.value, abs=0.02 * np.ptp(values))
+
+
+def test_published_stalls_where_the_acquisition_is_small():
+    """ftol = 1e-6: a hill 1e-9 high is flat to SLSQP, and what is left are the starts' roundings."""
+    calls = []
+
+    def hill(c):
+        calls.append(c.requires_grad)
+        return 1e-9 * peak((0.371, 0.402, 0.118, 0.109), sharpness=100)(c)
+
+    found = maximise(hill, SPACE, "published", rng=rng())
+    assert found.moved == 0 and found.warning == "100% of 80 starts did not move."
+    assert found.gradients == sum(calls) == 80
+    starts = SPACE.sample_continuous(80, rng())
+    candidates = np.unique(np.concatenate([SPACE.roundings(start) for start in starts]), axis=0)
+    assert found.counts.tolist() in candidates.tolist()
+    assert found.value == hill(torch.from_numpy(SPACE.fractions(candidates))).max().item()
+    assert found.evaluations == 80 + len(candidates)
+
+
+def test_published_stalls_on_expected_improvement_and_says_so():
+    """The paper's state: EI far below 1e-6 nearly everywhere. The same state in log EI moves."""
+    _, surrogate = state(2, n=40)
+    best = surrogate.targets.max() + 2
+    raw = maximise(ei(surrogate, best), SPACE, "published", rng=rng(), starts_per_element=5)
+    logarithm = maximise(log_ei(surrogate, best), SPACE, "published", rng=rng(), starts_per_element=5)
+    assert raw.moved < 0.2 and raw.warning.endswith("of 20 starts did not move.")
+    assert logarithm.moved > 0.8 and logarithm.warning == ""
+
+
+def test_roundings_of_starts_are_candidates():
+    """A needle on a rounding of one start, invisible to gradients, is found; it lies near no end."""
+    starts = SPACE.sample_continuous(8, rng(3))
+    needle = torch.from_numpy(SPACE.fractions(SPACE.roundings(starts[5])[0]))
+
+    def acquire(c):
+        return peak((0.371, 0.402, 0.118, 0.109), 100)(c) + 1e3 * ((c - needle).abs().amax(-1) < 1e-12)
+
+    found = maximise(acquire, SPACE, "published", rng=rng(3), starts_per_element=2)
+    assert found.moved == 1 and found.composition == pytest.approx(needle.numpy(), abs=1e-12)
+
+
+def test_gradients_are_the_calls_that_asked_for_one():
+    """Regression: SciPy's njev counts iterations; line searches take gradients too."""
+    _, surrogate = state(1)
+    for acquire in (log_ei(surrogate, surrogate.targets.max()), peak((0.371, 0.402, 0.118, 0.109), 100)):
+        with_gradient, without = [], []
+
+        def counted(c, acquire=acquire, with_gradient=with_gradient, without=without):
+            (with_gradient if c.requires_grad else without).append(max(1, c[..., 0].numel()))
+            return acquire(c)
+
+        found = maximise(counted, SPACE, "published", rng=rng(), starts_per_element=3)
+        assert found.gradients == sum(with_gradient) > 2 * found.starts
+        assert found.evaluations == sum(with_gradient) + sum(without)
+
+
+def test_climbs_stay_within_bounds_and_groups():
+    limits = SPACE.polytope()
+    for start in SPACE.sample_continuous(10, rng(6)):
+        end, taken = climb(peak((0.9, 0.0, 0.1, 0.0), 100), SPACE, start)
+        assert taken > 1 and end.sum() == pytest.approx(1, abs=1e-9)
+        assert (end >= limits.lower - 1e-9).all() and (end <= limits.upper + 1e-9).all()
+        shares = limits.masks @ end
+        assert (shares >= limits.group_lower - 1e-7).all() and (shares <= limits.group_upper + 1e-7).all()
+        assert shares[0] == pytest.approx(0.54, abs=1e-6)  # the active limit, Ti + Hf ≤ 0.55, rounded inwards
+
+
+def test_a_climb_that_ends_in_nan_returns_its_start():
+    start = SPACE.sample_continuous(1, rng())[0]
+    end, _ = climb(lambda c: (c * torch.nan).sum(), SPACE, start)
+    assert end.tolist() == start.tolist()
+
+
+def test_fresh_starts_where_all_roundings_are_measured():
+    space = CompositionSpace(ELEMENTS, **BOX, step=0.05, groups=GROUPS)
+    acquire = peak((0.371, 0.402, 0.118, 0.109), sharpness=100)
+    starts = space.sample_continuous(4, rng(2))
+    ends = [climb(acquire, space, start)[0] for start in starts]
+    taken = np.unique(np.concatenate([space.roundings(point) for point in [*starts, *ends]]), axis=0)
+    assert len(taken) < space.size
+    found = maximise(acquire, space, "published", exclude=taken, rng=rng(2), starts_per_element=1)
+    assert space.contains(found.counts) and found.counts.tolist() not in taken.tolist()
+    assert found.warning == "No rounding was new and feasible; fresh random ones were scored."
+    again = maximise(acquire, space, "published", exclude=taken, rng=rng(2), starts_per_element=1)
+    assert again.counts.tolist() == found.counts.tolist()

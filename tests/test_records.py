@@ -1,0 +1,191 @@
+"""What is packed is what was computed; what is tampered with is found."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_studies import TOY, assert_same, changed
+
+from alloygrad import campaign, records, store, studies
+
+
+@pytest.fixture
+def working(monkeypatch, tmp_path):
+    """A working store with two seeds of one cell, results in an empty folder, records being read."""
+    monkeypatch.delenv("ALLOYGRAD_STORE", raising=False)
+    monkeypatch.setattr(store, "DATA", tmp_path)
+    monkeypatch.setattr(studies, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(studies, "CELLS", {"toy": TOY})
+    studies._fixed.cache_clear()
+    studies.trajectories(TOY, 2, workers=1)
+    return tmp_path
+
+
+def remove_working_files(folder):
+    for path in folder.glob("runs/**/*.*"):
+        path.unlink()
+
+
+def packed(folder) -> pd.DataFrame:
+    return pd.read_parquet(folder / "results" / "toy.parquet")
+
+
+def test_a_reader_without_working_files_gets_the_same(working):
+    rows, best = studies.trajectories(TOY, 2, workers=1), studies.optimum(TOY)
+    summary = records.record()
+    assert summary[["cell", "trajectories", "new"]].to_numpy().tolist() == [["toy", 2, 2]]
+    remove_working_files(working)
+    measured = (working / "measured").read_text()
+    pd.testing.assert_frame_equal(studies.trajectories(TOY, 2, workers=1), rows, check_exact=True)
+    again = studies.optimum(TOY)
+    assert (again.counts.tolist(), again.merit, again.compared) == (best.counts.tolist(), best.merit, best.compared)
+    assert (working / "measured").read_text() == measured
+    assert packed(working).groupby("trajectory")["code"].nunique().tolist() == [1, 1]
+
+
+def test_another_store_does_not_read_records(working, monkeypatch):
+    records.record()
+    monkeypatch.setenv("ALLOYGRAD_STORE", str(working / "elsewhere"))
+    assert studies.trajectories(TOY, 2, compute=False).empty
+
+
+def test_a_record_is_continued_and_packed_again(working):
+    before = studies.trajectories(TOY, 2, workers=1)
+    records.record()
+    remove_working_files(working)
+    longer = studies.trajectories(TOY, 2, experiments=4, workers=1)
+    assert (working / "measured").read_text().count(".") == 2 * 9 + 2
+    assert_same(longer[longer["experiment"] < 3].reset_index(drop=True), before)
+    assert records.record()["new"].tolist() == [0]
+    assert packed(working)["experiment"].max() == 3
+    remove_working_files(working)
+    assert_same(studies.trajectories(TOY, 2, experiments=4, compute=False), longer)
+    assert len(studies.trajectories(TOY, 2, compute=False)) == 2 * 9
+
+
+def test_recording_again_changes_nothing_and_adds_what_is_new(working):
+    records.record()
+    kept = (working / "results" / "toy.parquet").stat()
+    assert records.record()["new"].tolist() == [0]
+    assert (working / "results" / "toy.parquet").stat() == kept
+    remove_working_files(working)
+    studies.trajectories(TOY, 3, workers=1)
+    assert records.record()[["trajectories", "new"]].to_numpy().tolist() == [[3, 1]]
+    assert packed(working)["seed"].tolist() == sorted([0, 1, 2] * 9)
+
+
+def test_unfinished_trajectories_are_not_recorded(working):
+    remove_working_files(working)
+    studies.trajectories(TOY, 1, experiments=2, workers=1)
+    assert records.record().empty and not (working / "results" / "toy.parquet").exists()
+
+
+def test_trajectories_of_earlier_behaviour_go(working, monkeypatch):
+    """Regression: stale names stayed beside the new ones. Where nothing is left, nor is the file."""
+    records.record()
+    monkeypatch.setattr(campaign, "BEHAVIOUR", campaign.BEHAVIOUR + 1)
+    stale = set(packed(working)["trajectory"])
+    studies.trajectories(TOY, 1, workers=1)
+    summary = records.record()
+    assert summary[["trajectories", "new"]].to_numpy().tolist() == [[1, 1]]
+    assert set(packed(working)["trajectory"]) == {TOY.trajectory_name(0)} and TOY.trajectory_name(0) not in stale
+    monkeypatch.setattr(campaign, "BEHAVIOUR", campaign.BEHAVIOUR + 2)
+    assert records.record().empty and not (working / "results" / "toy.parquet").exists()
+
+
+# Audit
+
+
+def tamper(folder, edit):
+    table = packed(folder)
+    edit(table)
+    table.to_parquet(folder / "results" / "toy.parquet", index=False)
+
+
+def test_audit_of_what_holds(working, capsys):
+    records.record()
+    table = records.audit(states=8)
+    assert len(table) == 8 and table["same_composition"].all() and set(table["cell"]) == {"toy"}
+    assert table[["experiment", "seed"]].drop_duplicates().shape[0] > 3
+    assert (table[["log_posterior", "log_ei", "merit"]] == 0).all(axis=None)
+    pd.testing.assert_frame_equal(records.audit(states=8), table)
+    records.report_audit(states=3)
+    assert "3 recorded experiments repeated: 100% identical suggestions." in capsys.readouterr().out
+
+
+def test_audit_of_records_longer_than_the_cell(working):
+    """Each state is repeatable, also those beyond the cell's own number of experiments."""
+    studies.trajectories(TOY, 1, experiments=8, workers=1)
+    remove = TOY.trajectory_name(1)
+    (studies.folder(TOY) / f"{remove}.parquet").unlink()
+    records.record()
+    table = records.audit(states=8)
+    assert table["experiment"].max() >= TOY.settings.n_experiments and table["same_composition"].all()
+
+
+def test_audit_of_nothing(working, capsys):
+    records.report_audit()
+    assert "nothing is recorded" in capsys.readouterr().out
+
+
+def proposed(table):
+    return table["experiment"] >= 0
+
+
+def set_proposed(column, change):
+    def edit(table):
+        table.loc[proposed(table), column] = change(table.loc[proposed(table), column])
+
+    return edit
+
+
+def swap_compositions(table):
+    """The recorded compositions of the proposed experiments become others of the space."""
+    rows = proposed(table)
+    table.loc[rows, ["Ti", "Ni", "Cu"]] = np.array([8, 8, 4])
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        set_proposed("merit", lambda m: m + 1e-4),
+        set_proposed("merit", lambda m: m * np.nan),
+        set_proposed("log_posterior", lambda p: p + 0.01),
+        set_proposed("log_ei", lambda p: p + 0.01),
+        set_proposed("log_ei", lambda p: p - 0.01),
+        swap_compositions,
+        lambda table: table.__setitem__("merit", table["merit"].where(proposed(table), table["merit"] * 1.1)),
+    ],
+    ids=["merit", "merit NaN", "posterior", "log EI up", "log EI down", "composition", "initial merits"],
+)
+def test_audit_finds_what_was_changed(working, monkeypatch, edit):
+    """Regression: bounds on merit, log posterior and log EI each, not on the suggestion alone."""
+    records.record()
+    tamper(working, edit)
+    monkeypatch.setattr(np.random, "default_rng", first_experiment(np.random.default_rng))
+    with pytest.raises(SystemExit, match="Audit failed"):
+        records.report_audit(states=2)
+
+
+def first_experiment(real):
+    """Generators of plain seeds (the audit's) draw experiment 0, so that no tampered row is in its past."""
+
+    class First:
+        def choice(self, values):
+            return values[0]
+
+        def integers(self, high):
+            return 0
+
+    return lambda seed: First() if isinstance(seed, int) else real(seed)
+
+
+def test_another_suggestion_of_the_published_loop_is_no_failure(working, monkeypatch):
+    """Gradient searches may end elsewhere on another processor: its log EI is shown, not judged."""
+    cell = changed(maximiser="published", options={"starts_per_element": 1})
+    monkeypatch.setattr(studies, "CELLS", {"toy": cell})
+    remove_working_files(working)
+    studies.trajectories(cell, 1, workers=1)
+    records.record()
+    tamper(working, set_proposed("log_ei", lambda p: p - 5))
+    monkeypatch.setattr(np.random, "default_rng", first_experiment(np.random.default_rng))
+    records.report_audit(states=1)

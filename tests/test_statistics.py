@@ -1,0 +1,93 @@
+"""Intervals against normal theory, and differences constructed to be known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from alloygrad.statistics import best_so_far_curve, mean_interval, paired_difference
+
+
+def rows(merits: dict[int, list[float]], n_initial: int = 2) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {"seed": seed, "experiment": number, "merit": merit}
+            for seed, values in merits.items()
+            for number, merit in enumerate(values, start=-n_initial)
+        ]
+    )
+
+
+def test_interval_agrees_with_normal_theory():
+    values = np.random.default_rng(0).normal(3, [1, 10], (400, 2))
+    mean, low, high = mean_interval(values)
+    half = 1.96 * values.std(0, ddof=1) / np.sqrt(400)
+    assert mean.tolist() == values.mean(0).tolist()
+    assert mean - low == pytest.approx(half, rel=0.06) and high - mean == pytest.approx(half, rel=0.06)
+
+
+def test_interval_covers_the_mean_of_most_samples():
+    values = np.random.default_rng(1).exponential(size=(30, 150))  # 150 samples of 30, side by side
+    _, low, high = mean_interval(values)
+    assert 0.88 < ((low < 1) & (high > 1)).mean() < 0.97
+
+
+def test_interval_is_seeded_and_scales():
+    values = np.random.default_rng(2).normal(size=(20, 3))
+    one, same, other = mean_interval(values), mean_interval(values), mean_interval(values, seed=1)
+    for a, b in zip(one, same, strict=True):
+        assert a.tolist() == b.tolist()
+    assert one[1].tolist() != other[1].tolist() and one[1] == pytest.approx(other[1], abs=0.05)
+    for a, b in zip(one, mean_interval(10 * values + 5), strict=True):
+        assert b == pytest.approx(10 * a + 5)
+
+
+def test_one_trajectory_has_a_mean_and_no_interval():
+    mean, low, high = mean_interval(np.array([[1.0, 2.0]]))
+    assert mean.tolist() == [1, 2] and np.isnan(low).all() and np.isnan(high).all()
+    constant = mean_interval(np.full((5, 1), 0.7))
+    assert np.ravel(constant) == pytest.approx([0.7] * 3)
+
+
+def test_curve():
+    merits = {seed: np.random.default_rng(seed).normal(size=8).tolist() for seed in range(6)}
+    curve = best_so_far_curve(rows(merits))
+    assert curve["experiment"].tolist() == list(range(-1, 6)) and (curve["n"] == 6).all()
+    expected = [np.mean([max(m[: done + 3]) for m in merits.values()]) for done in range(-1, 6)]
+    assert curve["mean"].tolist() == pytest.approx(expected)
+    assert curve["mean"].is_monotonic_increasing
+    assert (curve["low"] <= curve["mean"]).all() and (curve["mean"] <= curve["high"]).all()
+    assert set(best_so_far_curve(rows({4: [1.0, 2, 3]})).dtypes[1:4]) == {np.dtype(float)}
+
+
+def test_difference_of_constructed_curves():
+    """Shifts 1, 2, 3 between paired seeds on a common course that varies much more."""
+    course = {seed: np.random.default_rng(seed).normal(0, 100, size=6) for seed in range(3)}
+    one = rows({seed: (values + seed + 1).tolist() for seed, values in course.items()})
+    other = rows({seed: values.tolist() for seed, values in course.items()} | {9: [1e6] * 6})  # 9 has no partner
+    table = paired_difference(one, other, [0, 2, 4])
+    assert table["experiments"].tolist() == [0, 2, 4] and (table["n"] == 3).all()
+    assert table["mean"].to_numpy() == pytest.approx(2) and table["effect_size"].to_numpy() == pytest.approx(2)
+    assert ((table["low"] >= 1) & (table["low"] < 2) & (table["high"] <= 3) & (table["high"] > 2)).all()
+    swapped = paired_difference(other, one, [0, 2, 4])
+    assert swapped["mean"].tolist() == (-table["mean"]).tolist()
+
+
+def test_difference_counts_the_best_up_to_then():
+    one, other = rows({0: [0, 1, 5, 2, 9]}), rows({0: [0, 1, 2, 4, 4]})
+    assert paired_difference(one, other, [0, 1, 2, 3])["mean"].tolist() == [0, 3, 1, 5]
+
+
+def test_difference_of_one_pair_and_of_equal_curves():
+    one = rows({0: [0.0, 1.0, 2.0]})
+    table = paired_difference(one, rows({0: [0.0, 0.5, 0.5]}), [0, 1])
+    assert table["mean"].tolist() == [0.5, 1.5]
+    for column in ("low", "high", "effect_size"):
+        assert table[column].isna().all() and table[column].dtype == float  # plain numbers, not objects
+    same = rows({0: [0.0, 1.0, 2.0], 1: [3.0, 1.0, 2.0]})
+    table = paired_difference(same, same, [1])
+    assert table.loc[0, ["mean", "low", "high"]].tolist() == [0, 0, 0] and np.isnan(table.loc[0, "effect_size"])
+
+
+def test_difference_without_common_seeds_is_refused():
+    with pytest.raises(ValueError, match="no seed in common"):
+        paired_difference(rows({0: [1.0, 2.0, 3.0]}), rows({1: [1.0, 2.0, 3.0]}), [1])

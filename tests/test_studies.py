@@ -1,0 +1,299 @@
+"""The store of trajectories: nothing twice, nothing lost to SIGKILL, and names that change with what they name."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from alloygrad import campaign, elements, environments, store, studies
+from alloygrad.campaign import SECONDS, Settings
+from alloygrad.space import CompositionSpace, Group
+from alloygrad.studies import Cell
+
+ELEMENTS = ("Ti", "Ni", "Cu")
+
+
+@dataclass(frozen=True)
+class Toy(Cell):
+    """A cell whose environment is a formula; it notes every measurement in a file, since workers are processes."""
+
+    upper: float = 0.6
+    element: str = "Cu"
+    group: float = 0.9
+    version: int = 1
+    pause: float = 0.0
+
+    def space(self):
+        names = (*ELEMENTS[:2], self.element)
+        return CompositionSpace(names, (0.1,) * 3, (self.upper,) * 3, self.step, (Group(names[:2], self.group),))
+
+    def environment(self):
+        def measure(c):
+            time.sleep(self.pause)
+            with open(store.working().parent / "measured", "a") as file:
+                file.write(".")
+            return {"a": np.sin(9 * c[..., 0]), "merit": np.sin(9 * c[..., 0]) + c[..., 1]}
+
+        return measure
+
+    def landscape(self):
+        space = self.space()
+        return {
+            "elements": space.elements,
+            "limits": [space.lower, space.upper, self.group],
+            "step": space.step,
+            "environment": f"toy {self.version}",
+            "merit": self.merit or "plain",
+        }
+
+
+SETTINGS = Settings("enumeration", n_features=2, feature_draws=2, n_initial=6, n_experiments=3)
+TOY = Toy("toy", "SMA", 3, 0.05, SETTINGS)
+
+
+@pytest.fixture(autouse=True)
+def fresh_store(monkeypatch, tmp_path):
+    monkeypatch.setenv("ALLOYGRAD_STORE", str(tmp_path / "store"))
+    studies._fixed.cache_clear()
+    return tmp_path
+
+
+def measured(tmp_path) -> int:
+    file = tmp_path / "measured"
+    return len(file.read_text()) if file.exists() else 0
+
+
+def assert_same(one: pd.DataFrame, other: pd.DataFrame):
+    drop = list(SECONDS)
+    pd.testing.assert_frame_equal(one.drop(columns=drop), other.drop(columns=drop), check_exact=True)
+
+
+def test_nothing_is_computed_twice_and_longer_runs_continue(fresh_store):
+    first = studies.trajectories(TOY, 2, workers=1)
+    assert measured(fresh_store) == 2 * 9 and len(first) == 2 * 9
+    assert first.groupby("seed")["experiment"].apply(list).tolist() == [list(range(-6, 3))] * 2
+    pd.testing.assert_frame_equal(studies.trajectories(TOY, 2, workers=1), first)
+    assert len(studies.trajectories(TOY, 1, workers=1)) == 9
+    assert measured(fresh_store) == 2 * 9
+    files = sorted(studies.folder(TOY).iterdir())
+
+    longer = studies.trajectories(TOY, 2, experiments=5, workers=1)
+    assert measured(fresh_store) == 2 * 11 and sorted(studies.folder(TOY).iterdir()) == files
+    assert_same(longer[longer["experiment"] < 3].reset_index(drop=True), first)
+    pd.testing.assert_frame_equal(studies.trajectories(TOY, 2, workers=1), first.assign(**longer_seconds(longer)))
+    assert studies.trajectories(TOY, 3, compute=False)["seed"].unique().tolist() == [0, 1]
+    assert measured(fresh_store) == 2 * 11
+
+
+def longer_seconds(longer) -> dict:
+    return {column: longer.loc[longer["experiment"] < 3, column].to_numpy() for column in SECONDS}
+
+
+def test_no_experiments_are_the_initial_data(fresh_store):
+    assert studies.trajectories(TOY, 1, compute=False).empty
+    initial = studies.trajectories(TOY, 2, experiments=0, workers=1)
+    assert len(initial) == 12 and measured(fresh_store) == 12
+    assert studies.trajectories(TOY, 2, experiments=0, workers=1).equals(initial) and measured(fresh_store) == 12
+    one = studies.trajectories(TOY, 1, experiments=1, workers=1)
+    assert measured(fresh_store) == 13 and one["merit"].tolist()[:6] == initial["merit"].tolist()[:6]
+
+
+def test_workers_give_the_same_tables(monkeypatch, fresh_store):
+    """Also from workers that were started under another store (loky keeps them)."""
+    alone = studies.trajectories(TOY, 2, workers=1)
+    for name in ("two", "three"):
+        monkeypatch.setenv("ALLOYGRAD_STORE", str(fresh_store / name))
+        together = studies.trajectories(TOY, 2, workers=2)
+        assert len(list((fresh_store / name / "trajectories" / "toy").glob("*.parquet"))) == 2
+        assert_same(together, alone)
+
+
+KILLED = replace(TOY, pause=0.02, settings=replace(SETTINGS, n_experiments=6))
+
+
+def test_killed_and_started_again_it_is_the_undisturbed_run(monkeypatch, fresh_store):
+    """SIGKILL to the whole process group in the middle, debris left lying; then the rest."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from test_studies import KILLED, studies\n"
+        "studies.trajectories(KILLED, 2, workers=1)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], start_new_session=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    path, deadline = studies._path(KILLED, 0), time.monotonic() + 120
+    while not (path.exists() and len(pd.read_parquet(path)) >= 8):
+        assert process.poll() is None and time.monotonic() < deadline, "the run ended before it could be killed"
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    begun = len(pd.read_parquet(path))
+    assert 8 <= begun < 12, "killed too late to test anything"
+    debris = path.parent / f".{path.name}.abc"
+    debris.mkdir()
+    (debris / path.name).write_bytes(b"PAR1 half a file")
+
+    kept = path.read_bytes()
+    assert studies.trajectories(KILLED, 1, compute=False).empty and path.read_bytes() == kept
+    resumed = studies.trajectories(KILLED, 2, workers=1)
+    monkeypatch.setenv("ALLOYGRAD_STORE", str(fresh_store / "undisturbed"))
+    assert_same(resumed, studies.trajectories(KILLED, 2, workers=1))
+
+
+def test_inner_loops_of_one_seed_share_initial_rows_and_features():
+    other = replace(TOY, settings=replace(SETTINGS, maximiser="published", options={"starts_per_element": 1}))
+    one, two = (studies.trajectories(cell, 1, workers=1) for cell in (TOY, other))
+    shared = ["experiment", *ELEMENTS, "a", "merit"]
+    pd.testing.assert_frame_equal(one.loc[:5, shared], two.loc[:5, shared])
+    assert one["features"].dropna().unique().tolist() == two["features"].dropna().unique().tolist()
+
+
+# Names
+
+
+def changed(**settings) -> Cell:
+    return replace(TOY, settings=replace(SETTINGS, **settings))
+
+
+DIFFERENT = [
+    replace(TOY, step=0.1),
+    replace(TOY, upper=0.7),
+    replace(TOY, element="Hf"),
+    replace(TOY, group=0.8),
+    replace(TOY, version=2),
+    replace(TOY, merit="another"),
+    changed(maximiser="published"),
+    changed(acquisition="ei"),
+    changed(formulas=("mean", "mismatch")),
+    changed(n_features=3),
+    changed(feature_draws=3),
+    changed(n_initial=7),
+    changed(options={"chunk": 5}),
+]
+
+
+def test_the_name_changes_with_all_that_makes_a_trajectory():
+    names = [cell.trajectory_name(0) for cell in [TOY, *DIFFERENT]] + [TOY.trajectory_name(1)]
+    assert len(set(names)) == len(names)
+    varied = {
+        field for cell in DIFFERENT for field, value in vars(cell.settings).items() if value != vars(SETTINGS)[field]
+    }
+    assert varied == set(vars(SETTINGS)) - {"n_experiments"}, "a new setting needs a case here"
+    assert changed(n_experiments=99).trajectory_name(0) == TOY.trajectory_name(0)
+    assert replace(TOY, name="renamed").trajectory_name(0) == TOY.trajectory_name(0)
+
+
+def test_the_name_changes_with_behaviour_and_used_elements(monkeypatch):
+    name = TOY.trajectory_name(0)
+    monkeypatch.setattr(campaign, "BEHAVIOUR", campaign.BEHAVIOUR + 1)
+    assert TOY.trajectory_name(0) != name
+    monkeypatch.undo()
+
+    table = elements.load()
+
+    def with_value(element, factor):
+        other = table.copy()
+        other.loc[element, "VEC"] *= factor
+        monkeypatch.setattr(elements, "load", lambda *a: other)
+        studies._fixed.cache_clear()
+        return TOY.trajectory_name(0)
+
+    assert with_value("Ni", 1.0) == name
+    assert with_value("Nb", 1.5) == name  # not in this space
+    for element in ELEMENTS:
+        assert with_value(element, 1.0 + 1e-15) != name
+
+
+def test_the_name_of_a_real_cell(monkeypatch):
+    cell = studies.CELLS["sma_n3_enumeration"]
+    names = {cell.trajectory_name(0), replace(cell, merit="300 degC").trajectory_name(0)}
+    assert len(names) == 1  # the default by its name
+    varied = [replace(cell, merit="300 K"), replace(cell, step=0.005), studies.CELLS["sma_n3_published"]]
+    names |= {other.trajectory_name(0) for other in varied}
+    for attribute, value in (
+        ("process", {**environments.SMA.process, "cold_rolling": 10.0}),
+        ("bounds", {**environments.SMA.bounds, "Ti": (0.20, 0.54)}),
+        ("groups", environments.SMA.groups[:1]),
+    ):
+        monkeypatch.setitem(environments.ALLOYS, "SMA", replace(environments.SMA, **{attribute: value}))
+        studies._fixed.cache_clear()
+        names.add(cell.trajectory_name(0))
+    monkeypatch.setitem(environments.ALLOYS, "SMA", environments.SMA)
+    monkeypatch.setattr(environments, "digest", lambda alloy: "trained anew")
+    studies._fixed.cache_clear()
+    names.add(cell.trajectory_name(0))
+    assert len(names) == 1 + len(varied) + 4
+
+
+def test_declared_cells():
+    for name, cell in studies.CELLS.items():
+        assert cell.name == name == f"{cell.alloy.lower()}_n{cell.n_elements}_{cell.settings.maximiser}"
+        assert len(cell.space().elements) == cell.n_elements and hash(replace(cell, settings=None))
+        if cell.settings.maximiser == "enumeration":
+            assert replace(studies.CELLS[f"{name.rsplit('_', 1)[0]}_published"], settings=None, name="") == replace(
+                cell, settings=None, name=""
+            )  # both inner loops on the same grid
+    sizes = {name: studies.CELLS[f"{name}_enumeration"].space().size for name in ("sma_n4", "ti_n4", "hea_n5")}
+    assert sizes == {"sma_n4": 4080501, "ti_n4": 533026, "hea_n5": 2574295}  # supplement to the issue, section 4
+
+
+# Threads, optimum, store
+
+
+def test_one_thread_and_back():
+    """Regression: BLAS kept its threads, and sums split over threads round differently."""
+
+    def threads():
+        pools = {pool["filepath"]: pool["num_threads"] for pool in threadpool_info()}
+        return torch.get_num_threads(), pools
+
+    torch.set_num_threads(2)
+    with threadpool_limits(2):  # also where the environment allows one only
+        before = threads()
+        with pytest.raises(RuntimeError), studies.one_thread():
+            inside = threads()
+            raise RuntimeError
+        assert inside[0] == 1 and set(inside[1].values()) == {1}
+        assert threads() == before and 2 in before[1].values()
+
+
+def test_trajectories_run_on_one_thread(monkeypatch):
+    seen = []
+
+    def noted(*args, **kwargs):
+        seen.append({pool["num_threads"] for pool in threadpool_info()} | {torch.get_num_threads()})
+        yield from campaign.trajectory(*args, **kwargs)
+
+    monkeypatch.setattr(studies, "trajectory", noted)
+    with threadpool_limits(2):
+        studies.trajectories(TOY, 1, experiments=0, workers=1)
+    assert seen == [{1}]
+
+
+def test_optimum_is_computed_once(fresh_store, monkeypatch):
+    space, environment = TOY.space(), TOY.environment()
+    merits = {tuple(c): environment(space.fractions(c))["merit"] for c in next(space.enumerate())}
+    (fresh_store / "measured").unlink()
+    best = studies.optimum(TOY)
+    assert tuple(best.counts) == max(merits, key=merits.get) and best.merit == max(merits.values())
+    assert best.compared == space.size and measured(fresh_store) == 1  # one block
+    again = studies.optimum(changed(maximiser="published"))  # the landscape is what counts
+    assert measured(fresh_store) == 1
+    assert (again.counts.tolist(), again.merit, again.compared) == (best.counts.tolist(), best.merit, best.compared)
+    studies.optimum(replace(TOY, step=0.1))
+    assert measured(fresh_store) == 2
+
+
+def test_the_environment_variable_names_the_store(monkeypatch, tmp_path):
+    assert store.working() == tmp_path / "store"
+    monkeypatch.delenv("ALLOYGRAD_STORE")
+    assert store.working() == store.DATA / "runs"
