@@ -16,7 +16,11 @@ which is not rejected below gives it. Nothing is typed in: a value that no field
 
 Carbon is diamond wherever the crystal decides (volume, density, the three moduli): no source has all three
 moduli of graphite. Its temperatures and enthalpies belong to graphite, which is what is heated; the two forms
-differ by 0.3 % in the enthalpy of atomisation.
+differ by 0.3 % in the enthalpy of atomisation. Mercury is the solid where the crystal decides (volume, shear and
+Young's modulus), the liquid in density.
+
+Left out: elements without a standard atomic weight (Tc, Pm, Pu and the like: no lasting isotope), and P, As, Se,
+Te, whose vapour is molecules, so that their heats do not say what holds the solid together.
 """
 
 from importlib.metadata import version
@@ -27,7 +31,13 @@ import mendeleev
 import pandas as pd
 from pymatgen.core import Element
 
-ELEMENTS = "Ti Ni Cu Hf Co Zr Fe Pd Ta Nb V Mo Cr Mn Sn Al C".split()
+FIRST = "Ti Ni Cu Hf Co Zr Fe Pd Ta Nb V Mo Cr Mn Sn Al C"  # of the published alloys; stored results depend on them
+FURTHER = """
+    Li Be B Na Mg Si K Ca Sc Zn Ga Ge Rb Sr Y Ru Rh Ag Cd In Sb Cs Ba
+    La Ce Pr Nd Sm Eu Gd Tb Dy Ho Er Tm Yb Lu W Re Os Ir Pt Au Hg Tl Pb Bi Th U
+"""  # by atomic number
+ELEMENTS = FIRST.split() + FURTHER.split()
+LANTHANIDES = "Ce Pr Nd Sm Eu Gd Tb Dy Ho Er Tm Yb Lu"
 AVOGADRO_A3_PER_CM3 = 0.602214076  # N_A × 1e-24: g/mol ÷ (Å^3 × this) = g/cm^3
 
 REFERENCES = {
@@ -48,40 +58,78 @@ REFERENCES = {
     "zunger": "Zunger, Phys. Rev. B 22, 5839 (1980), doi 10.1103/PhysRevB.22.5839",
     "oliynyk": "Oliynyk et al., Chem. Mater. 28, 7324 (2016), doi 10.1021/acs.chemmater.6b02724",
     "magpie": "Ward et al., npj Comput. Mater. 2, 16028 (2016), doi 10.1038/npjcompumats.2016.28",
+    "jarvis": "Choudhary, DeCost & Tavazza, Phys. Rev. Mater. 2, 083801 (2018), "
+    "doi 10.1103/PhysRevMaterials.2.083801 (computed, Voigt average)",
     "icsd": "Inorganic Crystal Structure Database, volume per atom at ambient conditions, in magpie",
     "pymatgen": "Ong et al., Comput. Mater. Sci. 68, 314 (2013), doi 10.1016/j.commatsci.2012.10.028",
     "mendeleev": "Mentel, mendeleev 1.3.0, https://github.com/lmmentel/mendeleev (no origin given there)",
     "table": "position in the periodic table (IUPAC, groups 1-18)",
 }
 
-# Fields that hold a wrong or foreign value for an element, and why the next field is taken.
+# Fields that hold a wrong or foreign value for some elements, and why the next field is taken.
 REJECTED = {
+    ("mendeleev", "density", "C"): "2.2 g/cm^3 is graphite",
+    ("matminer", "ICSDVolume", "Rh"): "11.58 Å^3 gives 14.8 g/cm^3, its density is 12.4",
+    ("matminer", "ICSDVolume", "Cs"): "67.55 Å^3 gives 3.3 g/cm^3, its density is 1.87",
+    ("mendeleev", "metallic_radius_c12", "In"): "158 pm fill 0.63 of a nearly close-packed crystal",
+    ("mendeleev", "metallic_radius_c12", "Tl"): "160 pm fill 0.60 of a close-packed crystal",
     (
         "pymatgen-core",
-        "Rigidity modulus",
-        "Mo",
-    ): "20 GPa with E = 329 GPa: E/G = 16, isotropic solids have 2 to 3",
+        "Metallic radius",
+        "Eu Yb",
+    ): "of a trivalent atom; fills 0.5 to 0.6 of the divalent metal's crystal",
+    ("matminer", "Column", "Th U"): "3 is the column of rare earths; actinides follow no group",
+    ("mendeleev", "nvalence", LANTHANIDES): "counts the 4f electrons, which do not bond",
+    ("mendeleev", "en_pauling", "Lu"): "1.0 breaks the series 1.22 (Dy) to 1.25 (Tm); three other tables have 1.27",
+    ("CBFV", "MB_electonegativity", "Th U"): "repeats Pauling's electronegativity",
+    ("CBFV", "Mulliken_EN", "Ca Sr"): "implies an electron affinity of -1.7 eV; both bind an electron weakly",
+    ("CBFV", "Mulliken_EN", "Bi"): "implies an electron affinity of 2.1 eV, measured 0.94 eV",
+    ("mendeleev", "zeff clementi", "La Ce Nd"): "1.5 to 3 above the even rise from Ba (7.6) over Pr (7.7) to Lu (8.8)",
+    ("pymatgen-core", "Rigidity modulus", "Mo"): "20 GPa with E = 329 GPa: E/G = 16, isotropic solids have 2 to 3",
+    ("pymatgen-core", "Rigidity modulus", "U"): "111 GPa with E = 208 GPa: E/G = 1.87, isotropic solids have 2 to 3",
+    ("pymatgen-core", "Youngs modulus", "U"): "208 GPa with G = 111 GPa: E/G = 1.87, isotropic solids have 2 to 3",
     (
         "pymatgen-core",
         "Youngs modulus",
         "Zr",
     ): "68 GPa with G = 33 GPa: Poisson's ratio 0.03, its own table says 0.34",
+    ("pymatgen-core", "Youngs modulus", "Li"): "4.9 GPa with G = 4.2 GPa: E/G = 1.17",
+    ("pymatgen-core", "Youngs modulus", "Na"): "10 GPa with G = 3.3 GPa: E/G = 3.03",
+    ("pymatgen-core", "Youngs modulus", "Si"): "47 GPa; its crystal has 130 to 188 GPa, according to direction",
+    ("pymatgen-core", "Youngs modulus", "Rh"): "275 GPa with G = 150 GPa: E/G = 1.83",
+    ("matminer", "shear_modulus", "Si"): "39.7 GPa; its crystal has 51 to 80 GPa, according to direction",
+    ("matminer", "shear_modulus", "Ge"): "39.2 GPa; its crystal has 40 to 67 GPa, according to direction",
+    ("matminer", "9KG/(3K+G)", "Si Ge"): "from the rejected shear modulus",
+    ("matminer", "9KG/(3K+G)", "Sr"): "13.6 GPa belongs to another shear modulus, 5.2 GPa, than the 6.1 GPa taken",
     ("pymatgen-core", "Bulk modulus", "C"): "33 GPa is graphite",
-    ("mendeleev", "density", "C"): "2.2 g/cm^3 is graphite",
+    ("pymatgen-core", "Bulk modulus", "B"): "320 GPa gives E = 503 GPa with the G taken, 14 % above the E taken",
+    ("pymatgen-core", "Bulk modulus", "Ru"): "220 GPa; its own E and G give 358 GPa, the next table 321 GPa",
+    ("pymatgen-core", "Bulk modulus", "Rh"): "380 GPa; its own E and Poisson's ratio give 191 GPa",
+    ("pymatgen-core", "Bulk modulus", "Yb"): "31 GPa; its own E and G give 14 GPa",
+    ("mendeleev", "evaporation_heat", "K"): "2.33 kJ/mol is its heat of fusion",
+    ("mendeleev", "evaporation_heat", "Cd"): "59.1 kJ/mol is mercury's: 57 J/mol/K at the boiling point",
+    ("mendeleev", "evaporation_heat", "Ga Eu Gd Tb Dy Ho Er Tm Yb"): "the heat of sublimation at 298 K",
+    ("CBFV", "heat_of_vaporization_(kJ/mol)_", "C"): "355.8 kJ/mol is half the heat of sublimation",
+    ("mendeleev", "fusion_heat", "K"): "102.5 kJ/mol, 300 J/mol/K at the melting point; metals have about 10",
+    ("mendeleev", "fusion_heat", "Be"): "12.21 kJ/mol; two tables have 7.9",
+    ("mendeleev", "fusion_heat", "B"): "23.6 kJ/mol; two tables have 50.2, 21 J/mol/K as covalent solids have",
+    ("mendeleev", "fusion_heat", "Pr"): "11.3 kJ/mol; two tables have 6.89, nearer to Ce and Nd",
+    ("mendeleev", "fusion_heat", "Yb"): "3.35 kJ/mol, 3 J/mol/K at the melting point; two tables have 7.66",
 }
+SKIP = {(package, field, symbol) for package, field, symbols in REJECTED for symbol in symbols.split()}
 
 # symbol, unit, decimals, then (package, field, reference) in order of preference
 RULES = [
     ("AN", "1", 0, ("mendeleev", "atomic_number", "table")),
     ("QN", "1", 0, ("mendeleev", "period", "table")),
-    ("C", "1", 0, ("mendeleev", "group_id", "table")),
+    ("C", "1", 0, ("mendeleev", "group_id", "table"), ("matminer", "Column", "magpie")),
     ("RAM", "g/mol", 6, ("mendeleev", "atomic_weight", "ciaaw")),
-    ("VA", "Å^3", 3, ("matminer", "ICSDVolume", "icsd")),
-    ("R", "pm", 1, ("mendeleev", "metallic_radius_c12", "kayelaby")),
+    ("VA", "Å^3", 3, ("matminer", "ICSDVolume", "icsd"), ("pymatgen-core", "Molar volume/N_A", "pymatgen")),
+    ("R", "pm", 1, ("mendeleev", "metallic_radius_c12", "kayelaby"), ("pymatgen-core", "Metallic radius", "pymatgen")),
     ("MN", "1", 0, ("mendeleev", "mendeleev_number", "villars")),
-    ("VEC", "1", 0, ("mendeleev", "nvalence", "table")),
+    ("VEC", "1", 0, ("mendeleev", "nvalence", "table"), ("CBFV", "number_of_valence_electrons", "oliynyk")),
     ("XMB", "1", 3, ("CBFV", "MB_electonegativity", "oliynyk")),
-    ("XP", "1", 3, ("mendeleev", "en_pauling", "crc95")),
+    ("XP", "1", 3, ("mendeleev", "en_pauling", "crc95"), ("CBFV", "Pauling_Electronegativity", "oliynyk")),
     ("XA", "eV", 3, ("mendeleev", "en_allen", "mann")),
     (
         "G",
@@ -89,13 +137,22 @@ RULES = [
         3,
         ("pymatgen-core", "Rigidity modulus", "pymatgen"),
         ("matminer", "shear_modulus", "zhang"),
+        ("CBFV", "jarvis GV", "jarvis"),
     ),
-    ("E", "GPa", 1, ("pymatgen-core", "Youngs modulus", "pymatgen"), ("matminer", "9KG/(3K+G)", "zhang")),
+    (
+        "E",
+        "GPa",
+        1,
+        ("pymatgen-core", "Youngs modulus", "pymatgen"),
+        ("matminer", "9KG/(3K+G)", "zhang"),
+        ("pymatgen-core", "2G(1+ν)", "pymatgen"),
+        ("CBFV", "jarvis 9KV GV/(3KV+GV)", "jarvis"),
+    ),
     ("FIE", "eV", 5, ("mendeleev", "ionenergies 1", "nist")),
     ("SIE", "eV", 5, ("mendeleev", "ionenergies 2", "nist")),
     ("TIE", "eV", 5, ("mendeleev", "ionenergies 3", "nist")),
     ("CPM", "V", 3, ("mendeleev", "en_miedema", "deboer")),
-    ("XM", "eV", 3, ("CBFV", "Mulliken_EN", "oliynyk")),
+    ("XM", "eV", 3, ("CBFV", "Mulliken_EN", "oliynyk"), ("mendeleev", "(FIE + electron_affinity)/2", "nist")),
     ("NCE", "1", 3, ("mendeleev", "zeff slater", "slater")),
     ("CNE", "1", 4, ("mendeleev", "zeff clementi", "clementi")),
     (
@@ -111,6 +168,7 @@ RULES = [
         "kJ/mol",
         2,
         ("mendeleev", "evaporation_heat", "mendeleev"),
+        ("CBFV", "heat_of_vaporization_(kJ/mol)_", "oliynyk"),
         ("matminer", "HeatVaporization", "magpie"),
     ),
     ("EM", "kJ/mol", 2, ("mendeleev", "fusion_heat", "mendeleev"), ("matminer", "HeatFusion", "magpie")),
@@ -125,10 +183,9 @@ RULES = [
 MATMINER = Path(find_spec("matminer").submodule_search_locations[0]) / "utils" / "data_files"
 MIEDEMA = pd.read_csv(MATMINER / "Miedema.csv", index_col="element")
 COHESIVE = pd.read_json(MATMINER / "cohesive_energies.json", typ="series")
-OLIYNYK = pd.read_csv(
-    Path(find_spec("CBFV").submodule_search_locations[0]) / "element_properties" / "oliynyk.csv",
-    index_col="element",
-)
+CBFV = Path(find_spec("CBFV").submodule_search_locations[0]) / "element_properties"
+OLIYNYK = pd.read_csv(CBFV / "oliynyk.csv", index_col="element")
+JARVIS = pd.read_csv(CBFV / "jarvis.csv", index_col="element", usecols=["element", "KV", "GV"])
 ATOMS = {symbol: mendeleev.element(symbol) for symbol in ELEMENTS}
 
 
@@ -144,6 +201,8 @@ def read_mendeleev(symbol, field):
         # of several allotropes the one that melts: white tin, not the transition of grey tin
         phase = next(p for p in atom.phase_transitions if not p.is_transition)
         return getattr(phase, field)
+    if field == "(FIE + electron_affinity)/2":
+        return None if atom.electron_affinity is None else (atom.ionenergies[1] + atom.electron_affinity) / 2
     return getattr(atom, field)
 
 
@@ -161,11 +220,30 @@ def read_matminer(symbol, field):
     return lines[ATOMS[symbol].atomic_number - 1]  # one line per atomic number; "Missing" where unknown
 
 
+def read_pymatgen(symbol, field):
+    data = Element(symbol).data
+    if field == "Molar volume/N_A":  # cm^3/mol → Å^3
+        return data["Molar volume"] / AVOGADRO_A3_PER_CM3
+    if field == "Metallic radius":  # Å → pm
+        return None if data[field] is None else 100 * data[field]
+    if field == "2G(1+ν)":  # Young's modulus of an isotropic solid
+        shear, poisson = data.get("Rigidity modulus"), data.get("Poissons ratio")
+        return None if shear is None or poisson is None else 2 * shear * (1 + poisson)
+    return data.get(field)
+
+
+def read_cbfv(symbol, field):
+    if not field.startswith("jarvis"):
+        return OLIYNYK.at[symbol, field]
+    bulk, shear = JARVIS.loc[symbol, ["KV", "GV"]]
+    return shear if field == "jarvis GV" else 9 * bulk * shear / (3 * bulk + shear)
+
+
 READ = {
     "mendeleev": read_mendeleev,
     "matminer": read_matminer,
-    "pymatgen-core": lambda symbol, field: Element(symbol).data.get(field),
-    "CBFV": lambda symbol, field: OLIYNYK.at[symbol, field],
+    "pymatgen-core": read_pymatgen,
+    "CBFV": read_cbfv,
 }
 PACKAGE = {name: f"{name} {version(name)}" for name in READ}
 
@@ -173,8 +251,10 @@ PACKAGE = {name: f"{name} {version(name)}" for name in READ}
 def choose(symbol, candidates):
     """First usable (value, source, reference) of the candidate fields, or empty strings."""
     for package, field, reference in candidates:
+        if (package, field, symbol) in SKIP:
+            continue
         value = pd.to_numeric(READ[package](symbol, field), errors="coerce")
-        if pd.notna(value) and (package, field, symbol) not in REJECTED:
+        if pd.notna(value):
             return float(value), f"{PACKAGE[package]}: {field}", reference
     return "", "", ""
 
@@ -190,7 +270,7 @@ def build():
             rows.append((name, symbol, text, unit, source, reference))
     head = ["# The 30 elemental properties, one row per property and element; built by build_elements.py."]
     head += [f"# reference {key}: {text}" for key, text in REFERENCES.items()]
-    head += [f"# rejected {package} {field} of {symbol}: {why}" for (package, field, symbol), why in REJECTED.items()]
+    head += [f"# rejected {package} {field} of {symbols}: {why}" for (package, field, symbols), why in REJECTED.items()]
     table = pd.DataFrame(rows, columns=["symbol", "element", "value", "unit", "source", "reference"])
     return "\n".join(head) + "\n" + table.to_csv(index=False, lineterminator="\n")
 

@@ -1,30 +1,76 @@
 """Elemental properties: complete, sourced, consistent with physics, and where the published tables differ."""
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from alloygrad import DATA, datasets, elements
+from alloygrad import DATA, datasets, elements, features
 
 TABLE = elements.load()
 METALS = TABLE.drop(index="C")
 AVOGADRO = 0.602214076  # 1e24 / mol: Å^3 per atom → cm^3 per mol
-SEVENTEEN = set("Ti Ni Cu Hf Co Zr Fe Pd Ta Nb V Mo Cr Mn Sn Al C".split())
+SEVENTEEN = "Ti Ni Cu Hf Co Zr Fe Pd Ta Nb V Mo Cr Mn Sn Al C".split()
+LANTHANIDES = "Ce Pr Nd Sm Eu Gd Tb Dy Ho Er Tm Yb Lu".split()
+OPEN = ["B", "Si", "Ga", "Ge", "Sb"]  # covalent or open crystals: they pack loosely and melt with much disorder
+MISSING = {
+    **{name: {"XA"} for name in "Pr Sm Gd Tb Dy Ho Er Tm Tl".split()},
+    **{name: {"XA", "CNE"} for name in ("La", "Ce", "Nd")},
+    **{name: {"XA", "R"} for name in ("Eu", "Yb")},
+    **{name: {"C", "XMB", "XA", "CNE"} for name in ("Th", "U")},
+}
 
 
-def test_table_is_complete():
-    assert TABLE.shape == (17, 30) and set(TABLE.index) == SEVENTEEN
-    assert tuple(TABLE.columns) == tuple(p.symbol for p in elements.PROPERTIES)
-    assert np.isfinite(TABLE.to_numpy()).all() and (TABLE.dtypes == np.float64).all()
-    assert (TABLE > 0).all(axis=None)  # the formulas divide by weighted means
+def test_complete_elements_are_these():
+    assert tuple(TABLE.columns) == tuple(p.symbol for p in elements.PROPERTIES) and TABLE.shape == (66, 30)
+    holes = {name: set(row.index[row.isna()]) for name, row in TABLE.iterrows() if row.isna().any()}
+    assert holes == MISSING
+    complete = """Ti Ni Cu Hf Co Zr Fe Pd Ta Nb V Mo Cr Mn Sn Al C
+        Li Be B Na Mg Si K Ca Sc Zn Ga Ge Rb Sr Y Ru Rh Ag Cd In Sb Cs Ba Lu W Re Os Ir Pt Au Hg Pb Bi"""
+    assert list(TABLE.index[TABLE.notna().all(axis=1)]) == complete.split()
+    assert (TABLE.dtypes == np.float64).all() and not np.isinf(TABLE.to_numpy()).any()
+    assert not (TABLE <= 0).any(axis=None)  # the formulas divide by weighted means
+
+
+def test_the_seventeen_come_first_and_never_change():
+    """Recorded weights and trajectories are keyed by these rows: one changed bit and they count as stale.
+
+    To correct a value is a decision to compute them again; this digest then changes with it.
+    """
+    assert list(TABLE.index[:17]) == SEVENTEEN
+    assert TABLE["AN"].iloc[17:].is_monotonic_increasing and TABLE["AN"].is_unique
+    block = elements.matrix(SEVENTEEN, elements.SYMBOLS).astype("<f8").tobytes()
+    digest = "1cd68a75a3a1228225cead18ec2aef5f6229257fb667d38113f3566978b14244"
+    assert hashlib.sha256(block).hexdigest() == digest
 
 
 def test_every_value_has_unit_source_and_reference():
     rows = elements.sources()
-    assert len(rows) == 17 * 30 and not rows.isna().any(axis=None)
-    assert rows["source"].str.match(r"^[\w-]+ \d[\d.]*: \S").all()  # package, pinned version, field
+    assert len(rows) == 66 * 30
+    given = rows.dropna(subset="value")
+    assert not given.isna().any(axis=None)
+    assert given["source"].str.match(r"^[\w-]+ \d[\d.]*: \S").all()  # package, pinned version, field
+    empty = rows[rows["value"].isna()]
+    assert len(empty) == sum(map(len, MISSING.values())) and empty[["source", "reference"]].isna().all(axis=None)
     wide = rows.pivot(index="element", columns="symbol", values="value")
-    assert (wide.loc[TABLE.index, TABLE.columns] == TABLE).all(axis=None)
+    pd.testing.assert_frame_equal(wide.loc[TABLE.index, TABLE.columns], TABLE, check_names=False, check_exact=True)
+
+
+def test_available_names_what_all_elements_have():
+    assert elements.available(SEVENTEEN) == elements.SYMBOLS
+    assert set(elements.SYMBOLS) - set(elements.available(["Ti", "Yb", "Th"])) == MISSING["Yb"] | MISSING["Th"]
+    everywhere = elements.available(list(TABLE.index))
+    assert set(elements.SYMBOLS) - set(everywhere) == set.union(*MISSING.values())
+    assert np.isfinite(elements.matrix(list(TABLE.index), everywhere)).all()
+    with pytest.raises(ValueError, match=r"no value for XA of Gd: choose.*available"):
+        elements.matrix(["Ti", "Gd"])
+    with pytest.raises(KeyError, match=r"'Xx' is not in the table"):
+        elements.available(["Ti", "Xx"])
+    names = ["Mg", "Gd", "Y"]  # an alloy of one's own
+    chosen = features.all_features(symbols=elements.available(names))
+    assert len(chosen) == 8 * 29
+    features.FeatureMap(names, chosen)
 
 
 def test_four_published_properties_are_replaced():
@@ -57,53 +103,83 @@ def test_density_is_mass_over_crystal_volume():
 def test_metallic_radius_fills_the_crystal_volume():
     """Close packing fills π/√18 = 0.74 of space; bcc radii are brought to 12 neighbours too."""
     filled = 4 / 3 * np.pi * (METALS["R"] / 100) ** 3 / METALS["VA"]
-    assert filled.drop("Sn").between(0.70, 0.76).all() and 0.65 < filled["Sn"] < 0.70  # white tin packs loosely
+    # white tin, Bi and Hg pack loosely, Zn and Cd have a long axis, the radii of Rb, Cs and Pb are short by 3 %
+    loose = ["Sn", "Bi", "Hg", "Zn", "Cd", "Rb", "Cs", "Pb"]
+    assert filled.drop([*OPEN, *loose]).dropna().between(0.70, 0.76).all()
+    assert filled[loose].between(0.60, 0.70).all() and filled[OPEN].between(0.50, 0.64).all()
 
 
 def test_moduli_obey_isotropic_elasticity():
-    """E = 2G(1+ν) with 0 ≤ ν ≤ 1/2, and E = 9KG/(3K+G) (by which E of C and Zr was computed)."""
-    assert (TABLE["E"] / TABLE["G"]).between(2.2, 3.0).all()
+    """E = 2G(1+ν) with 0 ≤ ν ≤ 1/2, and E = 9KG/(3K+G) (by which some E were computed)."""
+    assert (TABLE["E"] / TABLE["G"]).between(2.1, 3.0).all()
+    assert (TABLE.loc[SEVENTEEN, "E"] / TABLE.loc[SEVENTEEN, "G"]).between(2.2, 3.0).all()
     young = 9 * TABLE["MC"] * TABLE["G"] / (3 * TABLE["MC"] + TABLE["G"])
-    np.testing.assert_allclose(young / TABLE["E"], 1, atol=0.10)
+    np.testing.assert_allclose((young / TABLE["E"]).drop("Rb"), 1, atol=0.10)
+    assert young["Rb"] / TABLE.at["Rb", "E"] == pytest.approx(1.10, abs=0.01)  # of soft metals, two digits
 
 
 def test_ionisation_energies_rise_and_give_two_electronegativities():
     assert (TABLE["FIE"] < TABLE["SIE"]).all() and (TABLE["SIE"] < TABLE["TIE"]).all()
-    affinity = 2 * TABLE["XM"] - TABLE["FIE"]  # Mulliken: (I + A)/2; no element here binds more than 1.3 eV
-    assert affinity.between(0, 1.3).all()
-    # Martynov–Batsanov: 0.39 √(mean I) over one electron in Cu, three in Al, Fe, Co, Ni
-    three = TABLE.loc[["Al", "Fe", "Co", "Ni"]]
-    np.testing.assert_allclose(0.39 * np.sqrt(three[["FIE", "SIE", "TIE"]].mean(axis=1)), three["XMB"], rtol=3e-3)
-    np.testing.assert_allclose(0.39 * np.sqrt(TABLE.at["Cu", "FIE"]), TABLE.at["Cu", "XMB"], rtol=5e-3)
+    affinity = 2 * TABLE["XM"] - TABLE["FIE"]  # Mulliken: (I + A)/2
+    strong, unbound = ["Ru", "Ir", "Pt", "Au"], ["Mg", "Zn", "Cd", "Hg", "Ba", "Yb"]  # closed shells bind none
+    assert affinity.drop(strong + unbound).between(0, 1.4).all()
+    assert affinity[strong].between(1.4, 2.4).all() and affinity[unbound].between(-0.7, 0).all()
+    # Martynov–Batsanov: 0.39 √(mean I) over the valence electrons, as far as three of them go
+    counts = {1: "Cu Ag Au Li Na K Rb Cs", 2: "Be Mg Ca Sr Ba Zn Cd Hg", 3: "Al Fe Co Ni B Sc Y La Ga In Tl"}
+    for count, names in counts.items():
+        rows = TABLE.loc[names.split()]
+        mean = rows[["FIE", "SIE", "TIE"]].iloc[:, :count].mean(axis=1)
+        np.testing.assert_allclose(0.39 * np.sqrt(mean), rows["XMB"], rtol=0.03)
+    pairs = TABLE.loc[LANTHANIDES, ["FIE", "SIE"]].mean(axis=1)  # their table counts two, to one decimal
+    np.testing.assert_allclose(0.39 * np.sqrt(pairs), TABLE.loc[LANTHANIDES, "XMB"], rtol=0.08)
 
 
 def test_electron_counts():
-    transition = TABLE.query("3 <= C <= 11")
-    assert (transition["C"] == transition["VEC"]).all()
-    assert (TABLE.loc[["Al", "Sn", "C"], "VEC"] == TABLE.loc[["Al", "Sn", "C"], "C"] - 10).all()
+    grouped = TABLE.query("C <= 12")
+    assert (grouped["C"] == grouped["VEC"]).all() and len(grouped) == 52
+    beyond = TABLE.query("C > 12")
+    assert (beyond["VEC"] == beyond["C"] - 10).all() and len(beyond) == 12
     assert (TABLE[["NCE", "CNE"]].max(axis=1) < TABLE["AN"]).all()
+    six_s = TABLE.loc[["Cs", "Ba", "La", *LANTHANIDES, "Hf"], "CNE"].dropna()  # nuclear charge outruns the screening
+    assert six_s.is_monotonic_increasing
 
 
 def test_thermochemistry():
     ev_per_atom = TABLE["EA"] / elements.KJ_PER_MOL_PER_EV
-    np.testing.assert_allclose(ev_per_atom, TABLE["CE"], rtol=0.015)  # 298 K against 0 K
+    odd = [
+        "Hg",
+        "Ba",
+        "Rb",
+    ]  # Hg is liquid at 298 K, soft Rb has taken up more heat by then than its vapour; Ba: two compilations
+    np.testing.assert_allclose(ev_per_atom.drop(odd), TABLE["CE"].drop(odd), rtol=0.015)  # 298 K against 0 K
+    np.testing.assert_allclose(ev_per_atom[odd], TABLE["CE"][odd], atol=0.05)
     assert (METALS["MT"] < METALS["TB"]).all()
     assert TABLE.at["C", "MT"] > TABLE.at["C", "TB"]  # graphite sublimes
-    assert (1e3 * METALS["EV"] / METALS["TB"]).between(90, 140).all()  # Trouton, J/mol/K
-    assert (1e3 * METALS["EM"] / METALS["MT"]).between(7, 15).all()  # Richards, J/mol/K
+    trouton = 1e3 * METALS["EV"] / METALS["TB"]  # J/mol/K; below 90 in s metals, lanthanides and lead
+    assert trouton.between(60, 142).all() and trouton[SEVENTEEN[:-1]].between(90, 140).all()
+    richards = 1e3 * METALS["EM"] / METALS["MT"]  # J/mol/K; light lanthanides have spent theirs in solid transitions
+    assert richards.drop([*OPEN, "Bi"]).between(4.8, 15).all() and richards[[*OPEN, "Bi"]].between(18, 31).all()
+    assert richards[SEVENTEEN[:-1]].between(7, 15).all()
     assert (METALS["EM"] + METALS["EV"]).div(METALS["EA"]).between(0.8, 1.05).all()  # Hess, heat contents aside
+    boiled = METALS.drop(["Pd", "Sn"])  # a vapour takes up less heat than its metal: vaporising costs less when hot
+    assert (boiled["EV"] < 0.98 * boiled["EA"]).all()
 
 
 def test_miedema_density_follows_the_bulk_modulus():
-    """Miedema's rule: n_ws ∝ √(K/V), near 1 in his units for metals; it says nothing about diamond."""
+    """Miedema's rule: n_ws ∝ √(K/V), near 1 in his units for metals; it says nothing about diamond.
+
+    His parameters of f metals, semimetals and mercury lie up to 1.7 times above it.
+    """
     rule = np.sqrt(METALS["MC"] / (AVOGADRO * METALS["VA"]))
     ratio = METALS["NWS"] ** 3 / rule
-    assert ratio.between(0.7, 1.2).all() and np.corrcoef(METALS["NWS"] ** 3, rule)[0, 1] > 0.9
+    moved = ["La", *LANTHANIDES, "Th", "U", "Hg", "Sb", "Bi"]
+    assert ratio.drop(moved).between(0.7, 1.25).all() and ratio[moved].between(0.7, 1.7).all()
+    assert np.corrcoef(METALS["NWS"] ** 3, rule)[0, 1] > 0.95
 
 
 def test_matrix_follows_the_names():
     rng = np.random.default_rng(0)
-    names, symbols = list(TABLE.index), list(TABLE.columns)
+    names, symbols = SEVENTEEN, list(TABLE.columns)
     full = elements.matrix(names)
     assert full.shape == (17, 30) and full.dtype == np.float64
     rows, columns = rng.permutation(17), rng.permutation(30)
@@ -218,7 +294,7 @@ SLIPS = {
 @pytest.mark.dataset
 def test_published_tables_differ_exactly_here():
     rows = pd.concat(elements.compare(TABLE, published(name)) for name in SETS)
-    assert len(rows) == (13 + 12 + 10) * 26 and set(rows["element"]) == SEVENTEEN
+    assert len(rows) == (13 + 12 + 10) * 26 and set(rows["element"]) == set(SEVENTEEN)
     limit = np.where(rows["symbol"] == "RAM", 2e-5, THRESHOLD)
     above = rows[rows["difference"].abs() > limit]
     assert set(zip(above["element"], above["symbol"], strict=True)) == set(SLIPS)
@@ -238,7 +314,7 @@ def test_published_tables_differ_exactly_here():
 @pytest.mark.parametrize("name", SETS)
 def test_published_table_is_read_and_repeats_itself(name):
     table = published(name)
-    assert tuple(table.columns) == elements.PUBLISHED_SYMBOLS and set(table.index) <= SEVENTEEN
+    assert tuple(table.columns) == elements.PUBLISHED_SYMBOLS and set(table.index) <= set(SEVENTEEN)
     assert np.isfinite(table.to_numpy()).all()
     assert elements.matrix(list(table.index)[::-1], ["WF", "AEN"], table).shape == (len(table), 2)
     transition = table.query("3 <= C <= 11")

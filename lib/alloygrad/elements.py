@@ -12,8 +12,15 @@ and give way to a related property with a symbol of its own (`Property.replaces`
 
 Carbon is diamond where the crystal decides (VA, D, G, E, MC) and graphite where it is heated (MT, TB, EV, EM,
 EA, CE): its TB is the sublimation point, its MT the triple point at 10 MPa, its EV the heat of sublimation.
-The published table mixes the volume of graphite with the moduli of diamond. A value that no source gives is
-missing (NaN), never invented.
+The published table mixes the volume of graphite with the moduli of diamond.
+
+The table has 66 metals and alloying elements, the 17 of the published alloys first. A value that no source gives,
+or none that agrees with physics, is missing (NaN), never invented; the head of the file says what was rejected and
+why. 50 elements have all 30 properties. The rest lack at least XA: La and the lanthanides but Lu, Tl, Th, U; Eu and
+Yb lack R too, La, Ce and Nd CNE, Th and U their C, XMB and CNE. ``available`` says what a set of elements shares:
+``features.all_features(symbols=available(["Ti", "Gd"]))``.
+
+Lanthanides stand in group 3 with three valence electrons: their 4f electrons do not bond.
 """
 
 from collections.abc import Sequence
@@ -51,7 +58,7 @@ PROPERTIES = (
     Property("XP", "electronegativity, Pauling", "1"),
     Property("XA", "electronegativity, Allen configuration energy", "eV"),
     Property("G", "shear modulus", "GPa"),
-    Property("E", "Young's modulus", "GPa", note="Zr and C: 9KG/(3K+G)"),
+    Property("E", "Young's modulus", "GPa", note="9KG/(3K+G) or 2G(1+ν) where none was measured"),
     Property("FIE", "first ionisation energy", "eV"),
     Property("SIE", "second ionisation energy", "eV"),
     Property("TIE", "third ionisation energy", "eV"),
@@ -102,26 +109,34 @@ def matrix(
     """
     table = load() if table is None else table
     symbols = list(table.columns) if symbols is None else list(symbols)
-    for name in elements:
-        if name not in table.index:
-            raise KeyError(
-                f"element {name!r} is not in the table, which has {' '.join(table.index)}: add its rows "
-                "(data/build_elements.py) or pass a table that has it"
-            )
+    _check_elements(elements, table)
     for symbol in symbols:
         if symbol not in table.columns:
             raise KeyError(f"property {symbol!r} is not in the table, which has {' '.join(table.columns)}")
     values = table.loc[list(elements), symbols].to_numpy(dtype=np.float64)
     if missing := [f"{symbols[j]} of {elements[i]}" for i, j in np.argwhere(np.isnan(values))]:
         raise ValueError(
-            f"no value for {', '.join(missing)}: choose `symbols` without it, drop the element, "
-            "or add a sourced value to the table"
+            f"no value for {', '.join(missing)}: choose `symbols` without it (available(elements) lists the rest), "
+            "drop the element, or add a sourced value to the table"
         )
     return values
 
 
+def available(elements: Sequence[str], table: pd.DataFrame | None = None) -> tuple[str, ...]:
+    """The symbols of which every one of `elements` has a value, in the order of the table (by default our own).
+
+    Raises KeyError for an unknown element.
+    """
+    table = load() if table is None else table
+    _check_elements(elements, table)
+    return tuple(table.columns[table.loc[list(elements)].notna().all()])
+
+
 def sources(path: Path | str = DATA / "elements.csv") -> pd.DataFrame:
-    """One row per value: element, symbol, name, value, unit, source (package: field), reference in full."""
+    """One row per property and element: element, symbol, name, value, unit, source (package: field), reference in full.
+
+    Where the value is missing, so are source and reference.
+    """
     text = Path(path).read_text(encoding="utf-8").splitlines()
     marked = [line.removeprefix("# reference ") for line in text if line.startswith("# reference ")]
     references = dict(line.split(": ", 1) for line in marked)
@@ -157,6 +172,15 @@ def compare(own: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     rows = pd.DataFrame({"own": ours.stack(), "published": theirs.stack()}).rename_axis(["element", "symbol"])
     rows["difference"] = (rows["published"] - rows["own"]) / rows["own"].abs()
     return rows.reset_index()
+
+
+def _check_elements(elements: Sequence[str], table: pd.DataFrame) -> None:
+    for name in elements:
+        if name not in table.index:
+            raise KeyError(
+                f"element {name!r} is not in the table, which has {' '.join(table.index)}: add its rows "
+                "(data/build_elements.py) or pass a table that has it"
+            )
 
 
 def _long(path: Path) -> pd.DataFrame:
