@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 
 from alloygrad.acquisition import ACQUISITIONS, log_ei
-from alloygrad.features import FeatureMap, parse_feature
+from alloygrad.features import Feature, FeatureMap, parse_feature
 from alloygrad.maximisers import METHODS, Suggestion, maximise
-from alloygrad.selection import random_search
+from alloygrad.selection import SELECTIONS
 from alloygrad.space import CompositionSpace
 from alloygrad.surrogate import Surrogate, fit
 
@@ -42,7 +42,7 @@ class Settings:
     acquisition: str = "log_ei"
     formulas: tuple[str, ...] = ("mean",)
     n_features: int = 4
-    feature_draws: int = 32
+    selection: str = "genetic"
     n_initial: int = 40
     n_experiments: int = 60
     options: Mapping = field(default_factory=dict)  # of the maximiser
@@ -115,11 +115,18 @@ class Campaign:
 
 
 def trajectory(
-    settings: Settings, space: CompositionSpace, environment: Callable, seed: int, *, done: Sequence[Mapping] = ()
+    settings: Settings,
+    space: CompositionSpace,
+    environment: Callable,
+    seed: int,
+    *,
+    done: Sequence[Mapping] = (),
+    features: Sequence[Feature | str] | None = None,
 ) -> Iterator[dict]:
     """Yield the rows of a trajectory that follow those in `done`, one experiment at a time.
 
-    environment: fractions (..., n_elements) → {property: (...), "merit": (...)}, or the merit alone.
+    environment: fractions (..., n_elements) → {property: (...), "merit": (...)}, or the merit alone. features: what
+    `choose_features` gives, where that is known already; rows that name theirs keep them.
     Row: seed, experiment (−n_initial … −1 random, then 0 …), counts per element, properties, merit, and for proposed
     ones the acquisition value, log EI, diagnosis, GP hyperparameters, seconds. NaN where a column does not apply.
     """
@@ -130,10 +137,10 @@ def trajectory(
     counts = np.array([[row[element] for element in space.elements] for row in rows], dtype=np.int64)
     merits = np.array([row["merit"] for row in rows])
     if "features" in rows[-1] and isinstance(rows[-1]["features"], str):
-        chosen = rows[-1]["features"].split()
-    else:
-        chosen = choose_features(settings, space, counts[: settings.n_initial], merits[: settings.n_initial], seed)
-    features = FeatureMap(space.elements, [parse_feature(feature) for feature in chosen])
+        features = rows[-1]["features"].split()
+    elif features is None:
+        features = choose_features(settings, space, counts[: settings.n_initial], merits[: settings.n_initial], seed)
+    features = FeatureMap(space.elements, [parse_feature(feature) for feature in features])
     campaign = Campaign(
         space,
         features,
@@ -204,17 +211,16 @@ def initial_rows(settings: Settings, space: CompositionSpace, environment: Calla
 
 def choose_features(
     settings: Settings, space: CompositionSpace, counts: np.ndarray, merits: np.ndarray, seed: int
-) -> list:
+) -> Sequence[Feature]:
     """The features of a trajectory, from its initial data alone."""
-    return random_search(
+    return SELECTIONS[settings.selection](
         space.elements,
         space.fractions(counts),
         merits,
         rng=generator(seed, SELECTION),
         formulas=settings.formulas,
         n_features=settings.n_features,
-        draws=settings.feature_draws,
-    )
+    ).features
 
 
 def measure(environment: Callable, composition: np.ndarray) -> dict[str, float]:

@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from alloygrad import DATA, elements, environments, store
-from alloygrad.campaign import Settings, trajectory
+from alloygrad.campaign import BEHAVIOUR, Settings, choose_features, initial_rows, trajectory
 from alloygrad.space import CompositionSpace
 
 RESULTS = DATA / "results"
@@ -158,10 +158,29 @@ def run(cell: Cell, seed: int, found: pd.DataFrame, path: Path) -> None:
     """
     rows = found.to_dict("records")
     with one_thread():
-        for row in trajectory(cell.settings, cell.space(), cell.environment(), seed, done=rows):
+        features = None if rows else selected(cell, seed)
+        for row in trajectory(cell.settings, cell.space(), cell.environment(), seed, done=rows, features=features):
             rows.append(row)
             if row["experiment"] >= -1:
                 store.write(path, pd.DataFrame(rows).to_parquet)
+
+
+def selected(cell: Cell, seed: int) -> list[str]:
+    """Names of a trajectory's features, chosen once for all cells with its landscape, initial data and selection."""
+    settings = cell.settings
+    made_by = {"behaviour": BEHAVIOUR, "selection": settings.selection, "formulas": settings.formulas}
+    made_by |= {"n_features": settings.n_features, "n_initial": settings.n_initial, "seed": seed}
+    name = store.digest({**_fixed(replace(cell, settings=None)), **made_by})
+    path = working_store() / "selections" / f"{name}.json"
+    if path.exists():
+        return json.loads(path.read_text())["features"]
+    space = cell.space()
+    rows = initial_rows(settings, space, cell.environment(), seed)
+    counts = np.array([[row[element] for element in space.elements] for row in rows], dtype=np.int64)
+    merits = np.array([row["merit"] for row in rows])
+    features = [":".join(f) for f in choose_features(settings, space, counts, merits, seed)]
+    store.write_json(path, {"cell": cell.name, **made_by, "features": features, "code": store.code_version()})
+    return features
 
 
 @contextmanager
