@@ -247,9 +247,12 @@ def test_features_without_variation_are_no_candidates(name):
 
 def test_errors():
     c, y = problem()
-    for targets in (y[:-1], np.where(y == y[3], np.nan, y), np.full(len(y), 2.0)):
-        with pytest.raises(ValueError, match="one each, finite and not all equal"):
-            search("genetic", c, targets)
+    with pytest.raises(ValueError, match=r"24 compositions .*\(23,\); expected one each"):
+        search("genetic", c, y[:-1])
+    with pytest.raises(ValueError, match="row 3 is nan"):
+        search("genetic", c, np.where(y == y[3], np.nan, y))
+    with pytest.raises(ValueError, match="All 24 targets are equal"):
+        search("genetic", c, np.full(24, 2.0))
     with pytest.raises(ValueError, match=r"'trees'.*gp.*forest"):
         search("genetic", c, y, fitness="trees")
     with pytest.raises(ValueError, match=r"folds.*\(2, 5\)"):
@@ -258,14 +261,25 @@ def test_errors():
 
 def test_inner_loops_share_a_stored_selection(tmp_path, monkeypatch):
     monkeypatch.setenv("ALLOYGRAD_STORE", str(tmp_path))
-    one, other = studies.CELLS["sma_n3_enumeration"], studies.CELLS["sma_n3_published"]
-    with studies.one_thread():
-        chosen = studies.selected(one, 0)
-        first = next(r for r in campaign.trajectory(one.settings, one.space(), one.environment(), 0) if "features" in r)
-    assert first["features"].split() == chosen  # a trajectory alone chooses the same
-    monkeypatch.setattr(studies, "choose_features", None)
-    assert studies.selected(other, 0) == chosen
-    (path,) = (tmp_path / "selections").iterdir()
-    assert json.loads(path.read_text())["features"] == chosen
-    with pytest.raises(TypeError):  # another seed is another selection
-        studies.selected(other, 1)
+    loops = {
+        "enumeration": {},
+        "published": {"acquisition": "ei", "options": {"starts_per_element": 1}},
+    }
+    cells = [
+        studies.Cell(name, "SMA", 3, 0.05, campaign.Settings(name, n_experiments=1, n_initial=12, **options))
+        for name, options in loops.items()
+    ]
+    chosen, real = [], studies.choose_features
+    monkeypatch.setattr(studies, "choose_features", lambda *data: chosen.append(real(*data)) or chosen[-1])
+    for seed in (0, 1):
+        for cell in cells:
+            studies.run(cell, seed)
+    assert len(chosen) == 2 == len(list((tmp_path / "selections").iterdir()))  # one for each seed
+    for path in (tmp_path / "selections").iterdir():
+        entry = json.loads(path.read_text())
+        for cell in cells:
+            with studies.one_thread():
+                alone = list(campaign.trajectory(cell.settings, cell.space(), cell.environment(), entry["seed"]))[-1]
+            rows = studies.trajectories(cell, 2, compute=False)
+            stored = rows[(rows["seed"] == entry["seed"]) & (rows["experiment"] == 0)].iloc[0]
+            assert stored["features"] == alone["features"] == " ".join(entry["features"])

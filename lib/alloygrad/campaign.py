@@ -121,12 +121,12 @@ def trajectory(
     seed: int,
     *,
     done: Sequence[Mapping] = (),
-    features: Sequence[Feature | str] | None = None,
+    choose: Callable | None = None,
 ) -> Iterator[dict]:
     """Yield the rows of a trajectory that follow those in `done`, one experiment at a time.
 
-    environment: fractions (..., n_elements) → {property: (...), "merit": (...)}, or the merit alone. features: what
-    `choose_features` gives, where that is known already; rows that name theirs keep them.
+    environment: fractions (..., n_elements) → {property: (...), "merit": (...)}, or the merit alone. choose: called as
+    `choose_features` and in its place, by those who keep what it gave; not called where rows name their features.
     Row: seed, experiment (−n_initial … −1 random, then 0 …), counts per element, properties, merit, and for proposed
     ones the acquisition value, log EI, diagnosis, GP hyperparameters, seconds. NaN where a column does not apply.
     """
@@ -138,8 +138,9 @@ def trajectory(
     merits = np.array([row["merit"] for row in rows])
     if "features" in rows[-1] and isinstance(rows[-1]["features"], str):
         features = rows[-1]["features"].split()
-    elif features is None:
-        features = choose_features(settings, space, counts[: settings.n_initial], merits[: settings.n_initial], seed)
+    else:
+        initial = slice(settings.n_initial)
+        features = (choose or choose_features)(settings, space, counts[initial], merits[initial], seed)
     features = FeatureMap(space.elements, [parse_feature(feature) for feature in features])
     campaign = Campaign(
         space,

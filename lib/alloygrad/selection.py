@@ -216,11 +216,12 @@ def _prepare(elements, compositions, targets, rng, formulas, n_features, fitness
     n = len(compositions)
     if fitness not in FITNESS:
         raise ValueError(f"fitness {fitness!r}; expected one of {list(FITNESS)}.")
-    if targets.shape != (n,) or not torch.isfinite(targets).all() or len(targets.unique()) < 2:
-        raise ValueError(
-            f"{n} compositions came with targets of shape {tuple(targets.shape)}, {len(targets.unique())} different "
-            "ones; expected one each, finite and not all equal: else no set of features is better than another."
-        )
+    if targets.shape != (n,):
+        raise ValueError(f"{n} compositions came with targets of shape {tuple(targets.shape)}; expected one each.")
+    for row in (~torch.isfinite(targets)).nonzero()[:1, 0].tolist():
+        raise ValueError(f"The target of row {row} is {targets[row]}; expected finite ones: drop the row.")
+    if len(targets.unique()) < 2:
+        raise ValueError(f"All {n} targets are equal, so no set of features is better than another: measure others.")
     candidates = all_features(formulas)
     values = FeatureMap(elements, candidates)(compositions)
     # A mean of equal properties differs by rounding; scaled to 0 … 1 that would be a feature of pure noise.

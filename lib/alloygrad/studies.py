@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from alloygrad import DATA, elements, environments, store
-from alloygrad.campaign import BEHAVIOUR, Settings, choose_features, initial_rows, trajectory
+from alloygrad.campaign import BEHAVIOUR, Settings, choose_features, trajectory
 from alloygrad.space import CompositionSpace
 
 RESULTS = DATA / "results"
@@ -158,29 +158,23 @@ def run(cell: Cell, seed: int, found: pd.DataFrame, path: Path) -> None:
     """
     rows = found.to_dict("records")
     with one_thread():
-        features = None if rows else selected(cell, seed)
-        for row in trajectory(cell.settings, cell.space(), cell.environment(), seed, done=rows, features=features):
+        choose = partial(_chosen, cell)
+        for row in trajectory(cell.settings, cell.space(), cell.environment(), seed, done=rows, choose=choose):
             rows.append(row)
             if row["experiment"] >= -1:
                 store.write(path, pd.DataFrame(rows).to_parquet)
 
 
-def selected(cell: Cell, seed: int) -> list[str]:
-    """Names of a trajectory's features, chosen once for all cells with its landscape, initial data and selection."""
-    settings = cell.settings
+def _chosen(cell: Cell, settings: Settings, space: CompositionSpace, counts, merits, seed: int) -> list[str]:
+    """`choose_features`, once for all cells that share landscape, initial data and selection."""
     made_by = {"behaviour": BEHAVIOUR, "selection": settings.selection, "formulas": settings.formulas}
     made_by |= {"n_features": settings.n_features, "n_initial": settings.n_initial, "seed": seed}
     name = store.digest({**_fixed(replace(cell, settings=None)), **made_by})
     path = working_store() / "selections" / f"{name}.json"
-    if path.exists():
-        return json.loads(path.read_text())["features"]
-    space = cell.space()
-    rows = initial_rows(settings, space, cell.environment(), seed)
-    counts = np.array([[row[element] for element in space.elements] for row in rows], dtype=np.int64)
-    merits = np.array([row["merit"] for row in rows])
-    features = [":".join(f) for f in choose_features(settings, space, counts, merits, seed)]
-    store.write_json(path, {"cell": cell.name, **made_by, "features": features, "code": store.code_version()})
-    return features
+    if not path.exists():
+        features = [":".join(feature) for feature in choose_features(settings, space, counts, merits, seed)]
+        store.write_json(path, {"cell": cell.name, **made_by, "features": features, "code": store.code_version()})
+    return json.loads(path.read_text())["features"]
 
 
 @contextmanager
