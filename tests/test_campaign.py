@@ -28,7 +28,7 @@ SPACE = CompositionSpace(
     step=0.025,
     groups=(Group(("Ti", "Hf"), 0.55), Group(("Ni", "Cu"), 0.55)),
 )
-SMALL = dict(n_features=2, feature_draws=2, n_initial=7, n_experiments=4)
+SMALL = dict(n_features=2, n_initial=7, n_experiments=4)
 SETTINGS = {
     "enumeration": Settings("enumeration", **SMALL),
     "published": Settings("published", acquisition="ei", options={"starts_per_element": 1}, **SMALL),
@@ -138,7 +138,7 @@ def test_initial_compositions_are_distinct_and_those_of_any_environment():
 def test_no_composition_is_measured_twice_until_all_are(method):
     tight = CompositionSpace(ELEMENTS[:3], (0, 0, 0), (0.4, 0.4, 0.4), step=0.1)
     options = {"starts_per_element": 1} if method == "published" else {}
-    settings = Settings(method, n_features=2, feature_draws=1, n_initial=4, n_experiments=tight.size, options=options)
+    settings = Settings(method, n_features=2, n_initial=4, n_experiments=tight.size, options=options)
     measured = []
     with pytest.raises(ValueError, match="are measured"):
         for row in trajectory(settings, tight, lambda c: c[0] - c[1] ** 2, 0):

@@ -20,7 +20,7 @@ KNOWS = {
     "features": {"elements"},
     "networks": {"store"},
     "maximisers": {"space"},
-    "selection": {"features", "surrogate"},
+    "selection": {"elements", "features", "surrogate"},
     "campaign": {"acquisition", "features", "maximisers", "selection", "space", "surrogate"},
     "environments": {"networks", "space", "store"},
     "training": {"datasets", "elements", "environments", "networks", "store"},

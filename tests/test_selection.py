@@ -10,8 +10,9 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.preprocessing import RobustScaler
 
 from alloygrad import campaign, selection, studies
+from alloygrad.elements import available
 from alloygrad.features import FORMULAS, FeatureMap, all_features
-from alloygrad.selection import deal_folds, roulette, score
+from alloygrad.selection import deal_folds, random_search, roulette, score
 from alloygrad.surrogate import NOISE, condition
 
 ELEMENTS = ("Ti", "Ni", "Cu", "Hf", "Co", "Zr")
@@ -245,6 +246,14 @@ def test_features_without_variation_are_no_candidates(name):
         choose(len(varying) + 1)
 
 
+def test_properties_that_an_element_lacks_are_no_candidates():
+    elements, c = ("Yb", "Ti", "Ni"), np.random.default_rng(1).dirichlet(np.ones(3), 20)
+    lacking = set(all_features(["mean"])) - {("mean", s) for s in available(elements)}
+    assert ("mean", "R") in lacking
+    found = random_search(elements, c, c[:, 0] ** 2, rng=np.random.default_rng(0), draws=200, n_features=3)
+    assert not lacking & set(found.features)
+
+
 def test_errors():
     c, y = problem()
     with pytest.raises(ValueError, match=r"24 compositions .*\(23,\); expected one each"):
@@ -273,7 +282,7 @@ def test_inner_loops_share_a_stored_selection(tmp_path, monkeypatch):
     monkeypatch.setattr(studies, "choose_features", lambda *data: chosen.append(real(*data)) or chosen[-1])
     for seed in (0, 1):
         for cell in cells:
-            studies.run(cell, seed)
+            studies.trajectories(cell, seed + 1, workers=1)
     assert len(chosen) == 2 == len(list((tmp_path / "selections").iterdir()))  # one for each seed
     for path in (tmp_path / "selections").iterdir():
         entry = json.loads(path.read_text())

@@ -56,7 +56,7 @@ class Toy(Cell):
         }
 
 
-SETTINGS = Settings("enumeration", n_features=2, feature_draws=2, n_initial=6, n_experiments=3)
+SETTINGS = Settings("enumeration", n_features=2, n_initial=6, n_experiments=3)
 TOY = Toy("toy", "SMA", 3, 0.05, SETTINGS)
 
 
@@ -175,7 +175,7 @@ DIFFERENT = [
     changed(acquisition="ei"),
     changed(formulas=("mean", "mismatch")),
     changed(n_features=3),
-    changed(feature_draws=3),
+    changed(selection="random"),
     changed(n_initial=7),
     changed(options={"chunk": 5}),
 ]

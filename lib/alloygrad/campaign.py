@@ -214,6 +214,8 @@ def choose_features(
     settings: Settings, space: CompositionSpace, counts: np.ndarray, merits: np.ndarray, seed: int
 ) -> Sequence[Feature]:
     """The features of a trajectory, from its initial data alone."""
+    if settings.selection not in SELECTIONS:
+        raise ValueError(f"selection is {settings.selection!r}; known are {sorted(SELECTIONS)}.")
     return SELECTIONS[settings.selection](
         space.elements,
         space.fractions(counts),

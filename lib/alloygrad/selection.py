@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alloygrad.elements import available
 from alloygrad.features import Feature, FeatureMap, all_features
 from alloygrad.surrogate import matern52
 
@@ -71,7 +72,8 @@ def genetic(
 
     compositions (n, n_elements), targets (n,) of any unit. It ends after `generations`, or once the best score has
     not risen for `patience` of them (None: never). folds: (repeats, n) fold numbers, dealt at random if None.
-    Raises ValueError where fewer than `n_features` features vary over the rows.
+    Candidates are the features of all properties that every element has a value of, and that vary over the rows.
+    Raises ValueError where those are fewer than `n_features`.
     """
     candidates, rate, known = _prepare(elements, compositions, targets, rng, formulas, n_features, fitness, folds)
 
@@ -222,7 +224,7 @@ def _prepare(elements, compositions, targets, rng, formulas, n_features, fitness
         raise ValueError(f"The target of row {row} is {targets[row]}; expected finite ones: drop the row.")
     if len(targets.unique()) < 2:
         raise ValueError(f"All {n} targets are equal, so no set of features is better than another: measure others.")
-    candidates = all_features(formulas)
+    candidates = all_features(formulas, available(elements))
     values = FeatureMap(elements, candidates)(compositions)
     # A mean of equal properties differs by rounding; scaled to 0 … 1 that would be a feature of pure noise.
     varying = (values.amax(0) - values.amin(0) > 1e-9 * values.abs().amax(0)).nonzero()[:, 0]

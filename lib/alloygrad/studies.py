@@ -158,19 +158,19 @@ def run(cell: Cell, seed: int, found: pd.DataFrame, path: Path) -> None:
     """
     rows = found.to_dict("records")
     with one_thread():
-        choose = partial(_chosen, cell)
+        choose = partial(_chosen, cell, path.parents[2] / "selections")
         for row in trajectory(cell.settings, cell.space(), cell.environment(), seed, done=rows, choose=choose):
             rows.append(row)
             if row["experiment"] >= -1:
                 store.write(path, pd.DataFrame(rows).to_parquet)
 
 
-def _chosen(cell: Cell, settings: Settings, space: CompositionSpace, counts, merits, seed: int) -> list[str]:
-    """`choose_features`, once for all cells that share landscape, initial data and selection."""
+def _chosen(cell: Cell, folder: Path, settings: Settings, space, counts, merits, seed: int) -> list[str]:
+    """`choose_features`, kept in `folder` for all cells that share landscape, initial data and selection."""
     made_by = {"behaviour": BEHAVIOUR, "selection": settings.selection, "formulas": settings.formulas}
     made_by |= {"n_features": settings.n_features, "n_initial": settings.n_initial, "seed": seed}
     name = store.digest({**_fixed(replace(cell, settings=None)), **made_by})
-    path = working_store() / "selections" / f"{name}.json"
+    path = folder / f"{name}.json"
     if not path.exists():
         features = [":".join(feature) for feature in choose_features(settings, space, counts, merits, seed)]
         store.write_json(path, {"cell": cell.name, **made_by, "features": features, "code": store.code_version()})
