@@ -20,6 +20,9 @@ from tqdm import tqdm
 from alloygrad import datasets, elements, networks, store
 from alloygrad.environments import FOLDER, Alloy
 
+SCHEMES = ("random", "grouped")
+AS_PUBLISHED = "as_published"  # random folds on the values as published, where the default corrects some
+
 BINS = np.linspace(-4, 4, 33)
 """Edges of the parity histogram, in standard deviations of the measured property."""
 
@@ -46,9 +49,7 @@ class Record:
     def metrics(self) -> pd.DataFrame:
         """Cross-validated R² and standardised MAE: one row per property, columns (scheme, metric)."""
         rows = {
-            name: {
-                (scheme, metric): entry[scheme][metric] for scheme in ("random", "grouped") for metric in ("r2", "mae")
-            }
+            name: {(scheme, metric): entry[scheme][metric] for scheme in SCHEMES for metric in ("r2", "mae")}
             for name, entry in self.card["properties"].items()
         }
         return pd.DataFrame.from_dict(rows, orient="index")
@@ -80,20 +81,24 @@ def train(alloy: Alloy, training: networks.Training, *, folder: Path | None = No
     folder = folder or store.working() / "environments" / f"{alloy.name}-{digest}"
     if (folder / "card.json").exists() and (record := read(folder)).card["digest"] == digest:
         return record
-    rows = {name: load_rows(alloy, name) for name in alloy.properties}
+    rows = {
+        (name, kind): load_rows(alloy, name, as_published=kind == AS_PUBLISHED)
+        for name in alloy.properties
+        for kind in _kinds(alloy, name)
+    }
     working = store.working() / "training" / f"{alloy.name}-{digest}"
     properties = elements.matrix(alloy.inputs)
-    jobs = [job for name in alloy.properties for job in _jobs(name, training)]
+    jobs = [job for name, kind in rows for job in _jobs(name, kind, training)]
     parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
-    calls = (delayed(_run)(working, job, rows[job["property"]], properties, training) for job in jobs)
+    calls = (delayed(_run)(working, job, rows[job["property"], job["kind"]], properties, training) for job in jobs)
     for _ in tqdm(parallel(calls), total=len(jobs), desc=f"training {alloy.name}", unit="fit"):
         pass
     return _finish(alloy, training, config, rows, working, folder)
 
 
-def load_rows(alloy: Alloy, name: str) -> networks.Rows:
+def load_rows(alloy: Alloy, name: str, *, as_published: bool = False) -> networks.Rows:
     """Training rows of one property, columns in the order of `alloy.inputs` and `alloy.process`."""
-    dataset = datasets.load(alloy.properties[name])
+    dataset = datasets.load(alloy.properties[name], as_published=as_published)
     if tuple(alloy.process) != dataset.process:
         raise ValueError(
             f"{alloy.name} holds the process {list(alloy.process)}; dataset {dataset.name} has the columns "
@@ -128,13 +133,15 @@ def elements_digest(alloy: Alloy) -> str:
     return store.digest({"elements": list(alloy.inputs), "values": elements.matrix(alloy.inputs).tolist()})
 
 
-def _jobs(name: str, training: networks.Training) -> list[dict]:
-    fits = [{"property": name, "kind": "final", "fold": 0}, {"property": name, "kind": "curve", "fold": 0}]
-    return fits + [
-        {"property": name, "kind": kind, "fold": fold}
-        for kind in ("random", "grouped")
-        for fold in range(training.folds)
-    ]
+def _kinds(alloy: Alloy, name: str) -> list[str]:
+    """The fits of one property; the last kind only where a published value is corrected by default."""
+    corrected = datasets.REGISTRY[alloy.properties[name]].get("corrections")
+    return ["final", "curve", *SCHEMES] + ([AS_PUBLISHED] if corrected else [])
+
+
+def _jobs(name: str, kind: str, training: networks.Training) -> list[dict]:
+    folds = 1 if kind in ("final", "curve") else training.folds
+    return [{"property": name, "kind": kind, "fold": fold} for fold in range(folds)]
 
 
 def _run(working: Path, job: dict, rows: networks.Rows, properties: np.ndarray, training: networks.Training) -> None:
@@ -182,7 +189,8 @@ def _finish(alloy: Alloy, training: networks.Training, config: dict, rows: dict,
         "properties": {},
     }
     curves, parity = [], []
-    for name, data in rows.items():
+    for name in alloy.properties:
+        data = rows[name, "final"]
         weights = networks.load(working / f"{name}-final-0.safetensors")
         path = networks.save(weights.float(), folder / f"{name}.safetensors")
         curve = pd.read_csv(working / f"{name}-curve-0.csv")
@@ -193,15 +201,13 @@ def _finish(alloy: Alloy, training: networks.Training, config: dict, rows: dict,
             "weights_sha256": store.file_digest(path),
             "compositions": len(np.unique(data.groups)),
         }
-        for scheme in ("random", "grouped"):
+        for scheme in _kinds(alloy, name)[2:]:
             found = pd.concat(pd.read_csv(working / f"{name}-{scheme}-{fold}.csv") for fold in range(training.folds))
+            measured = rows[name, scheme].target
             predicted = found.set_index("index").sort_index()["predicted"].to_numpy()
-            entry[scheme] = {
-                "r2": networks.r2(data.target, predicted),
-                "mae": networks.scaled_mae(data.target, predicted),
-                "folds": training.folds,
-            }
-            parity.append(_histogram(data.target, predicted).assign(property=name, scheme=scheme))
+            scores = {"r2": networks.r2(measured, predicted), "mae": networks.scaled_mae(measured, predicted)}
+            entry[scheme] = {**scores, "folds": training.folds}
+            parity.append(_histogram(measured, predicted).assign(property=name, scheme=scheme))
         card["properties"][name] = entry
     for file, tables in (("curves.csv", curves), ("parity.csv", parity)):
         table = pd.concat(tables, ignore_index=True)
