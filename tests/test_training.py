@@ -382,7 +382,7 @@ def test_no_measured_row_is_in_the_shipped_files():
 
 @pytest.mark.dataset
 def test_the_corrected_cell_is_judged_as_published_too():
-    """Where the default corrects a value, one more cross-validation runs on the published one; they differ there alone."""
+    """Where the default corrects a value, one more cross-validation runs on the published one."""
     if not datasets.available("Ti_ultimate"):
         pytest.skip("dataset Ti_ultimate cannot be had")
     assert training._kinds(environments.TI, "ultimate_strength")[-1] == training.AS_PUBLISHED
