@@ -6,8 +6,10 @@ import mpmath
 import numpy as np
 import pytest
 import torch
+from botorch.models.utils.gpytorch_modules import get_gaussian_likelihood_with_gamma_prior
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from scipy.optimize import minimize
+from scipy.stats import gamma as scipy_gamma
 
 from alloygrad import surrogate as S
 from alloygrad.features import FeatureMap
@@ -52,6 +54,65 @@ def test_gradient_of_log_posterior_by_finite_differences():
     for j, step in enumerate(1e-5 * np.eye(5)):
         difference = S.log_posterior(theta + step, squares, y)[0] - S.log_posterior(theta - step, squares, y)[0]
         assert gradient[j] == pytest.approx(difference / 2e-5, rel=1e-4, abs=1e-3)
+
+
+def noisy(seed: int, n: int = 60):
+    """As `problem`, but variance 1, then scatter of variance 0.25, and each third composition measured twice."""
+    features, c, y = problem(seed, n)
+    c, y = np.concatenate([c, c[::3]]), np.concatenate([y, y[::3]]) / y.std()
+    return features, c, y + 0.5 * np.random.default_rng([seed, 1]).normal(size=len(y))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_learned_noise_has_the_log_posterior_and_posterior_of_gpytorch(seed):
+    surrogate = S.fit(*noisy(seed), noise=None)
+    model = S.to_botorch(surrogate)
+    assert "likelihood.noise_covar.noise_prior" in [named[0] for named in model.named_priors()]
+    assert model.likelihood.noise.item() == pytest.approx(surrogate.noise, rel=1e-12)
+    # BoTorch's own model agrees on prior and least noise.
+    default = get_gaussian_likelihood_with_gamma_prior().noise_covar
+    prior, bound = default.noise_prior, default.raw_noise_constraint.lower_bound
+    assert (prior.concentration.item(), prior.rate.item()) == pytest.approx(S.NOISE_PRIOR)
+    assert bound.item() == pytest.approx(S.BOUNDS["noise"][0])
+    assert surrogate.log_posterior == pytest.approx(objective(surrogate), rel=1e-9)
+    x = torch.cat([fresh(20), surrogate.compositions[:5]])
+    with torch.no_grad():
+        theirs = model.posterior(x)
+    mean, std = surrogate(x)
+    torch.testing.assert_close(mean, theirs.mean[:, 0], rtol=0, atol=1e-9)
+    torch.testing.assert_close(std, theirs.variance[:, 0].sqrt(), rtol=0, atol=1e-9)
+
+
+def test_gradient_with_learned_noise_by_finite_differences_and_fixed_noise_is_its_slice():
+    features, c, y = noisy(0)
+    squares, theta = S._squares(S._prepare(features, c, y)["inputs"].numpy()), np.log([0.3, 0.6, 1.1, 0.8, 1.7, 0.2])
+    value, gradient, *_ = S.log_posterior(theta, squares, y, noise=None)
+    for j, step in enumerate(1e-5 * np.eye(6)):
+        up, down = (S.log_posterior(theta + sign * step, squares, y, noise=None)[0] for sign in (1, -1))
+        assert gradient[j] == pytest.approx((up - down) / 2e-5, rel=1e-5, abs=1e-4)
+    fixed, part, *_ = S.log_posterior(theta[:-1], squares, y, noise=0.2)
+    np.testing.assert_allclose(part, gradient[:-1], rtol=1e-10)
+    assert value - fixed == pytest.approx(scipy_gamma(1.1, scale=1 / 0.05).logpdf(0.2))
+
+
+def test_learned_noise_is_the_scatter_of_the_measurements_and_a_maximum():
+    found = []
+    for seed in range(4):
+        features, c, y = noisy(seed, 120)
+        surrogate = S.fit(features, c, y, noise=None)
+        found.append(surrogate.noise)
+        at = [S.fit(features, c, y, noise=surrogate.noise * factor) for factor in (0.8, 1.0, 1.25)]
+        prior = [scipy_gamma(1.1, scale=20).logpdf(part.noise) for part in at]
+        values = [part.log_posterior + p for part, p in zip(at, prior, strict=True)]
+        assert surrogate.diagnosis == "converged" and max(values) < surrogate.log_posterior + 1e-3
+        assert values[1] == pytest.approx(surrogate.log_posterior, abs=1e-3)
+        assert not at[0].noise_learned and surrogate.noise_learned
+    assert 0.2 < np.mean(found) < 0.3
+
+
+def test_noise_must_be_positive():
+    with pytest.raises(ValueError, match=r"noise variance -1.*expected a positive one, or None"):
+        S.fit(*problem(0), noise=-1.0)
 
 
 def test_profiled_mean_is_the_joint_optimum():

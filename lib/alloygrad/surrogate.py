@@ -4,10 +4,11 @@ Features are min–max scaled over the measured set, x = (e − low)/width (widt
 
     k(x, x') = s (1 + r + r²/3) exp(−r),   r² = 5 Σ_j (x_j − x'_j)²/ℓ_j²      Matérn 5/2 with ARD
     y ~ N(m 1, K),   K = k(X, X) + σ² I,   σ² = 1e-6,   targets raw
-    ℓ_j ~ Gamma(3, rate 6),   s ~ Gamma(2, rate 0.15),   m flat
+    ℓ_j ~ Gamma(3, rate 6),   s ~ Gamma(2, rate 0.15),   m flat;   σ² ~ Gamma(1.1, rate 0.05) if learned
 
 ``fit`` maximises log N(y; m, K) + log p(ℓ) + log p(s): the maximum a posteriori of BoTorch 0.11's defaults,
-with the priors on ℓ and s themselves (no Jacobian). m is profiled out: for given ℓ and s the best one is
+with the priors on ℓ and s themselves (no Jacobian); with ``noise=None``, for measurements that scatter, over σ²
+too, its prior added. m is profiled out: for given ℓ and s the best one is
 m = 1ᵀK⁻¹y / 1ᵀK⁻¹1, and at that m the gradient in ℓ and s is that of the joint problem. The posterior is
 
     mean(x) = m + k(x, X) K⁻¹(y − m),   std(x)² = s − ‖L⁻¹ k(X, x)‖²,   K = LLᵀ,
@@ -34,7 +35,8 @@ NOISE = 1e-6
 
 LENGTHSCALE_PRIOR = (3.0, 6.0)
 OUTPUTSCALE_PRIOR = (2.0, 0.15)
-"""Gamma priors: (shape, rate)."""
+NOISE_PRIOR = (1.1, 0.05)
+"""Gamma priors: (shape, rate); that on the noise counts where it is learned."""
 
 MIN_VARIANCE = 1e-10
 """Floor of std² (GPyTorch's too), below the ~1e-6 that a measured point leaves; the gradient on it is 0."""
@@ -46,7 +48,12 @@ The posterior can have several maxima. On 100 random sets (40–100 points, 4 fe
 drawn after the starts were chosen, these two reached the best of 28 starts in 92, one start in 84, four in 97.
 """
 
-BOUNDS = dict(lengthscale=(1e-6, 1e3), outputscale=(1e-10, 1e10))
+NOISE_START = 0.1
+"""Noise variance from which it is learned: targets are then best standardised."""
+
+BOUNDS = dict(lengthscale=(1e-6, 1e3), outputscale=(1e-10, 1e10), noise=(1e-4, 1e3))
+"""The least learned noise is BoTorch's."""
+
 JITTERS = (0.0, 1e-12, 1e-10, 1e-8)
 """Tried in turn on the diagonal, in units of the output scale, where K is not positive definite in floats."""
 
@@ -70,6 +77,8 @@ class Surrogate:
     cholesky: Tensor  # (n, n): L
     weights: Tensor  # (n,): K⁻¹(y − m)
     log_posterior: float  # in nats, not divided by n
+    noise: float = NOISE
+    noise_learned: bool = False
     jitter: float = 0.0  # added to the diagonal, beyond the noise
     evaluations: int = 0
     diagnosis: str = "not fitted"
@@ -107,21 +116,26 @@ def matern52(x: Tensor, z: Tensor, lengthscales: Tensor) -> Tensor:
     return (1 + r * (1 + r / 3)) * torch.exp(-r)
 
 
-def fit(features: Callable[[Tensor], Tensor], compositions, targets) -> Surrogate:
+def fit(features: Callable[[Tensor], Tensor], compositions, targets, *, noise: float | None = NOISE) -> Surrogate:
     """Maximum a posteriori GP of ``targets`` (n,) over ``features`` of ``compositions`` (n, n_elements).
 
     ``features`` is a FeatureMap, or any callable compositions → (n, F). Deterministic: L-BFGS-B with the
-    analytic gradient over log ℓ and log s from ``STARTS``; no memory of earlier fits. Raises ValueError for
-    input of the wrong shape or not finite, and for a covariance that cannot be factorised.
+    analytic gradient over log ℓ and log s from ``STARTS``; no memory of earlier fits. noise: its variance, fixed,
+    in squared units of the targets; None learns it, for targets of order 1. Raises ValueError for input of the
+    wrong shape or not finite, for noise that is not positive, and for a covariance that cannot be factorised.
     """
+    if noise is not None and not noise > 0:
+        raise ValueError(f"noise variance {noise}: expected a positive one, or None to learn it")
     data = _prepare(features, compositions, targets)
     x, y = data["inputs"].numpy(), data["targets"].numpy()
     squares = _squares(x)
+    free = ("s", "noise") if noise is None else ("s",)
     limits = [np.log(BOUNDS["lengthscale"])] * x.shape[1] + [np.log(BOUNDS["outputscale"])]
+    limits += [np.log(BOUNDS["noise"])] * (noise is None)
     runs = [
         minimize(
-            lambda theta: tuple(-part for part in log_posterior(theta, squares, y)[:2]),
-            np.log([lengthscale] * x.shape[1] + [outputscale or max(y.var(), NOISE)]),
+            lambda theta: tuple(-part for part in log_posterior(theta, squares, y, noise=noise)[:2]),
+            np.log([lengthscale] * x.shape[1] + [outputscale or max(y.var(), NOISE)] + [NOISE_START] * (noise is None)),
             jac=True,
             method="L-BFGS-B",
             bounds=limits,
@@ -130,17 +144,19 @@ def fit(features: Callable[[Tensor], Tensor], compositions, targets) -> Surrogat
         for lengthscale, outputscale in STARTS
     ]
     best = min(runs, key=lambda run: run.fun)
-    bound = [name for name, (a, b), t in zip([*range(x.shape[1]), "s"], limits, best.x, strict=True) if not a < t < b]
+    bound = [name for name, (a, b), t in zip([*range(x.shape[1]), *free], limits, best.x, strict=True) if not a < t < b]
     diagnosis = "converged" if best.success else f"stopped: {best.message}"
     if bound:
         diagnosis += f"; at its bound: {bound}"
     evaluations = sum(run.nfev for run in runs)
-    return _build(data, np.exp(best.x[:-1]), np.exp(best.x[-1]), evaluations=evaluations, diagnosis=diagnosis)
+    return _build(data, np.exp(best.x), None, noise, evaluations=evaluations, diagnosis=diagnosis)
 
 
-def condition(features, compositions, targets, lengthscales, outputscale: float, mean: float | None = None):
+def condition(
+    features, compositions, targets, lengthscales, outputscale: float, mean: float | None = None, *, noise=NOISE
+):
     """The Surrogate at given hyperparameters (mean: the best one if None): nothing is optimised."""
-    return _build(_prepare(features, compositions, targets), np.asarray(lengthscales), outputscale, mean)
+    return _build(_prepare(features, compositions, targets), np.append(lengthscales, outputscale), mean, noise)
 
 
 def _prepare(features, compositions, targets) -> dict:
@@ -166,21 +182,23 @@ def _prepare(features, compositions, targets) -> dict:
     return dict(features=features, compositions=compositions, targets=targets, low=low, width=width, inputs=inputs)
 
 
-def _build(data: dict, lengthscales, outputscale, mean=None, **record) -> Surrogate:
+def _build(data: dict, values, mean, noise, **record) -> Surrogate:
+    """values: ℓ_1 … ℓ_F, s, and σ² if noise is None."""
     x, y = data["inputs"].numpy(), data["targets"].numpy()
-    theta = np.log(np.append(lengthscales, outputscale))
-    value, _, mean, factor, jitter = log_posterior(theta, _squares(x), y, mean)
+    log_value, _, mean, factor, jitter = log_posterior(np.log(values), _squares(x), y, mean, noise)
     weights = lapack.dpotrs(factor, y - mean, lower=1)[0]
     if jitter:
         record["diagnosis"] = f"{record.get('diagnosis', 'not fitted')}; jitter {jitter:.1e} on the diagonal"
     return Surrogate(
         **data,
-        lengthscales=torch.tensor(lengthscales, dtype=torch.float64),
-        outputscale=float(outputscale),
+        lengthscales=torch.tensor(values[: x.shape[1]], dtype=torch.float64),
+        outputscale=float(values[x.shape[1]]),
         mean=float(mean),
         cholesky=torch.from_numpy(np.ascontiguousarray(factor)),
         weights=torch.from_numpy(weights),
-        log_posterior=float(value),
+        log_posterior=float(log_value),
+        noise=float(values[-1] if noise is None else noise),
+        noise_learned=noise is None,
         jitter=float(jitter),
         **record,
     )
@@ -191,18 +209,19 @@ def _squares(x: np.ndarray) -> np.ndarray:
     return ((x.T[:, :, None] - x.T[:, None, :]) ** 2).reshape(x.shape[1], -1)
 
 
-def log_posterior(theta, squares, targets, mean: float | None = None):
-    """Log posterior at theta = (log ℓ_1 … log ℓ_F, log s), and its gradient in theta.
+def log_posterior(theta, squares, targets, mean: float | None = None, noise: float | None = NOISE):
+    """Log posterior at theta = (log ℓ_1 … log ℓ_F, log s), with log σ² behind if noise is None, and its gradient.
 
     squares: (F, n²) squared differences of scaled features; mean: profiled out if None.
-    Returns (value, gradient (F + 1,), mean, Cholesky factor (n, n), jitter).
+    Returns (value, gradient in theta, mean, Cholesky factor (n, n), jitter).
     """
-    lengthscales, outputscale = np.exp(theta[:-1]), np.exp(theta[-1])
-    n = len(targets)
+    n, n_features = len(targets), len(squares)
+    lengthscales, outputscale = np.exp(theta[:n_features]), np.exp(theta[n_features])
+    variance = np.exp(theta[-1]) if noise is None else noise
     r = np.sqrt(5 * (lengthscales**-2.0 @ squares)).reshape(n, n)
     decay = outputscale * np.exp(-r)
     kernel = decay * (1 + r * (1 + r / 3))
-    factor, jitter = _factorise(kernel, outputscale)
+    factor, jitter = _factorise(kernel, outputscale, variance)
 
     if mean is None:
         ones = lapack.dpotrs(factor, np.ones(n), lower=1)[0]
@@ -218,21 +237,25 @@ def log_posterior(theta, squares, targets, mean: float | None = None):
     # dK/dlog ℓ_j = (5/3)(1 + r) s exp(−r) (x_j − x'_j)²/ℓ_j²;  dK/dlog s = k
     by_lengthscale = squares @ (pull * decay * (1 + r)).ravel() * (5 / 3) / lengthscales**2
     gradient = np.append(by_lengthscale, (pull * kernel).sum())
+    priors = [
+        (lengthscales, LENGTHSCALE_PRIOR, slice(n_features)),
+        (np.array([outputscale]), OUTPUTSCALE_PRIOR, slice(n_features, n_features + 1)),
+    ]
+    if noise is None:  # dK/dlog σ² = σ² I
+        gradient = np.append(gradient, variance * pull.trace())
+        priors.append((np.array([variance]), NOISE_PRIOR, slice(-1, None)))
 
     prior = 0.0
-    for value, (shape, rate), slots in (
-        (lengthscales, LENGTHSCALE_PRIOR, slice(None, -1)),
-        (np.array([outputscale]), OUTPUTSCALE_PRIOR, slice(-1, None)),
-    ):
+    for value, (shape, rate), slots in priors:
         prior += (shape * log(rate) - lgamma(shape) + (shape - 1) * np.log(value) - rate * value).sum()
         gradient[slots] += shape - 1 - rate * value
     return likelihood + prior, gradient, mean, factor, jitter
 
 
-def _factorise(kernel, outputscale) -> tuple[np.ndarray, float]:
-    """Lower Cholesky factor of kernel + NOISE, and the least jitter of ``JITTERS`` that allows it."""
+def _factorise(kernel, outputscale, noise: float = NOISE) -> tuple[np.ndarray, float]:
+    """Lower Cholesky factor of kernel + noise, and the least jitter of ``JITTERS`` that allows it."""
     for jitter in (outputscale * share for share in JITTERS):
-        factor, failed = lapack.dpotrf(kernel + (NOISE + jitter) * np.eye(len(kernel)), lower=1, clean=1)
+        factor, failed = lapack.dpotrf(kernel + (noise + jitter) * np.eye(len(kernel)), lower=1, clean=1)
         if not failed:
             return factor, jitter
     raise ValueError(
@@ -247,7 +270,9 @@ def to_botorch(surrogate: Surrogate):
     It has the same kernel, priors and hyperparameters; the scaling of features is frozen at ``surrogate``'s.
     """
     from botorch.models import SingleTaskGP  # late: studies need torch only
+    from gpytorch.constraints import GreaterThan
     from gpytorch.kernels import MaternKernel, ScaleKernel
+    from gpytorch.likelihoods import GaussianLikelihood
     from gpytorch.means import ConstantMean
     from gpytorch.priors import GammaPrior
 
@@ -257,11 +282,18 @@ def to_botorch(surrogate: Surrogate):
     def gamma(prior):
         return GammaPrior(*torch.tensor(prior, dtype=torch.float64))
 
+    noise = torch.full_like(surrogate.targets[:, None], surrogate.noise + surrogate.jitter)
+    likelihood = None
+    if surrogate.noise_learned:
+        bounds = GreaterThan(BOUNDS["noise"][0], transform=None)
+        likelihood = GaussianLikelihood(noise_prior=gamma(NOISE_PRIOR), noise_constraint=bounds).double()
+        likelihood.noise = noise[0]
     matern = MaternKernel(nu=2.5, ard_num_dims=len(surrogate.lengthscales), lengthscale_prior=gamma(LENGTHSCALE_PRIOR))
     model = SingleTaskGP(
         surrogate.compositions,
         surrogate.targets[:, None],
-        train_Yvar=torch.full_like(surrogate.targets[:, None], NOISE + surrogate.jitter),
+        train_Yvar=None if surrogate.noise_learned else noise,
+        likelihood=likelihood,
         covar_module=ScaleKernel(matern, outputscale_prior=gamma(OUTPUTSCALE_PRIOR)),
         mean_module=ConstantMean(),
         outcome_transform=None,
