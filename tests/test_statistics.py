@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import ttest_rel
 
-from alloygrad.statistics import best_so_far_curve, mean_interval, paired_difference
+from alloygrad.statistics import best_so_far_curve, mean_interval, paired_difference, paired_test
 
 
 def rows(merits: dict[int, list[float]], n_initial: int = 2) -> pd.DataFrame:
@@ -91,3 +92,36 @@ def test_difference_of_one_pair_and_of_equal_curves():
 def test_difference_without_common_seeds_is_refused():
     with pytest.raises(ValueError, match="no seed in common"):
         paired_difference(rows({0: [1.0, 2.0, 3.0]}), rows({1: [1.0, 2.0, 3.0]}), [1])
+
+
+def test_paired_test_is_the_t_test_where_draws_do_not_overlap():
+    one, other = np.random.default_rng(3).normal([[0.3], [0.0]], 1, (2, 40))
+    found = paired_test(one - other, overlap=0)
+    assert found["p"] == pytest.approx(ttest_rel(one, other).pvalue) and found["p_corrected"] == found["p"]
+    assert found["n"] == found["effective"] == 40 and found["low"] < found["mean"] < found["high"]
+    assert found["effect_size"] == pytest.approx((one - other).mean() / (one - other).std(ddof=1))
+
+
+def test_corrected_variance_by_hand():
+    """d = 1, 3: d̄ = 2, s² = 2, ρ = ¼: v = 2 (1/2 + 1/3) = 5/3; t of one degree of freedom is Cauchy."""
+    found = paired_test(np.array([1.0, 3.0]), overlap=0.25)
+    assert found["effective"] == pytest.approx(1.2) and found["effect_size"] == pytest.approx(2**0.5)
+    for p, v in (("p", 1), ("p_corrected", 5 / 3)):
+        assert found[p] == pytest.approx(1 - 2 / np.pi * np.arctan(2 / v**0.5))
+
+
+def test_corrected_test_holds_its_level_where_the_plain_one_does_not():
+    """Means over draws of 30 from 90 rows whose differences have mean zero; fresh rows each time."""
+    rng, p = np.random.default_rng(0), []
+    for rows in rng.normal(size=(300, 90)):
+        draws = np.array([rng.permutation(rows)[:30].mean() for _ in range(20)])
+        p.append([paired_test(draws, overlap=30 / 90)[key] for key in ("p", "p_corrected")])
+    plain, corrected = (np.array(p) < 0.05).mean(0)
+    assert plain > 0.3 and 0.02 < corrected < 0.09
+
+
+def test_paired_test_of_one_draw_of_equal_ones_and_of_everything():
+    assert np.isnan(paired_test(np.array([1.0]), overlap=0.1)["p"])
+    assert np.isnan(paired_test(np.zeros(3), overlap=0.1)["p_corrected"])
+    with pytest.raises(ValueError, match=r"overlap 1.*expected"):
+        paired_test(np.ones(3), overlap=1)

@@ -1,8 +1,8 @@
-"""Means over trajectories and their intervals: seeded bootstrap, percentile method, 95 %."""
+"""Means over trajectories or draws and their intervals (seeded bootstrap, percentile method, 95 %); paired tests."""
 
 import numpy as np
 import pandas as pd
-from scipy.stats import bootstrap
+from scipy.stats import bootstrap, t
 
 from alloygrad.campaign import best_so_far
 
@@ -50,3 +50,32 @@ def paired_difference(one: pd.DataFrame, other: pd.DataFrame, experiments: list[
             }
         )
     return pd.DataFrame(table)
+
+
+def paired_test(differences: np.ndarray, *, overlap: float) -> dict[str, float]:
+    """Is the mean of paired differences d_1 … d_J of J draws, shape (J,), other than zero?
+
+    With their mean d̄ and standard deviation s: the effect size d_z = d̄/s, a bootstrap interval over the draws, and
+    two p values of t = d̄/√v with J − 1 degrees of freedom,
+
+        p            v = s²/J                     the ordinary paired t-test: draws taken as independent
+        p_corrected  v = s² (1/J + ρ/(1 − ρ))     draws of m from the same n rows share rows: ρ = m/n = `overlap`
+
+    Draws with a common correlation ρ have Var(d̄) = σ²(ρ + (1 − ρ)/J) and E[s²] = σ²(1 − ρ); the second v is their
+    ratio times s². ρ = m/n is exact for means over the drawn rows (cov = σ₁²/n, var = σ₁²/m) and a heuristic for
+    scores of models. More draws of the same rows shrink the first v without end, the second never below s²ρ/(1 − ρ):
+    `effective` = 1/(1/J + ρ/(1 − ρ)) independent draws. Interval and p speak of these n rows, p_corrected of the
+    population that they come from.
+
+    Source: Nadeau and Bengio, Machine Learning 52 (2003) 239, doi 10.1023/A:1024068626366, section 3, for overlapping
+    training sets, where ρ is the share of the test rows.
+    """
+    if not 0 <= overlap < 1:
+        raise ValueError(f"overlap {overlap}: expected the share of all rows in one draw, 0 ≤ overlap < 1")
+    n, (mean, low, high) = len(differences), mean_interval(np.asarray(differences, dtype=float))
+    spread = np.std(differences, ddof=1) if n > 1 else np.nan
+    effect = mean / spread if spread > 0 else np.nan
+    effective = 1 / (1 / n + overlap / (1 - overlap))
+    p, p_corrected = (2 * t.sf(abs(effect) * np.sqrt(size), n - 1) for size in (n, effective))
+    test = {"effect_size": effect, "p": p, "effective": effective, "p_corrected": p_corrected}
+    return {"n": n, "mean": float(mean), "low": float(low), "high": float(high), **test}
