@@ -9,7 +9,7 @@ TORCH_INDEX ?=
 BIN       := .venv/bin
 NOTEBOOKS := $(basename $(notdir $(sort $(wildcard notebooks/*.ipynb))))
 STAMPS    := data/runs/stamps/$(PROFILE)
-SOURCES   := $(wildcard lib/alloygrad/*.py lib/alloygrad/*/*.py data/*.csv data/*.toml data/environments/*/card.json data/results/*.parquet)
+SOURCES   := $(wildcard lib/alloygrad/*.py lib/alloygrad/*/*.py data/*.csv data/*.toml data/environments/*/card.json data/results/*.parquet data/results/*.csv)
 RUN       := OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/
 
 .PHONY: env reproduce recompute record audit test lint benchmark lab clean help
@@ -40,8 +40,9 @@ $(STAMPS)/%: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml $(SOURCES) .ve
 recompute: ## as reproduce, from an empty store (resumes if interrupted; `make clean` empties it)
 	ALLOYGRAD_STORE=$(CURDIR)/data/runs/recomputed $(MAKE) reproduce STAMPS=data/runs/recomputed/stamps/$(PROFILE)
 
-record: .venv/ready ## pack finished trajectories of the working store into data/results
+record: .venv/ready ## pack finished trajectories and comparisons of the working store into data/results
 	$(RUN)python -c "from alloygrad import records; print(records.record().to_string(index=False))"
+	$(RUN)python -c "from alloygrad import records; print(records.record_comparisons().to_string(index=False))"
 
 audit: .venv/ready ## repeat some recorded experiments and compare
 	$(RUN)python -c "from alloygrad import records; records.report_audit()"

@@ -25,7 +25,8 @@ KNOWS = {
     "environments": {"networks", "space", "store"},
     "training": {"datasets", "elements", "environments", "networks", "store"},
     "studies": {"campaign", "elements", "environments", "space", "store"},
-    "records": {"campaign", "store", "studies"},
+    "comparisons": {"datasets", "elements", "features", "selection", "store", "studies", "surrogate"},
+    "records": {"campaign", "comparisons", "store", "studies"},
     "statistics": {"campaign"},
     "figures": {"store"},
 }

@@ -1,4 +1,4 @@
-"""What is kept of finished work: trajectories packed into `data/results/`, and some repeated to see if they hold."""
+"""What is kept of finished work: trajectories and scores packed into `data/results/`, some trajectories repeated."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from alloygrad import store, studies
+from alloygrad import comparisons, store, studies
 from alloygrad.campaign import measure, trajectory
 from alloygrad.studies import Cell
 
@@ -43,6 +43,23 @@ def record() -> pd.DataFrame:
     for path in (store.working() / "optima").glob("*.json"):
         store.write(studies.RESULTS / "optima" / path.name, lambda p, path=path: p.write_bytes(path.read_bytes()))
     return pd.DataFrame(summary)
+
+
+def record_comparisons(draws: int = 64) -> pd.DataFrame:
+    """Pack the scores of the declared comparisons that working store and record hold; returns what is recorded now.
+
+    As for trajectories, only draws that the present code would name so are kept.
+    """
+    tables = [
+        comparisons.stored(comparison, draws, recorded=True).assign(
+            dataset=comparison.dataset, target=comparison.target
+        )
+        for comparison in comparisons.COMPARISONS.values()
+    ]
+    table = pd.concat(tables)[["dataset", "target", *comparisons.COLUMNS]]
+    if len(table):
+        store.write(comparisons.RECORD, lambda path: table.to_csv(path, index=False))
+    return table.groupby(["dataset", "target"], sort=False)["draw"].nunique().rename("draws").reset_index()
 
 
 def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
