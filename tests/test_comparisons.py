@@ -32,6 +32,7 @@ def toy(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "available", lambda name: True)
     monkeypatch.setattr(comparisons, "RECORD", tmp_path / "results" / "scores.csv")
     monkeypatch.setattr(comparisons, "COMPARISONS", {"toy": TOY})
+    monkeypatch.setattr(comparisons, "ALL_FORMULAS", {})
     monkeypatch.setenv("ALLOYGRAD_STORE", str(tmp_path / "store"))
     comparisons._fixed.cache_clear()
     yield loads
@@ -169,7 +170,7 @@ def test_records_serve_where_the_dataset_cannot_be_had(toy, monkeypatch, tmp_pat
     before, _ = obtain(TOY, 2, workers=1)
     assert records.record_comparisons()["draws"].tolist() == [2]
     packed = comparisons.RECORD.read_bytes()
-    assert list(pd.read_csv(comparisons.RECORD)) == ["dataset", "target", *COLUMNS]
+    assert list(pd.read_csv(comparisons.RECORD)) == ["dataset", "target", "formulas", *COLUMNS]
     monkeypatch.setattr(datasets, "available", lambda name: False)
     monkeypatch.setenv("ALLOYGRAD_STORE", str(tmp_path / "elsewhere"))
     assert records.record_comparisons()["draws"].tolist() == [2]  # nothing gets lost from another store
@@ -187,7 +188,7 @@ def test_records_serve_where_the_dataset_cannot_be_had(toy, monkeypatch, tmp_pat
 def test_other_numbers_without_the_dataset_fall_back_to_the_recorded_ones(toy, monkeypatch):
     obtain(TOY, 2, workers=1)
     monkeypatch.setattr(datasets, "available", lambda name: False)
-    monkeypatch.setattr(comparisons, "Comparison", lambda dataset, target: TOY)  # the default, as if recorded
+    monkeypatch.setattr(comparisons, "Comparison", lambda *about, **formulas: TOY)  # the default, as if recorded
     table, line = obtain(replace(TOY, rows=9), 1)
     assert set(table["rows"]) == {20} and line.endswith("the 1 draws of 20 rows on record can be shown.")
 

@@ -71,6 +71,13 @@ def states():
     )  # fmt: skip
 
 
+def scores(draws: int = 5):
+    return pd.DataFrame(
+        [{"dataset": d, "target": "enthalpy", "unit": "J/g", "draw": k, "input": i, "mae": RNG.uniform(4, 5)}
+         for d in ("SMA", "Ti_yield") for k in range(draws) for i in figures.INPUTS]
+    )  # fmt: skip
+
+
 DRAWN = {
     "learning_curves": lambda: figures.learning_curves(curves(), chosen_epochs=30),
     "learning_curves of one": lambda: figures.learning_curves(
@@ -84,6 +91,8 @@ DRAWN = {
     "best_so_far of one trajectory": lambda: figures.best_so_far(progress().assign(n=1, low=np.nan, high=np.nan), 25.0),
     "inner_loop_map": lambda: figures.inner_loop_map(*landscape()),
     "inner_loop_values": lambda: figures.inner_loop_values(states()),
+    "paired_errors": lambda: figures.paired_errors(scores()),
+    "paired_errors of one draw": lambda: figures.paired_errors(scores(1)),
 }
 
 
@@ -122,6 +131,17 @@ def test_what_is_drawn_is_what_the_table_says():
     axis, _ = figures.inner_loop_map(*landscape()).axes
     _, starts, *_ = landscape()
     assert len(axis.lines) == len(starts)
+
+
+def test_paired_errors_have_a_line_for_each_draw_and_a_panel_for_each_dataset():
+    table = scores()
+    drawn = figures.paired_errors(table).axes
+    assert [axis.get_title() for axis in drawn] == ["SMA, enthalpy ΔH", "Ti, enthalpy ΔH"]
+    for axis, (_, rows) in zip(drawn, table.groupby("dataset"), strict=True):
+        for line, (_, draw) in zip(axis.lines[:5], rows.groupby("draw"), strict=True):
+            assert line.get_ydata().tolist() == draw["mae"].tolist()
+    (empty,) = figures.paired_errors(table[:0]).axes
+    assert "no scores" in empty.texts[0].get_text()
 
 
 @pytest.mark.parametrize("profile, folder", [("paper", "figures"), ("smoke", "figures/smoke")])

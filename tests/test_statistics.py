@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_rel
 
-from alloygrad.statistics import best_so_far_curve, mean_interval, paired_difference, paired_test
+from alloygrad.statistics import best_so_far_curve, mean_interval, paired_difference, paired_scores, paired_test
 
 
 def rows(merits: dict[int, list[float]], n_initial: int = 2) -> pd.DataFrame:
@@ -125,3 +125,22 @@ def test_paired_test_of_one_draw_of_equal_ones_and_of_everything():
     assert np.isnan(paired_test(np.zeros(3), overlap=0.1)["p_corrected"])
     with pytest.raises(ValueError, match=r"overlap 1.*expected"):
         paired_test(np.ones(3), overlap=1)
+
+
+def test_paired_scores_are_the_tests_of_each_dataset_by_draw():
+    rng = np.random.default_rng(6)
+    rows = [
+        {"dataset": name, "draw": draw, "rows": 10, "of": of, "input": i, "mae": rng.normal(5), "mape": np.nan}
+        for name, of in (("b", 40), ("a", 20))
+        for draw in range(6)
+        for i in ("x", "y")
+    ]
+    scores = pd.DataFrame(rows)
+    found = paired_scores(scores.sample(frac=1, random_state=0), "x", "y")
+    for name, overlap in (("b", 0.25), ("a", 0.5)):
+        own = scores[scores["dataset"] == name]
+        x, y = (own.loc[own["input"] == i, "mae"].to_numpy() for i in ("x", "y"))
+        for key, value in paired_test(x - y, overlap=overlap).items():
+            assert found.loc[name, key] == pytest.approx(value)
+        assert found.loc[name, "percent"] == pytest.approx(100 * (x.mean() - y.mean()) / x.mean())
+    assert paired_scores(scores, "x", "y", "mape").empty and list(paired_scores(scores[:0], "x", "y")) == list(found)

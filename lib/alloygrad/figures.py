@@ -21,10 +21,18 @@ PALETTE = sns.color_palette("colorblind")
 COLOURS = {"enumeration": PALETTE[0], "published": PALETTE[1], "ascent": PALETTE[2], "random": PALETTE[7]}
 """One colour per inner loop, in every figure."""
 
+INPUTS = {"fractions": PALETTE[4], "features inside": PALETTE[9], "features outside": PALETTE[1]}
+"""One colour per input of a comparison."""
+
 LABELS = {
     "enthalpy": "enthalpy ΔH",
     "martensite_peak": "martensite peak Mp",
     "austenite_peak": "austenite peak Ap",
+    "yield_strength": "yield strength",
+    "ultimate_strength": "ultimate strength",
+    "fractions": "raw\nfractions",
+    "features inside": "features,\ninside",
+    "features outside": "features,\noutside",
     "enumeration": "enumeration",
     "published": "published gradient loop",
 }
@@ -171,6 +179,31 @@ def inner_loop_values(table: pd.DataFrame) -> Figure:
     top.set(ylabel="log EI of the pick")
     top.legend()
     bottom.set(xlabel="experiments already done", ylabel="starts that\nmoved (%)", ylim=(-3, 103))
+    return figure
+
+
+def paired_errors(scores: pd.DataFrame) -> Figure:
+    """MAE of every draw by input: boxes, dots, and a line per draw. One panel per dataset.
+
+    scores: columns dataset, target, unit, draw, input, mae.
+    """
+    datasets = list(scores["dataset"].unique())
+    figure, axes = plt.subplots(1, max(1, len(datasets)), figsize=(PAGE, 2.4), squeeze=False)
+    for axis, name in zip(axes[0], datasets, strict=False):
+        rows = scores[scores["dataset"] == name]
+        wide = rows.pivot(index="draw", columns="input", values="mae")[list(INPUTS)]
+        axis.plot(range(len(INPUTS)), wide.T, color="0.6", lw=0.4, alpha=0.6, zorder=1)
+        boxes = dict(widths=0.35, showfliers=False, patch_artist=True, zorder=2, medianprops=dict(color="k"))
+        drawn = axis.boxplot(wide, positions=range(len(INPUTS)), **boxes)
+        for position, (box, colour) in enumerate(zip(drawn["boxes"], INPUTS.values(), strict=True)):
+            box.set(facecolor=colour, alpha=0.55, lw=0.6)
+            axis.plot([position] * len(wide), wide.iloc[:, position], ".", ms=2.5, color=colour, zorder=3)
+        target, unit = rows["target"].iloc[0], rows["unit"].iloc[0]
+        axis.set_xticks(range(len(INPUTS)), [LABELS[key] for key in INPUTS])
+        axis.set(title=f"{name.split('_')[0]}, {LABELS.get(target, target)}", ylabel=f"MAE ({unit})")
+    if not datasets:
+        axes[0, 0].set_axis_off()
+        axes[0, 0].text(0.5, 0.5, "no scores: neither dataset nor record", ha="center")
     return figure
 
 

@@ -52,14 +52,15 @@ def record_comparisons(draws: int = 64) -> pd.DataFrame:
     """
     tables = [
         comparisons.stored(comparison, draws, recorded=True).assign(
-            dataset=comparison.dataset, target=comparison.target
+            dataset=comparison.dataset, target=comparison.target, formulas=len(comparison.formulas)
         )
-        for comparison in comparisons.COMPARISONS.values()
+        for comparison in [*comparisons.COMPARISONS.values(), *comparisons.ALL_FORMULAS.values()]
     ]
-    table = pd.concat(tables)[["dataset", "target", *comparisons.COLUMNS]]
+    table = pd.concat(tables)[["dataset", "target", "formulas", *comparisons.COLUMNS]]
     if len(table):
         store.write(comparisons.RECORD, lambda path: table.to_csv(path, index=False))
-    return table.groupby(["dataset", "target"], sort=False)["draw"].nunique().rename("draws").reset_index()
+    counts = table.groupby(["dataset", "target", "formulas"], sort=False)["draw"].nunique()
+    return counts.rename("draws").reset_index()
 
 
 def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:

@@ -79,3 +79,18 @@ def paired_test(differences: np.ndarray, *, overlap: float) -> dict[str, float]:
     p, p_corrected = (2 * t.sf(abs(effect) * np.sqrt(size), n - 1) for size in (n, effective))
     test = {"effect_size": effect, "p": p, "effective": effective, "p_corrected": p_corrected}
     return {"n": n, "mean": float(mean), "low": float(low), "high": float(high), **test}
+
+
+def paired_scores(scores: pd.DataFrame, one: str, other: str, column: str = "mae") -> pd.DataFrame:
+    """``paired_test`` of `one` − `other`, inputs of a comparison, draw by draw: one row per dataset that has `column`.
+
+    scores: columns dataset, draw, rows, of (rows per draw and in all), input, `column`. With `percent`: the mean
+    difference in % of the mean of `one`.
+    """
+    table = {}
+    for name, rows in scores.dropna(subset=[column]).groupby("dataset", sort=False):
+        wide = rows.pivot(index="draw", columns="input", values=column)
+        test = paired_test((wide[one] - wide[other]).to_numpy(), overlap=(rows["rows"] / rows["of"]).iloc[0])
+        table[name] = {**test, "percent": 100 * test["mean"] / wide[one].mean()}
+    columns = ["n", "mean", "low", "high", "percent", "effect_size", "p", "effective", "p_corrected"]
+    return pd.DataFrame.from_dict(table, orient="index", columns=columns).rename_axis("dataset")
