@@ -194,6 +194,7 @@ def paired_errors(scores: pd.DataFrame) -> Figure:
         wide = rows.pivot(index="draw", columns="input", values="mae")[list(INPUTS)]
         axis.plot(range(len(INPUTS)), wide.T, color="0.6", lw=0.4, alpha=0.6, zorder=1)
         boxes = dict(widths=0.35, showfliers=False, patch_artist=True, zorder=2, medianprops=dict(color="k"))
+        boxes |= dict(whiskerprops=dict(lw=0.6), capprops=dict(lw=0.6))
         drawn = axis.boxplot(wide, positions=range(len(INPUTS)), **boxes)
         for position, (box, colour) in enumerate(zip(drawn["boxes"], INPUTS.values(), strict=True)):
             box.set(facecolor=colour, alpha=0.55, lw=0.6)

@@ -63,9 +63,10 @@ def paired_test(differences: np.ndarray, *, overlap: float) -> dict[str, float]:
 
     Draws with a common correlation ρ have Var(d̄) = σ²(ρ + (1 − ρ)/J) and E[s²] = σ²(1 − ρ); the second v is their
     ratio times s². ρ = m/n is exact for means over the drawn rows (cov = σ₁²/n, var = σ₁²/m) and a heuristic for
-    scores of models. More draws of the same rows shrink the first v without end, the second never below s²ρ/(1 − ρ):
-    `effective` = 1/(1/J + ρ/(1 − ρ)) independent draws. Interval and p speak of these n rows, p_corrected of the
-    population that they come from.
+    scores of models; where a draw adds chance of its own (folds, a search), ρ is smaller and p_corrected too large.
+    More draws of the same rows shrink the first v without end, the second never below s²ρ/(1 − ρ): `effective` =
+    1/(1/J + ρ/(1 − ρ)) independent draws. Interval and p speak of these n rows, p_corrected of the population that
+    they come from.
 
     Source: Nadeau and Bengio, Machine Learning 52 (2003) 239, doi 10.1023/A:1024068626366, section 3, for overlapping
     training sets, where ρ is the share of the test rows.
