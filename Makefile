@@ -34,11 +34,11 @@ reproduce: $(NOTEBOOKS:%=$(STAMPS)/%) audit ## execute every notebook at PROFILE
 $(STAMPS)/%: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml $(SOURCES) .venv/ready
 	@mkdir -p $(@D) papermill_runs/$(PROFILE)
 	@echo "— $* ($(PROFILE))"
-	$(RUN)papermill --log-level ERROR --cwd notebooks -f notebooks/profiles/$(PROFILE).yaml $< papermill_runs/$(PROFILE)/$*.ipynb
+	$(RUN)papermill --log-level ERROR --cwd notebooks -f notebooks/profiles/$(PROFILE).yaml $(EXTRA) $< papermill_runs/$(PROFILE)/$*.ipynb
 	@touch $@
 
 recompute: ## as reproduce, from an empty store (resumes if interrupted; `make clean` empties it)
-	ALLOYGRAD_STORE=$(CURDIR)/data/runs/recomputed $(MAKE) reproduce STAMPS=data/runs/recomputed/stamps/$(PROFILE)
+	ALLOYGRAD_STORE=$(CURDIR)/data/runs/recomputed $(MAKE) reproduce STAMPS=data/runs/recomputed/stamps/$(PROFILE) EXTRA="-p retrain true"
 
 record: .venv/ready ## pack finished trajectories of the working store into data/results
 	$(RUN)python -c "from alloygrad import records; print(records.record().to_string(index=False))"
@@ -48,6 +48,9 @@ audit: .venv/ready ## repeat some recorded experiments and compare
 
 test: lint ## lint, unit tests, all notebooks at smoke
 	$(RUN)python -m pytest
+
+benchmark: .venv/ready ## speed of the stations, as ratios within one run
+	for script in tests/benchmarks/*.py; do $(RUN)python $$script; done
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -57,8 +57,9 @@ def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
         for cell in studies.CELLS.values()
         if (studies.RESULTS / f"{cell.name}.parquet").exists()
     }
+    order = list(rng.permutation(sorted(recorded)))
     for state in tqdm(range(states if recorded else 0), desc="audit", unit="state"):
-        name = list(recorded)[state % len(recorded)]
+        name = order[state % len(order)]
         cell, rows = studies.CELLS[name], recorded[name]
         then = int(rng.choice(rows["seed"].unique()))
         rows = rows[rows["seed"] == then]
