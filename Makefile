@@ -2,17 +2,21 @@
 #   make reproduce [PROFILE=smoke|quick|paper]   execute every notebook, redraw every figure
 #   make test                                    lint, unit tests, all notebooks at `smoke`
 PROFILE ?= paper
-PYTHON  ?= $(firstword $(shell command -v python3.11) $(shell command -v python3) python3.11)
+PYTHON  ?= $(firstword $(shell command -v python3.11 python3 2>/dev/null) python3.11)
 # Another torch index, for a CPU-only build where the default brings a GPU one: make env TORCH_INDEX=<url>
 TORCH_INDEX ?=
 
 BIN       := .venv/bin
 NOTEBOOKS := $(basename $(notdir $(sort $(wildcard notebooks/*.ipynb))))
-STAMPS    := data/runs/stamps/$(PROFILE)
-SOURCES   := $(wildcard lib/alloygrad/*.py lib/alloygrad/*/*.py data/*.csv data/*.toml data/environments/*/card.json data/results/*.parquet data/results/*.csv)
+STAMPS    := $(or $(ALLOYGRAD_STORE),data/runs)/stamps/$(PROFILE)
+SOURCES   := $(wildcard lib/alloygrad/*.py lib/alloygrad/*/*.py data/*.csv data/*.toml data/environments/*/card.json data/results/*.parquet data/results/*.csv data/results/optima/*.json)
 RUN       := OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/
 
-.PHONY: env reproduce recompute record audit test lint benchmark lab clean help
+$(if $(wildcard notebooks/profiles/$(PROFILE).yaml),,$(error PROFILE is '$(PROFILE)'; it must be smoke, quick or paper))
+# A stamp without its executed notebook is stale.
+$(foreach n,$(NOTEBOOKS),$(if $(wildcard papermill_runs/$(PROFILE)/$(n).ipynb),,$(shell rm -f $(STAMPS)/$(n))))
+
+.PHONY: env reproduce recompute record audit test lint benchmark lab clean distclean help
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -34,11 +38,11 @@ reproduce: $(NOTEBOOKS:%=$(STAMPS)/%) audit ## execute every notebook at PROFILE
 $(STAMPS)/%: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml $(SOURCES) .venv/ready
 	@mkdir -p $(@D) papermill_runs/$(PROFILE)
 	@echo "— $* ($(PROFILE))"
-	$(RUN)papermill --log-level ERROR --cwd notebooks -f notebooks/profiles/$(PROFILE).yaml $< papermill_runs/$(PROFILE)/$*.ipynb
+	$(RUN)papermill --log-level ERROR --cwd notebooks -f notebooks/profiles/$(PROFILE).yaml $(EXTRA) $< papermill_runs/$(PROFILE)/$*.ipynb
 	@touch $@
 
-recompute: ## as reproduce, from an empty store (resumes if interrupted; `make clean` empties it)
-	ALLOYGRAD_STORE=$(CURDIR)/data/runs/recomputed $(MAKE) reproduce STAMPS=data/runs/recomputed/stamps/$(PROFILE)
+recompute: ## as reproduce, from an empty store (goes on if interrupted; `make clean` empties it)
+	ALLOYGRAD_STORE=$(CURDIR)/data/runs/recomputed $(MAKE) reproduce EXTRA="-p retrain true"
 
 record: .venv/ready ## pack finished trajectories and comparisons of the working store into data/results
 	$(RUN)python -c "from alloygrad import records; print(records.record().to_string(index=False))"
@@ -50,6 +54,9 @@ audit: .venv/ready ## repeat some recorded experiments and compare
 test: lint ## lint, unit tests, all notebooks at smoke
 	$(RUN)python -m pytest
 
+benchmark: .venv/ready ## speed of the stations, as ratios within one run
+	for script in tests/benchmarks/*.py; do $(RUN)python $$script; done
+
 lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -57,5 +64,8 @@ lint: .venv/ready
 lab: .venv/ready ## open JupyterLab with this environment's kernel
 	$(BIN)/jupyter lab notebooks
 
-clean: ## remove working files (recorded results and the environment stay)
-	rm -rf data/runs papermill_runs/smoke papermill_runs/quick figures/smoke figures/quick
+clean: ## remove outputs of smoke, quick and recompute (computed trajectories stay)
+	rm -rf data/runs/stamps data/runs/recomputed papermill_runs/smoke papermill_runs/quick figures/smoke figures/quick
+
+distclean: clean ## remove the environment too, and computed work that is not recorded
+	rm -rf .venv data/runs data/raw

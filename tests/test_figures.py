@@ -84,8 +84,7 @@ DRAWN = {
         curves().query("property == 'enthalpy'"), chosen_epochs=30
     ),
     "parity": lambda: figures.parity(histogram(), metrics()),
-    "merit_distributions": lambda: figures.merit_distributions(merits()),
-    "merit_distributions with best": lambda: figures.merit_distributions(merits(), best=0.8),
+    "merit_distributions": lambda: figures.merit_distributions(figures.densities(merits())),
     "best_so_far": lambda: figures.best_so_far(progress(), 25.0),
     "best_so_far at the optimum": lambda: figures.best_so_far(progress(), progress()["mean"].max()),
     "best_so_far of one trajectory": lambda: figures.best_so_far(progress().assign(n=1, low=np.nan, high=np.nan), 25.0),
@@ -142,6 +141,27 @@ def test_paired_errors_have_a_line_for_each_draw_and_a_panel_for_each_dataset():
             assert line.get_ydata().tolist() == draw["mae"].tolist()
     (empty,) = figures.paired_errors(table[:0]).axes
     assert "no scores" in empty.texts[0].get_text()
+
+
+def test_densities_have_integral_one_on_shared_bins():
+    values = merits()
+    values.loc[values["n_elements"] == 4, "merit"] += 0.3  # neither number of elements spans all bins
+    table = figures.densities(values, bins=20)
+    assert list(table.columns) == ["n_elements", "merit", "density"] and len(table) == 2 * 20
+    centres = [rows["merit"].to_numpy() for _, rows in table.groupby("n_elements")]
+    assert np.array_equal(*centres)
+    width = (values["merit"].max() - values["merit"].min()) / 20
+    assert np.diff(centres[0]) == pytest.approx(width)
+    assert centres[0][[0, -1]] == pytest.approx([values["merit"].min() + width / 2, values["merit"].max() - width / 2])
+    assert (table.groupby("n_elements")["density"].sum() * width).tolist() == pytest.approx([1, 1])
+    for n, rows in table.groupby("n_elements"):  # counted one by one
+        own = values.loc[values["n_elements"] == n, "merit"].to_numpy()
+        share = [(abs(own - centre) <= width / 2 * (1 + 1e-12)).mean() for centre in rows["merit"]]
+        assert rows["density"].to_numpy() * width == pytest.approx(share)
+    lines = figures.merit_distributions(table).axes[0].lines
+    assert [line.get_ydata().tolist() for line in lines] == [
+        rows["density"].tolist() for _, rows in table.groupby("n_elements")
+    ]
 
 
 @pytest.mark.parametrize("profile, folder", [("paper", "figures"), ("smoke", "figures/smoke")])

@@ -34,11 +34,11 @@ def test_a_reader_without_working_files_gets_the_same(working):
     summary = records.record()
     assert summary[["cell", "trajectories", "new"]].to_numpy().tolist() == [["toy", 2, 2]]
     remove_working_files(working)
-    measured = (working / "measured").read_text()
+    measured = len((working / "measured").read_text())
     pd.testing.assert_frame_equal(studies.trajectories(TOY, 2, workers=1), rows, check_exact=True)
     again = studies.optimum(TOY)
     assert (again.counts.tolist(), again.merit, again.compared) == (best.counts.tolist(), best.merit, best.compared)
-    assert (working / "measured").read_text() == measured
+    assert len((working / "measured").read_text()) == measured + 1  # a recorded optimum is measured again, no more
     assert packed(working).groupby("trajectory")["code"].nunique().tolist() == [1, 1]
 
 
@@ -101,11 +101,13 @@ def tamper(folder, edit):
     table.to_parquet(folder / "results" / "toy.parquet", index=False)
 
 
+@pytest.mark.filterwarnings("error::UserWarning")  # regression: torch warned of the read-only columns of pandas
 def test_audit_of_what_holds(working, capsys):
     records.record()
     table = records.audit(states=8)
     assert len(table) == 8 and table["same_composition"].all() and set(table["cell"]) == {"toy"}
     assert table[["experiment", "seed"]].drop_duplicates().shape[0] > 3
+    assert table[["same_start", "same_features"]].all(axis=None)
     assert (table[["log_posterior", "log_ei", "merit"]] == 0).all(axis=None)
     pd.testing.assert_frame_equal(records.audit(states=8), table)
     records.report_audit(states=3)
@@ -144,6 +146,15 @@ def swap_compositions(table):
     table.loc[rows, ["Ti", "Ni", "Cu"]] = np.array([8, 8, 4])
 
 
+def swap_initial_counts(table):
+    """Ti and Ni change places in the initial data: still compositions of the space."""
+    table.loc[~proposed(table), ["Ti", "Ni"]] = table.loc[~proposed(table), ["Ni", "Ti"]].to_numpy()
+
+
+def reverse_features(text):
+    return text.str.split().map(lambda names: " ".join(names[::-1]))
+
+
 @pytest.mark.parametrize(
     "edit",
     [
@@ -154,9 +165,14 @@ def swap_compositions(table):
         set_proposed("log_ei", lambda p: p - 0.01),
         swap_compositions,
         lambda table: table.__setitem__("merit", table["merit"].where(proposed(table), table["merit"] * 1.1)),
+        swap_initial_counts,
+        set_proposed("features", reverse_features),
     ],
-    ids=["merit", "merit NaN", "posterior", "log EI up", "log EI down", "composition", "initial merits"],
-)
+    ids=[
+        "merit", "merit NaN", "posterior", "log EI up", "log EI down", "composition", "initial merits",
+        "initial counts", "features",
+    ],
+)  # fmt: skip
 def test_audit_finds_what_was_changed(working, monkeypatch, edit):
     """Regression: bounds on merit, log posterior and log EI each, not on the suggestion alone."""
     records.record()
@@ -166,10 +182,31 @@ def test_audit_finds_what_was_changed(working, monkeypatch, edit):
         records.report_audit(states=2)
 
 
+@pytest.mark.parametrize(
+    "column, edit",
+    [("same_start", swap_initial_counts), ("same_features", set_proposed("features", reverse_features))],
+)
+def test_start_and_features_are_recomputed_and_judged(working, monkeypatch, column, edit):
+    """Regression: both were taken from the record. Each alone fails the audit, whatever else still agrees."""
+    records.record()
+    sound = records.audit(states=2)
+    tamper(working, edit)
+    found = records.audit(states=6)
+    assert not found[column].any()
+    other = {"same_start", "same_features"} - {column}
+    assert found[[*other]].all(axis=None)
+    monkeypatch.setattr(records, "audit", lambda states: sound.assign(**{column: [True, False]}))
+    with pytest.raises(SystemExit, match="Audit failed for 1 of them"):
+        records.report_audit()
+
+
 def first_experiment(real):
     """Generators of plain seeds (the audit's) draw experiment 0, so that no tampered row is in its past."""
 
     class First:
+        def permutation(self, values):
+            return values
+
         def choice(self, values):
             return values[0]
 

@@ -5,7 +5,14 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_rel
 
-from alloygrad.statistics import best_so_far_curve, mean_interval, paired_difference, paired_scores, paired_test
+from alloygrad.statistics import (
+    MIN_PAIRS,
+    best_so_far_curve,
+    mean_interval,
+    paired_difference,
+    paired_scores,
+    paired_test,
+)
 
 
 def rows(merits: dict[int, list[float]], n_initial: int = 2) -> pd.DataFrame:
@@ -61,16 +68,31 @@ def test_curve():
 
 
 def test_difference_of_constructed_curves():
-    """Shifts 1, 2, 3 between paired seeds on a common course that varies much more."""
-    course = {seed: np.random.default_rng(seed).normal(0, 100, size=6) for seed in range(3)}
-    one = rows({seed: (values + seed + 1).tolist() for seed, values in course.items()})
-    other = rows({seed: values.tolist() for seed, values in course.items()} | {9: [1e6] * 6})  # 9 has no partner
+    """Shifts 1, 2, 3 in turn between nine paired seeds on a common course that varies much more."""
+    course = {seed: np.random.default_rng(seed).normal(0, 100, size=6) for seed in range(9)}
+    one = rows({seed: (values + seed % 3 + 1).tolist() for seed, values in course.items()})
+    other = rows({seed: values.tolist() for seed, values in course.items()} | {99: [1e6] * 6})  # 99 has no partner
     table = paired_difference(one, other, [0, 2, 4])
-    assert table["experiments"].tolist() == [0, 2, 4] and (table["n"] == 3).all()
-    assert table["mean"].to_numpy() == pytest.approx(2) and table["effect_size"].to_numpy() == pytest.approx(2)
-    assert ((table["low"] >= 1) & (table["low"] < 2) & (table["high"] <= 3) & (table["high"] > 2)).all()
+    assert table["experiments"].tolist() == [0, 2, 4] and (table["n"] == 9).all()
+    spread = np.sqrt(6 / 8)  # of three times 1, 2, 3
+    assert table["mean"].to_numpy() == pytest.approx(2)
+    assert table["effect_size"].to_numpy() == pytest.approx(2 / spread)
+    half = 1.96 * np.sqrt(6 / 9) / 3  # the bootstrap's spread is that of the sample, without the correction
+    assert (2 - table["low"]).to_numpy() == pytest.approx(half, rel=0.12)
+    assert (table["high"] - 2).to_numpy() == pytest.approx(half, rel=0.12)
     swapped = paired_difference(other, one, [0, 2, 4])
     assert swapped["mean"].tolist() == (-table["mean"]).tolist()
+
+
+def test_few_pairs_have_no_interval():
+    """Below MIN_PAIRS the mean and effect size stay, the interval does not; pairs count, not trajectories."""
+    one = {seed: np.random.default_rng(seed).normal(size=4).tolist() for seed in range(MIN_PAIRS + 4)}
+    for pairs in (MIN_PAIRS - 1, MIN_PAIRS):
+        other = {seed: [0.0] * 4 for seed in range(pairs)}
+        table = paired_difference(rows(one), rows(other), [1])
+        assert table.loc[0, "n"] == pairs and table.loc[0, ["mean", "effect_size"]].notna().all()
+        assert table.loc[0, ["low", "high"]].notna().tolist() == [pairs == MIN_PAIRS] * 2
+        assert table["low"].dtype == table["high"].dtype == float
 
 
 def test_difference_counts_the_best_up_to_then():
@@ -84,7 +106,7 @@ def test_difference_of_one_pair_and_of_equal_curves():
     assert table["mean"].tolist() == [0.5, 1.5]
     for column in ("low", "high", "effect_size"):
         assert table[column].isna().all() and table[column].dtype == float  # plain numbers, not objects
-    same = rows({0: [0.0, 1.0, 2.0], 1: [3.0, 1.0, 2.0]})
+    same = rows({seed: [seed % 3, 1.0, 2.0] for seed in range(MIN_PAIRS)})
     table = paired_difference(same, same, [1])
     assert table.loc[0, ["mean", "low", "high"]].tolist() == [0, 0, 0] and np.isnan(table.loc[0, "effect_size"])
 

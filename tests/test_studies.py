@@ -1,5 +1,6 @@
 """The store of trajectories: nothing twice, nothing lost to SIGKILL, and names that change with what they name."""
 
+import json
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from alloygrad import campaign, elements, environments, store, studies
+from alloygrad import ROOT, campaign, elements, environments, store, studies
 from alloygrad.campaign import SECONDS, Settings
 from alloygrad.space import CompositionSpace, Group
 from alloygrad.studies import Cell
@@ -247,6 +248,19 @@ def test_declared_cells():
     assert sizes == {"sma_n4": 4080501, "ti_n4": 533026, "hea_n5": 2574295}  # supplement to the issue, section 4
 
 
+def test_cells_are_declared_up_to_the_elements_of_the_alloy(monkeypatch):
+    def numbers():
+        found = {}
+        for cell in studies._declare().values():
+            found.setdefault(cell.alloy, set()).add(cell.n_elements)
+        return found
+
+    assert numbers() == {alloy: set(range(3, 11)) for alloy in environments.ALLOYS}  # ten at most, of eleven too
+    short = replace(environments.HEA, order=environments.HEA.order[:6])
+    monkeypatch.setitem(environments.ALLOYS, "HEA", short)
+    assert numbers()["HEA"] == {3, 4, 5, 6} and numbers()["SMA"] == set(range(3, 11))
+
+
 # Threads, optimum, store
 
 
@@ -288,13 +302,45 @@ def test_optimum_is_computed_once(fresh_store, monkeypatch):
     assert tuple(best.counts) == max(merits, key=merits.get) and best.merit == max(merits.values())
     assert best.compared == space.size and measured(fresh_store) == 1  # one block
     again = studies.optimum(changed(maximiser="published"))  # the landscape is what counts
-    assert measured(fresh_store) == 1
+    assert measured(fresh_store) == 2  # the optimum itself is measured again
     assert (again.counts.tolist(), again.merit, again.compared) == (best.counts.tolist(), best.merit, best.compared)
     studies.optimum(replace(TOY, step=0.1))
-    assert measured(fresh_store) == 2
+    assert measured(fresh_store) == 3
+
+
+@pytest.mark.parametrize("merit", [lambda m: m + 1e-8, lambda m: m - 1e-8], ids=["up", "down"])
+def test_a_tampered_optimum_is_computed_again(fresh_store, merit):
+    best = studies.optimum(TOY)
+    (path,) = (fresh_store / "store" / "optima").glob("*.json")
+    kept = path.read_text()
+    entry = json.loads(kept)
+    store.write_json(path, {**entry, "merit": merit(entry["merit"])})
+    again = studies.optimum(TOY)
+    assert again.merit == best.merit and again.counts.tolist() == best.counts.tolist()
+    assert measured(fresh_store) == 3 and path.read_text() == kept  # found out, enumerated, written anew
+    store.write_json(path, {**entry, "counts": [8, 8, 4]})  # another composition under the optimum's merit
+    assert studies.optimum(TOY).counts.tolist() == best.counts.tolist() and path.read_text() == kept
+
+
+def test_a_tampered_record_of_an_optimum_is_computed_again(fresh_store, monkeypatch):
+    monkeypatch.delenv("ALLOYGRAD_STORE")
+    monkeypatch.setattr(store, "DATA", fresh_store)
+    monkeypatch.setattr(studies, "RESULTS", fresh_store / "results")
+    best = studies.optimum(TOY)
+    (path,) = (fresh_store / "runs" / "optima").glob("*.json")
+    entry = json.loads(path.read_text())
+    path.unlink()
+    store.write_json(fresh_store / "results" / "optima" / path.name, {**entry, "merit": entry["merit"] + 0.1})
+    assert studies.optimum(TOY).merit == best.merit and json.loads(path.read_text())["merit"] == best.merit
 
 
 def test_the_environment_variable_names_the_store(monkeypatch, tmp_path):
+    assert store.working() == tmp_path / "store"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ALLOYGRAD_STORE", "some/store")
+    assert store.working() == ROOT / "some" / "store"  # wherever a notebook or a shell stands
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ALLOYGRAD_STORE", "~/store")
     assert store.working() == tmp_path / "store"
     monkeypatch.delenv("ALLOYGRAD_STORE")
     assert store.working() == store.DATA / "runs"

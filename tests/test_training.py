@@ -1,5 +1,6 @@
 """A training as a whole: nothing lost or done twice, aggregates only; and the shipped card against what made it."""
 
+import dataclasses
 import json
 import re
 from itertools import count
@@ -189,6 +190,50 @@ def test_only_aggregates_leave_the_working_folder(toy):
         assert np.abs(numbers[:, None] / measured - 1).min() > 1e-7, path.name
 
 
+def test_parity_table_holds_every_cell_with_its_own_scores(toy):
+    record = train()
+    more = record.parity.assign(scheme=training.AS_PUBLISHED)  # cells of a scheme that is not drawn
+    table = dataclasses.replace(record, parity=pd.concat([record.parity, more])).parity_table()
+    pd.testing.assert_frame_equal(table[record.parity.columns], record.parity)
+    assert [*table.columns[-2:]] == ["r2", "mae"]
+    for row in table.itertuples():
+        assert (row.r2, row.mae) == tuple(record.card["properties"][row.property][row.scheme].values())[:2]
+
+
+def test_only_the_papers_size_is_full(toy):
+    assert not train().is_full()
+    assert training.read(FOLDER / "SMA").is_full()
+
+
+def test_difference_is_that_of_two_environments(toy, monkeypatch):
+    monkeypatch.setattr(environments, "FOLDER", training.FOLDER)
+    shipped = train(folder=training.FOLDER / "toy")
+    assert (training.difference(TOY, shipped, 3) == 0).all(axis=None)
+    other = train(settings=networks.Training(**{**vars(SETTINGS), "seed": 1}))
+    table = training.difference(TOY, other, 3)
+    assert list(table.index) == ["enthalpy", "hardness", "merit"] and list(table.columns) == ["difference"]
+    space = TOY.space(3)
+    fractions = space.fractions(space.sample(5000, np.random.default_rng(3)))
+    one, two = (environments.load(TOY, space.elements, folder=r.folder)(fractions) for r in (shipped, other))
+    for name, difference in table["difference"].items():
+        expected = np.sqrt(np.mean((one[name] - two[name]) ** 2)) / np.std(one[name], ddof=1)
+        assert difference == pytest.approx(expected) and difference > 0
+
+
+def test_late_gain_is_of_the_last_fifths(toy):
+    epochs = np.arange(1, 11)
+    curves = [
+        pd.DataFrame({"epoch": epochs, "train_mse": 1.0, "validation_r2": k * epochs, "test_r2": -k * epochs})
+        .assign(property=name).sample(frac=1, random_state=0)
+        for k, name in ((1, "hardness"), (10, "enthalpy"))
+    ]  # fmt: skip
+    table = dataclasses.replace(train(), curves=pd.concat(curves)).late_gain()
+    assert table.index.tolist() == ["hardness", "enthalpy"]  # as the curves come
+    for part, sign in (("validation", 1), ("test", -1)):  # epochs 5 and 9, 10
+        assert table[(f"{part} R²", "at half")].tolist() == [5 * sign, 50 * sign]
+        assert table[(f"{part} R²", "at the end")].tolist() == [9.5 * sign, 95 * sign]
+
+
 # -- resuming ------------------------------------------------------------------------------------------------
 
 
@@ -298,6 +343,34 @@ def test_obtain_trains_reads_or_falls_back(toy, fits, monkeypatch):
     fallen, line = training.obtain(TOY, networks.Training(), retrain=True)
     assert fallen.card == record.card and fits.done == FITS
     assert line.startswith("Dataset toy cannot be had") and "\n" not in line
+
+
+# -- the datasets of an alloy --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("alloy", environments.ALLOYS.values(), ids=list(environments.ALLOYS))
+def test_counted_rows_add_up(alloy):
+    table = training.counted(alloy)
+    assert list(table.index) == list(alloy.properties) and table.columns[[0, -1]].tolist() == ["published", "used"]
+    assert (table.iloc[:, :-1] >= 0).all(axis=None)  # every rule is counted for every property
+    assert (table["published"] - table.iloc[:, 1:-1].sum(axis=1) == table["used"]).all()
+
+
+@pytest.mark.dataset
+@pytest.mark.parametrize("alloy", environments.ALLOYS.values(), ids=list(environments.ALLOYS))
+def test_reach_is_that_of_the_rows_trained_on(alloy):
+    try:
+        rows, table = {name: training.load_rows(alloy, name) for name in alloy.properties}, training.reach(alloy)
+    except datasets.DatasetUnavailable as error:
+        pytest.skip(str(error).splitlines()[0])
+    assert list(table.index) == list(alloy.properties)
+    assert table["rows"].tolist() == training.counted(alloy)["used"].tolist()
+    for name, data in rows.items():
+        expected = np.quantile(data.target, [0.05, 0.5, 0.95])
+        assert table.loc[name, ["5 %", "median", "95 %"]].tolist() == pytest.approx(expected.tolist())
+        held = np.array([list(row) == list(alloy.process.values()) for row in data.process])
+        assert table.loc[name, "at the held process"] == held.mean()
+        assert 0 <= table.loc[name, "suspect"] < 1 and table.loc[name, "unit"]
 
 
 # -- the shipped training ------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
     campaign = Campaign(space, features, maximiser="enumeration")
     campaign.tell(counts, merits)                # what is measured so far
     suggestion = campaign.ask(rng)               # fit, acquire, maximise
-    campaign.tell(suggestion.counts, environment(suggestion.composition))
+    campaign.tell(suggestion.counts, environment(suggestion.composition)["merit"])
 
 `trajectory` runs one against an environment from 40 random compositions on. It is a pure function of (settings, space,
 environment, seed): every random number comes from a generator named by the seed, its purpose and the experiment's
@@ -108,8 +108,8 @@ class Campaign:
             self.surrogate = fit(self.features, self.space.fractions(self.counts), self.targets)
         return self.surrogate
 
-    def ask(self, rng: np.random.Generator) -> Suggestion:
-        """The next composition; the campaign is left as it is until `tell`."""
+    def ask(self, rng: np.random.Generator | None = None) -> Suggestion:
+        """The next composition; the campaign is left as it is until `tell`. Enumeration needs no rng."""
         acquire = ACQUISITIONS[self.acquisition](self.fit(), self.targets.max())
         return maximise(acquire, self.space, self.maximiser, exclude=self.counts, rng=rng, **self.options)
 

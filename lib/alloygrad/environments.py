@@ -221,7 +221,8 @@ def load(
     folder = Path(folder or FOLDER / alloy.name)
     if not (folder / "card.json").exists():
         raise FileNotFoundError(
-            f"{folder} holds no trained networks (no card.json). Train them with their notebook first."
+            f"{folder} holds no trained networks (no card.json). Restore them from the repository, or train them: "
+            "see CONTRIBUTING.md, add an alloy."
         )
     card, models = _read(folder, store.file_digest(folder / "card.json"))
     for what in ("inputs", "process", "properties"):

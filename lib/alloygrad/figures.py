@@ -33,6 +33,8 @@ LABELS = {
     "fractions": "raw\nfractions",
     "features inside": "features,\ninside",
     "features outside": "features,\noutside",
+    "hardness": "Vickers hardness",
+    "elongation": "elongation",
     "enumeration": "enumeration",
     "published": "published gradient loop",
 }
@@ -95,12 +97,12 @@ def parity(histogram: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
     for (row, scheme), (column, name) in ((r, c) for r in enumerate(schemes) for c in enumerate(properties)):
         axis = axes[row, column]
         rows = histogram[(histogram["property"] == name) & (histogram["scheme"] == scheme)]
-        axis.plot([-4, 4], [-4, 4], color="0.6", lw=0.7, zorder=0)
-        cells = dict(s=24, marker="s", norm=norm, cmap="viridis_r", lw=0)
+        axis.plot([-4.1, 4.1], [-4.1, 4.1], color="0.6", lw=0.7, zorder=0)
+        cells = dict(s=15, marker="s", norm=norm, cmap="viridis_r", lw=0)
         drawn = axis.scatter(rows["measured"], rows["predicted"], c=rows["count"], **cells)
         r2, mae = metrics.loc[name, (scheme, "r2")], metrics.loc[name, (scheme, "mae")]
         axis.text(0.04, 0.96, f"R² = {r2:.3f}\nMAE = {mae:.3f}", transform=axis.transAxes, va="top", fontsize=7)
-        axis.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect="equal")
+        axis.set(xlim=(-4.1, 4.1), ylim=(-4.1, 4.1), aspect="equal")
         if row == 0:
             axis.set_title(LABELS.get(name, name))
         if column == 0:
@@ -111,16 +113,29 @@ def parity(histogram: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
     return figure
 
 
-def merit_distributions(merits: pd.DataFrame, best: float | None = None) -> Figure:
-    """Density of the merit over random compositions, one curve per number of elements (columns n_elements, merit)."""
+def densities(merits: pd.DataFrame, bins: int = 60) -> pd.DataFrame:
+    """Histogram densities of the merit for each number of elements: n_elements, merit (bin centre), density.
+
+    merits: columns n_elements, merit. All share one set of bins.
+    """
+    edges = np.linspace(merits["merit"].min(), merits["merit"].max(), bins + 1)
+    tables = [
+        pd.DataFrame(
+            {"n_elements": n, "merit": (edges[1:] + edges[:-1]) / 2, "density": np.histogram(v, edges, density=True)[0]}
+        )
+        for n, v in merits.groupby("n_elements")["merit"]
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def merit_distributions(table: pd.DataFrame) -> Figure:
+    """Density of the merit over random compositions, one curve per number of elements (a table of `densities`)."""
     figure, axis = plt.subplots(figsize=(COLUMN, 2.3))
-    colours = sns.color_palette("viridis_r", merits["n_elements"].nunique())
-    sns.kdeplot(merits, x="merit", hue="n_elements", palette=colours, common_norm=False, ax=axis, lw=1.2, cut=0)
-    sns.move_legend(axis, "upper left", title="elements")
-    if best is not None:
-        axis.axvline(best, color="0.3", lw=0.8, ls="--")
-        axis.text(best, axis.get_ylim()[1], "largest\nat N = 4 ", ha="right", va="top", fontsize=7)
-    axis.set(xlabel="figure of merit", ylabel="density")
+    colours = sns.color_palette("viridis_r", table["n_elements"].nunique())
+    for colour, (n, rows) in zip(colours, table.groupby("n_elements"), strict=True):
+        axis.step(rows["merit"], rows["density"], where="mid", color=colour, label=f"N = {n}")
+    figure.legend(loc="outside right center")
+    axis.set(xlabel="figure of merit", ylabel="density", ylim=(0, None))
     return figure
 
 

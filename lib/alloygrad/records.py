@@ -7,7 +7,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from alloygrad import comparisons, store, studies
-from alloygrad.campaign import measure, trajectory
+from alloygrad.campaign import choose_features, initial_rows, measure, trajectory
 from alloygrad.studies import Cell
 
 
@@ -66,8 +66,8 @@ def record_comparisons(draws: int = 64) -> pd.DataFrame:
 def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
     """Repeat recorded experiments, drawn at random over all recorded cells, from the rows before them.
 
-    One row per state: was the same composition suggested, and by how much do merit (of the same composition), log
-    posterior and log EI now differ from what was recorded?
+    One row per state: do its trajectory's initial compositions and features come out the same, was the same
+    composition suggested, and by how much do merit (of the same composition), log posterior and log EI differ now?
     """
     rng, found = np.random.default_rng(seed), []
     recorded = {
@@ -75,8 +75,9 @@ def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
         for cell in studies.CELLS.values()
         if (studies.RESULTS / f"{cell.name}.parquet").exists()
     }
+    order = list(rng.permutation(sorted(recorded)))
     for state in tqdm(range(states if recorded else 0), desc="audit", unit="state"):
-        name = list(recorded)[state % len(recorded)]
+        name = order[state % len(order)]
         cell, rows = studies.CELLS[name], recorded[name]
         then = int(rng.choice(rows["seed"].unique()))
         rows = rows[rows["seed"] == then]
@@ -85,13 +86,20 @@ def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
         was = rows[rows["experiment"] == experiment].iloc[0]
         settings = replace(cell.settings, n_experiments=experiment + 1)  # a record may be longer than the cell asks
         with studies.one_thread():
+            start = pd.DataFrame(initial_rows(settings, cell.space(), cell.environment(), then))
+            counts = start[list(cell.space().elements)].to_numpy(np.int64)
+            chosen = choose_features(settings, cell.space(), counts, start["merit"].to_numpy(), then)
             now = next(trajectory(settings, cell.space(), cell.environment(), then, done=before))
         elements = list(cell.space().elements)
         composition = cell.space().fractions(was[elements].to_numpy(np.int64))
         differences = {column: now[column] - was[column] for column in ("log_posterior", "log_ei")}
         differences["merit"] = measure(cell.environment(), composition)["merit"] - was["merit"]
-        same = bool((was[elements] == pd.Series(now)[elements]).all())
-        found.append({"cell": name, "seed": then, "experiment": experiment, "same_composition": same, **differences})
+        same = {
+            "same_start": np.array_equal(counts, rows.loc[rows["experiment"] < 0, elements].to_numpy()),
+            "same_features": " ".join(map(":".join, chosen)) == was["features"],
+            "same_composition": bool((was[elements] == pd.Series(now)[elements]).all()),
+        }
+        found.append({"cell": name, "seed": then, "experiment": experiment, **same, **differences})
     return pd.DataFrame(found)
 
 
@@ -102,8 +110,9 @@ def _recorded(cell: Cell) -> pd.DataFrame:
 def report_audit(states: int = 6) -> None:
     """`audit`, printed; raises SystemExit where a recorded result no longer comes out of the code.
 
-    Bounds: merit to 1e-6, log posterior no worse by 1e-3; where the suggestion changed, its log EI by no more than
-    1e-3 for the enumerating loop (another processor may break a tie elsewhere).
+    Bounds: the same initial compositions and features, merit to 1e-6, log posterior no worse by 1e-3; where the
+    suggestion changed, its log EI by no more than 1e-3 for the enumerating loop (another processor may break a tie
+    elsewhere).
     """
     table = audit(states)
     if table.empty:
@@ -111,7 +120,8 @@ def report_audit(states: int = 6) -> None:
         return
     print(table.to_string(index=False))
     enumerated = table["cell"].map(lambda name: studies.CELLS[name].settings.maximiser == "enumeration")
-    sound = (table["merit"].abs() <= 1e-6) & (table["log_posterior"] >= -1e-3)  # false for NaN
+    sound = table["same_start"] & table["same_features"]
+    sound &= (table["merit"].abs() <= 1e-6) & (table["log_posterior"] >= -1e-3)  # false for NaN
     broken = ~(sound & (~enumerated | (table["log_ei"].abs() <= 1e-3)))
     print(f"{len(table)} recorded experiments repeated: {table['same_composition'].mean():.0%} identical suggestions.")
     if broken.any():

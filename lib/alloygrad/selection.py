@@ -143,7 +143,7 @@ def score(
 ) -> float:
     """Score of one set of features over compositions (n, n_elements), targets (n,) and folds (repeats, n)."""
     values = FeatureMap(elements, features)(compositions)
-    evaluate = FITNESS[fitness](values, torch.as_tensor(targets, dtype=torch.float64), np.asarray(folds))
+    evaluate = FITNESS[fitness](values, torch.tensor(np.array(targets), dtype=torch.float64), np.asarray(folds))
     return float(evaluate(np.arange(len(features))[None])[0])
 
 
@@ -214,7 +214,7 @@ REPEATS = {"gp": 1, "forest": 4}
 
 def _prepare(elements, compositions, targets, rng, formulas, n_features, fitness, folds):
     """Candidates, a function sets (B, n_features) → scores (B,) that scores no set twice, and what it knows."""
-    targets = torch.as_tensor(targets, dtype=torch.float64)
+    targets = torch.tensor(np.array(targets), dtype=torch.float64)  # a copy: pandas hands out read-only arrays
     n = len(compositions)
     if fitness not in FITNESS:
         raise ValueError(f"fitness {fitness!r}; expected one of {list(FITNESS)}.")

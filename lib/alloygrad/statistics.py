@@ -8,6 +8,9 @@ from alloygrad.campaign import best_so_far
 
 RESAMPLES = 5000
 
+MIN_PAIRS = 8
+"""Below this the percentile bootstrap of a mean is far too narrow to judge by: no interval is given."""
+
 
 def mean_interval(values: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(mean, low, high), each (...), of values (n, ...) over their first axis; low = high = NaN for n = 1."""
@@ -30,7 +33,8 @@ def best_so_far_curve(rows: pd.DataFrame) -> pd.DataFrame:
 def paired_difference(one: pd.DataFrame, other: pd.DataFrame, experiments: list[int]) -> pd.DataFrame:
     """Best merit of `one` − best of `other` after so many experiments, paired by seed.
 
-    Columns: experiments, n, mean, low, high (95 %), effect_size (mean over the standard deviation of the differences).
+    Columns: experiments, n, mean, low, high (95 %; NaN below `MIN_PAIRS`), effect_size (mean over the standard
+    deviation of the differences).
     """
     table = []
     for done in experiments:
@@ -38,6 +42,8 @@ def paired_difference(one: pd.DataFrame, other: pd.DataFrame, experiments: list[
         if not len(difference):
             raise ValueError("The two sets of trajectories have no seed in common; a paired difference needs some.")
         mean, low, high = mean_interval(difference)
+        if len(difference) < MIN_PAIRS:
+            low = high = np.nan
         spread = difference.std(ddof=1) if len(difference) > 1 else np.nan
         table.append(
             {

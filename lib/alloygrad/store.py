@@ -19,8 +19,8 @@ from alloygrad import DATA, ROOT, __version__
 
 
 def working() -> Path:
-    """Folder of working files: `data/runs/`, or what the environment variable ALLOYGRAD_STORE names."""
-    return Path(os.environ.get("ALLOYGRAD_STORE") or DATA / "runs")
+    """Folder of working files: `data/runs/`, or what ALLOYGRAD_STORE names, relative to the top folder."""
+    return ROOT / Path(os.environ.get("ALLOYGRAD_STORE") or DATA / "runs").expanduser()
 
 
 def is_default() -> bool:

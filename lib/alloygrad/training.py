@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
 from alloygrad import datasets, elements, networks, store
-from alloygrad.environments import FOLDER, Alloy
+from alloygrad.environments import FOLDER, Alloy, random_alloys
 
 SCHEMES = ("random", "grouped")
 AS_PUBLISHED = "as_published"  # random folds on the values as published, where the default corrects some
@@ -46,6 +46,15 @@ class Record:
                     table.setdefault(name, {})[(f"{part} R²", when)] = last[f"{part}_r2"].median()
         return pd.DataFrame.from_dict(table, orient="index")
 
+    def parity_table(self) -> pd.DataFrame:
+        """The parity histogram of both schemes with R² and MAE beside each cell."""
+        scores = self.metrics().stack(level=0, future_stack=True).rename_axis(["property", "scheme"]).reset_index()
+        return self.parity[self.parity["scheme"].isin(SCHEMES)].merge(scores)
+
+    def is_full(self) -> bool:
+        """Whether it was trained at the paper's size: epochs, folds and all else at their defaults."""
+        return self.card["training"] == networks.describe(networks.Training())
+
     def metrics(self) -> pd.DataFrame:
         """Cross-validated R² and standardised MAE: one row per property, columns (scheme, metric)."""
         rows = {
@@ -70,7 +79,9 @@ def recorded(alloy: Alloy) -> Record:
     return read(FOLDER / alloy.name)
 
 
-def train(alloy: Alloy, training: networks.Training, *, folder: Path | None = None, workers: int = 2) -> Record:
+def train(
+    alloy: Alloy, training: networks.Training, *, folder: Path | None = None, workers: int | None = None
+) -> Record:
     """Train all networks of `alloy` from the published datasets, or read what an equal training left behind.
 
     The result stands in `folder` (default: below `data/runs/`). With `workers=1` all runs in this process. Raises
@@ -89,7 +100,7 @@ def train(alloy: Alloy, training: networks.Training, *, folder: Path | None = No
     working = store.working() / "training" / f"{alloy.name}-{digest}"
     properties = elements.matrix(alloy.inputs)
     jobs = [job for name, kind in rows for job in _jobs(name, kind, training)]
-    parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
+    parallel = Parallel(n_jobs=workers or cpu_count(), return_as="generator_unordered")
     calls = (delayed(_run)(working, job, rows[job["property"], job["kind"]], properties, training) for job in jobs)
     for _ in tqdm(parallel(calls), total=len(jobs), desc=f"training {alloy.name}", unit="fit"):
         pass
@@ -225,7 +236,9 @@ def _histogram(measured: np.ndarray, predicted: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"measured": centre[x], "predicted": centre[y], "count": counts[x, y].astype(int)})
 
 
-def obtain(alloy: Alloy, training: networks.Training, *, retrain: bool, workers: int = 2) -> tuple[Record, str]:
+def obtain(
+    alloy: Alloy, training: networks.Training, *, retrain: bool, workers: int | None = None
+) -> tuple[Record, str]:
     """(training, one line on where it is from): trained now if wanted and the datasets can be had, else recorded."""
     if not retrain:
         record = recorded(alloy)
@@ -234,7 +247,7 @@ def obtain(alloy: Alloy, training: networks.Training, *, retrain: bool, workers:
         line = f"Dataset {', '.join(missing)} cannot be had: shipped weights and recorded aggregates are used."
         return recorded(alloy), line
     record = train(alloy, training, workers=workers)
-    return record, "Trained from the published dataset (or continued, if it had begun)."
+    return record, "Trained from the published dataset; what an equal training had left behind was reused."
 
 
 def reach(alloy: Alloy) -> pd.DataFrame:
@@ -251,3 +264,18 @@ def reach(alloy: Alloy) -> pd.DataFrame:
         shares = {"at the held process": held.mean(), "suspect": (data.table["suspect"] != "").mean()}
         table[name] = {"rows": len(data.table), **quantiles, "unit": data.units[name], **shares}
     return pd.DataFrame.from_dict(table, orient="index")
+
+
+def counted(alloy: Alloy) -> pd.DataFrame:
+    """Rows published, removed by each rule, and used: one row per property, from the registry alone."""
+    table = {}
+    for name, source in alloy.properties.items():
+        entry = datasets.REGISTRY[source]
+        table[name] = {"published": entry["rows_raw"], **entry["removed"], "used": entry["rows_used"]}
+    return pd.DataFrame.from_dict(table, orient="index")
+
+
+def difference(alloy: Alloy, record: Record, n_elements: int = 4) -> pd.DataFrame:
+    """How far a training is from the shipped one: RMS difference over random alloys, in units of their spread."""
+    shipped, other = random_alloys(alloy, n_elements), random_alloys(alloy, n_elements, folder=record.folder)
+    return (((shipped - other) ** 2).mean() ** 0.5 / shipped.std()).rename("difference").to_frame()
