@@ -32,7 +32,6 @@ def toy(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "available", lambda name: True)
     monkeypatch.setattr(comparisons, "RECORD", tmp_path / "results" / "scores.csv")
     monkeypatch.setattr(comparisons, "COMPARISONS", {"toy": TOY})
-    monkeypatch.setattr(comparisons, "ALL_FORMULAS", {})
     monkeypatch.setenv("ALLOYGRAD_STORE", str(tmp_path / "store"))
     comparisons._fixed.cache_clear()
     yield loads

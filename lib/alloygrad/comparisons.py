@@ -18,7 +18,7 @@ Source: Xian et al. 2025, doi 10.1039/d5dd00080g, Figures 6 and S3.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
 from alloygrad import DATA, datasets, elements, store
-from alloygrad.features import FORMULAS, FeatureMap
+from alloygrad.features import FeatureMap
 from alloygrad.selection import deal_folds, genetic
 from alloygrad.studies import one_thread
 from alloygrad.surrogate import fit
@@ -80,9 +80,6 @@ COMPARISONS = {
     for dataset, target in {"SMA": "enthalpy", "Ti_yield": "yield_strength", "HEA": "yield_strength"}.items()
 }
 """One for each alloy, at the paper's numbers; features are weighted averages."""
-
-ALL_FORMULAS = {name: replace(one, formulas=tuple(FORMULAS)) for name, one in COMPARISONS.items()}
-"""The same with all 240 candidates: over twice the time, so fewer draws are recorded."""
 
 
 def _rng(comparison: Comparison, draw: int, *purpose: int) -> np.random.Generator:

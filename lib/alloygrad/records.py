@@ -54,7 +54,7 @@ def record_comparisons(draws: int = 64) -> pd.DataFrame:
         comparisons.stored(comparison, draws, recorded=True).assign(
             dataset=comparison.dataset, target=comparison.target, formulas=len(comparison.formulas)
         )
-        for comparison in [*comparisons.COMPARISONS.values(), *comparisons.ALL_FORMULAS.values()]
+        for comparison in comparisons.COMPARISONS.values()
     ]
     table = pd.concat(tables)[["dataset", "target", "formulas", *comparisons.COLUMNS]]
     if len(table):
