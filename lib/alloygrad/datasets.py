@@ -144,8 +144,8 @@ def summary() -> str:
     if not missing:
         return f"Published datasets: all {len(REGISTRY)} files are at hand."
     return (
-        f"Published datasets: {', '.join(missing)} cannot be had (no network, and {MIRROR_VARIABLE} names no folder with "
-        "them): shipped weights and recorded training aggregates are used instead."
+        f"Published datasets: {', '.join(missing)} cannot be had (no network, no {MIRROR_VARIABLE}): "
+        "shipped weights and recorded training aggregates are used instead."
     )
 
 
