@@ -16,7 +16,7 @@ $(if $(wildcard notebooks/profiles/$(PROFILE).yaml),,$(error PROFILE is '$(PROFI
 # A stamp without its executed notebook is stale.
 $(foreach n,$(NOTEBOOKS),$(if $(wildcard papermill_runs/$(PROFILE)/$(n).ipynb),,$(shell rm -f $(STAMPS)/$(n))))
 
-.PHONY: env reproduce recompute record audit test lint benchmark lab clean distclean help
+.PHONY: env datasets reproduce recompute record audit test lint benchmark lab clean distclean help
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -32,7 +32,10 @@ env: .venv/ready ## build .venv from requirements.lock (no conda needed)
 	$(BIN)/pip install --quiet --no-deps --editable .
 	touch $@
 
-reproduce: $(NOTEBOOKS:%=$(STAMPS)/%) audit ## execute every notebook at PROFILE (default: paper), then audit
+reproduce: datasets $(NOTEBOOKS:%=$(STAMPS)/%) audit ## execute every notebook at PROFILE (default: paper), then audit
+
+datasets: .venv/ready ## say whether the published datasets are at hand
+	@$(BIN)/python -c "from alloygrad import datasets; print(datasets.summary())"
 
 # One rule for every notebook: papermill executes it under the profile's parameters.
 $(STAMPS)/%: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml $(SOURCES) .venv/ready
@@ -51,7 +54,7 @@ record: .venv/ready ## pack finished trajectories and comparisons of the working
 audit: .venv/ready ## repeat some recorded experiments and compare
 	$(RUN)python -c "from alloygrad import records; records.report_audit()"
 
-test: lint ## lint, unit tests, all notebooks at smoke
+test: lint datasets ## lint, unit tests, all notebooks at smoke
 	$(RUN)python -m pytest
 
 benchmark: .venv/ready ## speed of the stations, as ratios within one run

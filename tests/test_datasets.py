@@ -471,3 +471,11 @@ def test_elemental_tables_can_be_fetched():
     for name in ("SMA_elements", "Ti_elements", "HEA_elements"):
         skip_unless_available(name)
         assert fetch(name).suffix == ".xlsx"
+
+
+def test_summary_is_one_line_that_names_what_is_missing(monkeypatch):
+    monkeypatch.setattr(datasets, "available", lambda name: True)
+    assert "all" in datasets.summary() and "\n" not in datasets.summary()
+    monkeypatch.setattr(datasets, "available", lambda name: name != "HEA")
+    line = datasets.summary()
+    assert "HEA cannot be had" in line and "SMA" not in line and "shipped weights" in line and "\n" not in line

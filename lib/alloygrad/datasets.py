@@ -138,6 +138,17 @@ def available(name: str) -> bool:
     return True
 
 
+def summary() -> str:
+    """One line: are the published files at hand, and what happens where they are not?"""
+    missing = [name for name in REGISTRY if not available(name)]
+    if not missing:
+        return f"Published datasets: all {len(REGISTRY)} files are at hand."
+    return (
+        f"Published datasets: {', '.join(missing)} cannot be had (no network, no {MIRROR_VARIABLE}): "
+        "shipped weights and recorded training aggregates are used instead."
+    )
+
+
 def _entry(name: str) -> dict:
     if name not in REGISTRY:
         raise KeyError(f"no dataset {name!r} in data/registry.toml; declared are {', '.join(REGISTRY)}")
