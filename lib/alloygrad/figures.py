@@ -65,7 +65,7 @@ def save(figure: Figure, name: str, *, data: pd.DataFrame, profile: str = "paper
 def learning_curves(curves: pd.DataFrame, *, chosen_epochs: int) -> Figure:
     """Training loss and validation and test R² against epoch, one panel per property (columns of `training.Record`)."""
     properties = list(curves["property"].unique())
-    figure, axes = plt.subplots(1, len(properties), figsize=(PAGE, 2.1), sharey=True)
+    figure, axes = plt.subplots(1, len(properties), figsize=(PAGE, 2.3), sharey=True)
     for axis, name in zip(np.atleast_1d(axes), properties, strict=True):
         rows = curves[curves["property"] == name]
         window = max(1, len(rows) // 50)
@@ -84,7 +84,8 @@ def learning_curves(curves: pd.DataFrame, *, chosen_epochs: int) -> Figure:
         axis.axvline(chosen_epochs, color="0.5", lw=0.7, ls=":")
         axis.set(title=LABELS.get(name, name), xlabel="epoch", ylim=(0, 1.02))
     np.atleast_1d(axes)[0].set_ylabel("MSE (standardised), R²")
-    np.atleast_1d(axes)[0].legend(loc="center right")
+    handles, labels = np.atleast_1d(axes)[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3)
     return figure
 
 
@@ -101,7 +102,15 @@ def parity(histogram: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
         cells = dict(s=15, marker="s", norm=norm, cmap="viridis_r", lw=0)
         drawn = axis.scatter(rows["measured"], rows["predicted"], c=rows["count"], **cells)
         r2, mae = metrics.loc[name, (scheme, "r2")], metrics.loc[name, (scheme, "mae")]
-        axis.text(0.04, 0.96, f"R² = {r2:.3f}\nMAE = {mae:.3f}", transform=axis.transAxes, va="top", fontsize=7)
+        axis.text(
+            0.04,
+            0.96,
+            f"R² = {r2:.3f}\nMAE = {mae:.3f}",
+            transform=axis.transAxes,
+            va="top",
+            fontsize=7,
+            bbox=dict(color="w", pad=1),
+        )
         axis.set(xlim=(-4.1, 4.1), ylim=(-4.1, 4.1), aspect="equal")
         if row == 0:
             axis.set_title(LABELS.get(name, name))
