@@ -53,11 +53,11 @@ mpl.rcParams.update(
 
 def save(figure: Figure, name: str, *, data: pd.DataFrame, profile: str = "paper") -> Figure:
     """Write `name`.pdf, .png and .csv (the numbers it plots): below figures/ for `paper`, else figures/<profile>/."""
-    folder = ROOT / "figures" / ("" if profile == "paper" else profile)
+    pdf, png, csv = paths(name, profile)
     # Without a creation date the same figure gives the same bytes.
-    store.write(folder / f"{name}.pdf", lambda path: figure.savefig(path, metadata={"CreationDate": None}))
-    store.write(folder / f"{name}.png", figure.savefig)
-    store.write(folder / f"{name}.csv", lambda path: data.to_csv(path, index=False, float_format="%.6g"))
+    store.write(pdf, lambda path: figure.savefig(path, metadata={"CreationDate": None}))
+    store.write(png, figure.savefig)
+    store.write(csv, lambda path: data.to_csv(path, index=False, float_format="%.6g"))
     plt.close(figure)
     return figure
 
