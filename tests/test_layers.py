@@ -11,6 +11,7 @@ PACKAGE = ROOT / "lib" / "alloygrad"
 KNOWS = {
     "tables": set(),
     "store": set(),
+    "threads": set(),
     "elements": set(),
     "counting": set(),
     "acquisition": set(),
@@ -23,10 +24,10 @@ KNOWS = {
     "selection": {"elements", "features", "surrogate"},
     "campaign": {"acquisition", "features", "maximisers", "selection", "space", "surrogate"},
     "environments": {"networks", "space", "store"},
-    "training": {"datasets", "elements", "environments", "networks", "store"},
-    "studies": {"campaign", "elements", "environments", "space", "store"},
-    "comparisons": {"datasets", "elements", "features", "selection", "store", "studies", "surrogate"},
-    "records": {"campaign", "comparisons", "store", "studies"},
+    "training": {"datasets", "elements", "environments", "networks", "store", "threads"},
+    "studies": {"campaign", "elements", "environments", "space", "store", "threads"},
+    "comparisons": {"datasets", "elements", "features", "selection", "store", "surrogate", "threads"},
+    "records": {"campaign", "comparisons", "store", "studies", "threads"},
     "statistics": {"campaign"},
     "figures": {"store"},
 }

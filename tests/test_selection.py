@@ -14,6 +14,7 @@ from alloygrad.elements import available
 from alloygrad.features import FORMULAS, FeatureMap, all_features
 from alloygrad.selection import deal_folds, random_search, roulette, score
 from alloygrad.surrogate import NOISE, condition
+from alloygrad.threads import one_thread
 
 ELEMENTS = ("Ti", "Ni", "Cu", "Hf", "Co", "Zr")
 SMALL = dict(population=12, generations=6)
@@ -287,7 +288,7 @@ def test_inner_loops_share_a_stored_selection(tmp_path, monkeypatch):
     for path in (tmp_path / "selections").iterdir():
         entry = json.loads(path.read_text())
         for cell in cells:
-            with studies.one_thread():
+            with one_thread():
                 alone = list(campaign.trajectory(cell.settings, cell.space(), cell.environment(), entry["seed"]))[-1]
             rows = studies.trajectories(cell, 2, compute=False)
             stored = rows[(rows["seed"] == entry["seed"]) & (rows["experiment"] == 0)].iloc[0]

@@ -20,6 +20,7 @@ from alloygrad import ROOT, campaign, elements, environments, store, studies
 from alloygrad.campaign import SECONDS, Settings
 from alloygrad.space import CompositionSpace, Group
 from alloygrad.studies import Cell
+from alloygrad.threads import one_thread
 
 ELEMENTS = ("Ti", "Ni", "Cu")
 
@@ -274,7 +275,7 @@ def test_one_thread_and_back():
     torch.set_num_threads(2)
     with threadpool_limits(2):  # also where the environment allows one only
         before = threads()
-        with pytest.raises(RuntimeError), studies.one_thread():
+        with pytest.raises(RuntimeError), one_thread():
             inside = threads()
             raise RuntimeError
         assert inside[0] == 1 and set(inside[1].values()) == {1}

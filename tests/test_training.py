@@ -466,3 +466,16 @@ def test_the_corrected_cell_is_judged_as_published_too():
     assert len(changed) == 1
     assert published.target[changed[0]] == pytest.approx(10 * corrected.target[changed[0]], rel=1e-3)
     assert np.array_equal(corrected.fractions, published.fractions)
+
+
+def test_partition_zero_is_the_training_and_the_others_are_new(toy, fits):
+    record = train()
+    scores = training.partitions(TOY, "enthalpy", SETTINGS, 3, folder=toy / "kept", workers=1)
+    assert fits.done == FITS + 2 * SETTINGS.folds  # the first partition was there
+    assert scores.loc[0, "r2"] == record.card["properties"]["enthalpy"]["random"]["r2"]
+    assert scores["r2"].nunique() == scores["mae"].nunique() == 3
+    again = training.partitions(TOY, "enthalpy", SETTINGS, 3, workers=1)
+    pd.testing.assert_frame_equal(again, scores)
+    assert fits.done == FITS + 2 * SETTINGS.folds
+    kept = pd.read_csv(toy / "kept" / "partitions.csv", index_col="partition")
+    pd.testing.assert_frame_equal(kept.drop(columns="code"), scores)

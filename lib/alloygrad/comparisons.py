@@ -30,8 +30,8 @@ from tqdm import tqdm
 from alloygrad import DATA, datasets, elements, store
 from alloygrad.features import FeatureMap
 from alloygrad.selection import deal_folds, genetic
-from alloygrad.studies import one_thread
 from alloygrad.surrogate import fit
+from alloygrad.threads import one_thread
 
 RECORD = DATA / "results" / "features_or_fractions.csv"
 BEHAVIOUR = 1

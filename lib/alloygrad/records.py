@@ -9,6 +9,7 @@ from tqdm import tqdm
 from alloygrad import comparisons, store, studies
 from alloygrad.campaign import choose_features, initial_rows, measure, trajectory
 from alloygrad.studies import Cell
+from alloygrad.threads import one_thread
 
 
 def record() -> pd.DataFrame:
@@ -85,7 +86,7 @@ def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
         before = rows[rows["experiment"] < experiment].to_dict("records")
         was = rows[rows["experiment"] == experiment].iloc[0]
         settings = replace(cell.settings, n_experiments=experiment + 1)  # a record may be longer than the cell asks
-        with studies.one_thread():
+        with one_thread():
             start = pd.DataFrame(initial_rows(settings, cell.space(), cell.environment(), then))
             counts = start[list(cell.space().elements)].to_numpy(np.int64)
             chosen = choose_features(settings, cell.space(), counts, start["merit"].to_numpy(), then)

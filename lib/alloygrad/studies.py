@@ -10,8 +10,6 @@ The environment variable ALLOYGRAD_STORE names another store than `data/runs/`; 
 
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -19,14 +17,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-import torch
 from joblib import Parallel, cpu_count, delayed
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from alloygrad import DATA, elements, environments, store
 from alloygrad.campaign import BEHAVIOUR, Settings, choose_features, trajectory
 from alloygrad.space import CompositionSpace
+from alloygrad.threads import one_thread
 
 RESULTS = DATA / "results"
 
@@ -175,18 +172,6 @@ def _chosen(cell: Cell, folder: Path, settings: Settings, space, counts, merits,
         features = [":".join(feature) for feature in choose_features(settings, space, counts, merits, seed)]
         store.write_json(path, {"cell": cell.name, **made_by, "features": features, "code": store.code_version()})
     return json.loads(path.read_text())["features"]
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One thread for torch and BLAS: faster at these sizes, and sums split over threads round differently."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _run_all(cell: Cell, found: dict[int, pd.DataFrame], workers: int) -> None:

@@ -7,18 +7,18 @@ two-dimensional histogram of predicted against measured values; never a measured
 
 import json
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
 from alloygrad import datasets, elements, networks, store
 from alloygrad.environments import FOLDER, Alloy, random_alloys
+from alloygrad.threads import one_thread
 
 SCHEMES = ("random", "grouped")
 AS_PUBLISHED = "as_published"  # random folds on the values as published, where the default corrects some
@@ -107,6 +107,34 @@ def train(
     return _finish(alloy, training, config, rows, working, folder)
 
 
+def partitions(
+    alloy: Alloy, name: str, training: networks.Training, count: int, *, folder: Path | None = None, workers=None
+) -> pd.DataFrame:
+    """How far R² and MAE of one property hang on where random folds happen to cut: `count` partitions, a row each.
+
+    Partition p is cut, and its networks begin, as in a training with seed p; fits that such a training has left
+    behind are reused. The table is written to `partitions.csv` in `folder`, if given, with the code's version. Raises
+    `datasets.DatasetUnavailable`.
+    """
+    rows, properties = load_rows(alloy, name), elements.matrix(alloy.inputs)
+    calls, found = [], []
+    for seed in range(count):
+        seeded = replace(training, seed=seed)
+        working = store.working() / "training" / f"{alloy.name}-{store.digest(configuration(alloy, seeded))}"
+        jobs = _jobs(name, "random", seeded)
+        calls += [delayed(_run)(working, job, rows, properties, seeded) for job in jobs]
+        found.append(working)
+    parallel = Parallel(n_jobs=workers or cpu_count(), return_as="generator_unordered")
+    for _ in tqdm(parallel(calls), total=len(calls), desc=f"partitions of {name}", unit="fit"):
+        pass
+    scores = [_scores(working, name, "random", rows.target, training.folds)[1] for working in found]
+    table = pd.DataFrame(scores, index=pd.RangeIndex(count, name="partition")).assign(property=name)
+    if folder:
+        coded = table.assign(code=store.code_version())
+        store.write(folder / "partitions.csv", lambda path: coded.to_csv(path))
+    return table
+
+
 def load_rows(alloy: Alloy, name: str, *, as_published: bool = False) -> networks.Rows:
     """Training rows of one property, columns in the order of `alloy.inputs` and `alloy.process`."""
     dataset = datasets.load(alloy.properties[name], as_published=as_published)
@@ -161,12 +189,8 @@ def _run(working: Path, job: dict, rows: networks.Rows, properties: np.ndarray, 
     path = path.with_suffix(".safetensors" if job["kind"] == "final" else ".csv")
     if path.exists():
         return
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         _fit(path, job, rows, properties, training)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _fit(path: Path, job: dict, rows: networks.Rows, properties: np.ndarray, training: networks.Training) -> None:
@@ -213,10 +237,8 @@ def _finish(alloy: Alloy, training: networks.Training, config: dict, rows: dict,
             "compositions": len(np.unique(data.groups)),
         }
         for scheme in _kinds(alloy, name)[2:]:
-            found = pd.concat(pd.read_csv(working / f"{name}-{scheme}-{fold}.csv") for fold in range(training.folds))
             measured = rows[name, scheme].target
-            predicted = found.set_index("index").sort_index()["predicted"].to_numpy()
-            scores = {"r2": networks.r2(measured, predicted), "mae": networks.scaled_mae(measured, predicted)}
+            predicted, scores = _scores(working, name, scheme, measured, training.folds)
             entry[scheme] = {**scores, "folds": training.folds}
             parity.append(_histogram(measured, predicted).assign(property=name, scheme=scheme))
         card["properties"][name] = entry
@@ -225,6 +247,13 @@ def _finish(alloy: Alloy, training: networks.Training, config: dict, rows: dict,
         store.write(folder / file, lambda p, table=table: table.to_csv(p, index=False, float_format="%.5g"))
     store.write_json(folder / "card.json", card)
     return read(folder)
+
+
+def _scores(working: Path, name: str, kind: str, measured: np.ndarray, folds: int) -> tuple[np.ndarray, dict]:
+    """Predictions of the rows (n,), each by the fold that left it out, and their R² and MAE."""
+    found = pd.concat(pd.read_csv(working / f"{name}-{kind}-{fold}.csv") for fold in range(folds))
+    predicted = found.set_index("index").sort_index()["predicted"].to_numpy()
+    return predicted, {"r2": networks.r2(measured, predicted), "mae": networks.scaled_mae(measured, predicted)}
 
 
 def _histogram(measured: np.ndarray, predicted: np.ndarray) -> pd.DataFrame:

@@ -14,12 +14,13 @@ from botorch.acquisition.analytic import LogExpectedImprovement
 from botorch.fit import fit_gpytorch_mll
 from gpytorch.mlls import ExactMarginalLogLikelihood
 
-from alloygrad import environments, studies
+from alloygrad import environments
 from alloygrad.acquisition import log_ei
 from alloygrad.environments import SMA
 from alloygrad.features import FeatureMap
 from alloygrad.maximisers import maximise
 from alloygrad.surrogate import fit, to_botorch
+from alloygrad.threads import one_thread
 
 
 def cpu_seconds(function, repeats: int = 3) -> float:
@@ -55,7 +56,7 @@ def main():
         model.covar_module.raw_outputscale.data.zero_()
         fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
 
-    with studies.one_thread():
+    with one_thread():
         assert torch.allclose(ours(sample[:4096]), theirs(sample[:4096, None]), rtol=1e-6)
         per_grid = space.size / len(many)
         mine = cpu_seconds(lambda: fit(features, compositions, merits))
