@@ -11,6 +11,7 @@ from gpytorch.mlls import ExactMarginalLogLikelihood
 from scipy.optimize import minimize
 from scipy.stats import gamma as scipy_gamma
 
+from alloygrad import evidence
 from alloygrad import surrogate as S
 from alloygrad.features import FeatureMap
 
@@ -49,10 +50,10 @@ def test_log_posterior_equals_gpytorch_at_random_hyperparameters(seed):
 def test_gradient_of_log_posterior_by_finite_differences():
     features, c, y = problem(0)
     surrogate = S.fit(features, c, y)
-    squares, theta = S._squares(surrogate.inputs.numpy()), np.log([0.3, 0.6, 1.1, 0.8, 1.7])
-    _, gradient, *_ = S.log_posterior(theta, squares, y)
+    points, theta = S.pairs(surrogate.inputs.numpy()), np.log([0.3, 0.6, 1.1, 0.8, 1.7])
+    _, gradient, *_ = S.log_posterior(theta, points, y)
     for j, step in enumerate(1e-5 * np.eye(5)):
-        difference = S.log_posterior(theta + step, squares, y)[0] - S.log_posterior(theta - step, squares, y)[0]
+        difference = S.log_posterior(theta + step, points, y)[0] - S.log_posterior(theta - step, points, y)[0]
         assert gradient[j] == pytest.approx(difference / 2e-5, rel=1e-4, abs=1e-3)
 
 
@@ -85,12 +86,12 @@ def test_learned_noise_has_the_log_posterior_and_posterior_of_gpytorch(seed):
 
 def test_gradient_with_learned_noise_by_finite_differences_and_fixed_noise_is_its_slice():
     features, c, y = noisy(0)
-    squares, theta = S._squares(S._prepare(features, c, y)["inputs"].numpy()), np.log([0.3, 0.6, 1.1, 0.8, 1.7, 0.2])
-    value, gradient, *_ = S.log_posterior(theta, squares, y, noise=None)
+    points, theta = S.pairs(S._prepare(features, c, y)["inputs"].numpy()), np.log([0.3, 0.6, 1.1, 0.8, 1.7, 0.2])
+    value, gradient, *_ = S.log_posterior(theta, points, y, noise=None)
     for j, step in enumerate(1e-5 * np.eye(6)):
-        up, down = (S.log_posterior(theta + sign * step, squares, y, noise=None)[0] for sign in (1, -1))
+        up, down = (S.log_posterior(theta + sign * step, points, y, noise=None)[0] for sign in (1, -1))
         assert gradient[j] == pytest.approx((up - down) / 2e-5, rel=1e-5, abs=1e-4)
-    fixed, part, *_ = S.log_posterior(theta[:-1], squares, y, noise=0.2)
+    fixed, part, *_ = S.log_posterior(theta[:-1], points, y, noise=0.2)
     np.testing.assert_allclose(part, gradient[:-1], rtol=1e-10)
     assert value - fixed == pytest.approx(scipy_gamma(1.1, scale=1 / 0.05).logpdf(0.2))
 
@@ -119,12 +120,12 @@ def test_profiled_mean_is_the_joint_optimum():
     """Optimising (log ℓ, log s, m) together ends at the same place, and no other m is better."""
     features, c, y = problem(1)
     surrogate = S.fit(features, c, y)
-    squares = S._squares(surrogate.inputs.numpy())
+    points = S.pairs(surrogate.inputs.numpy())
     best = np.log([*surrogate.lengthscales, surrogate.outputscale])
     for shift in (-1e-2, 1e-2):
-        assert S.log_posterior(best, squares, y, surrogate.mean + shift)[0] < surrogate.log_posterior
+        assert S.log_posterior(best, points, y, surrogate.mean + shift)[0] < surrogate.log_posterior
     joint = minimize(
-        lambda t: -S.log_posterior(t[:-1], squares, y, t[-1])[0],
+        lambda t: -S.log_posterior(t[:-1], points, y, t[-1])[0],
         np.append(best + 0.1, surrogate.mean + 0.5),
         method="L-BFGS-B",
         options=dict(maxiter=2000, maxfun=20000, ftol=1e-13),
@@ -309,7 +310,7 @@ def test_jitter_is_reported_and_failure_is_clear():
     surrogate = S.condition(lambda c: c, x, y, [1.0], 1e12)
     assert surrogate.jitter > 0 and "jitter" in surrogate.diagnosis
     with pytest.raises(ValueError, match="not positive definite"):
-        S._factorise(np.array([[1.0, 2.0], [2.0, 1.0]]), 1.0)
+        evidence._factorise(np.array([2.0]), S.pairs(np.zeros((2, 1))), 1.0, S.NOISE)
 
 
 def test_errors_name_what_came_and_what_was_expected():

@@ -479,3 +479,12 @@ def test_partition_zero_is_the_training_and_the_others_are_new(toy, fits):
     assert fits.done == FITS + 2 * SETTINGS.folds
     kept = pd.read_csv(toy / "kept" / "partitions.csv", index_col="partition")
     pd.testing.assert_frame_equal(kept.drop(columns="code"), scores)
+
+
+def test_shipped_partitions_put_ultimate_strength_above_070_on_average():
+    """One partition may fall on either side; the first is that of the shipped training itself."""
+    table = training.recorded_partitions(environments.TI)
+    assert len(table) == 10 and table["code"].nunique() == 1
+    shipped = training.recorded(environments.TI).card["properties"]["ultimate_strength"]["random"]
+    assert table.loc[0, "r2"] == pytest.approx(shipped["r2"], abs=1e-12)
+    assert table["r2"].mean() > 0.70

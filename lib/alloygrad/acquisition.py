@@ -22,7 +22,7 @@ All are maximised. σ must be positive (the surrogate's has a floor).
 Source: Jones, Schonlau and Welch, J. Global Optimization 13 (1998) 455; log EI: Ament et al., NeurIPS 2023.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from math import log, sqrt
@@ -30,7 +30,9 @@ from math import pi as PI
 
 import numpy as np
 import torch
+from scipy import special
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 KAPPA = 1.96
 """Weight of σ in the upper confidence bound."""
@@ -70,50 +72,83 @@ def ndtr(u: Tensor) -> Tensor:
 
 
 def log_h(u: Tensor) -> Tensor:
-    """log(φ(u) + u Φ(u)), differentiable, for |u| ≤ 1e100."""
-    upper, middle, lower, w = _pieces(u)
-    return torch.where(
-        u > -1,
-        (torch.exp(-0.5 * upper**2 - HALF_LOG_2PI) + upper * ndtr(upper)).log(),
-        -0.5 * u**2
-        - HALF_LOG_2PI
-        + torch.where(
-            u > -50,
-            torch.log1p(middle * _ratio(middle)),
-            torch.log1p(w * (-3 + w * (15 + w * (-105 + w * 945)))) - 2 * (-lower).log(),
-        ),
-    )
+    """log(φ(u) + u Φ(u)), with its slope Φ(u)/h(u), for |u| ≤ 1e100."""
+    return _Written.apply(u, _log_h)
 
 
 def log_ndtr(u: Tensor) -> Tensor:
-    """log Φ(u), differentiable, for |u| ≤ 1e100 (torch.special.log_ndtr: wrong slopes from −1e50 down)."""
-    upper, middle, lower, w = _pieces(u)
-    return torch.where(
-        u > -1,
-        torch.log1p(-ndtr(-upper)),
-        -0.5 * u**2
-        - HALF_LOG_2PI
-        + torch.where(
-            u > -50,
-            _ratio(middle).log(),
-            torch.log1p(w * (-1 + w * (3 + w * (-15 + w * 105)))) - (-lower).log(),
-        ),
-    )
+    """log Φ(u), with its slope 1/R(u), for |u| ≤ 1e100 (torch.special.log_ndtr: wrong slopes from −1e50 down)."""
+    return _Written.apply(u, _log_ndtr)
 
 
-def _pieces(u: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """(upper, middle, lower, 1/lower²): u in its own piece, a harmless constant of that piece elsewhere.
+class _Written(torch.autograd.Function):
+    """A function of each entry whose slope is written out: `both` gives NumPy arrays (value, slope) of (n,)."""
 
-    So what ``where`` drops puts no NaN in the gradient.
-    """
-    lower = torch.where(u <= -50, u, -50.0)
-    middle = torch.where((u > -50) & (u <= -1), u, -1.0)
-    return torch.where(u > -1, u, -1.0), middle, lower, (1 / lower) ** 2
+    @staticmethod
+    def forward(ctx, u: Tensor, both: Callable) -> Tensor:
+        value, slope = both(u.detach().numpy().ravel())
+        ctx.slope = torch.from_numpy(slope).view(u.shape)
+        return torch.from_numpy(value).view(u.shape)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
+        return grad * ctx.slope, None
 
 
-def _ratio(u: Tensor) -> Tensor:
+def _log_h(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    value, slope = _log_density(u), np.empty_like(u)
+    for piece, here in _pieces(u):
+        x = u[here]
+        if piece == "upper":
+            h = np.exp(value[here]) + x * special.ndtr(x)
+            value[here], slope[here] = np.log(h), special.ndtr(x) / h
+        elif piece == "middle":
+            ratio = _ratio(x)
+            value[here] += np.log1p(x * ratio)
+            slope[here] = ratio / (1 + x * ratio)
+        else:
+            w = (1 / x) ** 2
+            rest, ratio = w * (-3 + w * (15 + w * (-105 + w * 945))), w * (-1 + w * (3 + w * (-15 + w * 105)))
+            value[here] += np.log1p(rest) - 2 * np.log(-x)
+            slope[here] = -x * (1 + ratio) / (1 + rest)
+    return value, slope
+
+
+def _log_ndtr(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    value, slope = _log_density(u), np.empty_like(u)
+    for piece, here in _pieces(u):
+        x = u[here]
+        if piece == "upper":
+            value[here], slope[here] = np.log1p(-special.ndtr(-x)), np.exp(value[here]) / special.ndtr(x)
+        elif piece == "middle":
+            ratio = _ratio(x)
+            value[here] += np.log(ratio)
+            slope[here] = 1 / ratio
+        else:
+            w = (1 / x) ** 2
+            ratio = w * (-1 + w * (3 + w * (-15 + w * 105)))
+            value[here] += np.log1p(ratio) - np.log(-x)
+            slope[here] = -x / (1 + ratio)
+    return value, slope
+
+
+def _log_density(u: np.ndarray) -> np.ndarray:
+    """log φ(u)."""
+    return -0.5 * u**2 - HALF_LOG_2PI
+
+
+def _pieces(u: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """The pieces that hold entries of u, and where; NaN goes to the upper one and stays NaN."""
+    lower, middle = u <= -50, (u > -50) & (u <= -1)
+    for name, here in (("upper", ~(lower | middle)), ("middle", middle), ("lower", lower)):
+        if here.any():
+            yield name, here
+
+
+def _ratio(u: np.ndarray) -> np.ndarray:
     """R(u) = Φ(u)/φ(u) for u < 0."""
-    return sqrt(PI / 2) * torch.special.erfcx(-u / sqrt(2))
+    return sqrt(PI / 2) * special.erfcx(-u / sqrt(2))
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from alloygrad.selection import SELECTIONS
 from alloygrad.space import CompositionSpace
 from alloygrad.surrogate import Surrogate, fit
 
-BEHAVIOUR = 1
+BEHAVIOUR = 2
 """Raised when a change anywhere on the line changes what a trajectory gives: recorded ones then no longer match."""
 
 INITIAL, SELECTION, INNER_LOOP = range(3)  # purposes of random numbers

@@ -8,35 +8,30 @@ Features are min–max scaled over the measured set, x = (e − low)/width (widt
 
 ``fit`` maximises log N(y; m, K) + log p(ℓ) + log p(s): the maximum a posteriori of BoTorch 0.11's defaults,
 with the priors on ℓ and s themselves (no Jacobian); with ``noise=None``, for measurements that scatter, over σ²
-too, its prior added. m is profiled out: for given ℓ and s the best one is
-m = 1ᵀK⁻¹y / 1ᵀK⁻¹1, and at that m the gradient in ℓ and s is that of the joint problem. The posterior is
+too, its prior added (`evidence` holds the arithmetic). The posterior is
 
     mean(x) = m + k(x, X) K⁻¹(y − m),   std(x)² = s − ‖L⁻¹ k(X, x)‖²,   K = LLᵀ,
 
 of the noise-free function. Near measured points std² is a small difference of large numbers, so distances are
 taken from differences (not from |a|² + |b|² − 2ab) and L is solved against (K⁻¹ is never applied).
 
-Source: Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, sections 2.2, 4.2, 5.4;
+Source: Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, sections 2.2, 4.2;
 settings: Xian et al. 2025, doi 10.1039/d5dd00080g, section 2.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import lgamma, log, pi, sqrt
+from functools import cached_property
+from math import sqrt
 
 import numpy as np
 import torch
 from scipy.linalg import lapack
 from scipy.optimize import minimize
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
-NOISE = 1e-6
-"""Noise variance, in squared units of the target."""
-
-LENGTHSCALE_PRIOR = (3.0, 6.0)
-OUTPUTSCALE_PRIOR = (2.0, 0.15)
-NOISE_PRIOR = (1.1, 0.05)
-"""Gamma priors: (shape, rate); that on the noise counts where it is learned."""
+from alloygrad.evidence import LENGTHSCALE_PRIOR, NOISE, NOISE_PRIOR, OUTPUTSCALE_PRIOR, log_posterior, pairs
 
 MIN_VARIANCE = 1e-10
 """Floor of std² (GPyTorch's too), below the ~1e-6 that a measured point leaves; the gradient on it is 0."""
@@ -54,8 +49,8 @@ NOISE_START = 0.1
 BOUNDS = dict(lengthscale=(1e-6, 1e3), outputscale=(1e-10, 1e10), noise=(1e-4, 1e3))
 """The least learned noise is BoTorch's."""
 
-JITTERS = (0.0, 1e-12, 1e-10, 1e-8)
-"""Tried in turn on the diagonal, in units of the output scale, where K is not positive definite in floats."""
+DIRECT = "donot_use_mm_for_euclid_dist"
+"""Distances from differences; see above."""
 
 CHUNK = 1024
 """Compositions evaluated at once: the (CHUNK, n) kernel stays in cache."""
@@ -95,10 +90,15 @@ class Surrogate:
 
     def posterior_features(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """(mean, std), each (B,), of unscaled features (B, F), all at once."""
-        k = self.outputscale * matern52((features - self.low) / self.width, self.inputs, self.lengthscales)
-        v = torch.linalg.solve_triangular(self.cholesky, k.mT, upper=False)
-        variance = self.outputscale - v.square().sum(0)
-        return self.mean + k @ self.weights, variance.clamp_min(MIN_VARIANCE).sqrt()
+        return _Posterior.apply((features - self.low) * self._scale, self)
+
+    @cached_property
+    def _scale(self) -> Tensor:
+        return 1 / (self.width * self.lengthscales)
+
+    @cached_property
+    def _points(self) -> Tensor:
+        return self.inputs / self.lengthscales
 
     def leave_one_out(self) -> tuple[Tensor, Tensor]:
         """(mean, variance), each (n,): every measurement predicted from all the others, hyperparameters kept.
@@ -109,10 +109,42 @@ class Surrogate:
         return self.targets - self.weights * variance, variance
 
 
+class _Posterior(torch.autograd.Function):
+    """(mean, std) of x (B, F), features in lengthscales, with the derivative written out.
+
+    With dk_i/dx = −(5/3) s (1 + r) exp(−r) (x − x_i), every row's gradient is one weighted sum of x − x_i.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, surrogate: Surrogate) -> tuple[Tensor, Tensor]:
+        r, decay, kernel = _matern52(x, surrogate)
+        v = torch.linalg.solve_triangular(surrogate.cholesky, kernel.mT, upper=False)
+        variance = surrogate.outputscale - v.square().sum(0)
+        std = variance.clamp_min(MIN_VARIANCE).sqrt()
+        ctx.surrogate, ctx.floor = surrogate, variance < MIN_VARIANCE
+        ctx.save_for_backward(x, r, decay, v, std)
+        return surrogate.mean + kernel @ surrogate.weights, std
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, by_mean: Tensor, by_std: Tensor):
+        x, r, decay, v, std = ctx.saved_tensors
+        solved = torch.linalg.solve_triangular(ctx.surrogate.cholesky.mT, v, upper=True).mT  # (B, n): K⁻¹ k(X, x)
+        by_std = torch.where(ctx.floor, 0.0, by_std / std)[:, None]
+        pull = (by_std * solved - by_mean[:, None] * ctx.surrogate.weights) * (1 + r) * decay * (5 / 3)
+        return pull.sum(1, keepdim=True) * x - pull @ ctx.surrogate._points, None
+
+
+def _matern52(x: Tensor, surrogate: Surrogate) -> tuple[Tensor, Tensor, Tensor]:
+    """r, s exp(−r) and the kernel, each (B, n), between x (B, F) in lengthscales and the measured points."""
+    r = sqrt(5) * torch.cdist(x, surrogate._points, compute_mode=DIRECT)
+    decay = surrogate.outputscale * torch.exp(-r)
+    return r, decay, (1 + r * (1 + r / 3)) * decay
+
+
 def matern52(x: Tensor, z: Tensor, lengthscales: Tensor) -> Tensor:
     """Matérn-5/2 correlation (B, n) of x (B, F) and z (n, F). Its gradient where x = z is 0."""
-    direct = "donot_use_mm_for_euclid_dist"
-    r = sqrt(5) * torch.cdist(x / lengthscales, z / lengthscales, compute_mode=direct)
+    r = sqrt(5) * torch.cdist(x / lengthscales, z / lengthscales, compute_mode=DIRECT)
     return (1 + r * (1 + r / 3)) * torch.exp(-r)
 
 
@@ -128,13 +160,13 @@ def fit(features: Callable[[Tensor], Tensor], compositions, targets, *, noise: f
         raise ValueError(f"noise variance {noise}: expected a positive one, or None to learn it")
     data = _prepare(features, compositions, targets)
     x, y = data["inputs"].numpy(), data["targets"].numpy()
-    squares = _squares(x)
+    points = pairs(x)
     free = ("s", "noise") if noise is None else ("s",)
     limits = [np.log(BOUNDS["lengthscale"])] * x.shape[1] + [np.log(BOUNDS["outputscale"])]
     limits += [np.log(BOUNDS["noise"])] * (noise is None)
     runs = [
         minimize(
-            lambda theta: tuple(-part for part in log_posterior(theta, squares, y, noise=noise)[:2]),
+            lambda theta: tuple(-part for part in log_posterior(theta, points, y, noise=noise)[:2]),
             np.log([lengthscale] * x.shape[1] + [outputscale or max(y.var(), NOISE)] + [NOISE_START] * (noise is None)),
             jac=True,
             method="L-BFGS-B",
@@ -185,7 +217,7 @@ def _prepare(features, compositions, targets) -> dict:
 def _build(data: dict, values, mean, noise, **record) -> Surrogate:
     """values: ℓ_1 … ℓ_F, s, and σ² if noise is None."""
     x, y = data["inputs"].numpy(), data["targets"].numpy()
-    log_value, _, mean, factor, jitter = log_posterior(np.log(values), _squares(x), y, mean, noise)
+    log_value, _, mean, factor, jitter = log_posterior(np.log(values), pairs(x), y, mean, noise)
     weights = lapack.dpotrs(factor, y - mean, lower=1)[0]
     if jitter:
         record["diagnosis"] = f"{record.get('diagnosis', 'not fitted')}; jitter {jitter:.1e} on the diagonal"
@@ -201,66 +233,6 @@ def _build(data: dict, values, mean, noise, **record) -> Surrogate:
         noise_learned=noise is None,
         jitter=float(jitter),
         **record,
-    )
-
-
-def _squares(x: np.ndarray) -> np.ndarray:
-    """(F, n²): squared differences of the scaled features (n, F), one row per feature."""
-    return ((x.T[:, :, None] - x.T[:, None, :]) ** 2).reshape(x.shape[1], -1)
-
-
-def log_posterior(theta, squares, targets, mean: float | None = None, noise: float | None = NOISE):
-    """Log posterior at theta = (log ℓ_1 … log ℓ_F, log s), with log σ² behind if noise is None, and its gradient.
-
-    squares: (F, n²) squared differences of scaled features; mean: profiled out if None.
-    Returns (value, gradient in theta, mean, Cholesky factor (n, n), jitter).
-    """
-    n, n_features = len(targets), len(squares)
-    lengthscales, outputscale = np.exp(theta[:n_features]), np.exp(theta[n_features])
-    variance = np.exp(theta[-1]) if noise is None else noise
-    r = np.sqrt(5 * (lengthscales**-2.0 @ squares)).reshape(n, n)
-    decay = outputscale * np.exp(-r)
-    kernel = decay * (1 + r * (1 + r / 3))
-    factor, jitter = _factorise(kernel, outputscale, variance)
-
-    if mean is None:
-        ones = lapack.dpotrs(factor, np.ones(n), lower=1)[0]
-        mean = ones @ targets / ones.sum()
-    residual = targets - mean
-    weights = lapack.dpotrs(factor, residual, lower=1)[0]
-    likelihood = -0.5 * residual @ weights - np.log(np.diag(factor)).sum() - 0.5 * n * log(2 * pi)
-
-    # Sums over K⁻¹ take its lower triangle twice, the diagonal once: LAPACK gives no more than that.
-    inverse = lapack.dpotri(factor, lower=1)[0]
-    inverse.flat[:: n + 1] /= 2
-    pull = 0.5 * np.outer(weights, weights) - inverse  # d likelihood / dK, summed over symmetric pairs
-    # dK/dlog ℓ_j = (5/3)(1 + r) s exp(−r) (x_j − x'_j)²/ℓ_j²;  dK/dlog s = k
-    by_lengthscale = squares @ (pull * decay * (1 + r)).ravel() * (5 / 3) / lengthscales**2
-    gradient = np.append(by_lengthscale, (pull * kernel).sum())
-    priors = [
-        (lengthscales, LENGTHSCALE_PRIOR, slice(n_features)),
-        (np.array([outputscale]), OUTPUTSCALE_PRIOR, slice(n_features, n_features + 1)),
-    ]
-    if noise is None:  # dK/dlog σ² = σ² I
-        gradient = np.append(gradient, variance * pull.trace())
-        priors.append((np.array([variance]), NOISE_PRIOR, slice(-1, None)))
-
-    prior = 0.0
-    for value, (shape, rate), slots in priors:
-        prior += (shape * log(rate) - lgamma(shape) + (shape - 1) * np.log(value) - rate * value).sum()
-        gradient[slots] += shape - 1 - rate * value
-    return likelihood + prior, gradient, mean, factor, jitter
-
-
-def _factorise(kernel, outputscale, noise: float = NOISE) -> tuple[np.ndarray, float]:
-    """Lower Cholesky factor of kernel + noise, and the least jitter of ``JITTERS`` that allows it."""
-    for jitter in (outputscale * share for share in JITTERS):
-        factor, failed = lapack.dpotrf(kernel + (noise + jitter) * np.eye(len(kernel)), lower=1, clean=1)
-        if not failed:
-            return factor, jitter
-    raise ValueError(
-        f"covariance of {len(kernel)} points is not positive definite at output scale {outputscale:.3g}, "
-        f"even with jitter {jitter:.1e}: expected targets of order 1; rescale them"
     )
 
 

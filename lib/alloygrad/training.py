@@ -135,6 +135,11 @@ def partitions(
     return table
 
 
+def recorded_partitions(alloy: Alloy) -> pd.DataFrame:
+    """The shipped table of `partitions`; needs no dataset. Raises FileNotFoundError for an alloy that has none."""
+    return pd.read_csv(FOLDER / alloy.name / "partitions.csv", index_col="partition")
+
+
 def load_rows(alloy: Alloy, name: str, *, as_published: bool = False) -> networks.Rows:
     """Training rows of one property, columns in the order of `alloy.inputs` and `alloy.process`."""
     dataset = datasets.load(alloy.properties[name], as_published=as_published)
