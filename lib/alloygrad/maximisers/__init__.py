@@ -1,6 +1,6 @@
 """Inner loops: find the grid composition with the largest acquisition value.
 
-    suggestion = maximise(acquire, space, method="enumeration", exclude=measured, rng=rng)
+    suggestion = maximise(acquire, space, exclude=measured, rng=rng)
 
 A maximiser sees a callable `acquire`: fractions (..., n_elements) → (...) (float64 torch tensors, differentiable where
 it follows gradients), and a space; nothing else. All of them return grid compositions that are feasible and not among
@@ -14,18 +14,19 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor
 
+from alloygrad.maximisers.ascent import ascent
 from alloygrad.maximisers.enumeration import enumeration
 from alloygrad.maximisers.published import published
 from alloygrad.maximisers.suggestion import Suggestion
 from alloygrad.space import CompositionSpace
 
-METHODS = {"enumeration": enumeration, "published": published}
+METHODS = {"ascent": ascent, "enumeration": enumeration, "published": published}
 
 
 def maximise(
     acquire: Callable[[Tensor], Tensor],
     space: CompositionSpace,
-    method: str,
+    method: str = "ascent",
     *,
     exclude: np.ndarray | None = None,
     rng: np.random.Generator | None = None,

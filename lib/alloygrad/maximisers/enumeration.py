@@ -16,4 +16,4 @@ def enumeration(acquire, space: CompositionSpace, *, exclude: np.ndarray, rng=No
         top, values = best_of(acquire, space, counts, exclude)
         if top >= 0 and (best is None or values[top] > value):
             best, value = counts[top], float(values[top])
-    return Suggestion(best, space.fractions(best), value, evaluations=space.size)
+    return Suggestion(best, space.fractions(best), value, evaluations=space.size, gap=0.0)

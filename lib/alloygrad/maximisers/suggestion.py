@@ -12,7 +12,8 @@ class Suggestion:
 
     counts (n_elements,) in steps, composition (n_elements,) in fractions, value of the acquisition function there;
     evaluations: compositions evaluated; gradients: of these, with a gradient; starts: gradient searches begun;
-    moved: share of the starts that ended more than half a step away (NaN without starts); warning: "" if all is well.
+    moved: share of the starts that ended more than half a step away (NaN without starts); gap: by how much the
+    exhaustive maximum is larger (NaN where nobody looked); warning: "" if all is well.
     """
 
     counts: np.ndarray
@@ -22,6 +23,7 @@ class Suggestion:
     gradients: int = 0
     starts: int = 0
     moved: float = float("nan")
+    gap: float = float("nan")
     warning: str = ""
     method: str = ""
     seconds: float = float("nan")

@@ -1,0 +1,189 @@
+"""Multi-start constrained ascent on a, then on the grid: the maximum, not a place where the search happened to stop.
+
+    screen     random compositions: uniform ones, sparse ones, and ones around what is measured
+    ascend     from the best that lie apart, and as many others: projected gradient, all starts in each evaluation;
+               then on from the best ends
+    exchange   from the rounded ends and the best of the screen: steps between elements until none improves
+    again      the same in small, from compositions around the best so far, until two such rounds bring nothing new
+
+Every other start keeps its support while it ascends: present elements keep at least one step, absent ones stay absent,
+and so all features are smooth, also those that jump when an element appears. The others are free to
+leave a face, which is right where nothing jumps. Sparse draws begin on many supports and the exchanges change them.
+
+Meant for acquisition functions that do not underflow: log EI, UCB, log PI. Every number drawn is the given
+generator's. Nothing of the surrogate is known here, nor which measured composition is best: among them a is largest
+where the mean is.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from alloygrad.maximisers.candidates import around, rounded, sparse, spread
+from alloygrad.maximisers.enumeration import enumeration
+from alloygrad.maximisers.exchange import FEW, distinct, exchange, score, unmeasured
+from alloygrad.maximisers.projection import Projection
+from alloygrad.maximisers.spectral import Ends, spectral
+from alloygrad.maximisers.suggestion import Suggestion
+from alloygrad.space import CompositionSpace
+
+APART = 0.03
+"""Least distance of two starts that are chosen for their value, as the largest difference of a fraction."""
+
+BATCHES = (20, 20, 8)
+"""Batched gradients: for all starts, then for the best sixteenth, and in each small ascent of the last stage."""
+
+CENTRES = 5
+"""Best compositions around which new ones are drawn."""
+
+CLIMBERS = (64, 12)
+"""Climbs on the grid: among few elements, where they cost little and grids may be coarse; among more."""
+
+ROUNDS = 60
+"""Batched exchanges at most in one climb."""
+
+AGAIN, PATIENCE, DRAWS = 6, 2, 512
+"""Rounds of the last stage at most; without gain; and compositions drawn in each."""
+
+CERTIFIABLE = 10**8
+"""Largest grid that a certificate enumerates."""
+
+
+def ascent(
+    acquire,
+    space: CompositionSpace,
+    *,
+    exclude: np.ndarray,
+    rng: np.random.Generator,
+    starts_per_element: int = 16,
+    screen: int = 4096,
+    certificate: bool = False,
+) -> Suggestion:
+    """The best grid composition that ascents and exchanges reach; a grid smaller than `screen` is enumerated instead.
+
+    certificate: enumerate the grid as well, and give in `gap` by how much its maximum is larger; slow. Raises
+    ValueError without rng, and for a certificate of more than `CERTIFIABLE` compositions.
+    """
+    if rng is None:
+        raise ValueError("`ascent` draws its starts; pass rng=np.random.default_rng(seed).")
+    if certificate and space.size > CERTIFIABLE:
+        raise ValueError(f"No certificate: the grid has {space.size} compositions, {CERTIFIABLE} can be enumerated.")
+    if space.size <= screen + len(exclude):
+        return enumeration(acquire, space, exclude=exclude)
+    project = Projection(space)
+    candidates = screened(acquire, space, project, exclude, screen, rng)
+    values = score(acquire, space, candidates)
+    starts = chosen(space, candidates, values, starts_per_element * len(space.elements), rng)
+    ends, moved, gradients = ascend(acquire, space, project, starts)
+    climbers = CLIMBERS[len(space.elements) > FEW]
+    best = candidates[spread(space.fractions(candidates), values, climbers, 2 * space.step)]
+    found = finish(acquire, space, np.concatenate([rounded(space, ends.points), best]), exclude, rng)
+    found = replace(
+        found,
+        evaluations=found.evaluations + len(candidates) + len(exclude) + gradients,
+        gradients=found.gradients + gradients,
+        starts=len(starts),
+        moved=float(moved.mean()),
+        warning="" if moved.mean() >= 0.5 else f"{1 - moved.mean():.0%} of {len(starts)} starts did not move.",
+    )
+    return certified(found, acquire, space, exclude) if certificate else found
+
+
+def screened(acquire, space: CompositionSpace, project: Projection, exclude, n: int, rng) -> np.ndarray:
+    """About `n` distinct counts (rows, n_elements), none of them measured."""
+    drawn = [space.sample(n // 4, rng), sparse(space, project, n // 2, rng)]
+    if len(exclude):
+        best = exclude[np.argsort(-score(acquire, space, exclude), kind="stable")[:CENTRES]]
+        drawn += [around(space, centres, n // 8, rng) for centres in (best, exclude)]
+    candidates = distinct(np.concatenate(drawn))
+    return candidates[unmeasured(candidates, exclude)]
+
+
+def chosen(space: CompositionSpace, candidates: np.ndarray, values: np.ndarray, n: int, rng) -> np.ndarray:
+    """Counts (≤ n, n_elements) to start from: half for their value, apart from each other, half whatever their value.
+
+    The basin of the maximum can be so small that no candidate in it stands out before it has climbed.
+    """
+    top = spread(space.fractions(candidates), values, n // 2, APART)
+    others = np.setdiff1d(np.arange(len(candidates)), top)
+    others = rng.choice(others, size=min(n - n // 2, len(others)), replace=False)
+    return candidates[np.concatenate([top, others])]
+
+
+def ascend(acquire, space: CompositionSpace, project: Projection, starts: np.ndarray) -> tuple[Ends, np.ndarray, int]:
+    """(ends of the best sixteenth, which of all starts moved, gradients) from counts (rows, n_elements)."""
+    points, limits, free = space.fractions(starts), space.polytope(), np.arange(len(starts))[:, None] % 2 == 0
+    lower, upper = support(space, starts)
+    lower, upper = np.where(free, limits.lower, lower), np.where(free, limits.upper, upper)
+    tolerance = space.step / 10
+    first = spectral(acquire, project, points, lower, upper, tolerance=tolerance, batches=BATCHES[0])
+    moved = np.abs(first.points - points).max(1) > space.step / 2
+    best = spread(first.points, first.values, max(8, len(starts) // 16), 5 * space.step)
+    last = spectral(
+        acquire, project, first.points[best], lower[best], upper[best], tolerance=tolerance, batches=BATCHES[1]
+    )
+    return last, moved, first.gradients + last.gradients
+
+
+def support(space: CompositionSpace, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds (rows, n_elements) each that keep the elements present in `counts` present, and the absent ones absent."""
+    limits, present = space.polytope(), counts > 0
+    return np.where(present, np.maximum(limits.lower, space.step), 0.0), np.where(present, limits.upper, 0.0)
+
+
+def finish(acquire, space: CompositionSpace, counts: np.ndarray, exclude: np.ndarray, rng) -> Suggestion:
+    """Climb the grid from `counts` (rows, n_elements), then again and again from around the best reached.
+
+    Peers of `ascent` end with it too.
+    Where all of `counts` are measured, fresh random ones are taken.
+    """
+    climbers = CLIMBERS[len(space.elements) > FEW]
+    known = distinct(counts)
+    known = known[unmeasured(known, exclude)]
+    while not len(known):
+        known = space.sample(DRAWS, rng)
+        known = known[unmeasured(known, exclude)]
+    values, evaluations, gradients, calm = score(acquire, space, known), len(known), 0, 0
+    near, scores = known, values
+    for again in range(AGAIN + 1):
+        if again:
+            near, scores, spent = _nearby(acquire, space, known, values, exclude, rng)
+            evaluations, gradients = evaluations + spent + len(near), gradients + spent
+        rows = spread(space.fractions(near), scores, climbers // (2 if again else 1), space.step if again else 0)
+        reached, heights, tried = exchange(acquire, space, near[rows], scores[rows], exclude, rng, rounds=ROUNDS)
+        calm = 0 if len(heights) and heights.max() > values.max() else calm + 1
+        known, values = np.concatenate([known, reached]), np.concatenate([values, heights])
+        evaluations += tried
+        if again and calm >= PATIENCE:
+            break
+    top = int(np.argmax(values))
+    return Suggestion(known[top], space.fractions(known[top]), float(values[top]), evaluations, gradients)
+
+
+def _nearby(acquire, space, known, values, exclude, rng) -> tuple[np.ndarray, np.ndarray, int]:
+    """Counts around the best of `known`, their values, and gradients spent.
+
+    Among many elements some ascend a little before they are rounded: on a ridge that is narrower than a step,
+    each gives another rounding of about the same features.
+    """
+    best = known[spread(space.fractions(known), values, CENTRES, 0)]
+    near, spent = distinct(around(space, best, DRAWS, rng)), 0
+    near = near[unmeasured(near, exclude)]
+    scores = score(acquire, space, near)
+    if len(space.elements) > FEW and len(near):
+        rows = near[spread(space.fractions(near), scores, CLIMBERS[0], 0)]
+        points, bounds = space.fractions(rows), support(space, rows)
+        ends = spectral(acquire, Projection(space), points, *bounds, tolerance=space.step / 20, batches=BATCHES[2])
+        more, spent = distinct(rounded(space, ends.points)), ends.gradients
+        more = more[unmeasured(more, exclude)]
+        near, scores = np.concatenate([near, more]), np.concatenate([scores, score(acquire, space, more)])
+    return near, scores, spent
+
+
+def certified(found: Suggestion, acquire, space: CompositionSpace, exclude: np.ndarray) -> Suggestion:
+    """`found` with its gap to the exhaustive maximum, and a warning where that is larger."""
+    best = enumeration(acquire, space, exclude=exclude)
+    gap = max(0.0, best.value - found.value)
+    there = dict(zip(space.elements, best.composition.tolist(), strict=True))
+    warning = f"{found.warning} Enumeration finds {gap:.3g} more, at {there}." if gap else found.warning
+    return replace(found, gap=gap, warning=warning.strip(), evaluations=found.evaluations + best.evaluations)

@@ -1,0 +1,61 @@
+"""Compositions worth a look before any gradient: all over the space, on its faces, and around good ones."""
+
+import numpy as np
+
+from alloygrad.maximisers.projection import Projection
+from alloygrad.space import CompositionSpace
+
+REACH = 6
+"""Around good compositions up to 2^REACH steps are exchanged at a time."""
+
+
+def sparse(space: CompositionSpace, project: Projection, n: int, rng: np.random.Generator) -> np.ndarray:
+    """At most `n` counts (rows, n_elements) in which few elements make up most, or all; uniform draws hardly ever do.
+
+    A Dirichlet draw, its concentration between .03 (about one element) and 1 (uniform), is projected into the limits,
+    every other one after a push in a random direction, by .03 to 3: corners and faces of all dimensions come up often.
+    """
+    shares = rng.standard_gamma(10 ** rng.uniform(-1.5, 0, size=(n, 1)), size=(n, len(space.elements))) + 1e-300
+    shares /= shares.sum(1, keepdims=True)
+    shares[::2] += (rng.normal(size=shares.shape) * 10 ** rng.uniform(-1.5, 0.5, size=(n, 1)))[::2]
+    limits = space.polytope()
+    lower, upper = (np.broadcast_to(limit, shares.shape) for limit in (limits.lower, limits.upper))
+    return rounded(space, project(shares, lower, upper))
+
+
+def around(space: CompositionSpace, centres: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """At most `n` counts (rows, n_elements) that differ from one of `centres` by one to three exchanges of any size."""
+    counts, rows = centres[rng.integers(len(centres), size=n)], np.arange(n)
+    for chance in (1, 0.7, 0.5):
+        gives = rng.integers(len(space.elements), size=n)
+        takes = (gives + rng.integers(1, max(2, len(space.elements)), size=n)) % len(space.elements)
+        steps = np.floor(2 ** rng.uniform(0, REACH, size=n)).astype(np.int64) * (rng.random(n) < chance)
+        counts[rows, takes] += steps
+        counts[rows, gives] -= steps
+    return counts[space.contains(counts)]
+
+
+def rounded(space: CompositionSpace, fractions: np.ndarray) -> np.ndarray:
+    """Counts of fractions (rows, n_elements), the largest remainders rounded up; rows outside the limits are dropped.
+
+    Quicker than `space.snap`, which is exact for every row, and good enough for rows of which many are at hand.
+    """
+    steps = fractions * space.total
+    floor = np.floor(steps + 1e-9).astype(np.int64)
+    order = np.argsort(floor - steps, axis=1, kind="stable")
+    place = np.argsort(order, axis=1)
+    counts = floor + (place < (space.total - floor.sum(1))[:, None])
+    return counts[space.contains(counts)]
+
+
+def spread(points: np.ndarray, values: np.ndarray, n: int, distance: float) -> np.ndarray:
+    """Rows of at most `n` points (rows, n_elements), best first, each further than `distance` from all better ones.
+
+    Distances are the largest difference of a fraction. Only the best 16 n rows are looked at.
+    """
+    order = np.argsort(-values, kind="stable")[: 16 * n]
+    chosen = []
+    while len(order) and len(chosen) < n:
+        chosen.append(order[0])
+        order = order[np.abs(points[order] - points[order[0]]).max(1) > distance]
+    return np.array(chosen, dtype=int)

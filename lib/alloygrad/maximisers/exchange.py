@@ -1,0 +1,118 @@
+"""Climbing on the grid: steps exchanged between elements until no exchange improves.
+
+A grid composition's neighbours are exchanges of 1, 2, 4, … steps between two elements; among few elements also all
+small changes of several at once, for ridges that no single exchange follows. Exchanges reach other supports by
+themselves: the last steps of an element can go, and an absent one can get its first. Among many elements the number
+of pairs is kept in bounds: those whose exchange the gradient at the composition promises most, and some at random.
+
+All climbers take their best improvement in each batched evaluation. A climber that arrives where another has been
+stops. At the end every climber stands on a composition that beats all its neighbours that were tried.
+"""
+
+from functools import cache
+from itertools import product
+
+import numpy as np
+import torch
+
+from alloygrad.maximisers.spectral import evaluate
+from alloygrad.space import CompositionSpace
+
+SIZES = (1, 2, 4, 8, 16, 32)
+"""Steps exchanged between two elements."""
+
+FEW = 5
+"""Up to so many elements all pairs are tried, and all small changes of several elements."""
+
+PAIRS, RANDOM_PAIRS = 40, 8
+"""Pairs tried among more elements: by the gradient's promise, and at random."""
+
+
+def exchange(
+    acquire, space: CompositionSpace, counts: np.ndarray, values: np.ndarray, exclude: np.ndarray, rng, *, rounds: int
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Climb from `counts` (rows, n_elements) with `values` (rows,): counts and values reached, compositions evaluated.
+
+    Never steps on `exclude`. Ends after `rounds` batched evaluations at the latest.
+    """
+    counts, values, evaluations = counts.copy(), values.copy(), 0
+    live, visited = np.arange(len(counts)), set(_keys(counts))
+    for _ in range(rounds):
+        if not len(live):
+            break
+        if len(space.elements) <= FEW:
+            changes = neighbourhood(len(space.elements))[None]
+        else:
+            _, slopes = evaluate(acquire, space.fractions(counts[live]))
+            changes, evaluations = _promising(slopes, space, counts[live], rng), evaluations + len(live)
+        tried = counts[live, None] + changes
+        flat = tried.reshape(-1, tried.shape[-1])
+        fit = space.contains(flat)
+        fit[fit] = unmeasured(flat[fit], exclude)
+        found = np.full(len(flat), -np.inf)
+        found[fit] = score(acquire, space, flat[fit])
+        evaluations += int(fit.sum())
+        found = found.reshape(tried.shape[:2])
+        top = found.argmax(1)
+        best = found[np.arange(len(live)), top]
+        improved = best > values[live]
+        rows = live[improved]
+        counts[rows], values[rows] = tried[improved, top[improved]], best[improved]
+        fresh = [key not in visited and not visited.add(key) for key in _keys(counts[rows])]
+        live = rows[fresh]
+    return counts, values, evaluations
+
+
+@cache
+def neighbourhood(n_elements: int) -> np.ndarray:
+    """All changes of counts (m, n_elements) tried among few elements; every row sums to 0."""
+    reach = 2 if n_elements <= 4 else 1
+    changes = [c for c in product(range(-reach, reach + 1), repeat=n_elements) if sum(c) == 0 and any(c)]
+    pairs = _pairs(n_elements)
+    return np.unique(np.concatenate([changes, *(size * pairs for size in SIZES)]), axis=0)
+
+
+@cache
+def _pairs(n_elements: int) -> np.ndarray:
+    """One step from one element to another, for all pairs: (n (n − 1), n_elements)."""
+    unit = np.eye(n_elements, dtype=np.int64)
+    moves = unit[:, None] - unit
+    return moves[moves.any(-1)]
+
+
+def _promising(slopes: np.ndarray, space: CompositionSpace, counts: np.ndarray, rng) -> np.ndarray:
+    """Changes (rows, m, n_elements) for each composition: the pairs of largest first-order gain, and random ones."""
+    limits, pairs = space.polytope(), _pairs(counts.shape[1])
+    gain = slopes @ pairs.T
+    full, empty = counts >= space.counts(limits.upper), counts <= space.counts(limits.lower)
+    gain[(full @ (pairs > 0).T) | (empty @ (pairs < 0).T)] = -np.inf
+    top = np.argpartition(-gain, min(PAIRS, gain.shape[1]) - 1, axis=1)[:, :PAIRS]
+    some = rng.integers(len(pairs), size=(len(counts), RANDOM_PAIRS))
+    chosen = pairs[np.concatenate([top, some], axis=1)]
+    return np.concatenate([size * chosen for size in SIZES[::2]], axis=1)
+
+
+def unmeasured(counts: np.ndarray, exclude: np.ndarray) -> np.ndarray:
+    """(rows,): whether counts (rows, n_elements) are none of `exclude` (m, n_elements)."""
+    measured = set(_keys(exclude))
+    return np.array([key not in measured for key in _keys(counts)], dtype=bool)
+
+
+def distinct(counts: np.ndarray) -> np.ndarray:
+    """The rows of counts (rows, n_elements), each once, in order of first appearance."""
+    first = {}
+    for row, key in enumerate(_keys(counts)):
+        first.setdefault(key, row)
+    return counts[list(first.values())]
+
+
+def _keys(counts: np.ndarray) -> list[bytes]:
+    """Each row of counts as bytes: exact, hashable, and quick to compare."""
+    counts = np.ascontiguousarray(counts, dtype=np.int64)
+    return counts.view(f"V{counts.itemsize * counts.shape[1]}").ravel().tolist()
+
+
+def score(acquire, space: CompositionSpace, counts: np.ndarray) -> np.ndarray:
+    """Values (rows,) of counts (rows, n_elements)."""
+    with torch.no_grad():
+        return acquire(torch.from_numpy(space.fractions(counts))).numpy()
