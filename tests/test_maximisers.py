@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from alloygrad.acquisition import ei, log_ei, ucb
+from alloygrad.acquisition import ei, log_ei, log_pi, pi, ucb
 from alloygrad.features import FeatureMap
 from alloygrad.maximisers import METHODS, maximise
 from alloygrad.maximisers.published import climb
 from alloygrad.space import CompositionSpace, Group
-from alloygrad.surrogate import fit
+from alloygrad.surrogate import condition, fit
 
 ELEMENTS = ("Ti", "Ni", "Cu", "Hf")
 BOX = dict(lower=(0.2, 0.2, 0, 0), upper=(0.55, 0.55, 0.2, 0.2))
@@ -310,3 +310,69 @@ def test_fresh_starts_where_all_roundings_are_measured():
     assert found.warning == "No rounding was new and feasible; fresh random ones were scored."
     again = maximise(acquire, space, "published", exclude=taken, rng=rng(2), starts_per_element=1)
     assert again.counts.tolist() == found.counts.tolist()
+
+
+# What enumeration skips
+
+
+def random_gp(seed: int):
+    """A space, measured counts, and a GP of random hyperparameters: smooth and rugged, spread and clustered points."""
+    generator = rng(seed)
+    space = CompositionSpace(ELEMENTS, **BOX, step=0.05, groups=GROUPS[: seed % 3])
+    counts = space.sample(int(generator.integers(1, 40)), generator)
+    if seed % 2:  # neighbours of one composition, as late in a campaign
+        counts = np.concatenate([counts[:2], space.neighbours(counts[0])])
+    counts = np.unique(counts, axis=0)
+    selected = [["mean:VEC", "mean:MT"], ["mean:R", "mismatch:XP", "max:MT"], ["weighted_range:E", "min:R"]][seed % 3]
+    targets = generator.normal(size=len(counts)) * 10 ** generator.uniform(-3, 1)
+    lengthscales = 10 ** generator.uniform(-2, 1, size=len(selected))
+    outputscale = 10 ** generator.uniform(-3, 2)
+    features = FeatureMap(ELEMENTS, selected)
+    return space, counts, condition(features, space.fractions(counts), targets, lengthscales, outputscale)
+
+
+def every_other(surrogate, compositions):
+    """(mean, std) where wanted, in every second row, and the bounds by which to decide."""
+    bounds = []
+
+    def worth(mean, std):
+        bounds.extend([mean, std])
+        return torch.arange(len(mean)) % 2
+
+    return surrogate.posterior_where(compositions, worth), bounds
+
+
+@pytest.mark.parametrize("block", range(20))
+def test_bounds_hold_and_skipping_leaves_the_arg_max_on_1000_random_gps(block):
+    for seed in range(50 * block, 50 * block + 50):
+        space, counts, surrogate = random_gp(seed)
+        everything = torch.from_numpy(space.fractions(grid(space)))
+        with torch.no_grad():
+            mean, std = surrogate(everything)
+        exact, bounds = every_other(surrogate, everything)
+        assert (bounds[0] >= mean).all() and (bounds[1] >= std).all()
+        torch.testing.assert_close(exact[0][1::2], mean[1::2], rtol=1e-9, atol=1e-9)
+        assert exact[0][::2].isnan().all() and exact[1][::2].isnan().all()
+        acquire = (log_ei, ei, ucb, pi, log_pi)[seed % 5](surrogate, surrogate.targets.max())
+        naive = maximise(lambda c, acquire=acquire: acquire(c), space, "enumeration", exclude=counts)
+        found = maximise(acquire, space, "enumeration", exclude=counts, chunk=(64, 10**4)[seed % 2])
+        assert found.value == pytest.approx(naive.value, rel=1e-8, abs=1e-12)
+        if found.counts.tolist() != naive.counts.tolist():  # only where two compositions tie
+            tied = acquire(torch.from_numpy(space.fractions(np.stack([found.counts, naive.counts]))))
+            assert tied[0].item() == pytest.approx(tied[1].item(), rel=1e-8, abs=1e-12)
+
+
+def test_most_compositions_are_skipped_late_in_a_campaign():
+    _, surrogate = state(1, n=40)
+    acquire, asked = log_ei(surrogate, surrogate.targets.max()), []
+    original = type(surrogate).posterior_features
+
+    class Counting(type(surrogate)):
+        def posterior_features(self, features):
+            asked.append(len(features))
+            return original(self, features)
+
+    object.__setattr__(surrogate, "__class__", Counting)
+    space = CompositionSpace(ELEMENTS, **BOX, step=0.005, groups=GROUPS)
+    maximise(acquire, space, "enumeration")
+    assert sum(asked) < 0.25 * space.size

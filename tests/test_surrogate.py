@@ -230,7 +230,7 @@ def test_gradient_at_measured_points_is_finite():
 
 def test_shapes_chunks_and_calls():
     surrogate = S.fit(*problem(4))
-    x = fresh(3 * S.CHUNK + 6)
+    x = fresh(3 * S.BLOCK + 6)
     mean, std = surrogate(x.numpy())
     assert mean.dtype == std.dtype == torch.float64 and mean.shape == (len(x),)
     once = surrogate.posterior_features(surrogate.features(x))

@@ -37,6 +37,9 @@ from torch.autograd.function import once_differentiable
 KAPPA = 1.96
 """Weight of σ in the upper confidence bound."""
 
+LEAST_STD = 1e-5
+"""No surrogate's σ is smaller (ours has its floor there)."""
+
 HALF_LOG_2PI = 0.5 * log(2 * PI)
 
 
@@ -166,6 +169,27 @@ class Acquisition:
     def __call__(self, compositions: Tensor | np.ndarray) -> Tensor:
         mean, std = self.surrogate(compositions)
         return self.formula(mean, std, self.best)
+
+    def exceeding(self, compositions: Tensor | np.ndarray, floor: float) -> Tensor:
+        """Values (rows,) of (rows, n_elements), −inf for those that are certainly below `floor`; no gradient.
+
+        Every formula grows with μ, and at given μ is monotone in σ; so up to bounds on both it is largest at the bound
+        of μ and at one end of σ. Where that is below `floor`, μ and σ are not worked out. For surrogates with
+        `posterior_where`; others are evaluated everywhere.
+        """
+        if not hasattr(self.surrogate, "posterior_where"):
+            with torch.no_grad():
+                return self(compositions)
+        least = torch.tensor(LEAST_STD, dtype=torch.float64)
+
+        def worth(mean: Tensor, std: Tensor) -> Tensor:
+            return torch.maximum(self.formula(mean, std, self.best), self.formula(mean, least, self.best)) >= floor
+
+        mean, std = self.surrogate.posterior_where(compositions, worth)
+        known = ~std.isnan()
+        values = torch.full_like(mean, -torch.inf)
+        values[known] = self.formula(mean[known], std[known], self.best)
+        return values
 
 
 def ei(surrogate: Callable, best: float) -> Acquisition:
