@@ -9,7 +9,7 @@ TORCH_INDEX ?=
 BIN       := .venv/bin
 NOTEBOOKS := $(basename $(notdir $(sort $(wildcard notebooks/*.ipynb))))
 STAMPS    := $(or $(ALLOYGRAD_STORE),data/runs)/stamps/$(PROFILE)
-SOURCES   := $(wildcard lib/alloygrad/*.py lib/alloygrad/*/*.py data/*.csv data/*.toml data/environments/*/card.json data/results/*.parquet data/results/*.csv data/results/optima/*.json)
+SOURCES   := $(wildcard lib/alloygrad/*.py lib/alloygrad/*/*.py data/*.csv data/*.toml data/environments/*/card.json data/results/*.parquet data/results/*.csv data/results/optima/*.json figures/05_inner_loop.csv figures/05_starts.csv)
 RUN       := OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/
 
 $(if $(wildcard notebooks/profiles/$(PROFILE).yaml),,$(error PROFILE is '$(PROFILE)'; it must be smoke, quick or paper))
@@ -57,8 +57,8 @@ audit: .venv/ready ## repeat some recorded experiments and compare
 test: lint datasets ## lint, unit tests, all notebooks at smoke
 	$(RUN)python -m pytest
 
-benchmark: .venv/ready ## speed of the stations, as ratios within one run
-	for script in tests/benchmarks/*.py; do $(RUN)python $$script; done
+benchmark: .venv/ready ## every inner loop on every state, and the stations against BoTorch (hours; goes on where it stood)
+	for script in line selection inner_loop; do $(RUN)python tests/benchmarks/$$script.py || exit 1; done
 
 lint: .venv/ready
 	$(BIN)/ruff check .

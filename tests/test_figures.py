@@ -60,7 +60,7 @@ def landscape():
         [{"Ti": x, "Ni": y, "log_ei": -abs(x - y)} for x in range(20, 25) for y in range(20, 25 - x % 2)]
     )
     starts = pd.DataFrame(RNG.uniform(20, 24, (6, 4)), columns=["Ti", "Ni", "Ti_end", "Ni_end"])
-    picks = pd.DataFrame({"method": ["enumeration", "published"], "Ti": [21, 22], "Ni": [21, 23]})
+    picks = pd.DataFrame({"method": ["enumeration", "published", "ascent"], "Ti": [21, 22, 21], "Ni": [21, 23, 21]})
     return grid, starts, picks, "Ti", "Ni"
 
 

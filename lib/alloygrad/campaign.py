@@ -1,6 +1,6 @@
 """A campaign: measure, model, ask for the next composition, measure it, tell.
 
-    campaign = Campaign(space, features, maximiser="enumeration")
+    campaign = Campaign(space, features)
     campaign.tell(counts, merits)                # what is measured so far
     suggestion = campaign.ask(rng)               # fit, acquire, maximise
     campaign.tell(suggestion.counts, environment(suggestion.composition)["merit"])
@@ -38,7 +38,7 @@ SECONDS = ("fit_seconds", "maximise_seconds", "seconds")
 class Settings:
     """How a campaign is run; every field enters the name of a recorded trajectory."""
 
-    maximiser: str
+    maximiser: str = "ascent"
     acquisition: str = "log_ei"
     formulas: tuple[str, ...] = ("mean",)
     n_features: int = 4
@@ -62,7 +62,7 @@ class Campaign:
         space: CompositionSpace,
         features: FeatureMap,
         *,
-        maximiser: str,
+        maximiser: str = "ascent",
         acquisition: str = "log_ei",
         options: Mapping | None = None,
     ):

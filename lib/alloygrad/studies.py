@@ -85,6 +85,7 @@ def _fixed(cell: Cell) -> dict:
 
 def _declare() -> dict[str, Cell]:
     inner_loops = {
+        "ascent": Settings(),
         "enumeration": Settings(maximiser="enumeration", acquisition="log_ei"),
         "published": Settings(maximiser="published", acquisition="ei"),
     }
@@ -93,7 +94,7 @@ def _declare() -> dict[str, Cell]:
         for n in range(3, min(10, len(environments.ALLOYS[alloy].order)) + 1):
             step = WORKING_STEP.get((alloy, n), 0.001)
             for name, settings in inner_loops.items():
-                if name == "published" or n <= 5:
+                if name != "enumeration" or n <= 5:
                     cells.append(Cell(f"{alloy.lower()}_n{n}_{name}", alloy, n, step, settings))
     return {cell.name: cell for cell in cells}
 

@@ -1,6 +1,6 @@
 """Which inner loop finds the maximum, and at what cost? Every maximiser on every state, one thread each.
 
-    python tests/benchmarks/inner_loop.py [--states K] [--thin K] [--workers 2] [--smoke]
+    python tests/benchmarks/inner_loop.py [--states K] [--thin K] [--workers 2] [--collect] [--smoke]
 
 A state is what a trajectory knows before an experiment: measured compositions, merits, features. From it everything
 follows: the fitted GP, log EI, and the seed of every maximiser (box and ascent start from the same compositions).
@@ -245,13 +245,15 @@ def maximisers(state: State, budgets: dict, slow: bool) -> Iterator[tuple[str, C
             yield name, peer, budgets.get(name, {})
 
 
-def examine(state: State, place: Path, budgets: dict, slow: bool) -> list[dict]:
-    """One row for each maximiser, read from `place` or measured."""
+def examine(state: State, place: Path, budgets: dict, slow: bool, collect: bool) -> list[dict]:
+    """One row for each maximiser, read from `place` or measured; read only, if `collect`."""
     rows, acquire = [], None
     for name, maximiser, options in maximisers(state, budgets, slow):
         if name in ("random_search", "cmaes"):
-            options = {"evaluations": rows[0]["evaluations"]}
+            options = {"evaluations": rows[0]["evaluations"]} if rows else {}
         path = place / "maximisers" / f"{_named(state, name, options)}.json"
+        if collect and not path.exists():
+            continue
         if not path.exists():
             with one_thread():
                 acquire = acquire or prepared(state)
@@ -296,11 +298,13 @@ def table(found: pd.DataFrame) -> pd.DataFrame:
 # The other stations
 
 
-def station_rows(state: State, place: Path, names: tuple[str, ...]) -> list[dict]:
-    """One row for each station that is measured on a state, read from `place` or measured."""
+def station_rows(state: State, place: Path, names: tuple[str, ...], collect: bool) -> list[dict]:
+    """One row for each station that is measured on a state, read from `place` or measured; read only, if `collect`."""
     rows = []
     for name in names:
         path = place / "stations" / f"{_named(state, name, {})}.json"
+        if collect and not path.exists():
+            continue
         if not path.exists():
             with one_thread(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -468,12 +472,14 @@ def stations_of(state: State) -> tuple[str, ...]:
     return ("fit", *["experiment"] * (walk.n_elements == 4), *["enumeration"] * enumerated)
 
 
-def hits(state: State, place: Path, ascents: int) -> dict:
-    """Share of ascents on log EI from uniform random compositions that end within 1 % of the reference EI.
+def hits(state: State, place: Path, ascents: int, collect: bool) -> list[dict]:
+    """Share of ascents on log EI from uniform random compositions that end within 1 % of the reference EI; one row.
 
     Where the continuous end is as good as the best grid composition found; no search on the grid follows.
     """
     path = place / "hits" / f"{_named(state, 'hits', {'ascents': ascents})}.json"
+    if collect and not path.exists():
+        return []
     if not path.exists():
         known = [
             json.loads((place / "maximisers" / f"{_named(state, name, options)}.json").read_text())["log_value"]
@@ -488,32 +494,39 @@ def hits(state: State, place: Path, ascents: int) -> dict:
                 acquire, Projection(state.space), starts, lower, upper, tolerance=state.space.step / 10, batches=100
             )
         store.write_json(path, {"hits": float((ends.values >= max(known) - np.log(1.01)).mean()), "starts": ascents})
-    return {**state.columns(), **json.loads(path.read_text())}
+    return [{**state.columns(), **json.loads(path.read_text())}]
 
 
-def work(state: State, place: Path, budgets: dict, names: tuple[str, ...], slow: bool) -> tuple[list[dict], list[dict]]:
+def work(state: State, place: Path, budgets: dict, tiny: bool, slow: bool, collect: bool) -> tuple[list[dict], ...]:
     """All that is asked of one state, in one process: its ratios are of one processor."""
-    return examine(state, place, budgets, slow), station_rows(state, place, names)
+    rows = examine(state, place, budgets, slow, collect)
+    stations = station_rows(state, place, ("fit",) if tiny else stations_of(state), collect)
+    return rows, stations, [] if tiny else hits(state, place, PER_STATE, collect)
 
 
-def run(walks: list[Walk], *, workers: int = 2, budgets: dict | None = None, tiny: bool = False, thin: int = 1):
-    """(table of maximisers, of stations, of hits) over the states of all walks; computes what is not yet there."""
+def run(walks: list[Walk], *, workers=2, budgets: dict | None = None, tiny=False, thin=1, collect=False) -> tuple:
+    """(table of maximisers, of stations, of hits) over the states of all walks; computes what is not yet there.
+
+    The states come in random order, so that what is finished at any time is like the whole. collect: only gather that.
+    """
     place, budgets = store.working() / "benchmark", budgets or {}
     paths = [place / "trajectories" / f"{walk_name(walk)}.parquet" for walk in walks]
     side_by_side = Parallel(n_jobs=workers, return_as="generator_unordered")
     order = sorted(zip(walks, paths, strict=True), key=lambda pair: -pair[0].n_elements)  # the long ones first
     found = list(tqdm(side_by_side(delayed(states)(*pair) for pair in order), total=len(walks), desc="trajectories"))
-    all_states = sorted((state for group in found for state in group), key=lambda state: -state.walk.n_elements)
-    jobs = [(s, place, budgets, ("fit",) if tiny else stations_of(s)) for s in all_states]
-    rows = list(tqdm(side_by_side(delayed(work)(*job, False) for job in jobs), total=len(jobs), desc="states"))
-    calls = (delayed(hits)(s, place, PER_STATE) for s in ([] if tiny else all_states))
-    found = list(tqdm(side_by_side(calls), total=0 if tiny else len(jobs), desc="starts"))
-    slow = jobs[::thin]
-    rows += list(tqdm(side_by_side(delayed(work)(*job, True) for job in slow), total=len(slow), desc="slow peers"))
-    stations = pd.DataFrame([row for _, part in rows for row in part]).drop_duplicates(["what", *KEY])
-    maximised = pd.DataFrame([row for part, _ in rows for row in part]).drop_duplicates(["maximiser", *KEY])
-    started = pd.DataFrame(found, columns=[*KEY, "hits", "starts"]).sort_values(KEY, ignore_index=True)
-    return table(maximised), stations.sort_values(["what", *KEY], ignore_index=True), started
+    found = sorted((state for group in found for state in group), key=lambda state: state.name)
+    rows = []
+    for slow, some_states in ((False, found), (True, found[::thin])):
+        calls = (delayed(work)(state, place, budgets, tiny, slow, collect) for state in some_states)
+        what = "slow peers" if slow else "states"
+        rows += list(tqdm(side_by_side(calls), total=len(some_states), desc=what))
+    rows = [[row for parts in rows for row in parts[i]] for i in range(3)]
+    maximised = pd.DataFrame(rows[0]).drop_duplicates(["maximiser", *KEY])
+    whole = maximised.groupby(KEY)["maximiser"].transform(lambda names: {"random_search", "cmaes", "box"} <= set(names))
+    stations = pd.DataFrame(rows[1]).drop_duplicates(["what", *KEY])
+    started = pd.DataFrame(rows[2], columns=[*KEY, "hits", "starts"]).drop_duplicates(KEY)
+    stations = stations.sort_values(["what", *KEY], ignore_index=True)
+    return table(maximised[whole]), stations, started.sort_values(KEY, ignore_index=True)
 
 
 def main():
@@ -521,6 +534,7 @@ def main():
     parser.add_argument("--states", type=int, help="at most so many states for each number of elements")
     parser.add_argument("--thin", type=int, default=1, help="the slow peers on each K-th state only")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--collect", action="store_true", help="write the tables of what is finished, compute nothing")
     parser.add_argument("--smoke", action="store_true", help="two states with tiny budgets, to figures/smoke")
     given = parser.parse_args()
     walks = declare()
@@ -529,7 +543,8 @@ def main():
     elif given.states:
         walks = some(walks, given.states)
     budgets = TINY if given.smoke else None
-    found, stations, started = run(walks, workers=given.workers, budgets=budgets, tiny=given.smoke, thin=given.thin)
+    how = dict(workers=given.workers, budgets=budgets, tiny=given.smoke, thin=given.thin, collect=given.collect)
+    found, stations, started = run(walks, **how)
     target, lines = ROOT / "figures" / ("smoke" if given.smoke else ""), verdicts(found, stations)
     written = {"inner_loop": found, "stations": stations, "starts": started, "verdicts": lines}
     for name, rows in ((f"05_{name}", rows.assign(code=store.code_version())) for name, rows in written.items()):

@@ -34,12 +34,12 @@ from torch import Tensor
 
 from alloygrad.acquisition import ei
 from alloygrad.maximisers import METHODS, Suggestion
-from alloygrad.maximisers.ascent import BATCHES, CLIMBERS, chosen, finish, screened, support
+from alloygrad.maximisers.ascent import BATCHES, CLIMBERS, FEW, STARTS, chosen, finish, screened, support
 from alloygrad.maximisers.candidates import rounded, spread
-from alloygrad.maximisers.exchange import FEW, score
 from alloygrad.maximisers.projection import Projection
 from alloygrad.maximisers.published import climb
 from alloygrad.maximisers.spectral import evaluate
+from alloygrad.maximisers.suggestion import score
 from alloygrad.space import CompositionSpace
 from alloygrad.surrogate import to_botorch
 
@@ -172,7 +172,7 @@ def evolve(acquire, space: CompositionSpace, offspring: int, evaluations: int, r
         sigma *= np.exp(min(1.0, c_sigma / damping * (norm / length - 1)))
 
 
-def box(acquire, space: CompositionSpace, *, exclude, rng, starts_per_element: int = 16, screen: int = 4096):
+def box(acquire, space: CompositionSpace, *, exclude, rng, starts_per_element: int | None = None, screen: int = 4096):
     """The other way of the bake-off: screen, starts and supports of `ascent`, then L-BFGS-B through `Sticks`.
 
     BoTorch's, which advances all starts in each evaluation; default tolerances, at most 40 iterations.
@@ -180,7 +180,8 @@ def box(acquire, space: CompositionSpace, *, exclude, rng, starts_per_element: i
     project, limits = Projection(space), space.polytope()
     candidates = screened(acquire, space, project, exclude, screen, rng)
     values = score(acquire, space, candidates)
-    counts = chosen(space, candidates, values, starts_per_element * len(space.elements), rng)
+    n_starts = (starts_per_element or STARTS[len(space.elements) > FEW]) * len(space.elements)
+    counts = chosen(space, candidates, values, n_starts, rng)
     free, (lower, upper) = np.arange(len(counts))[:, None] % 2 == 0, support(space, counts)
     lower, upper = np.where(free, limits.lower, lower), np.where(free, limits.upper, upper)
     starts, gradients = space.fractions(counts), 0

@@ -21,11 +21,14 @@ import numpy as np
 
 from alloygrad.maximisers.candidates import around, rounded, sparse, spread
 from alloygrad.maximisers.enumeration import enumeration
-from alloygrad.maximisers.exchange import FEW, distinct, exchange, score, unmeasured
+from alloygrad.maximisers.exchange import distinct, exchange, unmeasured
 from alloygrad.maximisers.projection import Projection
 from alloygrad.maximisers.spectral import Ends, spectral
-from alloygrad.maximisers.suggestion import Suggestion
+from alloygrad.maximisers.suggestion import Suggestion, score
 from alloygrad.space import CompositionSpace
+
+FEW = 5
+"""Elements up to which a lattice search alone would do."""
 
 APART = 0.03
 """Least distance of two starts that are chosen for their value, as the largest difference of a fraction."""
@@ -35,6 +38,9 @@ BATCHES = (20, 20, 8)
 
 CENTRES = 5
 """Best compositions around which new ones are drawn."""
+
+STARTS = (8, 16)
+"""Ascents per element: among few elements; among more."""
 
 CLIMBERS = (64, 12)
 """Climbs on the grid: among few elements, where they cost little and grids may be coarse; among more."""
@@ -55,14 +61,14 @@ def ascent(
     *,
     exclude: np.ndarray,
     rng: np.random.Generator,
-    starts_per_element: int = 16,
+    starts_per_element: int | None = None,
     screen: int = 4096,
     certificate: bool = False,
 ) -> Suggestion:
     """The best grid composition that ascents and exchanges reach; a grid smaller than `screen` is enumerated instead.
 
-    certificate: enumerate the grid as well, and give in `gap` by how much its maximum is larger; slow. Raises
-    ValueError without rng, and for a certificate of more than `CERTIFIABLE` compositions.
+    starts_per_element: `STARTS` unless given. certificate: enumerate the grid as well, and give in `gap` by how much its
+    maximum is larger; slow. Raises ValueError without rng, and for a certificate of more than `CERTIFIABLE` compositions.
     """
     if rng is None:
         raise ValueError("`ascent` draws its starts; pass rng=np.random.default_rng(seed).")
@@ -72,8 +78,11 @@ def ascent(
         return enumeration(acquire, space, exclude=exclude)
     project = Projection(space)
     candidates = screened(acquire, space, project, exclude, screen, rng)
+    if not len(candidates):  # nearly everything is measured
+        return enumeration(acquire, space, exclude=exclude)
     values = score(acquire, space, candidates)
-    starts = chosen(space, candidates, values, starts_per_element * len(space.elements), rng)
+    n_starts = (starts_per_element or STARTS[len(space.elements) > FEW]) * len(space.elements)
+    starts = chosen(space, candidates, values, n_starts, rng)
     ends, moved, gradients = ascend(acquire, space, project, starts)
     climbers = CLIMBERS[len(space.elements) > FEW]
     best = candidates[spread(space.fractions(candidates), values, climbers, 2 * space.step)]
@@ -150,10 +159,12 @@ def finish(acquire, space: CompositionSpace, counts: np.ndarray, exclude: np.nda
             near, scores, spent = _nearby(acquire, space, known, values, exclude, rng)
             evaluations, gradients = evaluations + spent + len(near), gradients + spent
         rows = spread(space.fractions(near), scores, climbers // (2 if again else 1), space.step if again else 0)
-        reached, heights, tried = exchange(acquire, space, near[rows], scores[rows], exclude, rng, rounds=ROUNDS)
+        reached, heights, tried, climbed = exchange(
+            acquire, space, near[rows], scores[rows], exclude, rng, rounds=ROUNDS
+        )
         calm = 0 if len(heights) and heights.max() > values.max() else calm + 1
         known, values = np.concatenate([known, reached]), np.concatenate([values, heights])
-        evaluations += tried
+        evaluations, gradients = evaluations + tried, gradients + climbed
         if again and calm >= PATIENCE:
             break
     top = int(np.argmax(values))

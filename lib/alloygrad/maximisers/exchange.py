@@ -5,23 +5,23 @@ small changes of several at once, for ridges that no single exchange follows. Ex
 themselves: the last steps of an element can go, and an absent one can get its first. Among many elements the number
 of pairs is kept in bounds: those whose exchange the gradient at the composition promises most, and some at random.
 
-All climbers take their best improvement in each batched evaluation. A climber that arrives where another has been
-stops. At the end every climber stands on a composition that beats all its neighbours that were tried.
+All climbers take their best improvement in each batched evaluation, and stop where nothing tried improves, or where
+another climber has been.
 """
 
 from functools import cache
 from itertools import product
 
 import numpy as np
-import torch
 
 from alloygrad.maximisers.spectral import evaluate
+from alloygrad.maximisers.suggestion import score
 from alloygrad.space import CompositionSpace
 
 SIZES = (1, 2, 4, 8, 16, 32)
 """Steps exchanged between two elements."""
 
-FEW = 5
+FEW = 7
 """Up to so many elements all pairs are tried, and all small changes of several elements."""
 
 PAIRS, RANDOM_PAIRS = 40, 8
@@ -30,12 +30,13 @@ PAIRS, RANDOM_PAIRS = 40, 8
 
 def exchange(
     acquire, space: CompositionSpace, counts: np.ndarray, values: np.ndarray, exclude: np.ndarray, rng, *, rounds: int
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Climb from `counts` (rows, n_elements) with `values` (rows,): counts and values reached, compositions evaluated.
+) -> tuple[np.ndarray, np.ndarray, int, int]:
+    """Climb from `counts` (rows, n_elements) with `values` (rows,): counts and values reached, compositions evaluated,
+    of these with a gradient.
 
     Never steps on `exclude`. Ends after `rounds` batched evaluations at the latest.
     """
-    counts, values, evaluations = counts.copy(), values.copy(), 0
+    counts, values, evaluations, gradients = counts.copy(), values.copy(), 0, 0
     live, visited = np.arange(len(counts)), set(_keys(counts))
     for _ in range(rounds):
         if not len(live):
@@ -44,7 +45,7 @@ def exchange(
             changes = neighbourhood(len(space.elements))[None]
         else:
             _, slopes = evaluate(acquire, space.fractions(counts[live]))
-            changes, evaluations = _promising(slopes, space, counts[live], rng), evaluations + len(live)
+            changes, gradients = _promising(slopes, space, counts[live], rng), gradients + len(live)
         tried = counts[live, None] + changes
         flat = tried.reshape(-1, tried.shape[-1])
         fit = space.contains(flat)
@@ -60,7 +61,7 @@ def exchange(
         counts[rows], values[rows] = tried[improved, top[improved]], best[improved]
         fresh = [key not in visited and not visited.add(key) for key in _keys(counts[rows])]
         live = rows[fresh]
-    return counts, values, evaluations
+    return counts, values, evaluations + gradients, gradients
 
 
 @cache
@@ -110,9 +111,3 @@ def _keys(counts: np.ndarray) -> list[bytes]:
     """Each row of counts as bytes: exact, hashable, and quick to compare."""
     counts = np.ascontiguousarray(counts, dtype=np.int64)
     return counts.view(f"V{counts.itemsize * counts.shape[1]}").ravel().tolist()
-
-
-def score(acquire, space: CompositionSpace, counts: np.ndarray) -> np.ndarray:
-    """Values (rows,) of counts (rows, n_elements)."""
-    with torch.no_grad():
-        return acquire(torch.from_numpy(space.fractions(counts))).numpy()

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-MEMORY = 5
+MEMORY = 10
 """Values that an accepted one may fall back to."""
 
 LONGEST = 0.5
@@ -81,14 +81,20 @@ def spectral(
 
 
 def evaluate(acquire: Callable[[Tensor], Tensor], points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Values (rows,) and gradients (rows, n_elements); a gradient that is not finite counts as none."""
+    """Values (rows,) and slopes (rows, n_elements): gradients less their mean, which the fixed sum makes meaningless.
+
+    What is left of a gradient that is the same for all elements is rounding, and none; so is one that is not finite.
+    """
     fractions = torch.tensor(points, requires_grad=True)
     values = acquire(fractions)
     (slopes,) = torch.autograd.grad(values.sum(), fractions, allow_unused=True) if values.requires_grad else (None,)
     slopes = np.zeros_like(points) if slopes is None else np.nan_to_num(slopes.numpy(), posinf=0.0, neginf=0.0)
+    common = slopes.mean(1, keepdims=True)
+    slopes = slopes - common
+    slopes[np.abs(slopes) <= 1e-14 * np.abs(common)] = 0
     return values.detach().numpy(), slopes
 
 
 def _steepness(slope: np.ndarray) -> np.ndarray:
     """The largest rate at which an exchange of two elements changes the value, (rows,); never 0."""
-    return np.maximum(np.abs(slope - slope.mean(1, keepdims=True)).max(1), 1e-300)
+    return np.maximum(np.abs(slope).max(1), 1e-300)

@@ -29,11 +29,8 @@ class Suggestion:
     seconds: float = float("nan")
 
 
-def best_of(acquire, space, counts: np.ndarray, exclude: np.ndarray) -> tuple[int, np.ndarray]:
-    """(row of the largest value among those not excluded, or −1 if none is left; values of all rows).
-
-    Equal values go to the first row. Raises FloatingPointError where the acquisition function gives NaN.
-    """
+def score(acquire, space, counts: np.ndarray) -> np.ndarray:
+    """Values (rows,) of counts (rows, n_elements). Raises FloatingPointError where one is NaN."""
     with torch.no_grad():
         values = acquire(torch.from_numpy(space.fractions(counts))).numpy()
     if np.isnan(values).any():
@@ -41,6 +38,15 @@ def best_of(acquire, space, counts: np.ndarray, exclude: np.ndarray) -> tuple[in
         raise FloatingPointError(
             f"The acquisition value is NaN at {dict(zip(space.elements, where.tolist(), strict=True))}."
         )
+    return values
+
+
+def best_of(acquire, space, counts: np.ndarray, exclude: np.ndarray) -> tuple[int, np.ndarray]:
+    """(row of the largest value among those not excluded, or −1 if none is left; values of all rows).
+
+    Equal values go to the first row. Raises FloatingPointError where a value is NaN.
+    """
+    values = score(acquire, space, counts)
     rows = np.arange(len(counts))
     while len(rows):  # one round more for each excluded composition that would have won
         top = int(rows[np.argmax(values[rows])])

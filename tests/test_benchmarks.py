@@ -1,0 +1,213 @@
+"""The benchmark's own parts: peers that do what they say, states and references that are what they say."""
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from alloygrad import ROOT
+from alloygrad.acquisition import log_ei
+from alloygrad.features import FeatureMap
+from alloygrad.maximisers import maximise
+from alloygrad.space import CompositionSpace, Group
+from alloygrad.surrogate import fit, matern52
+
+sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
+import inner_loop
+import peers
+
+ELEMENTS = ("Ti", "Ni", "Cu", "Hf", "Zr")
+GROUPS = (Group(("Ti", "Hf"), upper=0.55), Group(("Ti", "Hf", "Zr"), upper=0.6, lower=0.3), Group(("Ni", "Cu"), 0.6))
+SPACE = CompositionSpace(ELEMENTS, (0.2, 0.2, 0, 0, 0), (0.5, 0.55, 0.2, 0.2, 0.3), step=0.02, groups=GROUPS)
+SMALL = {"random_search": {"evaluations": 200}, "cmaes": {"evaluations": 200}, **inner_loop.TINY}
+
+
+@pytest.fixture(scope="module")
+def state():
+    """Log EI of 25 random compositions with a smooth target, and their counts."""
+    rng = np.random.default_rng(0)
+    counts = np.unique(SPACE.sample(25, rng), axis=0)
+    features = FeatureMap(ELEMENTS, ["mean:VEC", "mean:MT", "mismatch:R"])
+    targets = np.sin(8 * SPACE.fractions(counts) @ rng.normal(size=(5, 2))).sum(1)
+    return log_ei(fit(features, SPACE.fractions(counts), targets), targets.max()), counts
+
+
+@pytest.mark.parametrize("name", peers.PEERS)
+def test_a_peer_gives_a_feasible_new_composition_and_its_value_always_the_same(state, name):
+    acquire, counts = state
+    best = maximise(acquire, SPACE, "enumeration", exclude=counts)
+    exclude = np.concatenate([counts, best.counts[None]])
+    second = maximise(acquire, SPACE, "enumeration", exclude=exclude)
+    options = SMALL[name]
+    one, two = (
+        peers.PEERS[name](acquire, SPACE, exclude=exclude, rng=np.random.default_rng(1), **options) for _ in range(2)
+    )
+    assert SPACE.contains(one.counts) and not (exclude == one.counts).all(1).any()
+    assert one.value == pytest.approx(acquire(SPACE.fractions(one.counts)).item(), rel=1e-9)
+    assert one.evaluations > 0 and (one.starts == 0 or 0 <= one.moved <= 1)
+    assert two.counts.tolist() == one.counts.tolist() and two.evaluations == one.evaluations
+    if name != "published":  # on a grid this small the common end alone leads to the maximum
+        assert one.counts.tolist() == second.counts.tolist()
+
+
+@pytest.mark.parametrize("name", ["slsqp", "botorch_joint", "botorch_batched", "box"])
+def test_ends_of_the_gradient_peers_lie_in_the_limits_and_above_their_starts(state, name, monkeypatch):
+    acquire, counts = state
+    seen = {}
+    monkeypatch.setattr(peers, "finish", lambda acquire, space, c, *_: seen.update(c=c) or _nothing(space))
+    original = peers._ended
+    monkeypatch.setattr(peers, "_ended", lambda *a, **k: seen.update(k) or original(*a, **k))
+    peers.PEERS[name](acquire, SPACE, exclude=counts, rng=np.random.default_rng(2), **SMALL[name])
+    low, high = peers._values(acquire, seen["starts"]), peers._values(acquire, seen["ends"])
+    for end in seen["ends"]:
+        assert not [v for v in SPACE.violations(np.clip(end, 0, 1).round(7)) if "the sum" not in v]
+        assert end.sum() == pytest.approx(1, abs=1e-7)
+    assert high.mean() > low.mean() + 1e-3
+
+
+def _nothing(space):
+    return peers.Suggestion(space.sample(1, np.random.default_rng(0))[0], None, 0.0, 0)
+
+
+@pytest.mark.parametrize("name", ["slsqp", "botorch_joint", "botorch_batched"])
+def test_group_limits_reach_the_solver_of_a_peer(name, monkeypatch):
+    def ends(space):
+        """Ends where more and more of the elements of one group is better."""
+        counts = space.sample(20, np.random.default_rng(8))
+        fractions = space.fractions(counts)
+        targets = fractions[:, [0, 3]].sum(1) - 0.1 * (fractions**2).sum(1)
+        acquire = log_ei(fit(lambda c: torch.as_tensor(c)[..., :4], fractions, targets), targets.max())
+        seen = {}
+        original = peers._ended
+        with monkeypatch.context() as patch:
+            patch.setattr(peers, "_ended", lambda *a, **k: seen.update(k) or original(*a, **k))
+            peers.PEERS[name](acquire, space, exclude=counts, rng=np.random.default_rng(9), restarts=4)
+        return seen["ends"][:, [0, 3]].sum(1).max()
+
+    assert ends(SPACE) <= 0.55 + 1e-6 < 0.58 < ends(replace(SPACE, groups=()))
+
+
+def test_log_ei_through_botorch_is_the_same_function(state):
+    acquire, _ = state
+    points = torch.from_numpy(SPACE.sample_continuous(50, np.random.default_rng(3)))
+    through = peers.Through(acquire)
+    torch.testing.assert_close(through(points[:, None]), acquire(points), rtol=1e-7, atol=1e-7)
+    assert through.evaluated == 50
+
+
+def test_sticks_map_the_unit_box_onto_the_limits_and_back():
+    points = SPACE.sample_continuous(300, np.random.default_rng(4))
+    points[::5] = replace(SPACE, upper=(0.5, 0.55, 0, 0.2, 0.3)).sample_continuous(60, np.random.default_rng(5))
+    lower, upper = (np.tile(limit, (300, 1)) for limit in SPACE.polytope()[:2])
+    lower[::3], upper[::3] = np.maximum(lower[::3], points[::3] - 0.05), np.minimum(upper[::3], points[::3] + 0.05)
+    upper[::5, 2] = 0  # an element without a choice
+    sticks = peers.Sticks(SPACE, lower, upper)
+    back = sticks.fractions(sticks.shares(torch.from_numpy(points))).numpy()
+    np.testing.assert_allclose(back, points, atol=1e-14)
+    shares = torch.rand(300, 4, dtype=torch.float64, generator=torch.manual_seed(0))
+    placed = sticks.fractions(shares).numpy()
+    assert all(not SPACE.violations(point) for point in placed)
+    assert (placed >= lower - 1e-12).all() and (placed <= upper + 1e-12).all()
+    few = peers.Sticks(SPACE, lower[:8], upper[:8])
+    assert torch.autograd.gradcheck(few.fractions, shares[:8].requires_grad_())
+
+
+def test_cmaes_climbs_a_sharp_ridge():
+    target = torch.tensor([0.31, 0.33, 0.12, 0.1, 0.14], dtype=torch.float64)
+    scales = torch.tensor([1.0, 30.0, 1.0, 30.0, 1.0], dtype=torch.float64)
+    space = replace(SPACE, step=0.001)
+    ridge = lambda c: -((scales * (c - target)) ** 2).sum(-1)  # noqa: E731
+    runs = list(peers.evolve(ridge, space, 8, 3000, np.random.default_rng(6)))
+    best = max(runs, key=lambda run: run[1].max())
+    assert best[1].max() > -1e-6 and np.abs(best[0][best[1].argmax()] - target.numpy()).max() < 1e-3
+    assert sum(len(values) for _, values in runs) < 3000  # it stopped by itself
+
+
+def test_drawn_landscapes_have_the_covariance_of_matern52():
+    space = inner_loop.wide_space(6)
+    points = space.fractions(space.sample(40, np.random.default_rng(7)))
+    merits = [inner_loop.drawn(space, seed)(points)["merit"] for seed in range(80)]
+    products, expected = np.array([np.outer(m, m) for m in merits]), np.array([*_correlations(space, points)])
+    for low in (0.1, 0.3, 0.5, 0.7):
+        here = (expected > low) & (expected <= low + 0.2)
+        assert products[here].mean() == pytest.approx(expected[here].mean(), abs=0.1)
+    assert inner_loop.drawn(space, 3)(points)["merit"].tolist() == merits[3].tolist()
+
+
+def _correlations(space, points):
+    """Matérn 5/2 on the features that `drawn` chooses, for each of 80 seeds."""
+    for seed in range(80):
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(len(space.elements),)))
+        candidates = inner_loop.all_features(["mean"])
+        e = FeatureMap(space.elements, [candidates[i] for i in rng.choice(len(candidates), 4, replace=False)])
+        seen = e(space.fractions(space.sample(500, rng)))
+        x = (e(points) - seen.min(0).values) / (seen.max(0).values - seen.min(0).values)
+        yield matern52(x, x, torch.full((4,), 0.5, dtype=torch.float64)).numpy()
+
+
+def test_the_declared_states_are_those_asked_for():
+    places = [(walk.n_elements, e) for walk in inner_loop.declare() for e in walk.experiments]
+    count = pd.Series([n for n, _ in places]).value_counts()
+    assert count[count.index <= 5].sum() >= 200 and (count[count.index > 5] >= 20).all()
+    assert sorted(count.index) == [3, 4, 5, 6, 8, 10, 15, 20, 30]
+    assert {e for n, e in places if n <= 5} >= {0, 59}
+    cut = inner_loop.some(inner_loop.declare(), 5)
+    assert pd.Series([walk.n_elements for walk in cut for _ in walk.experiments]).value_counts().eq(5).all()
+
+
+def test_a_run_is_complete_and_a_second_one_computes_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALLOYGRAD_STORE", str(tmp_path))
+    walks = [walk for walk in inner_loop.declare() if (walk.alloy, walk.formulas) == ("SMA", "mean")]
+    cuts = {3: (0, 1), 6: (0,)}
+    walks = [replace(w, experiments=cuts[w.n_elements]) for w in walks if w.n_elements in cuts and w.seed == 0]
+    found, stations, _ = inner_loop.run(walks, workers=1, budgets=inner_loop.TINY, tiny=True)
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    again, stations_again, _ = inner_loop.run(walks, workers=1, budgets=inner_loop.TINY, tiny=True)
+    pd.testing.assert_frame_equal(found, again)
+    pd.testing.assert_frame_equal(stations, stations_again)
+    assert files == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+
+    small, large = found[found["n_elements"] == 3], found[found["n_elements"] == 6]
+    assert set(small["maximiser"]) == {"ascent", "enumeration", *peers.PEERS}
+    assert set(large["maximiser"]) == {"ascent", "ascent_x20", *peers.PEERS}
+    assert (small["regret"] > -1e-9).all() and (large["regret"] >= 0).all()
+    assert (large.groupby("experiment")["regret"].min() == 0).all()
+    assert (found.loc[found["maximiser"] == "ascent", "ratio_to_ascent"] == 1).all()
+    assert (stations["difference"] > -1e-3).all() and (stations["here_s"] > 0).all()
+    lines = inner_loop.verdicts(found, stations)
+    assert set(lines["line"]) == {1, 2, 3, 4, 5}
+
+
+def test_states_are_what_a_trajectory_knew(tmp_path):
+    walk = replace(inner_loop.declare()[0], alloy="drawn", n_elements=4, experiments=(0, 2))
+    first, last = inner_loop.states(walk, tmp_path / "rows.parquet")
+    rows = pd.read_parquet(tmp_path / "rows.parquet")
+    assert (len(first.counts), len(last.counts)) == (40, 42)
+    assert last.counts.tolist() == rows[list(walk.space.elements)].to_numpy()[:42].tolist()
+    assert last.merits == pytest.approx(walk.environment()(walk.space.fractions(last.counts))["merit"])
+    assert first.name != last.name
+
+
+def test_regrets_and_verdicts_on_numbers_made_up():
+    state = {"alloy": "SMA", "formulas": "mean", "experiment": 0, "seed": 0, "moved": 1.0, "evaluations": 1}
+    values = {
+        3: {"ascent": (-2, 1), "enumeration": (-1.9, 50), "slsqp": (-2.5, 30), "botorch_batched": (-1, 10)},
+        30: {"ascent": (-1, 10), "ascent_x20": (-1, 99), "slsqp": (-1.2, 300), "botorch_batched": (-3, 90)},
+    }
+    rows = [
+        {"maximiser": name, "n_elements": n, **state, "log_value": value, "cpu_s": seconds}
+        for n, by_name in values.items()
+        for name, (value, seconds) in by_name.items()
+    ]
+    found = inner_loop.table(pd.DataFrame(rows)).set_index(["n_elements", "maximiser"])
+    assert found.loc[(3, "ascent"), "regret"] == pytest.approx(0.1)
+    assert found.loc[(3, "botorch_batched"), "regret"] == pytest.approx(-0.9)  # never the reference of a small grid
+    assert found.loc[(30, "slsqp"), ["regret", "ratio_to_ascent"]].tolist() == pytest.approx([0.2, 30.0])
+    stations = pd.DataFrame({"what": ["fit", "experiment", "enumeration"], "ratio": [0.1, 0.1, 0.1], "difference": 0.0})
+    lines = inner_loop.verdicts(found.reset_index(), stations)
+    met = [line["met"] for line in lines.to_dict("records")]
+    assert met == [False, True, True, True, False, True, True, True, False, True, True, True]
+    assert lines["measured"].iloc[-1] == pytest.approx(1.0)
