@@ -67,8 +67,9 @@ def ascent(
 ) -> Suggestion:
     """The best grid composition that ascents and exchanges reach; a grid smaller than `screen` is enumerated instead.
 
-    starts_per_element: `STARTS` unless given. certificate: enumerate the grid as well, and give in `gap` by how much its
-    maximum is larger; slow. Raises ValueError without rng, and for a certificate of more than `CERTIFIABLE` compositions.
+    starts_per_element: `STARTS` unless given. certificate: enumerate the grid as well, and give in `gap` by how much
+    its maximum is larger; slow. Raises ValueError without rng, and for a certificate of more than `CERTIFIABLE`
+    compositions.
     """
     if rng is None:
         raise ValueError("`ascent` draws its starts; pass rng=np.random.default_rng(seed).")
