@@ -196,7 +196,7 @@ def inner_loop_map(grid: pd.DataFrame, starts: pd.DataFrame, picks: pd.DataFrame
         style = dict(s=size, marker=marker, color=COLOURS[method], edgecolor="k", lw=0.6, zorder=3, clip_on=False)
         axis.scatter(pick[x], pick[y], **style, label=f"pick, {method}")
     axis.set(xlabel=f"{x} (at.%)", ylabel=f"{y} (at.%)")
-    figure.legend(loc="outside upper center", ncols=3, handletextpad=0.1, columnspacing=0.8)
+    figure.legend(loc="outside upper center", ncols=2, handletextpad=0.1, columnspacing=0.8)
     figure.colorbar(drawn, ax=axis, label="log EI, largest over the rest", extend="min")
     return figure
 
@@ -208,7 +208,8 @@ def inner_loop_values(table: pd.DataFrame) -> Figure:
     """
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(COLUMN, 3.3), sharex=True, height_ratios=(2, 1))
     for method, rows in table.groupby("method", sort=False):
-        top.plot(rows["experiment"], rows["log_ei"], marker="o", ms=3, color=COLOURS[method], label=LABELS[method])
+        wide = dict(lw=3.5, ms=7, alpha=0.5) if method == "enumeration" else dict(ms=3)  # others may lie on it
+        top.plot(rows["experiment"], rows["log_ei"], marker="o", color=COLOURS[method], label=LABELS[method], **wide)
     moved = table.dropna(subset=["moved"])
     for method, rows in moved.groupby("method", sort=False):
         bottom.plot(rows["experiment"], 100 * rows["moved"], marker="o", ms=3, color=COLOURS[method])
