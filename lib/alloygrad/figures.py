@@ -20,7 +20,7 @@ COLUMN, PAGE = 3.35, 6.9  # inches
 PALETTE = sns.color_palette("colorblind")
 COLOURS = {
     "enumeration": PALETTE[0], "published": PALETTE[1], "ascent": PALETTE[2], "random": PALETTE[7],
-    "slsqp": PALETTE[3], "botorch_joint": PALETTE[5], "botorch_batched": PALETTE[4], "random_search": PALETTE[7],
+    "slsqp": PALETTE[3], "botorch_joint": PALETTE[5], "botorch_batched": PALETTE[4], "random_search": PALETTE[6],
     "cmaes": PALETTE[8], "box": PALETTE[9],
 }  # fmt: skip
 """One colour per inner loop, in every figure."""
