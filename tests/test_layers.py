@@ -26,9 +26,10 @@ KNOWS = {
     "campaign": {"acquisition", "features", "maximisers", "selection", "space", "surrogate"},
     "environments": {"networks", "space", "store"},
     "training": {"datasets", "elements", "environments", "networks", "store", "threads"},
-    "studies": {"campaign", "elements", "environments", "space", "store", "threads"},
+    "cells": {"campaign", "elements", "environments", "features", "space", "store"},
+    "studies": {"campaign", "cells", "environments", "store", "threads"},
     "comparisons": {"datasets", "elements", "features", "selection", "store", "surrogate", "threads"},
-    "records": {"campaign", "comparisons", "store", "studies", "threads"},
+    "records": {"campaign", "cells", "comparisons", "store", "studies", "threads"},
     "statistics": {"campaign"},
     "figures": {"store"},
 }

@@ -376,3 +376,23 @@ def test_most_compositions_are_skipped_late_in_a_campaign():
     space = CompositionSpace(ELEMENTS, **BOX, step=0.005, groups=GROUPS)
     maximise(acquire, space, "enumeration")
     assert sum(asked) < 0.25 * space.size
+
+
+# Random search
+
+
+def test_random_search_returns_the_best_of_what_the_generator_draws():
+    drawn = SPACE.sample(30, rng(4))
+    values = peak((0.3, 0.3, 0.2, 0.2))(torch.from_numpy(SPACE.fractions(drawn)))
+    found = maximise(peak((0.3, 0.3, 0.2, 0.2)), SPACE, "random_search", rng=rng(4), draws=30)
+    assert found.value == values.max() and found.evaluations == 30
+    assert maximise(peak((0.3, 0.3, 0.2, 0.2)), SPACE, "random_search", rng=rng(4)).evaluations == 20 * len(
+        SPACE.elements
+    )
+
+
+def test_one_draw_is_a_uniform_experiment_whatever_the_acquisition():
+    hill = peak((0.3, 0.3, 0.2, 0.2))
+    for seed in range(5):
+        picks = [maximise(f, SPACE, "random_search", rng=rng(seed), draws=1) for f in (hill, lambda c: -hill(c))]
+        assert picks[0].counts.tolist() == picks[1].counts.tolist() == SPACE.sample(1, rng(seed))[0].tolist()

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from test_studies import TOY, assert_same, changed
 
-from alloygrad import campaign, records, store, studies
+from alloygrad import campaign, cells, records, store, studies
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def working(monkeypatch, tmp_path):
     monkeypatch.setattr(store, "DATA", tmp_path)
     monkeypatch.setattr(studies, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(studies, "CELLS", {"toy": TOY})
-    studies._fixed.cache_clear()
+    cells.fixed.cache_clear()
     studies.trajectories(TOY, 2, workers=1)
     return tmp_path
 

@@ -16,10 +16,11 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from alloygrad import ROOT, campaign, elements, environments, store, studies
+from alloygrad import ROOT, campaign, cells, elements, environments, store, studies
 from alloygrad.campaign import SECONDS, Settings
+from alloygrad.cells import Cell
+from alloygrad.maximisers import maximise
 from alloygrad.space import CompositionSpace, Group
-from alloygrad.studies import Cell
 from alloygrad.threads import one_thread
 
 ELEMENTS = ("Ti", "Ni", "Cu")
@@ -66,7 +67,7 @@ TOY = Toy("toy", "SMA", 3, 0.05, SETTINGS)
 @pytest.fixture(autouse=True)
 def fresh_store(monkeypatch, tmp_path):
     monkeypatch.setenv("ALLOYGRAD_STORE", str(tmp_path / "store"))
-    studies._fixed.cache_clear()
+    cells.fixed.cache_clear()
     return tmp_path
 
 
@@ -207,7 +208,7 @@ def test_the_name_changes_with_behaviour_and_used_elements(monkeypatch):
         other = table.copy()
         other.loc[element, "VEC"] *= factor
         monkeypatch.setattr(elements, "load", lambda *a: other)
-        studies._fixed.cache_clear()
+        cells.fixed.cache_clear()
         return TOY.trajectory_name(0)
 
     assert with_value("Ni", 1.0) == name
@@ -228,31 +229,67 @@ def test_the_name_of_a_real_cell(monkeypatch):
         ("groups", environments.SMA.groups[:1]),
     ):
         monkeypatch.setitem(environments.ALLOYS, "SMA", replace(environments.SMA, **{attribute: value}))
-        studies._fixed.cache_clear()
+        cells.fixed.cache_clear()
         names.add(cell.trajectory_name(0))
     monkeypatch.setitem(environments.ALLOYS, "SMA", environments.SMA)
     monkeypatch.setattr(environments, "digest", lambda alloy: "trained anew")
-    studies._fixed.cache_clear()
+    cells.fixed.cache_clear()
     names.add(cell.trajectory_name(0))
     assert len(names) == 1 + len(varied) + 4
 
 
 def test_declared_cells():
+    plain = {name: cell for name, cell in studies.CELLS.items() if len(name.split("_")) == 3}
     for name, cell in studies.CELLS.items():
-        assert cell.name == name == f"{cell.alloy.lower()}_n{cell.n_elements}_{cell.settings.maximiser}"
+        alloy, n, *_ = name.split("_")
+        assert (cell.name, cell.alloy.lower(), f"n{cell.n_elements}") == (name, alloy, n)
         assert len(cell.space().elements) == cell.n_elements and hash(replace(cell, settings=None))
-        if cell.settings.maximiser == "enumeration":
-            assert replace(studies.CELLS[f"{name.rsplit('_', 1)[0]}_published"], settings=None, name="") == replace(
-                cell, settings=None, name=""
-            )  # both inner loops on the same grid
+        assert (cell.step == 0.001) or name in plain
+        if name in plain:  # the arms of one comparison share the landscape
+            other = studies.CELLS[f"{alloy}_{n}_published"]
+            assert replace(other, settings=None, name="") == replace(cell, settings=None, name="")
+    across = [cell for name, cell in studies.CELLS.items() if name.endswith("_ascent_fine")]
+    assert {(cell.alloy, cell.n_elements) for cell in across} == set(cells.WORKING_STEP)
     sizes = {name: studies.CELLS[f"{name}_enumeration"].space().size for name in ("sma_n4", "ti_n4", "hea_n5")}
     assert sizes == {"sma_n4": 4080501, "ti_n4": 533026, "hea_n5": 2574295}  # supplement to the issue, section 4
+
+
+def test_the_starts_of_the_ablations_are_those_asked_for():
+    space = environments.SMA.space(4, 0.05)
+    for name, cell in studies.CELLS.items():
+        if "_starts" in name:
+            settings = cell.settings
+            options = {**settings.options, **({"screen": 10} if settings.maximiser == "ascent" else {})}
+            found = maximise(
+                lambda c: -((c - 0.25) ** 2).sum(-1),
+                space,
+                settings.maximiser,
+                rng=np.random.default_rng(0),
+                **options,
+            )
+            assert name.endswith(f"_starts{found.starts}") or settings.maximiser == "ascent"
+            assert found.starts <= int(name.split("_starts")[1])
+
+
+def test_planned_trajectories_are_computed_in_waves(monkeypatch, fresh_store):
+    few = replace(TOY, name="few", planned=1)
+    monkeypatch.setattr(studies, "CELLS", {"toy": TOY, "few": few})
+    asked = []
+    monkeypatch.setattr(studies, "trajectories", lambda cell, n: asked.append((cell.name, n)))
+    studies.run_planned(wave=2, upto=3)
+    assert asked == [("toy", 2), ("few", 2), ("toy", 3), ("few", 3)]
+    monkeypatch.undo()
+
+
+def test_no_more_than_planned(fresh_store):
+    rows = studies.trajectories(replace(TOY, planned=1), 5, workers=1)
+    assert rows["seed"].unique().tolist() == [0] and measured(fresh_store) == 9
 
 
 def test_cells_are_declared_up_to_the_elements_of_the_alloy(monkeypatch):
     def numbers():
         found = {}
-        for cell in studies._declare().values():
+        for cell in cells.declare():
             found.setdefault(cell.alloy, set()).add(cell.n_elements)
         return found
 

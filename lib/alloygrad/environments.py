@@ -248,9 +248,9 @@ def _read(folder: Path, card_digest: str) -> tuple[dict, dict[str, networks.Resi
     return card, models
 
 
-def digest(alloy: Alloy) -> str:
-    """Digest of what the shipped networks of `alloy` compute: how they were trained, and their weights."""
-    card = json.loads((FOLDER / alloy.name / "card.json").read_text(encoding="utf-8"))
+def digest(folder: Path) -> str:
+    """Digest of what the networks trained in `folder` compute: how they were trained, and their weights."""
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     weights = {name: entry["weights_sha256"] for name, entry in card["properties"].items()}
     return store.digest({"training": card["digest"], "weights": weights})
 

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from alloygrad import comparisons, store, studies
 from alloygrad.campaign import choose_features, initial_rows, measure, trajectory
-from alloygrad.studies import Cell
+from alloygrad.cells import Cell
 from alloygrad.threads import one_thread
 
 
@@ -26,7 +26,7 @@ def record() -> pd.DataFrame:
         for path in sorted(studies.folder(cell).glob("*.parquet")):
             rows = pd.read_parquet(path)
             if studies.is_complete(cell, rows) and len(rows) > before.get(path.stem, 0):
-                tables[path.stem] = rows.assign(trajectory=path.stem, code=store.code_version())
+                tables[path.stem] = rows.assign(trajectory=path.stem)
         tables = {
             name: rows for name, rows in tables.items() if name == cell.trajectory_name(int(rows["seed"].iloc[0]))
         }
@@ -105,7 +105,7 @@ def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
 
 
 def _recorded(cell: Cell) -> pd.DataFrame:
-    return pd.read_parquet(studies.RESULTS / f"{cell.name}.parquet").drop(columns=["trajectory", "code"])
+    return pd.read_parquet(studies.RESULTS / f"{cell.name}.parquet").drop(columns="trajectory")
 
 
 def report_audit(states: int = 6) -> None:

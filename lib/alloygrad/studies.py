@@ -1,6 +1,6 @@
-"""Expensive work: declared study cells, their store, and running what the store lacks.
+"""Expensive work: the store of trajectories, and running what it lacks.
 
-A cell is one curve of one figure: an alloy, a space and the settings of its campaigns. The store keeps
+A study cell (`cells`) is one curve of one figure. The store keeps
 one file per trajectory, named by the digest of all that makes it and its seed and rewritten whole after every
 experiment; finished cells are packed into `data/results/`, one file each. So a killed study loses at most one
 experiment, nothing is computed twice, and asking for more experiments continues what is there.
@@ -8,10 +8,12 @@ experiment, nothing is computed twice, and asking for more experiments continues
 The environment variable ALLOYGRAD_STORE names another store than `data/runs/`; recorded results are then not read.
 """
 
+import fnmatch
 import json
 import threading
-from dataclasses import dataclass, replace
-from functools import cache, partial
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,87 +22,12 @@ import pyarrow.parquet as pq
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
-from alloygrad import DATA, elements, environments, store
+from alloygrad import DATA, environments, store
 from alloygrad.campaign import BEHAVIOUR, Settings, choose_features, trajectory
-from alloygrad.space import CompositionSpace
+from alloygrad.cells import CELLS, FULL, Cell, fixed
 from alloygrad.threads import one_thread
 
 RESULTS = DATA / "results"
-
-WORKING_STEP = {
-    ("SMA", 5): 0.005,
-    ("Ti", 4): 0.002,
-    ("Ti", 5): 0.005,
-    ("HEA", 4): 0.005,
-    ("HEA", 5): 0.01,
-}
-"""Steps of the grids on which enumeration is compared with other inner loops, where 0.001 would be too many."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One curve: what is run, on which space, in which environment."""
-
-    name: str
-    alloy: str
-    n_elements: int
-    step: float
-    settings: Settings
-    merit: str | None = None  # a named figure of merit of the alloy; None is its default
-
-    def space(self) -> CompositionSpace:
-        return environments.ALLOYS[self.alloy].space(self.n_elements, self.step)
-
-    def environment(self) -> environments.Environment:
-        return environments.load(environments.ALLOYS[self.alloy], self.space().elements, merit=self.merit)
-
-    def landscape(self) -> dict:
-        """Plain values that fix the merit of every composition: the space and the environment."""
-        space, alloy = self.space(), environments.ALLOYS[self.alloy]
-        return {
-            "elements": list(space.elements),
-            "lower": list(space.lower),
-            "upper": list(space.upper),
-            "step": space.step,
-            "groups": [[list(group.elements), group.lower, group.upper] for group in space.groups],
-            "environment": environments.digest(alloy),
-            "process": dict(alloy.process),
-            "merit": self.merit or next(iter(alloy.merits)),
-        }
-
-    def trajectory_name(self, seed: int) -> str:
-        """Digest of all that makes the trajectory, plus its seed."""
-        return store.digest(
-            {**_fixed(replace(self, settings=None)), "settings": self.settings.describe(), "seed": seed}
-        )
-
-
-@cache
-def _fixed(cell: Cell) -> dict:
-    """The part of a trajectory's name that settings and seed do not change."""
-    used = cell.space().elements
-    table = {"elements": used, "symbols": elements.SYMBOLS, "values": elements.matrix(used).tolist()}
-    return {**cell.landscape(), "elements_table": store.digest(table)}
-
-
-def _declare() -> dict[str, Cell]:
-    inner_loops = {
-        "ascent": Settings(),
-        "enumeration": Settings(maximiser="enumeration", acquisition="log_ei"),
-        "published": Settings(maximiser="published", acquisition="ei"),
-    }
-    cells = []
-    for alloy in environments.ALLOYS:
-        for n in range(3, min(10, len(environments.ALLOYS[alloy].order)) + 1):
-            step = WORKING_STEP.get((alloy, n), 0.001)
-            for name, settings in inner_loops.items():
-                if name != "enumeration" or n <= 5:
-                    cells.append(Cell(f"{alloy.lower()}_n{n}_{name}", alloy, n, step, settings))
-    return {cell.name: cell for cell in cells}
-
-
-CELLS = _declare()
-"""Every declared cell by name, "sma_n4_enumeration" for example."""
 
 
 def trajectories(
@@ -108,20 +35,31 @@ def trajectories(
 ) -> pd.DataFrame:
     """Rows of the first n trajectories (seeds 0 … n − 1), read from the store and the records; missing ones are run.
 
-    experiments: how many of each (default: the cell's). compute=False returns what is there. Raises no error for
-    a trajectory that exists already, whoever computed it.
+    n: at most as many as the cell plans. experiments: how many of each (default: the cell's). compute=False returns
+    what is there. Raises no error for a trajectory that exists already, whoever computed it.
     """
     if experiments is not None:
         cell = replace(cell, settings=replace(cell.settings, n_experiments=experiments))
-    found = {seed: _read(cell, seed) for seed in range(n)}
+    seeds = range(min(n, cell.planned))
+    found = _read(cell, seeds)
     missing = [seed for seed, rows in found.items() if not is_complete(cell, rows)]
     if compute and missing:
         _run_all(cell, {seed: found[seed] for seed in missing}, workers or cpu_count())
-        found |= {seed: _read(cell, seed) for seed in missing}
+        found = _read(cell, seeds)
     complete = [
         rows[rows["experiment"] < cell.settings.n_experiments] for rows in found.values() if is_complete(cell, rows)
     ]
     return pd.concat(complete, ignore_index=True) if complete else pd.DataFrame()
+
+
+def run_planned(pattern: str = "*", *, wave: int = 8, upto: int = FULL) -> None:
+    """Compute what the planned trajectories of the cells named by `pattern` lack: the first `wave` of each, and so on.
+
+    So that, whenever it is stopped, every curve has been given about as many trajectories.
+    """
+    for n in range(wave, upto + wave, wave):
+        for name in fnmatch.filter(CELLS, pattern):
+            trajectories(CELLS[name], min(n, upto))
 
 
 def is_complete(cell: Cell, rows: pd.DataFrame) -> bool:
@@ -138,15 +76,17 @@ def _path(cell: Cell, seed: int) -> Path:
     return folder(cell) / f"{cell.trajectory_name(seed)}.parquet"
 
 
-def _read(cell: Cell, seed: int) -> pd.DataFrame:
-    """Rows of one trajectory, the longer of record and working file; empty if there is neither."""
-    rows = pd.read_parquet(path) if (path := _path(cell, seed)).exists() else pd.DataFrame()
-    packed = RESULTS / f"{cell.name}.parquet"
+def _read(cell: Cell, seeds: Iterable[int]) -> dict[int, pd.DataFrame]:
+    """Rows of each seed's trajectory, the longer of record and working file; empty if there is neither."""
+    recorded, packed = {}, RESULTS / f"{cell.name}.parquet"
     if store.is_default() and packed.exists():
-        filters = [("trajectory", "==", cell.trajectory_name(seed))]
-        recorded = pd.read_parquet(packed, filters=filters).drop(columns=["trajectory", "code"])
-        rows = recorded if len(recorded) > len(rows) else rows
-    return rows.reset_index(drop=True)
+        recorded = dict(iter(pd.read_parquet(packed).groupby("trajectory")))
+    found = {}
+    for seed in seeds:
+        rows = pd.read_parquet(path) if (path := _path(cell, seed)).exists() else pd.DataFrame()
+        other = recorded.get(cell.trajectory_name(seed), rows).drop(columns="trajectory", errors="ignore")
+        found[seed] = (other if len(other) > len(rows) else rows).reset_index(drop=True)
+    return found
 
 
 def run(cell: Cell, seed: int, found: pd.DataFrame, path: Path) -> None:
@@ -154,11 +94,11 @@ def run(cell: Cell, seed: int, found: pd.DataFrame, path: Path) -> None:
 
     Rows and path come from outside: a worker may have been started under another ALLOYGRAD_STORE.
     """
-    rows = found.to_dict("records")
+    rows, code = found.to_dict("records"), store.code_version()
     with one_thread():
         choose = partial(_chosen, cell, path.parents[2] / "selections")
         for row in trajectory(cell.settings, cell.space(), cell.environment(), seed, done=rows, choose=choose):
-            rows.append(row)
+            rows.append({**row, "code": code})
             if row["experiment"] >= -1:
                 store.write(path, pd.DataFrame(rows).to_parquet)
 
@@ -167,7 +107,7 @@ def _chosen(cell: Cell, folder: Path, settings: Settings, space, counts, merits,
     """`choose_features`, kept in `folder` for all cells that share landscape, initial data and selection."""
     made_by = {"behaviour": BEHAVIOUR, "selection": settings.selection, "formulas": settings.formulas}
     made_by |= {"n_features": settings.n_features, "n_initial": settings.n_initial, "seed": seed}
-    name = store.digest({**_fixed(replace(cell, settings=None)), **made_by})
+    name = store.digest({**fixed(replace(cell, settings=None)), **made_by})
     path = folder / f"{name}.json"
     if not path.exists():
         features = [":".join(feature) for feature in choose_features(settings, space, counts, merits, seed)]

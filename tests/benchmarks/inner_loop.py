@@ -5,7 +5,7 @@
 A state is what a trajectory knows before an experiment: measured compositions, merits, features. From it everything
 follows: the fitted GP, log EI, and the seed of every maximiser (box and ascent start from the same compositions).
 
-    3–5 elements    216 states on the grids of `studies.WORKING_STEP`; 3 alloys × weighted averages or all formulas ×
+    3–5 elements    216 states on the grids of `cells.WORKING_STEP`; 3 alloys × weighted averages or all formulas ×
                     (6 experiments of an ascent trajectory, 6 of a published one); the reference is enumeration
     6–10 elements   24 states each, ascent trajectories of 3 alloys
     15–30 elements  24 states each, ascent trajectories in `drawn` landscapes; the reference is the best of all
@@ -43,13 +43,13 @@ from tqdm import tqdm
 from alloygrad import ROOT, elements, environments, store
 from alloygrad.acquisition import Acquisition, log_ei
 from alloygrad.campaign import BEHAVIOUR, Settings, measure, trajectory
+from alloygrad.cells import WORKING_STEP
 from alloygrad.features import FORMULAS, FeatureMap, all_features
 from alloygrad.maximisers import METHODS, Suggestion, maximise
 from alloygrad.maximisers.projection import Projection
 from alloygrad.maximisers.published import published
 from alloygrad.maximisers.spectral import spectral
 from alloygrad.space import CompositionSpace, Group
-from alloygrad.studies import WORKING_STEP
 from alloygrad.surrogate import STARTS, Surrogate, condition, fit, to_botorch
 from alloygrad.threads import one_thread
 
@@ -221,7 +221,7 @@ def states(walk: Walk, path: Path) -> list[State]:
 
 def walk_name(walk: Walk) -> str:
     """Digest of what makes the trajectory."""
-    made_by = {"landscape": "drawn" if walk.alloy == "drawn" else environments.digest(environments.ALLOYS[walk.alloy])}
+    made_by = {"landscape": "drawn" if walk.alloy == "drawn" else environments.digest(environments.FOLDER / walk.alloy)}
     made_by |= {**described(walk.space), "settings": walk.settings().describe(), "seed": walk.seed, "code": VERSION}
     return store.digest(made_by)
 

@@ -17,10 +17,11 @@ from torch import Tensor
 from alloygrad.maximisers.ascent import ascent
 from alloygrad.maximisers.enumeration import enumeration
 from alloygrad.maximisers.published import published
+from alloygrad.maximisers.random_search import random_search
 from alloygrad.maximisers.suggestion import Suggestion
 from alloygrad.space import CompositionSpace
 
-METHODS = {"ascent": ascent, "enumeration": enumeration, "published": published}
+METHODS = {"ascent": ascent, "enumeration": enumeration, "published": published, "random_search": random_search}
 
 
 def maximise(

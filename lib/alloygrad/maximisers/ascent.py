@@ -61,7 +61,7 @@ def ascent(
     *,
     exclude: np.ndarray,
     rng: np.random.Generator,
-    starts_per_element: int | None = None,
+    starts_per_element: float | None = None,
     screen: int = 4096,
     certificate: bool = False,
 ) -> Suggestion:
@@ -82,7 +82,7 @@ def ascent(
     if not len(candidates):  # nearly everything is measured
         return enumeration(acquire, space, exclude=exclude)
     values = score(acquire, space, candidates)
-    n_starts = (starts_per_element or STARTS[len(space.elements) > FEW]) * len(space.elements)
+    n_starts = round((starts_per_element or STARTS[len(space.elements) > FEW]) * len(space.elements))
     starts = chosen(space, candidates, values, n_starts, rng)
     ends, moved, gradients = ascend(acquire, space, project, starts)
     climbers = CLIMBERS[len(space.elements) > FEW]

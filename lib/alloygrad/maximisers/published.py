@@ -19,7 +19,7 @@ from alloygrad.space import CompositionSpace
 
 
 def published(
-    acquire, space: CompositionSpace, *, exclude: np.ndarray, rng: np.random.Generator, starts_per_element: int = 20
+    acquire, space: CompositionSpace, *, exclude: np.ndarray, rng: np.random.Generator, starts_per_element: float = 20
 ) -> Suggestion:
     """The best rounding of `starts_per_element` × n_elements SLSQP searches and of their starts.
 
@@ -28,7 +28,7 @@ def published(
     """
     if rng is None:
         raise ValueError("`published` draws its starts; pass rng=np.random.default_rng(seed).")
-    starts = space.sample_continuous(starts_per_element * len(space.elements), rng)
+    starts = space.sample_continuous(round(starts_per_element * len(space.elements)), rng)
     ends, gradients = zip(*(climb(acquire, space, start) for start in starts), strict=True)
     moved = float(np.mean(np.abs(np.array(ends) - starts).max(1) > space.step / 2))
     warning = "" if moved >= 0.5 else f"{1 - moved:.0%} of {len(starts)} starts did not move."

@@ -1,0 +1,143 @@
+"""Every declared study cell: one curve of one figure, as an alloy, a space and the settings of its campaigns.
+
+    {alloy}_n{N}_{arm}    sma_n4_ascent, ti_n7_published, …
+
+Arms at N = 4, which differ in the inner loop alone and share initial data and features seed by seed:
+
+    enumeration  the exact maximum of log EI            scored  the best of 20 N random compositions by log EI
+    ascent       this library's, of log EI              random  a random composition: no model at all
+    published    the paper's, of EI                     slsqp   the paper's, of log EI: the same starts, unstalled
+
+``PLANNED`` names the cells of which fewer trajectories than the paper's 96 are computed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from alloygrad import elements, environments, store
+from alloygrad.campaign import Settings
+from alloygrad.features import FORMULAS
+from alloygrad.space import CompositionSpace
+
+WORKING_STEP = {
+    ("SMA", 5): 0.005,
+    ("Ti", 4): 0.002,
+    ("Ti", 5): 0.005,
+    ("HEA", 4): 0.005,
+    ("HEA", 5): 0.01,
+}
+"""Steps of the grids on which enumeration is compared with other inner loops, where 0.001 would be too many."""
+
+INNER_LOOPS = {
+    "ascent": Settings(),
+    "enumeration": Settings("enumeration"),
+    "published": Settings("published", "ei"),
+}
+"""Run for every alloy and N; enumeration up to five elements."""
+
+OTHER_ARMS = {
+    "slsqp": Settings("published"),
+    "scored": Settings("random_search"),
+    "random": Settings("random_search", options={"draws": 1}),
+}
+"""Run beside them at N = 4, for every alloy."""
+
+N_ARMS = 4
+"""Elements of the comparison of arms and of the ablations."""
+
+STARTS = (10, 20, 40, 80)
+"""Starts of the inner loop, in all, in the ablation of their number; 80 are the paper's 20 N."""
+
+
+FULL = 96
+"""The paper's number of trajectories."""
+
+PLANNED: dict[str, int] = {}
+"""Cells of which fewer are computed; what one costs stands in the table of notebook 06."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One curve: what is run, on which space, in which environment."""
+
+    name: str
+    alloy: str
+    n_elements: int
+    step: float
+    settings: Settings
+    merit: str | None = None  # a named figure of merit of the alloy; None is its default
+    trained: str | None = None  # a folder of other trained networks below data/environments; None is the alloy's own
+    planned: int = FULL  # trajectories; no part of a name
+
+    def space(self) -> CompositionSpace:
+        return environments.ALLOYS[self.alloy].space(self.n_elements, self.step)
+
+    def environment(self) -> environments.Environment:
+        alloy = environments.ALLOYS[self.alloy]
+        return environments.load(alloy, self.space().elements, merit=self.merit, folder=self._networks())
+
+    def landscape(self) -> dict:
+        """Plain values that fix the merit of every composition: the space and the environment."""
+        space, alloy = self.space(), environments.ALLOYS[self.alloy]
+        return {
+            "elements": list(space.elements),
+            "lower": list(space.lower),
+            "upper": list(space.upper),
+            "step": space.step,
+            "groups": [[list(group.elements), group.lower, group.upper] for group in space.groups],
+            "environment": environments.digest(self._networks()),
+            "process": dict(alloy.process),
+            "merit": self.merit or next(iter(alloy.merits)),
+        }
+
+    def trajectory_name(self, seed: int) -> str:
+        """Digest of all that makes the trajectory, plus its seed."""
+        return store.digest({**fixed(replace(self, settings=None)), "settings": self.settings.describe(), "seed": seed})
+
+    def _networks(self) -> Path:
+        return environments.FOLDER / (self.trained or self.alloy)
+
+
+@cache
+def fixed(cell: Cell) -> dict:
+    """The part of a trajectory's name that settings and seed do not change; of a cell whose settings are None."""
+    used = cell.space().elements
+    table = {"elements": used, "symbols": elements.SYMBOLS, "values": elements.matrix(used).tolist()}
+    return {**cell.landscape(), "elements_table": store.digest(table)}
+
+
+def declare() -> Iterator[Cell]:
+    """All cells: inner loops for N = 3 … 10, the other arms, comparisons across N, the ablations, the sensitivities."""
+    for alloy, declared in environments.ALLOYS.items():
+        for n in range(3, min(10, len(declared.order)) + 1):
+            step = WORKING_STEP.get((alloy, n), 0.001)
+            arms = INNER_LOOPS | (OTHER_ARMS if n == N_ARMS else {})
+            for arm, settings in arms.items():
+                if arm != "enumeration" or n <= 5:
+                    yield Cell(f"{alloy.lower()}_n{n}_{arm}", alloy, n, step, settings)
+            if step != 0.001:  # across N every curve needs the same grid
+                yield Cell(f"{alloy.lower()}_n{n}_ascent_fine", alloy, n, 0.001, Settings())
+    yield from _ablations()
+
+
+def _ablations() -> Iterator[Cell]:
+    base = Cell("", "SMA", N_ARMS, 0.001, Settings())
+    varied: dict[str, Settings] = {}
+    for starts in STARTS[:-1]:
+        options = {"starts_per_element": starts / N_ARMS}
+        varied[f"published_starts{starts}"] = Settings("published", "ei", options=options)
+    for starts in STARTS:
+        varied[f"ascent_starts{starts}"] = Settings(options={"starts_per_element": starts / N_ARMS})
+    for arm in ("published", "ascent"):
+        raw = arm == "published"
+        varied[f"{arm}_ucb"] = Settings(arm, "ucb")
+        varied[f"{arm}_pi"] = Settings(arm, "pi" if raw else "log_pi")
+        varied[f"{arm}_formulas8"] = Settings(arm, "ei" if raw else "log_ei", formulas=tuple(FORMULAS))
+    for name, settings in varied.items():
+        yield replace(base, name=f"sma_n4_{name}", settings=settings)
+
+
+CELLS = {cell.name: replace(cell, planned=PLANNED.get(cell.name, FULL)) for cell in declare()}
+"""Every declared cell by name."""

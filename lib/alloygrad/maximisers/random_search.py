@@ -1,0 +1,27 @@
+"""The best of some random compositions: what is left of a gradient search whose starts do not move.
+
+With `draws=1` the acquisition function has no say, and a campaign is a series of random experiments.
+"""
+
+import numpy as np
+
+from alloygrad.maximisers.suggestion import Suggestion, best_of
+from alloygrad.space import CompositionSpace
+
+
+def random_search(
+    acquire, space: CompositionSpace, *, exclude: np.ndarray, rng: np.random.Generator, draws: int | None = None
+) -> Suggestion:
+    """The best of `draws` compositions, uniform over the grid; drawn anew where all of them are measured.
+
+    draws: 20 per element, the paper's number of starts, unless given.
+    """
+    if rng is None:
+        raise ValueError("`random_search` draws compositions; pass rng=np.random.default_rng(seed).")
+    top, evaluated = -1, 0
+    while top < 0:
+        counts = space.sample(draws or 20 * len(space.elements), rng)
+        top, values = best_of(acquire, space, counts, exclude)
+        evaluated += len(counts)
+    best = counts[top]
+    return Suggestion(best, space.fractions(best), float(values[top]), evaluations=evaluated)
