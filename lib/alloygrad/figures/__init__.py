@@ -1,0 +1,54 @@
+"""Figures: tables in, matplotlib figures out, one style (`figures.style`), one file for each theme.
+
+`save` writes a figure and the numbers it plots under one name.
+"""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from alloygrad import ROOT, store
+from alloygrad.figures.campaigns import best_so_far
+from alloygrad.figures.inner_loop import inner_loop_costs, inner_loop_map, inner_loop_values, starts_needed
+from alloygrad.figures.networks import densities, learning_curves, merit_distributions, paired_errors, parity
+from alloygrad.figures.style import COLOURS, COLUMN, INPUTS, LABELS, PAGE, PALETTE
+
+__all__ = [
+    "COLOURS",
+    "COLUMN",
+    "INPUTS",
+    "LABELS",
+    "PAGE",
+    "PALETTE",
+    "best_so_far",
+    "densities",
+    "inner_loop_costs",
+    "inner_loop_map",
+    "inner_loop_values",
+    "learning_curves",
+    "merit_distributions",
+    "paired_errors",
+    "parity",
+    "paths",
+    "save",
+    "starts_needed",
+]
+
+
+def save(figure: Figure, name: str, *, data: pd.DataFrame, profile: str = "paper") -> Figure:
+    """Write `name`.pdf, .png and .csv (the numbers it plots): below figures/ for `paper`, else figures/<profile>/."""
+    pdf, png, csv = paths(name, profile)
+    # Without a creation date the same figure gives the same bytes.
+    store.write(pdf, lambda path: figure.savefig(path, metadata={"CreationDate": None}))
+    store.write(png, figure.savefig)
+    store.write(csv, lambda path: data.to_csv(path, index=False, float_format="%.6g"))
+    plt.close(figure)
+    return figure
+
+
+def paths(name: str, profile: str = "paper") -> list[Path]:
+    """The three files that `save` writes."""
+    folder = ROOT / "figures" / ("" if profile == "paper" else profile)
+    return [folder / f"{name}.{suffix}" for suffix in ("pdf", "png", "csv")]

@@ -1,0 +1,98 @@
+"""The inner loop: where its starts go on one state, what it reaches on many, at what cost."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from alloygrad.figures.style import COLOURS, COLUMN, LABELS, PAGE
+
+
+def inner_loop_map(grid: pd.DataFrame, starts: pd.DataFrame, picks: pd.DataFrame, x: str, y: str) -> Figure:
+    """log EI over two elements (largest over the others), the published loop's starts and ends, and every pick.
+
+    grid: columns x, y, log_ei. starts: x, y, and their ends "x_end", "y_end". picks: method, x, y. All in at.%.
+    """
+    figure, axis = plt.subplots(figsize=(COLUMN, 3.0))
+    table = grid.pivot(index=y, columns=x, values="log_ei")
+    span = dict(vmin=table.max(axis=None) - 100, vmax=table.max(axis=None))
+    drawn = axis.pcolormesh(table.columns, table.index, table, **span, shading="nearest", rasterized=True, cmap="Greys")
+    for _, row in starts.iterrows():
+        axis.plot([row[x], row[f"{x}_end"]], [row[y], row[f"{y}_end"]], color=COLOURS["published"], lw=0.7)
+    axis.scatter(starts[x], starts[y], s=6, color=COLOURS["published"], lw=0, label="starts", clip_on=False)
+    for method, marker, size in (("published", "X", 70), ("enumeration", "o", 60), ("ascent", "*", 30)):
+        pick = picks[picks["method"] == method].iloc[0]
+        style = dict(s=size, marker=marker, color=COLOURS[method], edgecolor="k", lw=0.6, zorder=3, clip_on=False)
+        axis.scatter(pick[x], pick[y], **style, label=f"pick, {method}")
+    axis.set(xlabel=f"{x} (at.%)", ylabel=f"{y} (at.%)")
+    figure.legend(loc="outside upper center", ncols=2, handletextpad=0.1, columnspacing=0.8)
+    figure.colorbar(drawn, ax=axis, label="log EI, largest over the rest", extend="min")
+    return figure
+
+
+def inner_loop_values(table: pd.DataFrame) -> Figure:
+    """What each inner loop reaches on the same states (top) and how many starts moved (bottom).
+
+    table: columns experiment, method, log_ei, moved.
+    """
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(COLUMN, 3.3), sharex=True, height_ratios=(2, 1))
+    for method, rows in table.groupby("method", sort=False):
+        wide = dict(lw=3.5, ms=7, alpha=0.5) if method == "enumeration" else dict(ms=3)  # others may lie on it
+        top.plot(rows["experiment"], rows["log_ei"], marker="o", color=COLOURS[method], label=LABELS[method], **wide)
+    moved = table.dropna(subset=["moved"])
+    for method, rows in moved.groupby("method", sort=False):
+        bottom.plot(rows["experiment"], 100 * rows["moved"], marker="o", ms=3, color=COLOURS[method])
+    top.set(ylabel="log EI of the pick")
+    top.legend()
+    bottom.set(xlabel="experiments already done", ylabel="starts that\nmoved (%)", ylim=(-3, 103))
+    return figure
+
+
+def inner_loop_costs(table: pd.DataFrame, grids: pd.DataFrame) -> Figure:
+    """CPU seconds, evaluations and share of states within 1 % of the reference EI, against the number of elements.
+
+    table: columns maximiser, n_elements, cpu_s, evaluations, within. grids: columns alloy, n_elements, seconds,
+    compositions of exhaustive enumeration at the paper's step, extrapolated.
+    """
+    figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.9))
+    for maximiser, rows in table.groupby("maximiser", sort=False):
+        strong = maximiser == "ascent"
+        style = dict(color=COLOURS[maximiser], marker="o", ms=3.5 if strong else 2.5, lw=1.8 if strong else 0.9)
+        style |= dict(zorder=3 if strong else 2, label=LABELS.get(maximiser, maximiser))
+        for axis, column in zip(axes, ("cpu_s", "evaluations", "within"), strict=True):
+            axis.plot(rows["n_elements"], rows[column] * (100 if column == "within" else 1), **style)
+    for _, rows in grids.groupby("alloy"):
+        for axis, column in ((axes[0], "seconds"), (axes[1], "compositions")):
+            axis.plot(rows["n_elements"], rows[column], color=COLOURS["enumeration"], lw=0.6, ls=":")
+    numbers = sorted(table["n_elements"].unique())
+    for axis, label in zip(axes, ("CPU seconds", "compositions evaluated", "states within 1 % (%)"), strict=True):
+        axis.set(xscale="log", xlabel="elements", ylabel=label)
+        axis.set_xticks(numbers, [str(n) if n not in (5, 8) else "" for n in numbers])
+        axis.minorticks_off()
+    top = table[["cpu_s", "evaluations"]].max()
+    axes[0].set(yscale="log", ylim=(None, 10 * top["cpu_s"]))
+    axes[1].set(yscale="log", ylim=(None, 10 * top["evaluations"]))
+    axes[2].set(ylim=(-3, 103))
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=4)
+    return figure
+
+
+def starts_needed(table: pd.DataFrame) -> Figure:
+    """Starts that find the reference with 95 % certainty, against the number of elements: states and their medians.
+
+    table: columns n_elements, formulas, needed (inf where no start found it).
+    """
+    figure, axis = plt.subplots(figsize=(COLUMN, 2.6))
+    most = table.loc[np.isfinite(table["needed"]), "needed"].max()
+    shown = table.assign(needed=table["needed"].clip(upper=3 * most))
+    jitter = np.random.default_rng(0).uniform(0.96, 1.04, len(shown))
+    axis.scatter(shown["n_elements"] * jitter, shown["needed"], s=5, color="0.6", lw=0, label="states")
+    median = shown.groupby("n_elements")["needed"].median()
+    axis.plot(median.index, median, marker="o", ms=4, color=COLOURS["ascent"], label="median")
+    axis.plot(median.index, 20 * median.index, ls="--", lw=0.8, color=COLOURS["published"], label="20 N, the paper's")
+    axis.set(xscale="log", yscale="log", xlabel="elements", ylabel="starts needed")
+    axis.set_xticks(median.index, [str(n) if n not in (5, 8) else "" for n in median.index])
+    axis.minorticks_off()
+    figure.legend(loc="outside upper center", ncols=3)
+    return figure
