@@ -18,7 +18,7 @@ KNOWS = {
     "evidence": set(),
     "surrogate": {"evidence", "features"},
     "space": {"counting"},
-    "datasets": {"tables"},
+    "datasets": {"store", "tables"},
     "features": {"elements"},
     "networks": {"store"},
     "maximisers": {"space"},

@@ -11,7 +11,6 @@ Rules of cleaning, read from the published code at the commit in the registry:
 Each composition is then divided by its sum.
 """
 
-import hashlib
 import os
 import threading
 import tomllib
@@ -22,7 +21,7 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from alloygrad import DATA, ROOT
+from alloygrad import DATA, ROOT, store
 from alloygrad.tables import Problems, fractions, numeric, read_table, require_columns
 
 MIRROR_VARIABLE = "ALLOYGRAD_DATASETS"
@@ -99,7 +98,7 @@ def fetch(name: str) -> Path:
         folder = (ROOT / Path(mirror).expanduser()).resolve()
         path = folder / entry["path"]
         if path.is_file():
-            if (found := _sha256(path)) != entry["sha256"]:
+            if (found := store.file_digest(path)) != entry["sha256"]:
                 raise ChecksumMismatch(
                     f"{path} is not the published file of dataset {name}.\n"
                     f"  sha256 found    {found}\n  sha256 expected {entry['sha256']}\n"
@@ -112,7 +111,7 @@ def fetch(name: str) -> Path:
         tried.append(f"mirror folder: {MIRROR_VARIABLE} is not set")
 
     path = CACHE / entry["path"]
-    if path.is_file() and _sha256(path) == entry["sha256"]:
+    if path.is_file() and store.file_digest(path) == entry["sha256"]:
         return path
     state = "damaged (wrong sha256), wants a new download" if path.is_file() else "no such file"
     tried.append(f"cache {path}: {state}")
@@ -153,10 +152,6 @@ def _entry(name: str) -> dict:
     if name not in REGISTRY:
         raise KeyError(f"no dataset {name!r} in data/registry.toml; declared are {', '.join(REGISTRY)}")
     return REGISTRY[name]
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _download(url: str, path: Path, sha256: str) -> str:
