@@ -156,7 +156,7 @@ class _Posterior(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x: Tensor, surrogate: Surrogate) -> tuple[Tensor, Tensor]:
-        r, decay, kernel = _matern52(x, surrogate)
+        r, decay, kernel = matern52(x, surrogate._points, surrogate.outputscale)
         v = torch.linalg.solve_triangular(surrogate.cholesky, kernel.mT, upper=False)
         variance = surrogate.outputscale - v.square().sum(0)
         std = variance.clamp_min(MIN_VARIANCE).sqrt()
@@ -174,17 +174,14 @@ class _Posterior(torch.autograd.Function):
         return pull.sum(1, keepdim=True) * x - pull @ ctx.surrogate._points, None
 
 
-def _matern52(x: Tensor, surrogate: Surrogate) -> tuple[Tensor, Tensor, Tensor]:
-    """r, s exp(−r) and the kernel, each (B, n), between x (B, F) in lengthscales and the measured points."""
-    r = sqrt(5) * torch.cdist(x, surrogate._points, compute_mode=DIRECT)
-    decay = surrogate.outputscale * torch.exp(-r)
+def matern52(x: Tensor, z: Tensor, outputscale: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
+    """r, s exp(−r) and the kernel, each (..., B, n), of x (..., B, F) and z (..., n, F) in lengthscales.
+
+    The kernel's gradient where x = z is 0.
+    """
+    r = sqrt(5) * torch.cdist(x, z, compute_mode=DIRECT)
+    decay = outputscale * torch.exp(-r)
     return r, decay, (1 + r * (1 + r / 3)) * decay
-
-
-def matern52(x: Tensor, z: Tensor, lengthscales: Tensor) -> Tensor:
-    """Matérn-5/2 correlation (B, n) of x (B, F) and z (n, F). Its gradient where x = z is 0."""
-    r = sqrt(5) * torch.cdist(x / lengthscales, z / lengthscales, compute_mode=DIRECT)
-    return (1 + r * (1 + r / 3)) * torch.exp(-r)
 
 
 def fit(features: Callable[[Tensor], Tensor], compositions, targets, *, noise: float | None = NOISE) -> Surrogate:
