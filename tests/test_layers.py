@@ -14,7 +14,7 @@ KNOWS = {
     "threads": set(),
     "elements": set(),
     "counting": set(),
-    "acquisition": set(),
+    "acquisition": {"surrogate"},
     "evidence": set(),
     "surrogate": {"evidence", "features"},
     "space": {"counting"},

@@ -34,11 +34,10 @@ from scipy import special
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from alloygrad.surrogate import MIN_VARIANCE
+
 KAPPA = 1.96
 """Weight of σ in the upper confidence bound."""
-
-LEAST_STD = 1e-5
-"""No surrogate's σ is smaller (ours has its floor there)."""
 
 HALF_LOG_2PI = 0.5 * log(2 * PI)
 
@@ -174,13 +173,13 @@ class Acquisition:
         """Values (rows,) of (rows, n_elements), −inf for those that are certainly below `floor`; no gradient.
 
         Every formula grows with μ, and at given μ is monotone in σ; so up to bounds on both it is largest at the bound
-        of μ and at one end of σ. Where that is below `floor`, μ and σ are not worked out. For surrogates with
-        `posterior_where`; others are evaluated everywhere.
+        of μ and at one end of σ, its bound or the surrogate's floor. Where that is below `floor`, μ and σ are not
+        worked out. For surrogates with `posterior_where`; others are evaluated everywhere.
         """
         if not hasattr(self.surrogate, "posterior_where"):
             with torch.no_grad():
                 return self(compositions)
-        least = torch.tensor(LEAST_STD, dtype=torch.float64)
+        least = torch.tensor(sqrt(MIN_VARIANCE), dtype=torch.float64)
 
         def worth(mean: Tensor, std: Tensor) -> Tensor:
             return torch.maximum(self.formula(mean, std, self.best), self.formula(mean, least, self.best)) >= floor
