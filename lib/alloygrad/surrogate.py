@@ -117,8 +117,8 @@ class Surrogate:
             error = self.outputscale * (error / 6 + 20 * EPSILON)
             slack = self.weights.abs().sum().item() * (error + len(b) * EPSILON * self.outputscale)
             mean, roof = torch.empty(2, len(a), dtype=torch.float64)
-            for rows in torch.arange(len(a)).split(BLOCK):
-                rows = slice(rows[0], rows[-1] + 1)
+            for start in range(0, len(a), BLOCK):
+                rows = slice(start, start + BLOCK)
                 r = (left[rows] @ right).clamp_min_(0).sqrt_()
                 decay = (log(self.outputscale) - r).exp_()
                 kernel = r.mul(1 / 3).add_(1).mul_(r).add_(1).mul_(decay)
