@@ -64,6 +64,14 @@ def targets(space, n: int, rng) -> np.ndarray:
     return space.sample_continuous(n, rng) + scale * rng.normal(size=(n, len(space.elements)))
 
 
+def drawn(rng, seed: int, most: int, rows: int) -> tuple:
+    """A space of 2 to `most` elements with groups, bounds for every row, points (rows, n_elements)."""
+    n_elements = int(rng.integers(2, most + 1))
+    space = random_space(seed, n_elements, random_tree(rng, n_elements))
+    lower, upper = row_bounds(space, rows, rng)
+    return space, lower, upper, targets(space, rows, rng)
+
+
 def project(space, points, lower=None, upper=None) -> np.ndarray:
     limits = space.polytope()
     lower, upper = limits.lower if lower is None else lower, limits.upper if upper is None else upper
@@ -141,18 +149,14 @@ def test_projection_is_what_slsqp_finds(n_elements, seed):
 @pytest.mark.parametrize("seed", range(30))
 def test_no_composition_lies_in_the_direction_of_the_point(seed):
     """(y − x)ᵀ(z − x) ≤ 0 for all z within the limits: the largest is found by a linear programme."""
-    rng = np.random.default_rng(seed)
-    n_elements = int(rng.integers(2, 31))
-    space = random_space(seed, n_elements, random_tree(rng, n_elements))
-    lower, upper = row_bounds(space, 5, rng)
-    points = targets(space, 5, rng)
+    space, lower, upper, points = drawn(np.random.default_rng(seed), seed, most=30, rows=5)
     found = project(space, points, lower, upper)
     assert_feasible(space, found, lower, upper)
     for row in range(len(points)):
         normals, offsets = half_spaces(space, lower[row], upper[row])
         pull = points[row] - found[row]
         furthest = linprog(
-            -pull, A_ub=normals, b_ub=offsets, A_eq=np.ones((1, n_elements)), b_eq=[1], bounds=(None, None)
+            -pull, A_ub=normals, b_ub=offsets, A_eq=np.ones_like(pull)[None], b_eq=[1], bounds=(None, None)
         )
         assert furthest.success
         assert pull @ (furthest.x - found[row]) <= 1e-8 * max(1, np.abs(pull).max())
@@ -162,10 +166,8 @@ def test_no_composition_lies_in_the_direction_of_the_point(seed):
 def test_what_lies_within_the_limits_stays(seed):
     """So a second projection changes nothing."""
     rng = np.random.default_rng(seed)
-    n_elements = int(rng.integers(2, 13))
-    space = random_space(seed, n_elements, random_tree(rng, n_elements))
-    lower, upper = row_bounds(space, 50, rng)
-    inside = project(space, targets(space, 50, rng), lower, upper)
+    space, lower, upper, points = drawn(rng, seed, most=12, rows=50)
+    inside = project(space, points, lower, upper)
     assert project(space, inside, lower, upper) == pytest.approx(inside, abs=1e-13)
     inside = space.fractions(space.sample(50, rng))
     assert project(space, inside) == pytest.approx(inside, abs=1e-13)
