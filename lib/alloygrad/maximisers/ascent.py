@@ -144,8 +144,7 @@ def support(space: CompositionSpace, counts: np.ndarray) -> tuple[np.ndarray, np
 def finish(acquire, space: CompositionSpace, counts: np.ndarray, exclude: np.ndarray, rng) -> Suggestion:
     """Climb the grid from `counts` (rows, n_elements), then again and again from around the best reached.
 
-    Peers of `ascent` end with it too.
-    Where all of `counts` are measured, fresh random ones are taken.
+    Where all of `counts` are measured, fresh random ones are taken. Peers of `ascent` end with it too.
     """
     climbers = CLIMBERS[len(space.elements) > FEW]
     known = distinct(counts)
