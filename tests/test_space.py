@@ -1,5 +1,6 @@
 """The space against brute force: whatever the counting recursion says, itertools.product says too."""
 
+import json
 import math
 import pickle
 from dataclasses import replace
@@ -414,6 +415,14 @@ def test_limits_between_grid_values_are_rounded_inwards():
     assert (space.lower, space.upper) == ((0.15, 0), (0.65, 1))
     assert (space.groups[0].lower, space.groups[0].upper) == (0.45, 0.7)
     assert sorted(all_points(space)[:, 1].tolist()) == list(range(9, 15))
+
+
+def test_a_description_is_plain_and_declares_the_same_space():
+    space = replace(alloy_space("SMA", 6), groups=(Group(("Ti", "Hf"), 0.55, 0.3), Group(("Hf",), 0.15)))
+    described = json.loads(json.dumps(space.describe()))
+    assert described == space.describe()  # lists, no tuples
+    groups = [Group(elements, upper, lower) for elements, lower, upper in described["groups"]]
+    assert CompositionSpace(**{**described, "groups": groups}) == space
 
 
 def test_the_order_of_elements_does_not_matter():

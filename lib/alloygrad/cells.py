@@ -80,13 +80,9 @@ class Cell:
 
     def landscape(self) -> dict:
         """Plain values that fix the merit of every composition: the space and the environment."""
-        space, alloy = self.space(), environments.ALLOYS[self.alloy]
+        alloy = environments.ALLOYS[self.alloy]
         return {
-            "elements": list(space.elements),
-            "lower": list(space.lower),
-            "upper": list(space.upper),
-            "step": space.step,
-            "groups": [[list(group.elements), group.lower, group.upper] for group in space.groups],
+            **self.space().describe(),
             "environment": environments.digest(self._networks()),
             "process": dict(alloy.process),
             "merit": self.merit or next(iter(alloy.merits)),

@@ -121,6 +121,16 @@ class CompositionSpace:
             tree.hold(np.int64)
         return tree
 
+    def describe(self) -> dict:
+        """Plain values for a digest: elements, lower, upper, step, and groups as [elements, lower, upper]."""
+        return {
+            "elements": list(self.elements),
+            "lower": list(self.lower),
+            "upper": list(self.upper),
+            "step": self.step,
+            "groups": [[list(group.elements), group.lower, group.upper] for group in self.groups],
+        }
+
     def polytope(self) -> Polytope:
         """The limits for continuous optimisers; every corner of the polytope is a grid composition."""
         masks = np.array([[float(e in g.elements) for e in self.elements] for g in self.groups])

@@ -179,7 +179,7 @@ class State:
     def name(self) -> str:
         """Digest of what makes it, and of the code that is measured on it."""
         known = {"counts": self.counts.tolist(), "merits": self.merits.tolist(), "features": self.features}
-        return store.digest({**described(self.space), **known, "code": [BEHAVIOUR, VERSION, peers.VERSION]})
+        return store.digest({**self.space.describe(), **known, "code": [BEHAVIOUR, VERSION, peers.VERSION]})
 
     def data(self) -> tuple[FeatureMap, np.ndarray, np.ndarray]:
         """The arguments of `surrogate.fit`."""
@@ -190,18 +190,6 @@ class State:
 
     def columns(self) -> dict:
         return {key: self.experiment if key == "experiment" else getattr(self.walk, key) for key in KEY}
-
-
-def described(space: CompositionSpace) -> dict:
-    """Plain values for a digest."""
-    groups = [[group.elements, group.lower, group.upper] for group in space.groups]
-    return {
-        "elements": space.elements,
-        "lower": space.lower,
-        "upper": space.upper,
-        "step": space.step,
-        "groups": groups,
-    }
 
 
 def states(walk: Walk, path: Path) -> list[State]:
@@ -222,7 +210,7 @@ def states(walk: Walk, path: Path) -> list[State]:
 def walk_name(walk: Walk) -> str:
     """Digest of what makes the trajectory."""
     made_by = {"landscape": "drawn" if walk.alloy == "drawn" else environments.digest(environments.FOLDER / walk.alloy)}
-    made_by |= {**described(walk.space), "settings": walk.settings().describe(), "seed": walk.seed, "code": VERSION}
+    made_by |= {**walk.space.describe(), "settings": walk.settings().describe(), "seed": walk.seed, "code": VERSION}
     return store.digest(made_by)
 
 
