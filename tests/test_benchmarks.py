@@ -10,14 +10,16 @@ import torch
 
 from alloygrad import ROOT
 from alloygrad.acquisition import log_ei
-from alloygrad.features import FeatureMap
+from alloygrad.features import FeatureMap, all_features
 from alloygrad.maximisers import maximise
 from alloygrad.space import CompositionSpace, Group
 from alloygrad.surrogate import fit, matern52
 
 sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
+import collected
 import inner_loop
 import peers
+import states
 
 ELEMENTS = ("Ti", "Ni", "Cu", "Hf", "Zr")
 GROUPS = (Group(("Ti", "Hf"), upper=0.55), Group(("Ti", "Hf", "Zr"), upper=0.6, lower=0.3), Group(("Ni", "Cu"), 0.6))
@@ -127,21 +129,21 @@ def test_cmaes_climbs_a_sharp_ridge():
 
 
 def test_drawn_landscapes_have_the_covariance_of_matern52():
-    space = inner_loop.wide_space(6)
+    space = states.wide_space(6)
     points = space.fractions(space.sample(40, np.random.default_rng(7)))
-    merits = [inner_loop.drawn(space, seed)(points)["merit"] for seed in range(80)]
+    merits = [states.drawn(space, seed)(points)["merit"] for seed in range(80)]
     products, expected = np.array([np.outer(m, m) for m in merits]), np.array([*_correlations(space, points)])
     for low in (0.1, 0.3, 0.5, 0.7):
         here = (expected > low) & (expected <= low + 0.2)
         assert products[here].mean() == pytest.approx(expected[here].mean(), abs=0.1)
-    assert inner_loop.drawn(space, 3)(points)["merit"].tolist() == merits[3].tolist()
+    assert states.drawn(space, 3)(points)["merit"].tolist() == merits[3].tolist()
 
 
 def _correlations(space, points):
     """Matérn 5/2 on the features that `drawn` chooses, for each of 80 seeds."""
     for seed in range(80):
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(len(space.elements),)))
-        candidates = inner_loop.all_features(["mean"])
+        candidates = all_features(["mean"])
         e = FeatureMap(space.elements, [candidates[i] for i in rng.choice(len(candidates), 4, replace=False)])
         seen = e(space.fractions(space.sample(500, rng)))
         x = (e(points) - seen.min(0).values) / (seen.max(0).values - seen.min(0).values) / 0.5
@@ -150,18 +152,18 @@ def _correlations(space, points):
 
 
 def test_the_declared_states_are_those_asked_for():
-    places = [(walk.n_elements, e) for walk in inner_loop.declare() for e in walk.experiments]
+    places = [(walk.n_elements, e) for walk in states.declare() for e in walk.experiments]
     count = pd.Series([n for n, _ in places]).value_counts()
     assert count[count.index <= 5].sum() >= 200 and (count[count.index > 5] >= 20).all()
     assert sorted(count.index) == [3, 4, 5, 6, 8, 10, 15, 20, 30]
     assert {e for n, e in places if n <= 5} >= {0, 59}
-    cut = inner_loop.some(inner_loop.declare(), 5)
+    cut = states.some(states.declare(), 5)
     assert pd.Series([walk.n_elements for walk in cut for _ in walk.experiments]).value_counts().eq(5).all()
 
 
 def test_a_run_is_complete_and_a_second_one_computes_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("ALLOYGRAD_STORE", str(tmp_path))
-    walks = [walk for walk in inner_loop.declare() if (walk.alloy, walk.formulas) == ("SMA", "mean")]
+    walks = [walk for walk in states.declare() if (walk.alloy, walk.formulas) == ("SMA", "mean")]
     cuts = {3: (0, 1), 6: (0,)}
     walks = [replace(w, experiments=cuts[w.n_elements]) for w in walks if w.n_elements in cuts and w.seed == 0]
     found, stations, _ = inner_loop.run(walks, workers=1, budgets=inner_loop.TINY, tiny=True)
@@ -178,13 +180,13 @@ def test_a_run_is_complete_and_a_second_one_computes_nothing(tmp_path, monkeypat
     assert (large.groupby("experiment")["regret"].min() == 0).all()
     assert (found.loc[found["maximiser"] == "ascent", "ratio_to_ascent"] == 1).all()
     assert (stations["difference"] > -1e-3).all() and (stations["here_s"] > 0).all()
-    lines = inner_loop.verdicts(found, stations)
+    lines = collected.verdicts(found, stations)
     assert set(lines["line"]) == {1, 2, 3, 4, 5}
 
 
 def test_states_are_what_a_trajectory_knew(tmp_path):
-    walk = replace(inner_loop.declare()[0], alloy="drawn", n_elements=4, experiments=(0, 2))
-    first, last = inner_loop.states(walk, tmp_path / "rows.parquet")
+    walk = replace(states.declare()[0], alloy="drawn", n_elements=4, experiments=(0, 2))
+    first, last = states.taken(walk, tmp_path / "rows.parquet")
     rows = pd.read_parquet(tmp_path / "rows.parquet")
     assert (len(first.counts), len(last.counts)) == (40, 42)
     assert last.counts.tolist() == rows[list(walk.space.elements)].to_numpy()[:42].tolist()
@@ -203,12 +205,12 @@ def test_regrets_and_verdicts_on_numbers_made_up():
         for n, by_name in values.items()
         for name, (value, seconds) in by_name.items()
     ]
-    found = inner_loop.table(pd.DataFrame(rows)).set_index(["n_elements", "maximiser"])
+    found = collected.table(pd.DataFrame(rows)).set_index(["n_elements", "maximiser"])
     assert found.loc[(3, "ascent"), "regret"] == pytest.approx(0.1)
     assert found.loc[(3, "botorch_batched"), "regret"] == pytest.approx(-0.9)  # never the reference of a small grid
     assert found.loc[(30, "slsqp"), ["regret", "ratio_to_ascent"]].tolist() == pytest.approx([0.2, 30.0])
     stations = pd.DataFrame({"what": ["fit", "experiment", "enumeration"], "ratio": [0.1, 0.1, 0.1], "difference": 0.0})
-    lines = inner_loop.verdicts(found.reset_index(), stations)
+    lines = collected.verdicts(found.reset_index(), stations)
     met = [line["met"] for line in lines.to_dict("records")]
     assert met == [False, True, True, True, False, True, True, True, False, True, True, True]
     assert lines["measured"].iloc[-1] == pytest.approx(1.0)
