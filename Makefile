@@ -30,6 +30,8 @@ env: .venv/ready ## build .venv from requirements.lock (no conda needed)
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --requirement requirements.lock
 	$(BIN)/pip install --quiet --no-deps --editable .
+	@# Kernels would warn in every notebook that they talk over localhost, and report that they were told to stop.
+	@mkdir -p .venv/etc/ipython && echo "c.IPKernelApp.log_level = 50" > .venv/etc/ipython/ipython_kernel_config.py
 	touch $@
 
 reproduce: datasets $(NOTEBOOKS:%=$(STAMPS)/%) audit ## execute every notebook at PROFILE (default: paper), then audit
