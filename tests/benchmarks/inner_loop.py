@@ -39,6 +39,7 @@ from tqdm import tqdm
 from alloygrad import ROOT, store
 from alloygrad.acquisition import Acquisition, log_ei
 from alloygrad.maximisers import METHODS
+from alloygrad.maximisers.ascent import LEAST, SCREEN, STARTS
 from alloygrad.maximisers.projection import Projection
 from alloygrad.maximisers.spectral import spectral
 from alloygrad.surrogate import fit
@@ -54,7 +55,7 @@ TINY = {
     "ascent_x20": {"starts_per_element": 4, "screen": 512},
     "box": {"starts_per_element": 2, "screen": 256},
     "published": {"starts_per_element": 1},
-    **{name: {"restarts": 2} for name in peers.CAPS},
+    **{name: {"restarts": 2} for name in SLOW},
 }
 """Options of the maximisers in a trial of the code itself."""
 
@@ -69,7 +70,9 @@ def maximisers(state: State, budgets: dict, slow: bool) -> Iterator[tuple[str, C
     if n <= ENUMERABLE:
         yield "enumeration", METHODS["enumeration"], {}
     else:
-        yield "ascent_x20", METHODS["ascent"], budgets.get("ascent_x20", {"starts_per_element": 320, "screen": 81920})
+        usual = max(LEAST[1] / n, STARTS[1])
+        options = {"starts_per_element": 20 * usual, "screen": 20 * SCREEN[1]}
+        yield "ascent_x20", METHODS["ascent"], budgets.get("ascent_x20", options)
     for name, peer in peers.PEERS.items():
         if (name != "published" or n <= peers.ROUNDABLE) and (slow or name not in SLOW):
             yield name, peer, budgets.get(name, {})

@@ -13,7 +13,7 @@
 `acquire` must be a log EI from `acquisition.log_ei`: the first four ask for its surrogate and best target. All but
 `published` end as `ascent` does, with `finish`, from their rounded ends and the best of what they have scored.
 
-Budgets are SLSQP's 20 N searches wherever those take less than about a minute, else the restarts of `CAPS`. A capped
+Budgets are the paper's 20 N searches; those of `botorch_joint` are capped (`JOINT`), since one takes minutes. A capped
 peer does less work than its name promises, so its CPU time is a lower bound. `optimize_acqf` does not draw its initial
 conditions itself: its sampler under constraints takes 2 s (4 elements) to 11 s (30). It is given uniform feasible
 compositions, 8 for a restart, among which its own rule (`initialize_q_batch`) chooses.
@@ -34,7 +34,7 @@ from torch import Tensor
 
 from alloygrad.acquisition import ei
 from alloygrad.maximisers import METHODS, Suggestion
-from alloygrad.maximisers.ascent import BATCHES, CLIMBERS, FEW, STARTS, chosen, finish, screened, support
+from alloygrad.maximisers.ascent import BATCHES, CLIMBERS, FEW, LEAST, SCREEN, STARTS, chosen, finish, screened, support
 from alloygrad.maximisers.candidates import rounded, spread
 from alloygrad.maximisers.projection import Projection
 from alloygrad.maximisers.published import climb
@@ -43,18 +43,15 @@ from alloygrad.maximisers.suggestion import score
 from alloygrad.space import CompositionSpace
 from alloygrad.surrogate import to_botorch
 
-VERSION = 1
-"""Raised when a change here changes what a peer gives or costs: its recorded rows then no longer match."""
+VERSIONS = (1, 2)
+"""Up to `FEW` elements, and above. Raised when a change changes what an inner loop gives or costs there: recorded rows
+then no longer match."""
 
 PER_ELEMENT = 20
 """The paper's number of starts per element."""
 
-CAPS = {
-    "slsqp": ((5, 100), (10, 80), (99, 40)),
-    "botorch_joint": ((4, 80), (5, 60), (10, 30), (20, 15), (99, 10)),
-    "botorch_batched": ((5, 100), (10, 40), (20, 10), (99, 5)),
-}
-"""(up to so many elements, at most so many restarts). A joint problem costs (restarts × elements)³ in each step."""
+JOINT = ((4, 80), (5, 60), (10, 30), (20, 15), (99, 10))
+"""(up to so many elements, restarts of `botorch_joint` at most): its step costs (restarts × elements)³."""
 
 ROUNDABLE = 10
 """Elements up to which `published` is run: it lists every rounding of every point, up to C(N, N/2) of each."""
@@ -172,15 +169,16 @@ def evolve(acquire, space: CompositionSpace, offspring: int, evaluations: int, r
         sigma *= np.exp(min(1.0, c_sigma / damping * (norm / length - 1)))
 
 
-def box(acquire, space: CompositionSpace, *, exclude, rng, starts_per_element: int | None = None, screen: int = 4096):
+def box(acquire, space, *, exclude, rng, starts_per_element: int | None = None, screen: int | None = None):
     """The other way of the bake-off: screen, starts and supports of `ascent`, then L-BFGS-B through `Sticks`.
 
     BoTorch's, which advances all starts in each evaluation; default tolerances, at most 40 iterations.
     """
-    project, limits = Projection(space), space.polytope()
-    candidates = screened(acquire, space, project, exclude, screen, rng)
+    project, limits, many = Projection(space), space.polytope(), len(space.elements) > FEW
+    candidates = screened(acquire, space, project, exclude, screen or SCREEN[many], rng)
     values = score(acquire, space, candidates)
-    n_starts = (starts_per_element or STARTS[len(space.elements) > FEW]) * len(space.elements)
+    per_element, least = (starts_per_element, 1) if starts_per_element else (STARTS[many], LEAST[many])
+    n_starts = max(least, per_element * len(space.elements))
     counts = chosen(space, candidates, values, n_starts, rng)
     free, (lower, upper) = np.arange(len(counts))[:, None] % 2 == 0, support(space, counts)
     lower, upper = np.where(free, limits.lower, lower), np.where(free, limits.upper, upper)
@@ -287,8 +285,10 @@ class Through(LogExpectedImprovement):
 
 
 def _restarts(name: str, space: CompositionSpace) -> int:
-    cap = next(cap for elements, cap in CAPS[name] if len(space.elements) <= elements)
-    return min(PER_ELEMENT * len(space.elements), cap)
+    wanted = PER_ELEMENT * len(space.elements)
+    if name != "botorch_joint":
+        return wanted
+    return min(wanted, next(most for elements, most in JOINT if len(space.elements) <= elements))
 
 
 def _constraint(factors: np.ndarray, limit: float) -> tuple[Tensor, Tensor, float]:

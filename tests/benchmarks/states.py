@@ -139,7 +139,13 @@ class State:
     def name(self) -> str:
         """Digest of what makes it, and of the code that is measured on it."""
         known = {"counts": self.counts.tolist(), "merits": self.merits.tolist(), "features": self.features}
-        return store.digest({**self.space.describe(), **known, "code": [BEHAVIOUR, VERSION, peers.VERSION]})
+        return store.digest(
+            {
+                **self.space.describe(),
+                **known,
+                "code": [BEHAVIOUR, VERSION, peers.VERSIONS[len(self.space.elements) > peers.FEW]],
+            }
+        )
 
     def data(self) -> tuple[FeatureMap, np.ndarray, np.ndarray]:
         """The arguments of `surrogate.fit`."""

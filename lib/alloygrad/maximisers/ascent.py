@@ -42,8 +42,14 @@ CENTRES = 5
 STARTS = (8, 16)
 """Ascents per element: among few elements; among more."""
 
-CLIMBERS = (64, 12)
-"""Climbs on the grid: among few elements, where they cost little and grids may be coarse; among more."""
+LEAST = (1, 256)
+"""Ascents at least, likewise: six elements make no fewer basins than twelve."""
+
+SCREEN = (4096, 16384)
+"""Compositions of the screen, likewise."""
+
+CLIMBERS = (64, 32)
+"""Climbs on the grid, likewise: few elements cost little, and their grids may be coarse."""
 
 ROUNDS = 60
 """Batched exchanges at most in one climb."""
@@ -62,19 +68,21 @@ def ascent(
     exclude: np.ndarray,
     rng: np.random.Generator,
     starts_per_element: float | None = None,
-    screen: int = 4096,
+    screen: int | None = None,
     certificate: bool = False,
 ) -> Suggestion:
     """The best grid composition that ascents and exchanges reach; a grid smaller than `screen` is enumerated instead.
 
-    starts_per_element: `STARTS` unless given. certificate: enumerate the grid as well, and give in `gap` by how much
-    its maximum is larger; slow. Raises ValueError without rng, and for a certificate of more than `CERTIFIABLE`
-    compositions.
+    starts_per_element: `STARTS`, `LEAST` in all, unless given; screen: `SCREEN` unless given. certificate: enumerate
+    the grid as well, and give in `gap` by how much its maximum is larger; slow. Raises ValueError without rng, and for
+    a certificate of more than `CERTIFIABLE` compositions.
     """
     if rng is None:
         raise ValueError("`ascent` draws its starts; pass rng=np.random.default_rng(seed).")
     if certificate and space.size > CERTIFIABLE:
         raise ValueError(f"No certificate: the grid has {space.size} compositions, {CERTIFIABLE} can be enumerated.")
+    many = len(space.elements) > FEW
+    screen = screen or SCREEN[many]
     if space.size <= screen + len(exclude):
         return enumeration(acquire, space, exclude=exclude)
     project = Projection(space)
@@ -82,11 +90,10 @@ def ascent(
     if not len(candidates):  # nearly everything is measured
         return enumeration(acquire, space, exclude=exclude)
     values = score(acquire, space, candidates)
-    n_starts = round((starts_per_element or STARTS[len(space.elements) > FEW]) * len(space.elements))
-    starts = chosen(space, candidates, values, n_starts, rng)
+    per_element, least = (starts_per_element, 1) if starts_per_element else (STARTS[many], LEAST[many])
+    starts = chosen(space, candidates, values, max(least, round(per_element * len(space.elements))), rng)
     ends, moved, gradients = ascend(acquire, space, project, starts)
-    climbers = CLIMBERS[len(space.elements) > FEW]
-    best = candidates[spread(space.fractions(candidates), values, climbers, 2 * space.step)]
+    best = candidates[spread(space.fractions(candidates), values, CLIMBERS[many], 2 * space.step)]
     found = finish(acquire, space, np.concatenate([rounded(space, ends.points), best]), exclude, rng)
     found = replace(
         found,
