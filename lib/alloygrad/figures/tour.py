@@ -80,8 +80,8 @@ def ascent_paths(
 ) -> Figure:
     """Ways of the ascents over log EI (left); exchanges on the grid around the pick (right).
 
-    maps, near: compositions (at.%) with log_ei, `near` those of the grid around the pick. paths: columns start, batch
-    and at.%, what each ascent had reached after so many evaluations. climbs: the same for start and round.
+    maps, near: compositions (at.%) with log_ei, `near` those of the grid around the pick. paths: a column start
+    and at.%, what each ascent had reached after one evaluation, two, …, in this order. climbs: the same for rounds.
     """
     figure = plt.figure(figsize=(PAGE, 2.9))
     left, right = figure.add_subplot(1, 2, 1, **AXES), figure.add_subplot(1, 2, 2, **AXES)
