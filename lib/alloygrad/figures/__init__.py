@@ -14,6 +14,8 @@ from alloygrad.figures.campaigns import best_so_far
 from alloygrad.figures.inner_loop import inner_loop_costs, inner_loop_map, inner_loop_values, starts_needed
 from alloygrad.figures.networks import densities, learning_curves, merit_distributions, paired_errors, parity
 from alloygrad.figures.style import COLOURS, COLUMN, INPUTS, LABELS, PAGE, PALETTE
+from alloygrad.figures.ternary import ternary_maps
+from alloygrad.figures.tour import acquisition_cut, ascent_paths, composition_space, line, ten_experiments
 
 __all__ = [
     "COLOURS",
@@ -22,18 +24,24 @@ __all__ = [
     "LABELS",
     "PAGE",
     "PALETTE",
+    "acquisition_cut",
+    "ascent_paths",
     "best_so_far",
+    "composition_space",
     "densities",
     "inner_loop_costs",
     "inner_loop_map",
     "inner_loop_values",
     "learning_curves",
+    "line",
     "merit_distributions",
     "paired_errors",
     "parity",
     "paths",
     "save",
     "starts_needed",
+    "ten_experiments",
+    "ternary_maps",
 ]
 
 
