@@ -63,15 +63,16 @@ def tidy(html: str) -> str:
     return f'<div class="table">{table}</div>'
 
 
-def saved(source: str) -> list[str]:
-    """Names of the figures that a cell saves: `figures.save(figure, name, …)`, the name a literal or an f-string."""
+def saved(source: str, number: str) -> list[str]:
+    """Drawings of notebook `number` that a cell saves: `save(figure, name, …)`; parts of the name may be computed."""
     found = []
     for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
-        if getattr(call.func, "attr", "") == "save" and len(call.args) > 1:
+        if "save" in (getattr(call.func, "attr", ""), getattr(call.func, "id", "")) and len(call.args) > 1:
             name = call.args[1]
             parts = name.values if isinstance(name, ast.JoinedStr) else [name]
             pattern = "".join(re.escape(p.value) if isinstance(p, ast.Constant) else ".+" for p in parts)
-            found += [p.stem for p in sorted(FIGURES.glob("*.png")) if re.fullmatch(pattern, p.stem)]
+            drawings = sorted(path.stem for path in FIGURES.glob(f"{number}_*.png"))
+            found += [stem for stem in drawings if re.fullmatch(pattern, stem)]
     return found
 
 
@@ -119,9 +120,9 @@ def chapter(notebook, stem: str, folder: Path, known: set[str]):
             cells += [figure_cell(name, caption[1] if caption else "") for name in waiting[-1:]]
             waiting = []
         else:
-            names = [name for name in saved(cell.source) if name not in shown]
+            names = [name for name in saved(cell.source, stem[:2]) if name not in shown]
             drawn = [o for o in cell.outputs if "<Figure size" in o.get("data", {}).get("text/plain", "")]
-            if drawn and not saved(cell.source) and "image/png" not in drawn[0]["data"]:
+            if drawn and not names and "image/png" not in drawn[0]["data"]:
                 raise ValueError(
                     f"{stem}, cell {number}: a figure is shown but not saved, so there is no drawing of it. "
                     "End the cell with figures.save(figure, name, data=…, profile=profile) and execute it again."

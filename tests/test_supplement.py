@@ -100,15 +100,14 @@ def test_a_picture_that_only_the_notebook_holds_is_written_beside_the_others(tmp
     ("call", "found"),
     [
         (f'figures.save(f, "{DRAWN}", data=d)', [DRAWN]),
-        (
-            'for a in alloys:\n    figures.save(f(a), f"0{n}_merit_{a}", data=d)',
-            ["01_merit_sma", "02_merit_ti", "03_merit_hea"],
-        ),
+        ('for a in alloys:\n    save(f(a), f"01_merit_{a}", data=d)', [DRAWN]),
+        ("figures.save(f, name, data=d)", ["01_learning_curves_sma", "01_merit_sma", "01_parity_sma"]),
+        ('figures.save(f, "02_merit_ti", data=d)', []),
         ('store.write("01_merit_sma")', []),
     ],
 )
 def test_saved_names_the_drawings_of_a_call(call, found):
-    assert supplement.saved(call) == found
+    assert supplement.saved(call, "01") == found
 
 
 def test_tidy_turns_numbers_to_the_right_and_merges_the_row_that_names_the_index():
