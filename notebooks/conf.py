@@ -37,6 +37,9 @@ html_theme_options = {
     "navbar_persistent": [],  # the search field stands in the side bar
 }
 
+# A combining accent hangs to the left of its letter; the free-standing one stands above it.
+ACCENTS = str.maketrans({"\u0302": "^", "\u0303": "~", "\u0304": "¯", "\u0307": "˙", "\u0308": "¨", "\u20d7": "→"})
+
 
 @cache
 def mathml(formula: str) -> str:
@@ -44,7 +47,8 @@ def mathml(formula: str) -> str:
     found = pypandoc.convert_text(formula, "html", "commonmark_x", extra_args=["--mathml"]).strip()
     if "<math" not in found:
         raise ValueError(f"not TeX that pandoc can read: {formula}")
-    return found.removeprefix("<p>").removesuffix("</p>").replace('accent="true"', 'accent="true" stretchy="false"')
+    found = found.removeprefix("<p>").removesuffix("</p>").translate(ACCENTS)
+    return found.replace('accent="true"', 'accent="true" stretchy="false"')
 
 
 def inline(translator, node):
