@@ -143,6 +143,7 @@ def chapter(notebook, stem: str, folder: Path, known: set[str]):
 
 def linked(text: str, shown: set[str], known: set[str]) -> str:
     """Names of figures become references to them, links to what is not in the book their text; per cent stay whole."""
+    text = re.sub(r"\]\(\.\./(figures/\w+\.png)\)", r"](\1)", text)
     text = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)
     text = re.sub(r"`(\w+)`", lambda m: f"{{numref}}`fig-{m[1]}`" if m[1] in shown else m[0], text)
 

@@ -67,6 +67,7 @@ def test_the_figure_follows_its_cell_with_the_caption_that_opens_the_next():
 def test_names_of_figures_become_references_and_links_out_of_the_book_plain_text():
     opening = read_small().cells[0].source
     assert f"See {{numref}}`fig-{DRAWN}`, `pandas`, [next](02_other.ipynb) and gone." in opening
+    assert supplement.linked(f"![](../figures/{DRAWN}.png)", set(), set()) == f"![](figures/{DRAWN}.png)"
 
 
 def test_what_only_machines_need_is_left_out():
