@@ -16,7 +16,7 @@ $(if $(wildcard notebooks/profiles/$(PROFILE).yaml),,$(error PROFILE is '$(PROFI
 # A stamp without its executed notebook is stale.
 $(foreach n,$(NOTEBOOKS),$(if $(wildcard papermill_runs/$(PROFILE)/$(n).ipynb),,$(shell rm -f $(STAMPS)/$(n))))
 
-.PHONY: env datasets reproduce recompute record audit test lint benchmark lab clean distclean help
+.PHONY: env datasets reproduce recompute record audit supplement test lint benchmark lab clean distclean help
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -55,6 +55,9 @@ record: .venv/ready ## pack finished trajectories and comparisons of the working
 
 audit: .venv/ready ## repeat some recorded experiments and compare
 	$(RUN)python -c "from alloygrad import records; records.report_audit()"
+
+supplement: .venv/ready ## the executed notebooks as one book, data/runs/supplement/{html/index.html,supplement.pdf}
+	$(RUN)python notebooks/supplement.py
 
 test: lint datasets ## lint, unit tests, all notebooks at smoke
 	$(RUN)python -m pytest

@@ -1,0 +1,258 @@
+"""The supplement: the executed notebooks as one book, on screen and in print (`make supplement`). Nothing is executed.
+
+    papermill_runs/paper/*.ipynb ┐            ┌ Sphinx, myst-nb (conf.py, supplement.css)   html/index.html
+    figures/ (drawings, claims)  ├ chapters ──┤
+    index.md, back_matter.md     ┘            └ pandoc, typst (supplement.typ)              supplement.pdf
+
+`chapter` turns an executed notebook into one to read: the figures that a cell saved follow it, numbered, with the
+caption that opens the next cell; tables are bare; a sentence is set as a sentence; what only machines need is left out.
+Its Markdown is MyST's; `printable` translates that for pandoc. Everything is written to data/runs/supplement/.
+"""
+
+import ast
+import base64
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pypandoc
+import typst
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_markdown_cell, new_output
+from PIL import Image
+
+from alloygrad import ROOT
+
+HERE = ROOT / "notebooks"
+EXECUTED = ROOT / "papermill_runs" / "paper"
+FIGURES = ROOT / "figures"
+BOOK = ROOT / "data" / "runs" / "supplement"
+
+CAPTION = re.compile(r"\s*\*(?!\*)(.+?)(?<![\s*])\*(?!\*)\s*", re.S)
+NUMBER = re.compile(r"[-−+]?[\d.,]+(e[-+]?\d+)?( ?[%×])?|[-+]?inf|nan%?|None|", re.I)
+PYTHON = {"language_info": {"name": "python", "pygments_lexer": "python"}}
+SCREEN_DPI = 115  # of a drawing on screen: 8 pt text reads as 13 px
+
+
+def tidy(html: str) -> str:
+    """A pandas table without its own style: columns of numbers to the right, the row that names the index merged."""
+    table = BeautifulSoup(html, "html.parser").table
+    for tag in [table, *table("tr")]:
+        tag.attrs = {}
+    head = table.select("thead tr")
+    if len(head) > 1:
+        upper, lower = head[-2]("th"), head[-1]("th")
+        if len(upper) == len(lower) and not any(u.text and v.text for u, v in zip(upper, lower, strict=True)):
+            for u, v in zip(upper, lower, strict=True):
+                u.string = u.text or v.text
+            head[-1].decompose()
+    # Counted from the right, columns agree between rows: an index level shared by several rows is to the left.
+    rows = [[cell.text for cell in reversed(row("td"))] for row in table.select("tbody tr")]
+    numeric = {i for i, column in enumerate(zip(*rows, strict=False)) if all(map(NUMBER.fullmatch, column))}
+    for row in table("tr"):
+        cells = [cell for cell in row(["th", "td"]) for _ in range(int(cell.get("colspan", 1)))]
+        for position, cell in enumerate(reversed(cells)):
+            if position in numeric:
+                cell["style"] = "text-align: right;"
+    return f'<div class="table">{table}</div>'
+
+
+def saved(source: str, number: str) -> list[str]:
+    """Drawings of notebook `number` that a cell saves: `save(figure, name, …)`; parts of the name may be computed."""
+    found = []
+    for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
+        if "save" in (getattr(call.func, "attr", ""), getattr(call.func, "id", "")) and len(call.args) > 1:
+            name = call.args[1]
+            parts = name.values if isinstance(name, ast.JoinedStr) else [name]
+            pattern = "".join(re.escape(p.value) if isinstance(p, ast.Constant) else ".+" for p in parts)
+            drawings = sorted(path.stem for path in FIGURES.glob(f"{number}_*.png"))
+            found += [stem for stem in drawings if re.fullmatch(pattern, stem)]
+    return found
+
+
+def reduced(output, folder: Path, name: str):
+    """The one form of an output that is read: table, picture, sentence or text; None for progress bars and widgets."""
+    data = output.get("data", {"text/plain": output.get("text", "")})
+    text = data.get("text/plain", "")
+    if output.get("name") == "stderr" or "application/vnd.jupyter.widget-view+json" in data:
+        return None
+    if "<table" in data.get("text/html", ""):
+        return new_output("display_data", {"text/html": tidy(data["text/html"])})
+    if "image/png" in data:
+        (folder / f"{name}.png").write_bytes(base64.b64decode(data["image/png"]))
+        return new_output("display_data", {"text/markdown": f"![]({folder.name}/{name}.png)"})
+    if output.output_type == "execute_result" and text.startswith(("'", '"')):
+        quoted = textwrap.indent(ast.literal_eval(text), "> ", lambda line: True)
+        return new_output("display_data", {"text/markdown": quoted})
+    return new_output("display_data", {"text/plain": text.rstrip()})
+
+
+def figure_cell(name: str, caption: str):
+    """A numbered figure, in MyST; the caption ends with the place of its numbers."""
+    caption = " ".join([caption, f"Numbers: `figures/{name}.csv`."]).strip()
+    with Image.open(FIGURES / f"{name}.png") as drawing:
+        width = round(drawing.width / drawing.info["dpi"][0] * SCREEN_DPI)
+    options = f":name: fig-{name}\n:width: {width}px\n:align: center\n:alt: {name}"
+    cell = new_markdown_cell(f"````{{figure}} figures/{name}.png\n{options}\n\n{caption}\n````")
+    cell.metadata["figure"] = {"name": name, "caption": caption}
+    return cell
+
+
+def chapter(notebook, stem: str, folder: Path, known: set[str]):
+    """The notebook as it is read. folder: takes pictures that only the notebook holds. known: stems of the book's
+    notebooks; links to others become plain text. Raises ValueError where a figure was shown that was not saved.
+    """
+    cells, shown, waiting = [], set(), []
+    for number, cell in enumerate(notebook.cells):
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            continue
+        if cell.cell_type == "markdown":
+            caption = CAPTION.match(cell.source) if waiting else None
+            if caption:
+                cell.source = cell.source[caption.end() :]
+            cells += [figure_cell(name, "") for name in waiting[:-1]]
+            cells += [figure_cell(name, caption[1] if caption else "") for name in waiting[-1:]]
+            waiting = []
+        else:
+            names = [name for name in saved(cell.source, stem[:2]) if name not in shown]
+            drawn = [o for o in cell.outputs if "<Figure size" in o.get("data", {}).get("text/plain", "")]
+            if drawn and not names and "image/png" not in drawn[0]["data"]:
+                raise ValueError(
+                    f"{stem}, cell {number}: a figure is shown but not saved, so there is no drawing of it. "
+                    "End the cell with figures.save(figure, name, data=…, profile=profile) and execute it again."
+                )
+            kept = [o for o in cell.outputs if not (names and o in drawn)]
+            kept = [reduced(o, folder, f"{stem}_{number}_{i}") for i, o in enumerate(kept)]
+            cell.outputs, cell.execution_count = [o for o in kept if o], None
+            cells += [figure_cell(name, "") for name in waiting]
+            waiting, shown = names, shown | set(names)
+        if cell.source.strip():
+            cells.append(cell)
+    cells += [figure_cell(name, "") for name in waiting]
+    for cell in cells:
+        if cell.cell_type == "markdown" and "figure" not in cell.metadata:
+            cell.source = linked(cell.source, shown, known)
+    return nbformat.v4.new_notebook(cells=cells, metadata=PYTHON)
+
+
+def linked(text: str, shown: set[str], known: set[str]) -> str:
+    """Names of figures become references to them, links to what is not in the book their text; per cent stay whole."""
+    text = re.sub(r"\]\(\.\./(figures/\w+\.png)\)", r"](\1)", text)
+    text = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)
+    text = re.sub(r"`(\w+)`", lambda m: f"{{numref}}`fig-{m[1]}`" if m[1] in shown else m[0], text)
+
+    def link(match):
+        target = match[2]
+        in_book = target.removesuffix(".ipynb") in known or target.startswith(("http", "#", "figures/"))
+        return match[0] if in_book else match[1]
+
+    return re.sub(r"\[([^\]]+)\]\(([^)\s]*[./#][^)\s]*)\)", link, text)
+
+
+def scoreboard(path: Path = FIGURES / "13_claims.csv") -> str:
+    """The claims up to their verdict, as a table, with a count of the verdicts, or that there are none."""
+    if not path.exists():
+        return "*Not yet judged: notebook 13, which holds every claim against its criterion, has not been executed.*"
+    claims = pd.read_csv(path)
+    columns = list(claims)[: list(claims).index("verdict") + 1]
+    counts = " · ".join(f"{count} {verdict}" for verdict, count in claims["verdict"].value_counts().items())
+    table = claims[columns].to_html(index=False, na_rep="", float_format="{:.4g}".format)
+    return f"**{len(claims)} claims: {counts}.**\n\n```{{raw}} html\n{tidy(table)}\n```"
+
+
+def printable(notebook, stem: str) -> str:
+    """A chapter in pandoc's Markdown."""
+    parts = []
+    for cell in notebook.cells:
+        if "figure" in cell.metadata:
+            name, caption = cell.metadata["figure"]["name"], cell.metadata["figure"]["caption"]
+            parts.append(f"![{translated(caption)}](figures/{name}.pdf){{#fig-{name}}}")
+        elif cell.cell_type == "markdown":
+            parts.append(translated(cell.source))
+        else:
+            parts.append(f"````python\n{cell.source}\n````")
+            for output in cell.outputs:
+                ((kind, content),) = output.data.items()
+                fence = {"text/html": "````{{=html}}\n{}\n````", "text/plain": "````\n{}\n````"}.get(kind, "{}")
+                parts.append(fence.format(content))
+    title, rest = "\n\n".join(parts).split("\n", 1)
+    return f"{title} {{#nb-{stem}}}\n{rest}"
+
+
+def translated(myst: str) -> str:
+    """MyST in pandoc's Markdown: the few roles and directives that the book uses."""
+    myst = re.sub(r"\]\((\d\d_\w+)\.ipynb\)", r"](#nb-\1)", myst)
+    myst = re.sub(r"\{numref\}`([^`]+)`", r"`@\1`{=typst}", myst)
+    myst = re.sub(
+        r"\{cite\}`([^`]+)`", lambda m: "`" + " ".join(f"#cite(<{k}>)" for k in m[1].split(",")) + "`{=typst}", myst
+    )
+    myst = myst.replace("```{raw} html", "```{=html}")
+    myst = re.sub(
+        r"```\{toctree\}.*?```", "```{=typst}\n#contents\n#set heading(outlined: true)\n```", myst, flags=re.S
+    )
+    return re.sub(r"```\{bibliography\}.*?```", "```{=typst}\n#references\n```", myst, flags=re.S)
+
+
+def build(paths: list[Path], book: Path):
+    """Write the book of these executed notebooks to book/html and book/supplement.pdf; book/source is in between."""
+    source, known = book / "source", {path.stem for path in paths}
+    shutil.rmtree(book, ignore_errors=True)
+    (source / "figures").mkdir(parents=True)
+    for drawing in (*FIGURES.glob("*.png"), *FIGURES.glob("*.pdf")):
+        shutil.copy(drawing, source / "figures")
+    printed = []
+    for page in ("index", "back_matter"):
+        text = (HERE / f"{page}.md").read_text(encoding="utf-8").replace("{{ scoreboard }}", scoreboard())
+        (source / f"{page}.md").write_text(text, encoding="utf-8")
+        printed.append(translated(text))
+    for path in paths:
+        read = chapter(nbformat.read(path, as_version=4), path.stem, source / "figures", known)
+        nbformat.write(read, source / path.name)
+        printed.insert(-1, printable(read, path.stem))
+    screen(source, book)
+    typeset(source, book / "supplement.pdf", "\n\n".join(printed))
+
+
+def screen(source: Path, book: Path):
+    """Sphinx; any warning is an error."""
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-c", HERE, "-d", book / "doctrees"]
+    subprocess.run([*command, source, book / "html"], check=True)
+
+
+def typeset(source: Path, pdf: Path, text: str):
+    """pandoc, then typst; a character that no font has is an error."""
+    dialect = "commonmark+pipe_tables+tex_math_dollars+attributes+raw_attribute+implicit_figures"
+    options = [f"--lua-filter={HERE / 'supplement.lua'}", "--syntax-highlighting=idiomatic"]
+    body = pypandoc.convert_text(text, "typst", dialect, extra_args=options)
+    page = (HERE / "supplement.typ").read_text(encoding="utf-8")
+    (source / "supplement.typ").write_text(page + body, encoding="utf-8")
+    shutil.copy(HERE / "references.bib", source)
+    settings = dict(root=source, ignore_system_fonts=True)
+    # PDF/A refuses characters without a glyph, but cannot hold drawings: a first pass without them proves the text.
+    proof = dict(sys_inputs={"proof": "yes"}, pdf_standards=["a-2b"], timestamp=0)
+    typst.compile(source / "supplement.typ", **settings, **proof)
+    typst.compile(source / "supplement.typ", output=pdf, **settings)
+
+
+def main():
+    begun = time.perf_counter()
+    paths = sorted(EXECUTED.glob("*.ipynb"))
+    build(paths, BOOK)
+    lacking = sorted({path.stem for path in HERE.glob("*.ipynb")} - {path.stem for path in paths})
+    if lacking:
+        print(f"Not in the book, because papermill_runs/paper lacks them (make reproduce): {', '.join(lacking)}.")
+    print(
+        f"{len(paths)} chapters in {time.perf_counter() - begun:.0f} s:",
+        BOOK / "html" / "index.html",
+        BOOK / "supplement.pdf",
+    )
+
+
+if __name__ == "__main__":
+    main()
