@@ -10,7 +10,9 @@ BIN       := .venv/bin
 NOTEBOOKS := $(basename $(notdir $(sort $(wildcard notebooks/*.ipynb))))
 STAMPS    := $(or $(ALLOYGRAD_STORE),data/runs)/stamps/$(PROFILE)
 SOURCES   := $(wildcard lib/alloygrad/*.py lib/alloygrad/*/*.py data/*.csv data/*.toml data/environments/*/card.json data/results/*.parquet data/results/*.csv data/results/optima/*.json figures/05_inner_loop.csv figures/05_starts.csv)
-RUN       := OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/
+RUN       := OMP_NUM_THREADS=1 $(BIN)/
+# Recorded experiments that an audit repeats
+STATES    ?= $(if $(filter paper,$(PROFILE)),52,6)
 
 $(if $(wildcard notebooks/profiles/$(PROFILE).yaml),,$(error PROFILE is '$(PROFILE)'; it must be smoke, quick or paper))
 # A stamp without its executed notebook is stale.
@@ -53,8 +55,8 @@ record: .venv/ready ## pack finished trajectories and comparisons of the working
 	$(RUN)python -c "from alloygrad import records; print(records.record().to_string(index=False))"
 	$(RUN)python -c "from alloygrad import records; print(records.record_comparisons().to_string(index=False))"
 
-audit: .venv/ready ## repeat some recorded experiments and compare
-	$(RUN)python -c "from alloygrad import records; records.report_audit()"
+audit: .venv/ready ## repeat STATES recorded experiments and compare
+	$(RUN)python -c "from alloygrad import records; records.report_audit($(STATES))"
 
 supplement: .venv/ready ## the executed notebooks as one book, data/runs/supplement/{html/index.html,supplement.pdf}
 	$(RUN)python notebooks/supplement.py

@@ -26,7 +26,11 @@ def locked() -> dict[str, str]:
 
 def direct() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return {canonical(name) for name in project["dependencies"] + project["optional-dependencies"]["test"]}
+    return {
+        canonical(name)
+        for names in [project["dependencies"], *project["optional-dependencies"].values()]
+        for name in names
+    }
 
 
 def tracked() -> list[str]:

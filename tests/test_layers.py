@@ -29,7 +29,17 @@ KNOWS = {
     "cells": {"campaign", "elements", "environments", "features", "space", "store"},
     "studies": {"campaign", "cells", "environments", "store", "threads"},
     "comparisons": {"datasets", "elements", "features", "selection", "store", "surrogate", "threads"},
-    "records": {"campaign", "cells", "comparisons", "store", "studies", "threads"},
+    "records": {
+        "acquisition",
+        "campaign",
+        "cells",
+        "comparisons",
+        "features",
+        "store",
+        "studies",
+        "surrogate",
+        "threads",
+    },
     "statistics": {"campaign"},
     "figures": {"store"},
 }

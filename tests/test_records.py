@@ -108,7 +108,7 @@ def test_audit_of_what_holds(working, capsys):
     assert len(table) == 8 and table["same_composition"].all() and set(table["cell"]) == {"toy"}
     assert table[["experiment", "seed"]].drop_duplicates().shape[0] > 3
     assert table[["same_start", "same_features"]].all(axis=None)
-    assert (table[["log_posterior", "log_ei", "merit"]] == 0).all(axis=None)
+    assert (table[["log_posterior", "merit", "value"]] == 0).all(axis=None) and (table["log_ei"].abs() < 1e-9).all()
     pd.testing.assert_frame_equal(records.audit(states=8), table)
     records.report_audit(states=3)
     assert "3 recorded experiments repeated: 100% identical suggestions." in capsys.readouterr().out
@@ -163,14 +163,16 @@ def reverse_features(text):
         set_proposed("log_posterior", lambda p: p + 0.01),
         set_proposed("log_ei", lambda p: p + 0.01),
         set_proposed("log_ei", lambda p: p - 0.01),
+        set_proposed("value", lambda p: p + 0.01),
+        set_proposed("outputscale", lambda p: p * 1.01),
         swap_compositions,
         lambda table: table.__setitem__("merit", table["merit"].where(proposed(table), table["merit"] * 1.1)),
         swap_initial_counts,
         set_proposed("features", reverse_features),
     ],
     ids=[
-        "merit", "merit NaN", "posterior", "log EI up", "log EI down", "composition", "initial merits",
-        "initial counts", "features",
+        "merit", "merit NaN", "posterior", "log EI up", "log EI down", "value", "hyperparameters", "composition",
+        "initial merits", "initial counts", "features",
     ],
 )  # fmt: skip
 def test_audit_finds_what_was_changed(working, monkeypatch, edit):
@@ -217,12 +219,12 @@ def first_experiment(real):
 
 
 def test_another_suggestion_of_the_published_loop_is_no_failure(working, monkeypatch):
-    """Gradient searches may end elsewhere on another processor: its log EI is shown, not judged."""
+    """Gradient searches may end elsewhere on another processor: its value is shown, not judged."""
     cell = changed(maximiser="published", options={"starts_per_element": 1})
     monkeypatch.setattr(studies, "CELLS", {"toy": cell})
     remove_working_files(working)
     studies.trajectories(cell, 1, workers=1)
     records.record()
-    tamper(working, set_proposed("log_ei", lambda p: p - 5))
+    tamper(working, set_proposed("value", lambda p: p + 5))
     monkeypatch.setattr(np.random, "default_rng", first_experiment(np.random.default_rng))
     records.report_audit(states=1)
