@@ -173,6 +173,9 @@ def test_a_run_is_complete_and_a_second_one_computes_nothing(tmp_path, monkeypat
     pd.testing.assert_frame_equal(stations, stations_again)
     assert files == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
 
+    assert len(list(tmp_path.rglob("maximisers/*.json"))) == len(found)
+    assert len(list(tmp_path.rglob("stations/*.json"))) == len(stations)
+
     small, large = found[found["n_elements"] == 3], found[found["n_elements"] == 6]
     assert set(small["maximiser"]) == {"ascent", "enumeration", *peers.PEERS}
     assert set(large["maximiser"]) == {"ascent", "ascent_x20", *peers.PEERS}
