@@ -1,5 +1,7 @@
 """Trajectories that stop and go on, campaigns by hand, environments of every allowed kind."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,15 +9,18 @@ import pytest
 from alloygrad.campaign import (
     INNER_LOOP,
     SECONDS,
+    SURROGATES,
     Campaign,
     Settings,
     best_so_far,
     choose_features,
     generator,
+    hyperparameters,
     initial_rows,
     measure,
     trajectory,
 )
+from alloygrad.cells import CELLS
 from alloygrad.features import FeatureMap, parse_feature
 from alloygrad.maximisers import METHODS
 from alloygrad.space import CompositionSpace, Group
@@ -221,7 +226,7 @@ def test_told_arrays_may_change_afterwards():
     assert campaign.counts.tolist() == INSIDE.tolist() and campaign.targets.tolist() == [0.1, 0.2]
 
 
-@pytest.mark.parametrize("wrong", [{"maximiser": "annealing"}, {"maximiser": "enumeration", "acquisition": "EI"}])
+@pytest.mark.parametrize("wrong", [{"maximiser": "annealing"}, {"acquisition": "EI"}, {"surrogate": "oracle"}])
 def test_unknown_names_are_refused_before_anything_is_fitted(wrong):
     with pytest.raises(ValueError, match="known are"):
         Campaign(SPACE, FeatureMap(ELEMENTS, ["mean:VEC"]), **wrong)
@@ -251,8 +256,39 @@ def test_an_environment_that_gives_nan_stops_the_trajectory():
 
 def test_settings_describe_all_but_the_number_of_experiments():
     settings = SETTINGS["published"]
-    assert set(settings.describe()) == {"behaviour", *vars(settings)} - {"n_experiments"}
+    assert set(settings.describe()) == {"behaviour", *vars(settings)} - {"n_experiments", "surrogate"}
     assert settings.describe()["options"] == {"starts_per_element": 1}
+
+
+def test_the_surrogate_is_described_where_it_is_not_the_gp():
+    """Golden name: a trajectory recorded before other surrogates were known."""
+    assert CELLS["sma_n4_enumeration"].trajectory_name(0) == "bc84b8fa779eeeb1"
+    assert replace(SETTINGS["published"], surrogate="forest").describe()["surrogate"] == "forest"
+
+
+@pytest.mark.parametrize("name", set(SURROGATES) - {"gp"})
+def test_another_surrogate_starts_from_the_same_and_goes_on_where_it_stopped(name, undisturbed):
+    settings = replace(SETTINGS["enumeration"], surrogate=name)
+    whole = pd.DataFrame(run(settings))
+    initial = whole["experiment"] < 0
+    plain = pd.DataFrame(undisturbed["enumeration"])
+    pd.testing.assert_frame_equal(whole.loc[initial, [*ELEMENTS, "merit"]], plain.loc[initial, [*ELEMENTS, "merit"]])
+    assert whole["features"].dropna().unique().tolist() == plain["features"].dropna().unique().tolist()
+    done = whole[:9].to_dict("records")
+    assert_same(done + run(settings, done=done), whole)
+    assert not (whole["value"] == plain["value"]).any()
+    known = ["outputscale", "mean", "log_posterior"]
+    assert whole.loc[~initial, known].isna().all(axis=None) == (name == "forest")
+    assert whole["lengthscale_1"].isna().all() == (name == "forest")
+
+
+def test_hyperparameters_that_a_surrogate_lacks_are_nan():
+    class Bare:
+        lengthscales, mean = np.array([0.5]), 2
+
+    found = hyperparameters(Bare(), 2)
+    assert list(found) == ["lengthscale_0", "lengthscale_1", "outputscale", "mean", "log_posterior"]
+    np.testing.assert_equal(list(found.values()), [0.5, np.nan, np.nan, 2.0, np.nan])
 
 
 def test_best_so_far():

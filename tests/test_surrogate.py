@@ -86,7 +86,7 @@ def test_learned_noise_has_the_log_posterior_and_posterior_of_gpytorch(seed):
 
 def test_gradient_with_learned_noise_by_finite_differences_and_fixed_noise_is_its_slice():
     features, c, y = noisy(0)
-    points, theta = S.pairs(S._prepare(features, c, y)["inputs"].numpy()), np.log([0.3, 0.6, 1.1, 0.8, 1.7, 0.2])
+    points, theta = S.pairs(S.prepare(features, c, y)["inputs"].numpy()), np.log([0.3, 0.6, 1.1, 0.8, 1.7, 0.2])
     value, gradient, *_ = S.log_posterior(theta, points, y, noise=None)
     for j, step in enumerate(1e-5 * np.eye(6)):
         up, down = (S.log_posterior(theta + sign * step, points, y, noise=None)[0] for sign in (1, -1))

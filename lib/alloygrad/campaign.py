@@ -18,12 +18,15 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import pandas as pd
 
+from alloygrad import deep_kernel, forest, surrogate
 from alloygrad.acquisition import ACQUISITIONS, log_ei
 from alloygrad.features import Feature, FeatureMap, parse_feature
 from alloygrad.maximisers import METHODS, Suggestion, maximise
 from alloygrad.selection import SELECTIONS
 from alloygrad.space import CompositionSpace
-from alloygrad.surrogate import Surrogate, fit
+
+SURROGATES = {"gp": surrogate.fit, "forest": forest.fit, "deep_kernel": deep_kernel.fit}
+"""What models the measurements: (features, compositions, targets) → a callable compositions → (mean, std)."""
 
 BEHAVIOUR = 2
 """Raised when a change anywhere on the line changes what a trajectory gives: recorded ones then no longer match."""
@@ -46,11 +49,17 @@ class Settings:
     n_initial: int = 40
     n_experiments: int = 60
     options: Mapping = field(default_factory=dict)  # of the maximiser
+    surrogate: str = "gp"
 
     def describe(self) -> dict:
-        """Plain values for a digest. The number of experiments is left out: a longer run continues a shorter one."""
+        """Plain values for a digest. The number of experiments is left out: a longer run continues a shorter one.
+
+        So is the surrogate where it is the GP: trajectories were named, and recorded, before there was another.
+        """
         values = {"behaviour": BEHAVIOUR, **asdict(self)}
         del values["n_experiments"]
+        if self.surrogate == "gp":
+            del values["surrogate"]
         return values
 
 
@@ -65,15 +74,18 @@ class Campaign:
         maximiser: str = "ascent",
         acquisition: str = "log_ei",
         options: Mapping | None = None,
+        surrogate: str = "gp",
     ):
-        for what, name, known in (("maximiser", maximiser, METHODS), ("acquisition", acquisition, ACQUISITIONS)):
+        asked = {"maximiser": (maximiser, METHODS), "acquisition": (acquisition, ACQUISITIONS)}
+        for what, (name, known) in (asked | {"surrogate": (surrogate, SURROGATES)}).items():
             if name not in known:
                 raise ValueError(f"{what} is {name!r}; known are {sorted(known)}.")
         self.space, self.features = space, features
         self.maximiser, self.acquisition, self.options = maximiser, acquisition, dict(options or {})
         self.counts = np.empty((0, len(space.elements)), dtype=np.int64)
         self.targets = np.empty(0)
-        self.surrogate: Surrogate | None = None
+        self.fit_surrogate = SURROGATES[surrogate]
+        self.surrogate: Callable | None = None
 
     def tell(self, counts: np.ndarray, targets: np.ndarray) -> None:
         """Add measured compositions: counts (m, n_elements) with finite targets (m,), or one of each; larger is better.
@@ -102,10 +114,10 @@ class Campaign:
         self.targets = np.concatenate([self.targets, targets])
         self.surrogate = None
 
-    def fit(self) -> Surrogate:
+    def fit(self) -> Callable:
         """The surrogate of all that is measured; fitted once per state."""
         if self.surrogate is None:
-            self.surrogate = fit(self.features, self.space.fractions(self.counts), self.targets)
+            self.surrogate = self.fit_surrogate(self.features, self.space.fractions(self.counts), self.targets)
         return self.surrogate
 
     def ask(self, rng: np.random.Generator | None = None) -> Suggestion:
@@ -148,15 +160,16 @@ def trajectory(
         maximiser=settings.maximiser,
         acquisition=settings.acquisition,
         options=settings.options,
+        surrogate=settings.surrogate,
     )
     campaign.tell(counts, merits)
     for experiment in range(len(rows) - settings.n_initial, settings.n_experiments):
         started, worked = time.perf_counter(), time.process_time()
-        surrogate = campaign.fit()
+        model = campaign.fit()
         fitted = time.perf_counter()
         suggestion = campaign.ask(generator(seed, INNER_LOOP, experiment))
         outcome = measure(environment, suggestion.composition)
-        improvement = log_ei(surrogate, campaign.targets.max())(suggestion.composition).item()
+        improvement = log_ei(model, campaign.targets.max())(suggestion.composition).item()
         campaign.tell(suggestion.counts, outcome["merit"])
         yield {
             "seed": seed,
@@ -171,15 +184,20 @@ def trajectory(
             "moved": suggestion.moved,
             "warning": suggestion.warning,
             "features": " ".join(features.names),
-            **{f"lengthscale_{i}": float(v) for i, v in enumerate(surrogate.lengthscales)},
-            "outputscale": float(surrogate.outputscale),
-            "mean": float(surrogate.mean),
-            "log_posterior": float(surrogate.log_posterior),
+            **hyperparameters(model, len(features.names)),
             "fit_seconds": fitted - started,
             "maximise_seconds": suggestion.seconds,
             "seconds": time.perf_counter() - started,
             "cpu_seconds": time.process_time() - worked,
         }
+
+
+def hyperparameters(model: Callable, n_features: int) -> dict[str, float]:
+    """Columns of a row: those of a GP, as many lengthscales as features; NaN for what a surrogate does not have."""
+    lengthscales = [float(value) for value in getattr(model, "lengthscales", ())]
+    lengthscales += [np.nan] * (n_features - len(lengthscales))
+    others = {name: float(getattr(model, name, np.nan)) for name in ("outputscale", "mean", "log_posterior")}
+    return {**{f"lengthscale_{i}": value for i, value in enumerate(lengthscales)}, **others}
 
 
 def generator(seed: int, purpose: int, experiment: int = 0) -> np.random.Generator:

@@ -8,6 +8,11 @@ Arms at N = 4, which differ in the inner loop alone and share initial data and f
     ascent       this library's, of log EI              random  a random composition: no model at all
     published    the paper's, of EI                     slsqp   the paper's, of log EI: the same starts, unstalled
 
+and two at SMA, N = 4, with another surrogate than the GP:
+
+    forest       a random forest, searched on the grid alone: it has no gradient
+    deep_kernel  a GP behind a network, by `ascent`
+
 ``PLANNED`` names the cells of which fewer trajectories than the paper's 96 are computed.
 """
 
@@ -44,6 +49,12 @@ OTHER_ARMS = {
 }
 """Run beside them at N = 4, for every alloy."""
 
+OTHER_SURROGATES = {
+    "forest": Settings("grid_search", surrogate="forest"),
+    "deep_kernel": Settings(surrogate="deep_kernel"),
+}
+"""Run at SMA, N = 4."""
+
 N_ARMS = 4
 """Elements of the comparison of arms and of the ablations."""
 
@@ -54,7 +65,7 @@ STARTS = (10, 20, 40, 80)
 FULL = 96
 """The paper's number of trajectories."""
 
-PLANNED: dict[str, int] = {}
+PLANNED: dict[str, int] = {f"sma_n4_{arm}": 8 for arm in OTHER_SURROGATES}
 """Cells of which fewer are computed; what one costs stands in the table of notebook 06."""
 
 
@@ -131,7 +142,7 @@ def _ablations() -> Iterator[Cell]:
         varied[f"{arm}_ucb"] = Settings(arm, "ucb")
         varied[f"{arm}_pi"] = Settings(arm, "pi" if raw else "log_pi")
         varied[f"{arm}_formulas8"] = Settings(arm, "ei" if raw else "log_ei", formulas=tuple(FORMULAS))
-    for name, settings in varied.items():
+    for name, settings in (varied | OTHER_SURROGATES).items():
         yield replace(base, name=f"sma_n4_{name}", settings=settings)
 
 

@@ -79,7 +79,7 @@ def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
     recorded = {
         cell.name: _recorded(cell)
         for cell in studies.CELLS.values()
-        if (studies.RESULTS / f"{cell.name}.parquet").exists()
+        if cell.settings.surrogate == "gp" and (studies.RESULTS / f"{cell.name}.parquet").exists()
     }
     order = list(rng.permutation(sorted(recorded)))
     for state in tqdm(range(states if recorded else 0), desc="audit", unit="state"):

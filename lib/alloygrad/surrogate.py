@@ -194,7 +194,7 @@ def fit(features: Callable[[Tensor], Tensor], compositions, targets, *, noise: f
     """
     if noise is not None and not noise > 0:
         raise ValueError(f"noise variance {noise}: expected a positive one, or None to learn it")
-    data = _prepare(features, compositions, targets)
+    data = prepare(features, compositions, targets)
     x, y = data["inputs"].numpy(), data["targets"].numpy()
     points = pairs(x)
     free = ("s", "noise") if noise is None else ("s",)
@@ -224,10 +224,10 @@ def condition(
     features, compositions, targets, lengthscales, outputscale: float, mean: float | None = None, *, noise=NOISE
 ):
     """The Surrogate at given hyperparameters (mean: the best one if None): nothing is optimised."""
-    return _build(_prepare(features, compositions, targets), np.append(lengthscales, outputscale), mean, noise)
+    return _build(prepare(features, compositions, targets), np.append(lengthscales, outputscale), mean, noise)
 
 
-def _prepare(features, compositions, targets) -> dict:
+def prepare(features, compositions, targets) -> dict:
     """Checked tensors and min–max scaled features."""
     compositions = torch.as_tensor(compositions, dtype=torch.float64).detach()
     targets = torch.as_tensor(targets, dtype=torch.float64).detach()

@@ -16,12 +16,19 @@ from torch import Tensor
 
 from alloygrad.maximisers.ascent import ascent
 from alloygrad.maximisers.enumeration import enumeration
+from alloygrad.maximisers.grid_search import grid_search
 from alloygrad.maximisers.published import published
 from alloygrad.maximisers.random_search import random_search
 from alloygrad.maximisers.suggestion import Suggestion
 from alloygrad.space import CompositionSpace
 
-METHODS = {"ascent": ascent, "enumeration": enumeration, "published": published, "random_search": random_search}
+METHODS = {
+    "ascent": ascent,
+    "enumeration": enumeration,
+    "grid_search": grid_search,
+    "published": published,
+    "random_search": random_search,
+}
 
 
 def maximise(

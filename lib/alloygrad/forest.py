@@ -1,0 +1,62 @@
+"""Random forest as a surrogate: what its trees say on average, and how far they disagree.
+
+T regression trees, each grown to the end on a bootstrap sample of the measurements (n drawn with replacement). With
+t_k(e(c)) the prediction of tree k,
+
+    mean(c) = (1/T) Σ_k t_k(e(c)),    std(c)² = (1/T) Σ_k (t_k(e(c)) − mean(c))².
+
+A tree is constant between its thresholds, so both are steps: there is no gradient to follow, and whole boxes of
+compositions tie. Far from all measurements the trees agree on what the nearest box holds, and std is small there.
+
+Source: Breiman, Machine Learning 45 (2001) 5, doi 10.1023/A:1010933404324.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alloygrad.surrogate import MIN_VARIANCE, prepare
+
+TREES = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Forest:
+    """A fitted forest; calling it gives (mean, std). n measured points."""
+
+    features: Callable[[Tensor], Tensor]
+    compositions: Tensor  # (n, n_elements)
+    targets: Tensor  # (n,)
+    trees: tuple  # scikit-learn's, grown on unscaled features: thresholds do not care
+
+    def __call__(self, compositions: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
+        """(mean, std), each (...), of (..., n_elements) fractions. Raises ValueError where a gradient is asked for."""
+        compositions = torch.as_tensor(compositions, dtype=torch.float64)
+        if compositions.requires_grad and torch.is_grad_enabled():
+            raise ValueError(
+                "a gradient of a random forest was asked for; it is constant between the thresholds of its trees: "
+                "take a maximiser that only evaluates ('grid_search', 'random_search', 'enumeration')"
+            )
+        x = self.features(compositions.reshape(-1, compositions.shape[-1])).numpy().astype(np.float32)  # as trained
+        values = torch.from_numpy(np.stack([tree.predict(x)[:, 0] for tree in self.trees]))
+        variance, mean = torch.var_mean(values, 0, correction=0)
+        shape = compositions.shape[:-1]
+        return mean.reshape(shape), variance.clamp_min(MIN_VARIANCE).sqrt().reshape(shape)
+
+
+def fit(features: Callable[[Tensor], Tensor], compositions, targets, *, trees: int = TREES, seed: int = 0) -> Forest:
+    """Forest of ``targets`` (n,) over ``features`` of ``compositions`` (n, n_elements); arguments as `surrogate.fit`.
+
+    seed: of the bootstrap samples; fixed, so that the same measurements give the same forest. Raises ValueError for
+    input of the wrong shape or not finite.
+    """
+    from sklearn.ensemble import RandomForestRegressor  # late: campaigns with a GP do without
+
+    data = prepare(features, compositions, targets)
+    model = RandomForestRegressor(n_estimators=trees, random_state=seed)
+    model.fit(features(data["compositions"]).numpy(), data["targets"].numpy())
+    grown = tuple(tree.tree_ for tree in model.estimators_)
+    return Forest(features, data["compositions"], data["targets"], grown)
