@@ -115,12 +115,20 @@ def test_gradients_in_composition_by_finite_differences(trained):
     assert torch.autograd.gradcheck(log_ei(trained, trained.targets.max().item()), c, atol=1e-4)
 
 
+def test_the_features_of_the_result_are_those_it_was_trained_with(trained):
+    c, y = problem()
+    again = surrogate.condition(trained.features, c, y, trained.lengthscales, trained.outputscale)
+    weights = sum(part.square().sum().item() for layer in trained.features.layers for part in layer)
+    assert trained.log_posterior == pytest.approx(again.log_posterior - 0.5 * weights, abs=1e-6)
+
+
 def test_training_raises_the_objective_repeats_and_depends_on_the_seed(trained):
     c, y = problem()
     short = deep_kernel.fit(FEATURES, c, y, sizes=SIZES, iterations=3)
     assert short.log_posterior < trained.log_posterior and short.diagnosis.startswith("stopped")
     again = deep_kernel.fit(FEATURES, c, y, sizes=SIZES, iterations=60)
-    other = deep_kernel.fit(FEATURES, c, y, sizes=SIZES, iterations=60, seed=1)
+    with torch.no_grad():  # where a caller needs no gradients, the training still does
+        other = deep_kernel.fit(FEATURES, c, y, sizes=SIZES, iterations=60, seed=1)
     assert again.log_posterior == trained.log_posterior != other.log_posterior
     assert trained.lengthscales.shape == (2,) and trained.targets.tolist() == y.tolist()
 

@@ -78,6 +78,20 @@ def scores(draws: int = 5):
     )  # fmt: skip
 
 
+def cuts():
+    x = np.linspace(0, 20, 9)
+    believed = {"mean": np.sin(x), "std": 0.1, "truth": np.cos(x), "log_ei": -x}
+    return pd.concat([pd.DataFrame({"surrogate": name, "Hf": x, **believed}) for name in ("gp", "forest")])
+
+
+def accuracies():
+    return pd.DataFrame(
+        [{"surrogate": s, "source": source, "n": n, "metric": m, "mean": 1 / n, "low": 0.9 / n, "high": 1.2 / n}
+         for s in ("gp", "forest", "deep_kernel") for source in ("random", "ascent") for n in (40, 80)
+         for m in figures.METRICS]
+    )  # fmt: skip
+
+
 DRAWN = {
     "learning_curves": lambda: figures.learning_curves(curves(), chosen_epochs=30),
     "learning_curves of one": lambda: figures.learning_curves(
@@ -92,6 +106,11 @@ DRAWN = {
     "inner_loop_values": lambda: figures.inner_loop_values(states()),
     "paired_errors": lambda: figures.paired_errors(scores()),
     "paired_errors of one draw": lambda: figures.paired_errors(scores(1)),
+    "surrogate_cuts": lambda: figures.surrogate_cuts(cuts(), "Hf", 7.5),
+    "surrogate_accuracy": lambda: figures.surrogate_accuracy(accuracies()),
+    "surrogate_accuracy of one trajectory": lambda: figures.surrogate_accuracy(
+        accuracies().assign(low=np.nan, high=np.nan)
+    ),
 }
 
 
@@ -141,6 +160,23 @@ def test_paired_errors_have_a_line_for_each_draw_and_a_panel_for_each_dataset():
             assert line.get_ydata().tolist() == draw["mae"].tolist()
     (empty,) = figures.paired_errors(table[:0]).axes
     assert "no scores" in empty.texts[0].get_text()
+
+
+def test_surrogates_are_drawn_as_their_tables_say():
+    axes = figures.surrogate_cuts(cuts(), "Hf", 7.5).axes
+    assert [axis.get_title() for axis in axes[:2]] == ["Gaussian process", "random forest"]
+    mean, truth, mark = axes[0].lines
+    assert mean.get_ydata().tolist() == cuts()["mean"].tolist()[:9] and mark.get_xdata() == [7.5, 7.5]
+    assert truth.get_ydata().tolist() == cuts()["truth"].tolist()[:9]
+    low, high = axes[0].collections[0].get_paths()[0].get_extents().intervaly
+    assert (low, high) == pytest.approx((np.sin(cuts()["Hf"]).min() - 0.196, np.sin(cuts()["Hf"]).max() + 0.196))
+    axes = figures.surrogate_accuracy(accuracies()).axes
+    assert len(axes) == 2 * len(figures.METRICS) and [a.get_title() for a in axes[:2]] == [
+        "random experiments", "ascent",
+    ]  # fmt: skip
+    for bars, bar in zip(axes[0].containers, axes[0].collections, strict=True):
+        assert bars[0].get_ydata().tolist() == [1 / 40, 1 / 80]
+        assert bar.get_segments()[1][:, 1].tolist() == pytest.approx([0.9 / 80, 1.2 / 80])
 
 
 def test_densities_have_integral_one_on_shared_bins():

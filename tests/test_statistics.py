@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import ttest_rel
+from scipy.stats import norm, ttest_rel
 
 from alloygrad.statistics import (
     MIN_PAIRS,
@@ -12,6 +12,7 @@ from alloygrad.statistics import (
     paired_difference,
     paired_scores,
     paired_test,
+    prediction_scores,
 )
 
 
@@ -166,3 +167,18 @@ def test_paired_scores_are_the_tests_of_each_dataset_by_draw():
             assert found.loc[name, key] == pytest.approx(value)
         assert found.loc[name, "percent"] == pytest.approx(100 * (x.mean() - y.mean()) / x.mean())
     assert paired_scores(scores, "x", "y", "mape").empty and list(paired_scores(scores[:0], "x", "y")) == list(found)
+
+
+def test_scores_of_predictions_agree_with_scipy_and_a_right_model_is_calibrated():
+    rng = np.random.default_rng(0)
+    mean, std = rng.normal(size=(2, 20_000))
+    std = np.exp(std)
+    truth = rng.normal(mean, std)
+    scores = prediction_scores(truth, mean, std)
+    assert scores["nlpd"] == pytest.approx(-norm(mean, std).logpdf(truth).mean())
+    assert scores["rmse"] ** 2 == pytest.approx(np.var(truth - mean) + (truth - mean).mean() ** 2)
+    assert scores["coverage"] == pytest.approx(0.95, abs=0.005)
+    for wrong in (0.5, 2):  # NLPD is least, and coverage right, for the true spread
+        other = prediction_scores(truth, mean, wrong * std)
+        assert other["nlpd"] > scores["nlpd"] and (other["coverage"] > 0.95) == (wrong > 1)
+        assert other["coverage"] == pytest.approx(1 - 2 * norm.sf(1.96 * wrong), abs=0.01)

@@ -121,6 +121,7 @@ def fit(
     latent = sizes[-1] if sizes else x.shape[1]
     weights = sum(out * (into + 1) for into, out in pairwise((x.shape[1], *sizes)))
 
+    @torch.enable_grad()
     def loss(theta: np.ndarray) -> tuple[float, np.ndarray]:
         theta = torch.tensor(theta, requires_grad=True)
         value = -log_posterior(theta, x, y, sizes)

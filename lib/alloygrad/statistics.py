@@ -23,6 +23,18 @@ def mean_interval(values: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.nda
     return mean, *interval.confidence_interval
 
 
+def prediction_scores(truth: np.ndarray, mean: np.ndarray, std: np.ndarray) -> dict[str, float]:
+    """How right the predictions N(mean, std²) are, all (n,): RMSE in units of the truth, and
+
+    nlpd      negative log predictive density in nats, mean of ½ log(2π std²) + (truth − mean)²/(2 std²)
+    coverage  share of the truth within mean ± 1.96 std, which should hold 0.95
+    """
+    error = truth - mean
+    nlpd = 0.5 * np.log(2 * np.pi * std**2) + error**2 / (2 * std**2)
+    inside = np.abs(error) <= 1.96 * std
+    return {"rmse": float(np.sqrt(np.mean(error**2))), "nlpd": float(nlpd.mean()), "coverage": float(inside.mean())}
+
+
 def best_so_far_curve(rows: pd.DataFrame) -> pd.DataFrame:
     """Best merit so far over trajectories: columns experiment (−1 = before the first), mean, low, high, n."""
     curves = best_so_far(rows)

@@ -14,6 +14,7 @@ from alloygrad.figures.campaigns import best_so_far
 from alloygrad.figures.inner_loop import inner_loop_costs, inner_loop_map, inner_loop_values, starts_needed
 from alloygrad.figures.networks import densities, learning_curves, merit_distributions, paired_errors, parity
 from alloygrad.figures.style import COLOURS, COLUMN, INPUTS, LABELS, PAGE, PALETTE
+from alloygrad.figures.surrogates import METRICS, surrogate_accuracy, surrogate_cuts
 from alloygrad.figures.ternary import ternary_maps
 from alloygrad.figures.tour import acquisition_cut, ascent_paths, composition_space, line, ten_experiments
 
@@ -22,6 +23,7 @@ __all__ = [
     "COLUMN",
     "INPUTS",
     "LABELS",
+    "METRICS",
     "PAGE",
     "PALETTE",
     "acquisition_cut",
@@ -40,6 +42,8 @@ __all__ = [
     "paths",
     "save",
     "starts_needed",
+    "surrogate_accuracy",
+    "surrogate_cuts",
     "ten_experiments",
     "ternary_maps",
 ]

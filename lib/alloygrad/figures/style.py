@@ -16,6 +16,9 @@ COLOURS = {
 }  # fmt: skip
 """One colour per inner loop, in every figure."""
 
+SURROGATES = {"gp": COLOURS["ascent"], "forest": PALETTE[5], "deep_kernel": PALETTE[4]}
+"""One colour per surrogate; the GP's is that of the loop it is run with."""
+
 INPUTS = {"fractions": PALETTE[4], "features inside": PALETTE[9], "features outside": PALETTE[1]}
 """One colour per input of a comparison."""
 
@@ -30,6 +33,9 @@ LABELS = {
     "features outside": "features,\noutside",
     "hardness": "Vickers hardness",
     "elongation": "elongation",
+    "gp": "Gaussian process",
+    "forest": "random forest",
+    "deep_kernel": "deep kernel",
     "enumeration": "enumeration",
     "published": "published gradient loop",
     "ascent": "ascent",
