@@ -31,6 +31,7 @@ KNOWS = {
     "comparisons": {"datasets", "elements", "features", "selection", "store", "surrogate", "threads"},
     "records": {"campaign", "cells", "comparisons", "store", "studies", "threads"},
     "statistics": {"campaign"},
+    "diversity": set(),
     "figures": {"store"},
 }
 """What each station may know of; a new import is a decision, taken here."""
