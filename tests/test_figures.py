@@ -78,6 +78,51 @@ def scores(draws: int = 5):
     )  # fmt: skip
 
 
+def arms(measures, **columns):
+    """One row per alloy, arm and measure, as the figures of diversity take them."""
+    rows = [
+        {
+            "alloy": alloy,
+            "method": arm,
+            "measure": measure,
+            "mean": i + 1.0,
+            "low": i + 0.5,
+            "high": i + 1.5,
+            "n": 8 + i,
+        }
+        for alloy in ("sma", "hea")
+        for i, arm in enumerate(figures.ARMS)
+        for measure in measures
+    ]
+    return pd.DataFrame(rows).merge(pd.DataFrame(columns), how="cross") if columns else pd.DataFrame(rows)
+
+
+def finals():
+    table = arms(["final"]).drop(columns=["mean", "low", "high"])
+    return table.merge(pd.DataFrame({"seed": range(5)}), how="cross").assign(final=lambda t: t["seed"] / 10)
+
+
+def places(perplexity: float = 30):
+    rows = [
+        {
+            "method": arm,
+            "experiment": e,
+            "merit": 0.1 * (7 * e % 5),
+            "x": RNG.normal(),
+            "y": RNG.normal(),
+            "perplexity": perplexity,
+        }
+        for arm in ("enumeration", "published")
+        for e in range(-3, 6)
+    ]
+    return pd.DataFrame(rows)
+
+
+def picks():
+    table = pd.DataFrame(RNG.uniform(0, 30, (60, 3)), columns=["Ti", "Ni", "Cu"])
+    return table.assign(method=["published", "enumeration"] * 30, seed=np.arange(60) // 12)
+
+
 def cuts():
     x = np.linspace(0, 20, 9)
     believed = {"mean": np.sin(x), "std": 0.1, "truth": np.cos(x), "log_ei": -x}
@@ -93,6 +138,19 @@ def accuracies():
 
 
 DRAWN = {
+    "entropy_curves": lambda: figures.entropy_curves(arms(["all points", "new picks"], done=[0, 3, 6])),
+    "entropy_curves of one trajectory": lambda: figures.entropy_curves(
+        arms(["all points"], done=[0, 3]).assign(low=np.nan, high=np.nan)
+    ),
+    "entropy_differences": lambda: figures.entropy_differences(arms(["all points", "new picks"]), 0.1),
+    "pick_distances": lambda: figures.pick_distances(
+        arms(["last", "nearest", "best"], experiments=["1–5", "6–10"]), {"sma": 0.14, "hea": 0.7}
+    ),
+    "final_merits": lambda: figures.final_merits(finals(), arms(["r"]).assign(mean=0.2, low=0, high=np.nan)),
+    "scatter_measures": lambda: figures.scatter_measures(arms(["one", "other"])),
+    "pair_of_maps": lambda: figures.pair_of_maps(places()),
+    "perplexities": lambda: figures.perplexities(pd.concat([places(5), places(30)])),
+    "pair_distributions": lambda: figures.pair_distributions(picks(), ["Ti", "Ni", "Cu"]),
     "learning_curves": lambda: figures.learning_curves(curves(), chosen_epochs=30),
     "learning_curves of one": lambda: figures.learning_curves(
         curves().query("property == 'enthalpy'"), chosen_epochs=30
@@ -160,6 +218,35 @@ def test_paired_errors_have_a_line_for_each_draw_and_a_panel_for_each_dataset():
             assert line.get_ydata().tolist() == draw["mae"].tolist()
     (empty,) = figures.paired_errors(table[:0]).axes
     assert "no scores" in empty.texts[0].get_text()
+
+
+def test_arms_keep_their_order_their_colours_and_their_numbers():
+    table = arms(["all points"], done=[0, 3]).sample(frac=1, random_state=0).sort_values("done", kind="stable")
+    one, other = figures.entropy_curves(table).axes
+    assert [one.get_title(), other.get_title()] == [
+        "shape-memory alloys (n = 8–13)",
+        "high-entropy alloys (n = 8–13)",
+    ]
+    for axis in (one, other):
+        assert [line.get_color() for line in axis.lines] == [figures.COLOURS[arm] for arm in figures.ARMS]
+        assert [line.get_ydata()[0] for line in axis.lines] == [1, 2, 3, 4, 5, 6]
+    differences = figures.entropy_differences(arms(["all points"]).query("method != 'enumeration'"), 0.1).axes[0]
+    dots = [line for line in differences.lines if line.get_marker() == "o"]
+    heights = {line.get_ydata()[0]: line.get_markeredgecolor() for line in dots}
+    top_down = [heights[height] for height in sorted(heights, reverse=True)]
+    assert top_down == [figures.COLOURS[arm] for arm in figures.ARMS[1:]]
+
+
+def test_both_maps_of_a_pair_have_the_same_limits_and_their_own_picks():
+    table = places()
+    curves, *maps = figures.pair_of_maps(table).axes[:3]
+    assert maps[0].get_xlim() == maps[1].get_xlim() and maps[0].get_ylim() == maps[1].get_ylim()
+    for axis, (_, own) in zip(maps, table.groupby("method"), strict=True):
+        rings, dots = axis.collections
+        assert len(rings.get_offsets()) == 3
+        expected = own.query("experiment >= 0").sort_values("merit")[["x", "y"]]
+        np.testing.assert_allclose(dots.get_offsets(), expected)
+    assert curves.lines[0].get_xdata().tolist() == [0, 1, 2, 3, 4, 5, 6]
 
 
 def test_surrogates_are_drawn_as_their_tables_say():

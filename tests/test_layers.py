@@ -52,6 +52,7 @@ KNOWS = {
         "threads",
     },
     "statistics": {"campaign"},
+    "diversity": set(),
     "figures": {"store"},
 }
 """What each station may know of; a new import is a decision, taken here."""

@@ -8,7 +8,9 @@ from scipy.stats import norm, ttest_rel
 from alloygrad.statistics import (
     MIN_PAIRS,
     best_so_far_curve,
+    interval,
     mean_interval,
+    paired,
     paired_difference,
     paired_scores,
     paired_test,
@@ -167,6 +169,32 @@ def test_paired_scores_are_the_tests_of_each_dataset_by_draw():
             assert found.loc[name, key] == pytest.approx(value)
         assert found.loc[name, "percent"] == pytest.approx(100 * (x.mean() - y.mean()) / x.mean())
     assert paired_scores(scores, "x", "y", "mape").empty and list(paired_scores(scores[:0], "x", "y")) == list(found)
+
+
+def test_interval_of_a_mean_is_that_of_mean_interval_and_pairs_stay_pairs():
+    values = np.random.default_rng(3).normal(size=(60, 2))
+    mean, low, high = interval(values[:, :1], lambda v: v[..., 0].mean(-1))
+    assert mean == pytest.approx(values[:, 0].mean())
+    assert [low, high] == pytest.approx(np.ravel(mean_interval(values[:, :1])[1:]), abs=0.02)
+    shifted = np.column_stack([values[:, 0], values[:, 0] + 1])  # every row differs by 1, whatever is drawn
+    assert interval(shifted, lambda v: (v[..., 1] - v[..., 0]).mean(-1)) == pytest.approx((1, 1, 1))
+    assert interval(values, lambda v: v.std(axis=-2).sum(-1)) == interval(values, lambda v: v.std(axis=-2).sum(-1))
+
+
+def test_interval_of_few_rows_or_of_no_number_is_none():
+    few = interval(np.arange(MIN_PAIRS - 1.0)[:, None], lambda v: v[..., 0].mean(-1))
+    assert few[0] == 3 and np.isnan(few[1:]).all()
+    assert np.isnan(interval(np.ones((20, 1)), lambda v: np.nan * v[..., 0].mean(-1))).all()
+
+
+def test_paired_takes_the_seeds_that_both_have():
+    one, other = pd.Series({s: s + 1.0 for s in range(12)}), pd.Series({s: s * 1.0 for s in range(4, 20)})
+    found = paired(one, other)
+    assert found["n"] == 8 and [found["mean"], found["low"], found["high"]] == pytest.approx([1, 1, 1])
+    few = paired(one[:5], other)
+    assert few["n"] == 1 and np.isnan([few["low"], few["high"], few["effect_size"]]).all()
+    with pytest.raises(ValueError, match="no seed in common"):
+        paired(one[:2], other)
 
 
 def test_scores_of_predictions_agree_with_scipy_and_a_right_model_is_calibrated():

@@ -1,5 +1,7 @@
 """Means over trajectories or draws and their intervals (seeded bootstrap, percentile method, 95 %); paired tests."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from scipy.stats import bootstrap, t
@@ -42,32 +44,45 @@ def best_so_far_curve(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"experiment": curves.index, "mean": mean, "low": low, "high": high, "n": curves.shape[1]})
 
 
-def paired_difference(one: pd.DataFrame, other: pd.DataFrame, experiments: list[int]) -> pd.DataFrame:
-    """Best merit of `one` − best of `other` after so many experiments, paired by seed.
+def interval(
+    values: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], seed: int = 0
+) -> tuple[float, float, float]:
+    """(value, low, high) of any statistic of values (n, columns): 95 %, rows resampled whole, so that pairs stay pairs.
 
-    Columns: experiments, n, mean, low, high (95 %; NaN below `MIN_PAIRS`), effect_size (mean over the standard
-    deviation of the differences).
+    statistic: (..., n, columns) → (...). Resamples where it is NaN do not count. low = high = NaN below `MIN_PAIRS`.
     """
-    table = []
-    for done in experiments:
-        difference = (best_so_far(one).loc[done - 1] - best_so_far(other).loc[done - 1]).dropna().to_numpy()
-        if not len(difference):
-            raise ValueError("The two sets of trajectories have no seed in common; a paired difference needs some.")
-        mean, low, high = mean_interval(difference)
-        if len(difference) < MIN_PAIRS:
-            low = high = np.nan
-        spread = difference.std(ddof=1) if len(difference) > 1 else np.nan
-        table.append(
-            {
-                "experiments": done,
-                "n": len(difference),
-                "mean": mean,
-                "low": low,
-                "high": high,
-                "effect_size": mean / spread if spread > 0 else np.nan,
-            }
-        )
-    return pd.DataFrame(table)
+    values = np.asarray(values, dtype=float)
+    value = float(statistic(values))
+    if len(values) < MIN_PAIRS or np.isnan(value):
+        return value, np.nan, np.nan
+    drawn = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
+    low, high = np.nanquantile(statistic(values[drawn]), [0.025, 0.975])
+    return value, float(low), float(high)
+
+
+def paired(one: pd.Series, other: pd.Series) -> dict[str, float]:
+    """Mean of `one` − `other`, both by seed, over the seeds that both have: n, mean, low, high, effect_size.
+
+    low, high: 95 %, NaN below `MIN_PAIRS`; effect_size: mean over the standard deviation of the differences.
+    Raises ValueError where no seed is in both.
+    """
+    difference = (one - other).dropna().to_numpy(dtype=float)
+    if not len(difference):
+        raise ValueError("The two sets of trajectories have no seed in common; a paired difference needs some.")
+    mean, low, high = mean_interval(difference)
+    if len(difference) < MIN_PAIRS:
+        low = high = np.nan
+    spread = difference.std(ddof=1) if len(difference) > 1 else np.nan
+    effect_size = mean / spread if spread > 0 else np.nan
+    return {"n": len(difference), "mean": mean, "low": low, "high": high, "effect_size": effect_size}
+
+
+def paired_difference(one: pd.DataFrame, other: pd.DataFrame, experiments: list[int]) -> pd.DataFrame:
+    """`paired` of the best merits after so many experiments: columns experiments, n, mean, low, high, effect_size."""
+    curves = best_so_far(one), best_so_far(other)
+    return pd.DataFrame(
+        [{"experiments": done, **paired(*(curve.loc[done - 1] for curve in curves))} for done in experiments]
+    )
 
 
 def paired_test(differences: np.ndarray, *, overlap: float) -> dict[str, float]:

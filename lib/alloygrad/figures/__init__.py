@@ -11,7 +11,16 @@ from matplotlib.figure import Figure
 
 from alloygrad import ROOT, store
 from alloygrad.figures.campaigns import best_so_far
+from alloygrad.figures.diversity import (
+    ARMS,
+    entropy_curves,
+    entropy_differences,
+    final_merits,
+    pick_distances,
+    scatter_measures,
+)
 from alloygrad.figures.inner_loop import inner_loop_costs, inner_loop_map, inner_loop_values, starts_needed
+from alloygrad.figures.maps import pair_distributions, pair_of_maps, perplexities
 from alloygrad.figures.networks import densities, learning_curves, merit_distributions, paired_errors, parity
 from alloygrad.figures.style import COLOURS, COLUMN, INPUTS, LABELS, PAGE, PALETTE
 from alloygrad.figures.surrogates import METRICS, surrogate_accuracy, surrogate_cuts
@@ -19,6 +28,7 @@ from alloygrad.figures.ternary import ternary_maps
 from alloygrad.figures.tour import acquisition_cut, ascent_paths, composition_space, line, ten_experiments
 
 __all__ = [
+    "ARMS",
     "COLOURS",
     "COLUMN",
     "INPUTS",
@@ -31,16 +41,24 @@ __all__ = [
     "best_so_far",
     "composition_space",
     "densities",
+    "entropy_curves",
+    "entropy_differences",
+    "final_merits",
     "inner_loop_costs",
     "inner_loop_map",
     "inner_loop_values",
     "learning_curves",
     "line",
     "merit_distributions",
+    "pair_distributions",
+    "pair_of_maps",
     "paired_errors",
     "parity",
     "paths",
+    "perplexities",
+    "pick_distances",
     "save",
+    "scatter_measures",
     "starts_needed",
     "surrogate_accuracy",
     "surrogate_cuts",

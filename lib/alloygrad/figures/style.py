@@ -12,7 +12,7 @@ PALETTE = sns.color_palette("colorblind")
 COLOURS = {
     "enumeration": PALETTE[0], "published": PALETTE[1], "ascent": PALETTE[2], "random": PALETTE[7],
     "slsqp": PALETTE[3], "botorch_joint": PALETTE[5], "botorch_batched": PALETTE[4], "random_search": PALETTE[6],
-    "cmaes": PALETTE[8], "box": PALETTE[9],
+    "cmaes": PALETTE[8], "box": PALETTE[9], "scored": (0.2, 0.13, 0.53),
 }  # fmt: skip
 """One colour per inner loop, in every figure."""
 
@@ -40,6 +40,8 @@ LABELS = {
     "published": "published gradient loop",
     "ascent": "ascent",
     "slsqp": "SLSQP per start, log EI",
+    "scored": "20 N random ones, scored",
+    "random": "random experiments",
     "botorch_joint": "optimize_acqf",
     "botorch_batched": "optimize_acqf, batch_limit 5",
     "random_search": "random search and exchanges",

@@ -1,0 +1,189 @@
+"""How widely campaigns search: state entropy, distances of picks, scatter in composition space, stability.
+
+The arms stand in one order in every figure, that of `ARMS`: from those that follow the acquisition function
+exactly to the one that does not follow it at all.
+"""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from alloygrad.figures.style import COLOURS, LABELS, PAGE
+
+ARMS = ("enumeration", "ascent", "slsqp", "published", "scored", "random")
+
+DASHES = {"scored": (4, 1.5), "random": (1, 1)}  # the two without a gradient
+
+SHORT = {"scored": "20 N random,\nscored", "random": "random\nexperiments", "slsqp": "SLSQP on\nlog EI"}
+
+ALLOYS = {"sma": "shape-memory alloys", "ti": "titanium alloys", "hea": "high-entropy alloys"}
+
+MEASURES = {
+    "all points": "state entropy, all points\nas published (nats)",
+    "new picks": "entropy of new picks\nfull estimator (nats)",
+    "last": "to the pick before",
+    "nearest": "to the nearest measured",
+    "best": "to the incumbent",
+}
+
+
+def _panels(table: pd.DataFrame, down: Sequence[str], height: float, **options) -> tuple[Figure, dict]:
+    """Page-wide panels: alloys of the table across, with their n, rows named `down`; {(row, alloy): axis}."""
+    across = [alloy for alloy in ALLOYS if alloy in set(table["alloy"])]
+    figure, axes = plt.subplots(len(down), len(across), figsize=(PAGE, height), squeeze=False, **options)
+    for column, alloy in enumerate(across):
+        n = table.loc[table["alloy"] == alloy, "n"]
+        numbers = f"{n.min()}" if n.nunique() == 1 else f"{n.min()}–{n.max()}"
+        axes[0, column].set_title(f"{ALLOYS[alloy]} (n = {numbers})")
+    return figure, {(row, alloy): axes[i, j] for i, row in enumerate(down) for j, alloy in enumerate(across)}
+
+
+def arms_of(rows: pd.DataFrame):
+    """The arms that a table has, in their order, each with its rows."""
+    return [(arm, rows[rows["method"] == arm]) for arm in ARMS if (rows["method"] == arm).any()]
+
+
+def line_of(arm: str) -> dict:
+    wide = dict(lw=2.8, alpha=0.5) if arm == "enumeration" else {}  # others lie on it
+    return dict(color=COLOURS[arm], label=LABELS[arm], dashes=DASHES.get(arm, (None, None)), **wide)
+
+
+def _legend(figure: Figure, axes, **options) -> None:
+    """One legend for the arms of all panels, in their order."""
+    found = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    labels = [LABELS[arm] for arm in ARMS if LABELS[arm] in found]
+    columns = len(labels) if len(labels) < 6 else 3
+    figure.legend([found[label] for label in labels], labels, loc="outside upper center", ncols=columns, **options)
+
+
+def entropy_curves(table: pd.DataFrame) -> Figure:
+    """State entropy against experiments done, alloys across and measures down: means and 95 % intervals.
+
+    table: columns alloy, method, measure ("all points" or "new picks"), done, mean, low, high, n.
+    """
+    down = [measure for measure in MEASURES if measure in set(table["measure"])]
+    figure, axes = _panels(table, down, 0.4 + 1.9 * len(down), sharex=True)
+    for (measure, alloy), axis in axes.items():
+        rows = table[(table["measure"] == measure) & (table["alloy"] == alloy)]
+        for arm, own in arms_of(rows):
+            axis.plot(own["done"], own["mean"], **line_of(arm))
+            axis.fill_between(own["done"], own["low"], own["high"], color=COLOURS[arm], alpha=0.18, lw=0)
+        if measure == down[-1]:
+            axis.set_xlabel("experiments")
+    for measure in down:
+        next(axis for (row, _), axis in axes.items() if row == measure).set_ylabel(MEASURES[measure])
+    _legend(figure, axes.values(), columnspacing=1.2, handlelength=1.8)
+    return figure
+
+
+def entropy_differences(table: pd.DataFrame, margin: float) -> Figure:
+    """State entropy of each arm − that of enumeration, paired by seed: filled, all points; open, new picks alone.
+
+    table: columns alloy, method, measure, mean, low, high, n. margin: half the width of the band around no difference.
+    """
+    figure, axes = _panels(table, ["difference"], 2.5, sharey=True)
+    shown = [arm for arm in ARMS if arm in set(table["method"])][::-1]
+    for (_, alloy), axis in axes.items():
+        rows = table[table["alloy"] == alloy]
+        axis.axvspan(-margin, margin, color="0.92", lw=0)
+        axis.axvline(0, color=COLOURS["enumeration"], lw=1.0)
+        for arm, own in arms_of(rows):
+            for measure, shift, fill in (("all points", 0.16, COLOURS[arm]), ("new picks", -0.16, "w")):
+                for row in own[own["measure"] == measure].itertuples():
+                    height = shown.index(arm) + shift
+                    axis.plot([row.low, row.high], [height] * 2, color=COLOURS[arm], lw=1.4)
+                    axis.plot(row.mean, height, "o", ms=4.5, mfc=fill, mec=COLOURS[arm], mew=1.1)
+        axis.set(xlabel="Δ entropy (nats)", ylim=(-0.6, len(shown) - 0.4))
+        axis.set_yticks(range(len(shown)), [SHORT.get(arm, arm) for arm in shown])
+        axis.tick_params(axis="y", length=0)
+    marker = dict(ls="", marker="o", ms=4.5, mec="0.3", mew=1.1)
+    handles = [mpl.lines.Line2D([], [], mfc=fill, **marker) for fill in ("0.3", "w")]
+    labels = ["all points, second other point (as published)", "newly proposed points, third other point"]
+    figure.legend(handles, labels, loc="outside upper center", ncols=2)
+    return figure
+
+
+def pick_distances(table: pd.DataFrame, floors: dict[str, float]) -> Figure:
+    """Geometric mean distances of a pick to what came before it, along the campaign, and 95 % intervals.
+
+    table: columns alloy, method, measure ("last", "nearest", "best"), experiments (text: a stretch of the campaign, in
+    order), mean, low, high, n, in at.%. floors: by alloy, the least distance between two grid compositions, in at.%.
+    """
+    down = [measure for measure in ("last", "nearest", "best") if measure in set(table["measure"])]
+    figure, axes = _panels(table, down, 0.5 + 1.45 * len(down), sharex=True, sharey="row")
+    stretches = list(dict.fromkeys(table["experiments"]))
+    for (measure, alloy), axis in axes.items():
+        rows = table[(table["measure"] == measure) & (table["alloy"] == alloy)]
+        for arm, own in arms_of(rows):
+            place = [stretches.index(stretch) for stretch in own["experiments"]]
+            axis.plot(place, own["mean"], marker="o", ms=2.5, **line_of(arm))
+            axis.fill_between(place, own["low"], own["high"], color=COLOURS[arm], alpha=0.18, lw=0)
+        axis.axhline(floors[alloy], color="0.6", lw=0.7, ls=":")
+        axis.set(yscale="log", xticks=range(len(stretches)))
+        axis.yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
+        axis.set_xticklabels(stretches, rotation=45)
+        if measure == down[-1]:
+            axis.set_xlabel("experiments")
+    for measure in down:
+        axis = next(axis for (row, _), axis in axes.items() if row == measure)
+        axis.set_ylabel(f"{MEASURES[measure]}\n(at.%)")
+    _legend(figure, axes.values(), columnspacing=1.2, handlelength=1.8)
+    return figure
+
+
+def final_merits(finals: pd.DataFrame, correlations: pd.DataFrame) -> Figure:
+    """Final merits of all trajectories by arm with medians (top); their correlation with the start, 95 % (bottom).
+
+    finals: columns alloy, method, final, n. correlations: columns alloy, method, mean, low, high.
+    """
+    figure, axes = _panels(finals, ["final", "correlation"], 4.0, sharex=True, height_ratios=(3, 2))
+    shown = [arm for arm in ARMS if arm in set(finals["method"])]
+    rng = np.random.default_rng(0)
+    for (row, alloy), axis in axes.items():
+        if row == "final":
+            for arm, own in arms_of(finals[finals["alloy"] == alloy]):
+                place, quartiles = shown.index(arm), own["final"].quantile([0.25, 0.5, 0.75])
+                jitter = place + rng.uniform(-0.28, 0.28, len(own))
+                axis.scatter(jitter, own["final"], s=4, color=COLOURS[arm], alpha=0.55, lw=0)
+                axis.plot([place] * 2, quartiles.iloc[[0, 2]], color="0.15", lw=1.0)
+                axis.plot([place - 0.3, place + 0.3], [quartiles.iloc[1]] * 2, color="0.15", lw=1.4)
+        else:
+            axis.axhline(0, color="0.6", lw=0.7)
+            for arm, own in arms_of(correlations[correlations["alloy"] == alloy].dropna(subset=["mean"])):
+                for value in own.itertuples():
+                    axis.plot([shown.index(arm)] * 2, [value.low, value.high], color=COLOURS[arm], lw=1.4)
+                    axis.plot(shown.index(arm), value.mean, "o", ms=4.5, color=COLOURS[arm])
+            axis.set(ylim=(-1.05, 1.05))
+            axis.set_xticks(range(len(shown)), [arm if arm != "slsqp" else "SLSQP" for arm in shown])
+            axis.tick_params(axis="x", rotation=45)
+    for row, label in (("final", "final merit"), ("correlation", "correlation of final\nwith best initial merit")):
+        next(axis for (name, _), axis in axes.items() if name == row).set_ylabel(label)
+    return figure
+
+
+def scatter_measures(table: pd.DataFrame) -> Figure:
+    """Measures of scatter in composition space by arm, relative to uniformly random compositions (1): 95 % intervals.
+
+    table: columns alloy, method, measure, mean, low, high.
+    """
+    measures = list(dict.fromkeys(table["measure"]))
+    figure, axes = plt.subplots(1, len(measures), figsize=(PAGE, 2.7), sharey=True, squeeze=False)
+    shown = [arm for arm in ARMS if arm in set(table["method"])][::-1]
+    marks = {alloy: mark for alloy, mark in zip(ALLOYS, "osD", strict=True) if alloy in set(table["alloy"])}
+    for axis, measure in zip(axes[0], measures, strict=True):
+        axis.axvline(1, color=COLOURS["random"], lw=0.8, ls=":")
+        for arm, own in arms_of(table[table["measure"] == measure]):
+            for row in own.itertuples():
+                height = shown.index(arm) + 0.22 * (1 - list(ALLOYS).index(row.alloy))
+                axis.plot([row.low, row.high], [height] * 2, color=COLOURS[arm], lw=1.3)
+                axis.plot(row.mean, height, marks[row.alloy], ms=3.8, color=COLOURS[arm])
+        axis.set(xlabel=measure, ylim=(-0.6, len(shown) - 0.4))
+        axis.set_yticks(range(len(shown)), [SHORT.get(arm, arm) for arm in shown])
+        axis.tick_params(axis="y", length=0)
+    handles = [mpl.lines.Line2D([], [], ls="", marker=mark, ms=4, color="0.3") for mark in marks.values()]
+    figure.legend(handles, [ALLOYS[alloy] for alloy in marks], loc="outside upper center", ncols=3)
+    return figure
