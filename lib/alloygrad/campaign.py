@@ -155,21 +155,18 @@ def trajectory(
         surrogate = campaign.fit()
         fitted = time.perf_counter()
         suggestion = campaign.ask(generator(seed, INNER_LOOP, experiment))
-        outcome = measure(environment, suggestion.composition)
+        row = _measured(environment, space, suggestion.counts.tolist(), seed, experiment)
         improvement = log_ei(surrogate, campaign.targets.max())(suggestion.composition).item()
-        campaign.tell(suggestion.counts, outcome["merit"])
+        campaign.tell(suggestion.counts, row["merit"])
         yield {
-            "seed": seed,
-            "experiment": experiment,
-            **dict(zip(space.elements, suggestion.counts.tolist(), strict=True)),
-            **outcome,
+            **row,
             "value": suggestion.value,
             "log_ei": improvement,
             "evaluations": suggestion.evaluations,
             "gradients": suggestion.gradients,
             "starts": suggestion.starts,
             "moved": suggestion.moved,
-            "warning": suggestion.warning,
+            "warning": " ".join(filter(None, [suggestion.warning, _doubts(surrogate)])),
             "features": " ".join(features.names),
             **{f"lengthscale_{i}": float(v) for i, v in enumerate(surrogate.lengthscales)},
             "outputscale": float(surrogate.outputscale),
@@ -180,6 +177,12 @@ def trajectory(
             "seconds": time.perf_counter() - started,
             "cpu_seconds": time.process_time() - worked,
         }
+
+
+def _doubts(surrogate: Surrogate) -> str:
+    """What is to be said against a fit: a search that did not converge, a kernel that is singular in floats."""
+    doubtful = surrogate.jitter or surrogate.diagnosis.startswith("stopped")
+    return f"GP fit {surrogate.diagnosis}." if doubtful else ""
 
 
 def generator(seed: int, purpose: int, experiment: int = 0) -> np.random.Generator:
@@ -200,15 +203,20 @@ def initial_rows(settings: Settings, space: CompositionSpace, environment: Calla
     while len(distinct) < settings.n_initial:
         distinct.update(dict.fromkeys(map(tuple, space.sample(settings.n_initial, rng).tolist())))
     counts = list(distinct)[: settings.n_initial]
-    return [
-        {
-            "seed": seed,
-            "experiment": number,
-            **dict(zip(space.elements, row, strict=True)),
-            **measure(environment, space.fractions(row)),
-        }
-        for number, row in enumerate(counts, start=-settings.n_initial)
-    ]
+    numbered = enumerate(counts, start=-settings.n_initial)
+    return [_measured(environment, space, row, seed, number) for number, row in numbered]
+
+
+def _measured(environment: Callable, space: CompositionSpace, counts: Sequence[int], seed: int, experiment: int):
+    """The row of a measurement as far as any has it; an error of the environment's is told where it happened."""
+    composition = space.fractions(counts)
+    try:
+        outcome = measure(environment, composition)
+    except Exception as error:
+        where = dict(zip(space.elements, composition.tolist(), strict=True))
+        error.add_note(f"Measuring {where}, experiment {experiment}.")
+        raise
+    return {"seed": seed, "experiment": experiment, **dict(zip(space.elements, counts, strict=True)), **outcome}
 
 
 def choose_features(
@@ -228,14 +236,17 @@ def choose_features(
 
 
 def measure(environment: Callable, composition: np.ndarray) -> dict[str, float]:
-    """One experiment: properties and merit as plain floats."""
+    """One experiment: properties and merit as plain floats. Raises ValueError where there is no finite merit."""
     outcome = environment(composition)
     outcome = outcome if isinstance(outcome, Mapping) else {"merit": outcome}
     if "merit" not in outcome:
         raise ValueError(
             f"The environment gave {sorted(outcome)}; it must give a number, or a mapping that holds 'merit'."
         )
-    return {name: float(np.asarray(value)) for name, value in outcome.items()}
+    outcome = {name: float(np.asarray(value)) for name, value in outcome.items()}
+    if not np.isfinite(outcome["merit"]):
+        raise ValueError(f"The environment gave the merit {outcome['merit']}; only finite targets can be modelled.")
+    return outcome
 
 
 def best_so_far(rows: pd.DataFrame) -> pd.DataFrame:
