@@ -14,7 +14,12 @@ RUN       := OMP_NUM_THREADS=1 $(BIN)/
 # Recorded experiments that an audit repeats
 STATES    ?= $(if $(filter paper,$(PROFILE)),52,6)
 
-$(if $(wildcard notebooks/profiles/$(PROFILE).yaml),,$(error PROFILE is '$(PROFILE)'; it must be smoke, quick or paper))
+# A Dask cluster for the trajectories: local, tcp://scheduler:8786, or a profile like notebooks/profiles/cluster_slurm.yaml
+ifdef CLUSTER
+export ALLOYGRAD_CLUSTER := $(CLUSTER)
+endif
+
+$(if $(filter smoke quick paper,$(PROFILE)),,$(error PROFILE is '$(PROFILE)'; it must be smoke, quick or paper))
 # A stamp without its executed notebook is stale.
 $(foreach n,$(NOTEBOOKS),$(if $(wildcard papermill_runs/$(PROFILE)/$(n).ipynb),,$(shell rm -f $(STAMPS)/$(n))))
 
@@ -48,7 +53,7 @@ $(STAMPS)/%: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml $(SOURCES) .ve
 	$(RUN)papermill --log-level ERROR --cwd notebooks -f notebooks/profiles/$(PROFILE).yaml $(EXTRA) $< papermill_runs/$(PROFILE)/$*.ipynb
 	@touch $@
 
-recompute: ## as reproduce, from an empty store (goes on if interrupted; `make clean` empties it)
+recompute: ## as reproduce, from an empty store (goes on if interrupted; `make clean` empties it); CLUSTER=local|address|yaml
 	ALLOYGRAD_STORE=$(CURDIR)/data/runs/recomputed $(MAKE) reproduce EXTRA="-p retrain true"
 
 record: .venv/ready ## pack finished trajectories and comparisons of the working store into data/results

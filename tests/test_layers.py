@@ -38,7 +38,8 @@ KNOWS = {
     "environments": {"networks", "space", "store"},
     "training": {"datasets", "elements", "environments", "networks", "store", "threads"},
     "cells": {"campaign", "elements", "environments", "features", "space", "store"},
-    "studies": {"campaign", "cells", "environments", "store", "threads"},
+    "clusters": set(),
+    "studies": {"campaign", "cells", "clusters", "environments", "store", "threads"},
     "comparisons": {"datasets", "elements", "features", "selection", "store", "surrogate", "threads"},
     "records": {
         "acquisition",

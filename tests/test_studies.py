@@ -182,6 +182,7 @@ DIFFERENT = [
     changed(selection="random"),
     changed(n_initial=7),
     changed(options={"chunk": 5}),
+    changed(surrogate="forest"),
 ]
 
 
@@ -275,7 +276,7 @@ def test_planned_trajectories_are_computed_in_waves(monkeypatch, fresh_store):
     few = replace(TOY, name="few", planned=1)
     monkeypatch.setattr(studies, "CELLS", {"toy": TOY, "few": few})
     asked = []
-    monkeypatch.setattr(studies, "trajectories", lambda cell, n: asked.append((cell.name, n)))
+    monkeypatch.setattr(studies, "trajectories", lambda cell, n, cluster: asked.append((cell.name, n)))
     studies.run_planned(wave=2, upto=3)
     assert asked == [("toy", 2), ("few", 2), ("toy", 3), ("few", 3)]
     monkeypatch.undo()

@@ -3,26 +3,32 @@
 A study cell (`cells`) is one curve of one figure. The store keeps
 one file per trajectory, named by the digest of all that makes it and its seed and rewritten whole after every
 experiment; finished cells are packed into `data/results/`, one file each. So a killed study loses at most one
-experiment, nothing is computed twice, and asking for more experiments continues what is there.
+experiment, nothing is computed twice, and asking for more experiments continues what is there. A trajectory that
+fails takes no other along: the rest is finished first, then `StudyFailed` names it.
+
+Trajectories run side by side in this machine's processes (joblib) or on a Dask cluster (`clusters`), and are the same
+bit for bit wherever they run.
 
 The environment variable ALLOYGRAD_STORE names another store than `data/runs/`; recorded results are then not read.
 """
 
 import fnmatch
-import json
 import threading
-from collections.abc import Iterable
+import traceback
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
-from joblib import Parallel, cpu_count, delayed
+from joblib import cpu_count
 from tqdm import tqdm
 
-from alloygrad import DATA, environments, store
+from alloygrad import DATA, clusters, environments, store
 from alloygrad.campaign import BEHAVIOUR, Settings, choose_features, trajectory
 from alloygrad.cells import CELLS, FULL, Cell, fixed
 from alloygrad.threads import one_thread
@@ -30,13 +36,25 @@ from alloygrad.threads import one_thread
 RESULTS = DATA / "results"
 
 
+class StudyFailed(RuntimeError):
+    """Some trajectories are not finished; the message names them. All others are finished and stored."""
+
+
 def trajectories(
-    cell: Cell, n: int, *, experiments: int | None = None, workers: int | None = None, compute: bool = True
+    cell: Cell,
+    n: int,
+    *,
+    experiments: int | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
+    compute: bool = True,
 ) -> pd.DataFrame:
     """Rows of the first n trajectories (seeds 0 … n − 1), read from the store and the records; missing ones are run.
 
-    n: at most as many as the cell plans. experiments: how many of each (default: the cell's). compute=False returns
-    what is there. Raises no error for a trajectory that exists already, whoever computed it.
+    n: at most as many as the cell plans. experiments: how many of each (default: the cell's). workers: processes of
+    this machine (default: one per processor). cluster: a Dask cluster instead, see `clusters.connect`; default: what
+    ALLOYGRAD_CLUSTER names. compute=False returns what is there. Raises `StudyFailed` where trajectories could not be
+    finished, none for one that exists already, whoever computed it; PermissionError for a store that is read-only.
     """
     if experiments is not None:
         cell = replace(cell, settings=replace(cell.settings, n_experiments=experiments))
@@ -44,7 +62,7 @@ def trajectories(
     found = _read(cell, seeds)
     missing = [seed for seed, rows in found.items() if not is_complete(cell, rows)]
     if compute and missing:
-        _run_all(cell, {seed: found[seed] for seed in missing}, workers or cpu_count())
+        _run_all(cell, {seed: found[seed] for seed in missing}, workers, clusters.named(cluster))
         found = _read(cell, seeds)
     complete = [
         rows[rows["experiment"] < cell.settings.n_experiments] for rows in found.values() if is_complete(cell, rows)
@@ -52,19 +70,30 @@ def trajectories(
     return pd.concat(complete, ignore_index=True) if complete else pd.DataFrame()
 
 
-def run_planned(pattern: str = "*", *, wave: int = 8, upto: int = FULL) -> None:
+def run_planned(pattern: str = "*", *, wave: int = 8, upto: int = FULL, cluster: str | None = None) -> None:
     """Compute what the planned trajectories of the cells named by `pattern` lack: the first `wave` of each, and so on.
 
-    So that, whenever it is stopped, every curve has been given about as many trajectories.
+    So that, whenever it is stopped, every curve has been given about as many trajectories. A wave should be no less
+    than the workers of a cluster. Raises `StudyFailed` at the end, for all that failed.
     """
+    failed = {}
     for n in range(wave, upto + wave, wave):
         for name in fnmatch.filter(CELLS, pattern):
-            trajectories(CELLS[name], min(n, upto))
+            try:
+                trajectories(CELLS[name], min(n, upto), cluster=cluster)
+            except StudyFailed as error:
+                failed[name] = str(error)  # the last wave's names all that are still missing
+    if failed:
+        raise StudyFailed("\n".join(failed.values()))
 
 
 def is_complete(cell: Cell, rows: pd.DataFrame) -> bool:
     """Whether a trajectory's rows reach the cell's last experiment."""
-    return len(rows) >= cell.settings.n_initial + cell.settings.n_experiments
+    return len(rows) >= _whole(cell)
+
+
+def _whole(cell: Cell) -> int:
+    return cell.settings.n_initial + cell.settings.n_experiments
 
 
 def folder(cell: Cell) -> Path:
@@ -78,29 +107,57 @@ def _path(cell: Cell, seed: int) -> Path:
 
 def _read(cell: Cell, seeds: Iterable[int]) -> dict[int, pd.DataFrame]:
     """Rows of each seed's trajectory, the longer of record and working file; empty if there is neither."""
-    recorded, packed = {}, RESULTS / f"{cell.name}.parquet"
-    if store.is_default() and packed.exists():
-        recorded = dict(iter(pd.read_parquet(packed).groupby("trajectory")))
+    recorded = {}
+    if store.is_default() and (packed := store.read_parquet(RESULTS / f"{cell.name}.parquet")) is not None:
+        recorded = dict(iter(packed.groupby("trajectory")))
     found = {}
     for seed in seeds:
-        rows = pd.read_parquet(path) if (path := _path(cell, seed)).exists() else pd.DataFrame()
+        rows = _working_rows(_path(cell, seed))
         other = recorded.get(cell.trajectory_name(seed), rows).drop(columns="trajectory", errors="ignore")
-        found[seed] = (other if len(other) > len(rows) else rows).reset_index(drop=True)
+        found[seed] = max(rows, other, key=len).reset_index(drop=True)
     return found
 
 
-def run(cell: Cell, seed: int, found: pd.DataFrame, path: Path) -> None:
-    """Run one trajectory to its end from the rows found on; `path` is rewritten after every experiment.
+def _working_rows(path: Path) -> pd.DataFrame:
+    return pd.DataFrame() if (rows := store.read_parquet(path)) is None else rows
 
-    Rows and path come from outside: a worker may have been started under another ALLOYGRAD_STORE.
+
+def _count(path: Path) -> int:
+    """Rows of a working file, from its end alone; 0 where there is none or it cannot be read."""
+    try:
+        return pq.read_metadata(path).num_rows
+    except (OSError, pa.ArrowException):
+        return 0
+
+
+def run(cell: Cell, seed: int, found: pd.DataFrame, path: Path) -> None:
+    """Run one trajectory to its end from the rows found, or those at `path`, which is rewritten after each experiment.
+
+    Rows and path come from outside: a worker may have been started under another ALLOYGRAD_STORE. Others may run the
+    same trajectory: a file is never replaced by one that holds less.
     """
-    rows, code = found.to_dict("records"), store.code_version()
-    with one_thread():
-        choose = partial(_chosen, cell, path.parents[2] / "selections")
-        for row in trajectory(cell.settings, cell.space(), cell.environment(), seed, done=rows, choose=choose):
-            rows.append({**row, "code": code})
-            if row["experiment"] >= -1:
-                store.write(path, pd.DataFrame(rows).to_parquet)
+    rows, code = max(found, _working_rows(path), key=len).to_dict("records"), store.code_version()
+    choose = partial(_chosen, cell, path.parents[2] / "selections")
+    try:
+        with one_thread():
+            for row in trajectory(cell.settings, cell.space(), cell.environment(), seed, done=rows, choose=choose):
+                rows.append({**row, "code": code})
+                if row["experiment"] >= -1 and _count(path) < len(rows):
+                    store.write_parquet(path, pd.DataFrame(rows))
+    except Exception as error:
+        last = rows[-1]["experiment"] if rows else "none"
+        error.add_note(f"Cell {cell.name}, seed {seed}; last experiment finished: {last}.")
+        raise
+
+
+def _attempt(cell: Cell, seed: int, found: pd.DataFrame, path: Path) -> str:
+    """`run`; what went wrong, or "". The traceback goes to the worker's stderr."""
+    try:
+        run(cell, seed, found, path)
+    except Exception as error:
+        traceback.print_exc()
+        return " ".join("".join(traceback.format_exception_only(error)).split())
+    return ""
 
 
 def _chosen(cell: Cell, folder: Path, settings: Settings, space, counts, merits, seed: int) -> list[str]:
@@ -109,38 +166,72 @@ def _chosen(cell: Cell, folder: Path, settings: Settings, space, counts, merits,
     made_by |= {"n_features": settings.n_features, "n_initial": settings.n_initial, "seed": seed}
     name = store.digest({**fixed(replace(cell, settings=None)), **made_by})
     path = folder / f"{name}.json"
-    if not path.exists():
+    if (entry := store.read_json(path)) is None:
         features = [":".join(feature) for feature in choose_features(settings, space, counts, merits, seed)]
-        store.write_json(path, {"cell": cell.name, **made_by, "features": features, "code": store.code_version()})
-    return json.loads(path.read_text())["features"]
+        entry = {"cell": cell.name, **made_by, "features": features, "code": store.code_version()}
+        store.write_json(path, entry)
+    return entry["features"]
 
 
-def _run_all(cell: Cell, found: dict[int, pd.DataFrame], workers: int) -> None:
-    """Run trajectories side by side; the bar counts experiments, read from the files' row counts."""
+def _run_all(cell: Cell, found: dict[int, pd.DataFrame], workers: int | None, cluster: str | None) -> None:
+    """Run trajectories side by side, each to its end or its failure; then raise `StudyFailed` if any failed."""
+    store.require_writable(folder(cell))
     paths = {seed: _path(cell, seed) for seed in found}
-    per_trajectory = cell.settings.n_experiments
+    calls = {seed: (cell, seed, rows, paths[seed]) for seed, rows in found.items()}
+    client = clusters.connect(cluster, workers) if cluster else None
+    workers = min(workers or cpu_count(), len(found))
+    failed: dict[int, str] = {}
+    count = lambda seed: max(_count(paths[seed]), len(found[seed]))  # noqa: E731
+    outcomes = clusters.outcomes(_attempt, calls, count, workers=workers, client=client)
+    with _progress(cell, calls, count, failed, lambda: clusters.size(client) if client else workers):
+        try:
+            for seed, failure in outcomes:
+                if failure:
+                    failed[seed] = failure
+        except clusters.WorkersLost as error:
+            left = [seed for seed in calls if seed not in failed and count(seed) < _whole(cell)]
+            failed.update(dict.fromkeys(left, str(error)))
+    if failed:
+        reasons = "\n".join(f"  seed {seed}: {reason}" for seed, reason in sorted(failed.items()))
+        raise StudyFailed(
+            f"{len(failed)} of {len(calls)} trajectories of {cell.name} are not finished, the others are. Nothing that "
+            f"was finished is lost: the same call goes on after the last experiment of each.\n{reasons}"
+        )
 
-    def finished() -> int:
-        rows = (pq.read_metadata(path).num_rows for path in paths.values() if path.exists())
-        return sum(min(n - cell.settings.n_initial, per_trajectory) for n in rows)
 
-    with tqdm(total=len(found) * per_trajectory, initial=finished(), desc=cell.name, unit="experiment") as bar:
-        done = threading.Event()
+@contextmanager
+def _progress(
+    cell: Cell, seeds: Collection[int], count: Callable[[int], int], failed: Collection[int], slots: Callable[[], int]
+) -> Iterator[None]:
+    """A bar that counts experiments, with the numbers of trajectories done, running and failed.
 
-        def watch():
-            while not done.wait(1.0):
-                bar.update(finished() - bar.n)
+    Read from the files (rows `count(seed)`): so it is the same whoever runs them. `slots` run at once.
+    """
+    first, over = cell.settings.n_initial, threading.Event()
 
+    def show() -> None:
+        rows = [count(seed) for seed in seeds]
+        done = sum(n >= _whole(cell) for n in rows)
+        running = min(slots(), len(rows) - done - len(failed))
+        bar.set_postfix_str(f"trajectories: {done} done, {running} running, {len(failed)} failed", refresh=False)
+        bar.update(sum(min(max(n - first, 0), cell.settings.n_experiments) for n in rows) - bar.n)
+
+    def watch() -> None:
+        while not over.wait(1.0):
+            show()
+
+    total = len(seeds) * cell.settings.n_experiments
+    begun = sum(max(count(seed) - first, 0) for seed in seeds)
+    with tqdm(total=total, initial=begun, desc=cell.name, unit="experiment") as bar:
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
         try:
-            Parallel(n_jobs=min(workers, len(found)))(
-                delayed(run)(cell, seed, rows, paths[seed]) for seed, rows in found.items()
-            )
+            yield
         finally:
-            done.set()
+            over.set()
             watcher.join()
-        bar.update(finished() - bar.n)
+            show()
+            bar.refresh()
 
 
 def optimum(cell: Cell) -> environments.Optimum:
@@ -150,8 +241,7 @@ def optimum(cell: Cell) -> environments.Optimum:
     if store.is_default():
         places.append(RESULTS / "optima" / file)
     for path in places:
-        if path.exists():
-            entry = json.loads(path.read_text())
+        if (entry := store.read_json(path)) is not None:
             counts = np.array(entry["counts"])
             if abs(cell.environment()(cell.space().fractions(counts))["merit"] - entry["merit"]) < 1e-9:
                 return environments.Optimum(counts, entry["merit"], entry["compared"])
