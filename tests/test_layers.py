@@ -37,6 +37,13 @@ KNOWS = {
     },
     "environments": {"networks", "space", "store"},
     "training": {"datasets", "elements", "environments", "networks", "store", "threads"},
+    "findings": {"space", "tables"},
+    "own": {"elements", "findings", "space", "tables"},
+    "noisy": {"acquisition", "campaign", "maximisers", "surrogate"},
+    "advice": {"features", "noisy", "own", "selection", "space", "store"},
+    "validation": {"advice", "noisy", "selection", "space", "surrogate"},
+    "replay": set(),
+    "sections": {"noisy", "space"},
     "cells": {"campaign", "elements", "environments", "features", "space", "store"},
     "studies": {"campaign", "cells", "environments", "store", "threads"},
     "comparisons": {"datasets", "elements", "features", "selection", "store", "surrogate", "threads"},
@@ -54,6 +61,7 @@ KNOWS = {
     "statistics": {"campaign"},
     "diversity": set(),
     "figures": {"store"},
+    "maps": {"figures"},
 }
 """What each station may know of; a new import is a decision, taken here."""
 

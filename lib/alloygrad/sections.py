@@ -1,0 +1,116 @@
+"""Cuts through a model of an alloy: how much each element matters, ternary sections, and lines of one element.
+
+All cuts go through one composition c. Along the line of element i its fraction x runs at the cost of all others in
+proportion, c_j (1 − x)/(1 − c_i) for j ≠ i, so that the mean μ changes with the slope
+
+    dμ/dx = (∂μ/∂c_i − Σ_j c_j ∂μ/∂c_j) / (1 − c_i).
+
+An element's relevance is the root mean square, over the space, of the slope of the mean along its line times the
+width of its range: by how much the prediction changes from one end of the element's range to the other. In a ternary
+section three elements share what they have in c, and all others stay as they are.
+"""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import torch
+
+from alloygrad.noisy import NoisyCampaign, exchanged
+from alloygrad.space import CompositionSpace
+
+MAPPED = 4
+"""Elements whose ternary sections are drawn: with four of them there are four sections."""
+
+NEAR = 0.02
+"""A measured alloy is shown in a section if no more than this share of it, outside the section, is other than there."""
+
+
+def relevance(campaign: NoisyCampaign, rng: np.random.Generator, n: int = 512) -> pd.Series:
+    """Element → root mean square change of the merit over the element's range, the largest first; 0 without a range."""
+    space = campaign.space
+    points = torch.from_numpy(space.fractions(space.sample(n, rng))).requires_grad_()
+    (slopes,) = torch.autograd.grad(campaign.fit()(points)[0].sum(), points)
+    points = points.detach()
+    rest = (1 - points).clamp_min(space.step)
+    along = (slopes - (slopes * points).sum(-1, keepdim=True)) / rest  # d mean/dc_i on the line of element i
+    change = along.square().mean(0).sqrt().numpy() * np.subtract(space.upper, space.lower)
+    spread = campaign.targets.std() or 1.0
+    return pd.Series(spread * change, index=list(space.elements)).sort_values(ascending=False, kind="stable")
+
+
+def triples(campaign: NoisyCampaign, rng: np.random.Generator) -> list[tuple[str, ...]]:
+    """The ternary sub-systems that matter: those of the `MAPPED` most relevant elements with a range; [] if under 3."""
+    space = campaign.space
+    free = {e for e, low, high in zip(space.elements, space.lower, space.upper, strict=True) if high > low}
+    first = [element for element in relevance(campaign, rng).index if element in free][:MAPPED]
+    return [tuple(sorted(three, key=space.elements.index)) for three in combinations(first, 3)]
+
+
+def feasible(space: CompositionSpace, fractions: np.ndarray, slack: float = 1e-9) -> np.ndarray:
+    """Whether fractions (..., n_elements), on the grid or not, lie within the limits: bool (...)."""
+    limits = space.polytope()
+    sums = fractions @ limits.masks.T
+    inside = ((fractions >= limits.lower - slack) & (fractions <= limits.upper + slack)).all(-1)
+    return inside & ((sums >= limits.group_lower - slack) & (sums <= limits.group_upper + slack)).all(-1)
+
+
+def ternary(
+    campaign: NoisyCampaign, three: tuple[str, ...], composition: np.ndarray, *, sign: int = 1, side: int = 80
+) -> pd.DataFrame:
+    """The section of `three` elements through `composition` (n_elements,): feasible points and what the model says.
+
+    Columns: the three elements (at.%), mean, std (unit of the target; sign −1 turns merits back), and the acquisition
+    value by its name. Points lie on a triangular net with `side` meshes between the extremes of each element.
+    """
+    space = campaign.space
+    slots = [space.elements.index(element) for element in three]
+    share = composition[slots].sum()
+    others = np.delete(np.arange(len(space.elements)), slots)
+    corner, size = _triangle(space, slots, share)
+    net = np.array([(i, j, side - i - j) for i in range(side + 1) for j in range(side + 1 - i)]) / side
+    points = np.empty((len(net), len(space.elements)))
+    points[:, others], points[:, slots] = composition[others], corner + size * net
+    points = points[feasible(space, points)]
+    mean, std = campaign.predict(points)
+    with torch.no_grad():
+        value = campaign.acquire()(points).numpy()
+    table = pd.DataFrame(100 * points[:, slots], columns=list(three))
+    return table.assign(mean=sign * mean, std=std, **{campaign.acquisition: value})
+
+
+def _triangle(space: CompositionSpace, slots: list[int], share: float) -> tuple[np.ndarray, float]:
+    """(least fractions (3,), side): the smallest upright triangle around what bounds leave of a section."""
+    lower, upper = np.array(space.lower)[slots], np.array(space.upper)[slots]
+    least = np.maximum(lower, share - (upper.sum() - upper))
+    return least, share - least.sum()
+
+
+def nearby(campaign: NoisyCampaign, three: tuple[str, ...], composition: np.ndarray, compositions: np.ndarray):
+    """Of measured fractions (n, n_elements) those in, or nearly in, a section: (m, 3) in at.%, scaled into it."""
+    slots = [campaign.space.elements.index(element) for element in three]
+    others = np.delete(np.arange(compositions.shape[1]), slots)
+    near = compositions[exchanged(compositions[:, others], composition[others]) <= NEAR / 2 + 1e-12][:, slots]
+    return 100 * near / near.sum(1, keepdims=True) * composition[slots].sum()
+
+
+def lines(campaign: NoisyCampaign, composition: np.ndarray, *, sign: int = 1, points: int = 61) -> pd.DataFrame:
+    """Predictions along each element's line through `composition` (n_elements,), where it is feasible.
+
+    Columns: element, at_percent, mean, std (unit of the target).
+    """
+    space, tables = campaign.space, []
+    for i, element in enumerate(space.elements):
+        x = np.unique(np.append(np.linspace(space.lower[i], space.upper[i], points), composition[i]))
+        path = np.outer((1 - x) / max(1 - composition[i], 1e-12), composition)
+        path[:, i] = x
+        keep = feasible(space, path)
+        x, path = x[keep], path[keep]
+        if len(x) > 1:
+            mean, std = campaign.predict(path)
+            tables.append(pd.DataFrame({"element": element, "at_percent": 100 * x, "mean": sign * mean, "std": std}))
+    return (
+        pd.concat(tables, ignore_index=True)
+        if tables
+        else pd.DataFrame(columns=["element", "at_percent", "mean", "std"])
+    )
