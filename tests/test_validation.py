@@ -10,7 +10,7 @@ from alloygrad.advice import Fractions
 from alloygrad.features import FeatureMap
 from alloygrad.noisy import NoisyCampaign
 from alloygrad.space import CompositionSpace
-from alloygrad.validation import by_folds, coverage, left_out, scores
+from alloygrad.validation import by_folds, coverage, left_out, scores, verdict
 
 SPACE = CompositionSpace(("Ti", "Ni", "Cu"), (0.2, 0.2, 0), (0.6, 0.6, 0.3), step=0.01)
 QUICK = dict(n_features=2, generations=2, population=8)
@@ -99,3 +99,18 @@ def test_coverage_of_a_true_model_lies_in_its_band_and_of_a_boastful_one_below()
     boast = coverage(table.assign(std=table["std"] / 3))
     assert (boast["observed"] < boast["low"])[boast["nominal"].between(0.5, 0.9)].all()
     assert coverage(table, [0.6827])["observed"].item() == ((table["measured"] / table["std"]).abs() <= 1).mean()
+
+
+def test_the_verdict_follows_the_numbers():
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=60)
+    good = pd.DataFrame({"measured": y, "predicted": y + 0.1 * rng.normal(size=60), "std": 0.1})
+    poor = pd.DataFrame({"measured": y, "predicted": rng.normal(size=60), "std": np.sqrt(2)})
+    assert "is better than their mean (MAE 0.0" in verdict(good, poor, "fractions")
+    assert "calibrated as far as 60 rows can tell." in verdict(good, poor, "fractions")
+    assert "not clearly better than their mean" in verdict(poor, good, "fractions")
+    assert "Inputs 'fractions' do better (MAE 0.0" in verdict(poor, good, "fractions")
+    assert "do better" not in verdict(good, good.assign(predicted=good["predicted"][::-1].to_numpy()), "x")
+    assert "do better" not in verdict(good, good, "x")
+    assert "too sure of itself" in verdict(good.assign(std=0.03), poor, "x")
+    assert "too cautious" in verdict(good.assign(std=0.4), poor, "x")

@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from alloygrad import store
+from alloygrad import ROOT, store
 from alloygrad.features import FeatureMap
 from alloygrad.noisy import NoisyCampaign, exchanged
 from alloygrad.own import Measurements, to_weight
@@ -112,7 +112,7 @@ def formula(elements: Sequence[str], atomic: Sequence[float]) -> str:
 
 
 def write_new(table: pd.DataFrame, path) -> tuple[Path, str]:
-    """Write a CSV where no other stands: (its path, one line on what was done).
+    """Write a CSV where no other stands: (its path, one line on what was done, with paths from the project's folder).
 
     An existing file of the same content is left alone; beside one of other content a number is put to the name.
     """
@@ -122,8 +122,9 @@ def write_new(table: pd.DataFrame, path) -> tuple[Path, str]:
     while path.exists() and path.read_bytes() != content:
         number += 1
         path = wanted.with_stem(f"{wanted.stem}-{number}")
+    named = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
     if path.exists():
-        return path, f"{path} holds these suggestions already."
+        return path, f"{named} holds these suggestions already."
     store.write(path, lambda temporary: temporary.write_bytes(content))
-    line = f"Written to {path}."
+    line = f"Written to {named}."
     return path, line if path == wanted else f"{line} Earlier suggestions were kept as they are."

@@ -14,7 +14,7 @@ from alloygrad.tables import Problems
 LEAST_ROWS, MOST_ROWS = 5, 1000
 """Fewer rows teach a model nothing; the time of a fit grows with the cube of their number."""
 
-ROUNDED = 1e-4
+ROUNDED = 5e-4
 """A sum this far from the total is more than the rounding of decimal shares, and said."""
 
 SAME = 1e-6
@@ -93,7 +93,8 @@ def unusual(rows, compositions, space: CompositionSpace) -> list[tuple]:
     limits, names = space.polytope(), [*space.elements, *map(str, space.groups)]
     values = np.concatenate([compositions, compositions @ limits.masks.T], axis=1)
     lower, upper = np.append(limits.lower, limits.group_lower), np.append(limits.upper, limits.group_upper)
-    outside = (values < lower - ON_GRID) | (values > upper + ON_GRID)
+    slack = space.step / 2  # of a composition so near a limit, the grid's nearest lies on it
+    outside = (values < lower - slack) | (values > upper + slack)
     for i in np.flatnonzero(outside.any(1)):
         broken = "; ".join(
             f"{names[j]} {100 * values[i, j]:g}, limits {100 * lower[j]:g} … {100 * upper[j]:g} at.%"

@@ -10,9 +10,10 @@ import mpltern  # noqa: F401  registers the projection "ternary"
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
-from alloygrad.figures import COLUMN, PAGE, PALETTE
+from alloygrad.figures import COLOURS, COLUMN, LABELS, PAGE, PALETTE
 
 MARK = dict(marker="*", s=90, color=PALETTE[3], edgecolor="k", lw=0.6, zorder=5, clip_on=False)
 """The first suggestion, in every figure."""
@@ -54,9 +55,10 @@ def ternaries(sections: Mapping[str, pd.DataFrame], marks: Mapping[str, Sequence
     column → its name in the figure, in the order of the maps. A quantity has one colour scale in all rows; that of a
     logarithm ends `LOG_SPAN` below its maximum.
     """
-    row_height, foot = 2.0, 0.75  # inches
+    row_height, foot = 1.95, 0.75  # inches
     height = row_height * len(sections) + foot
-    figure = plt.figure(figsize=(PAGE, height), layout="none")  # placed by hand: many ternary axes are slow to fit
+    figure = plt.figure(figsize=(PAGE, height))
+    figure.set_layout_engine(PlaceHolderLayoutEngine(True, True))  # placed by hand: ternary axes are slow to fit
     side = 0.66 * PAGE / len(labels)
     for place, (column, label) in enumerate(labels.items()):
         values = pd.concat([table[column] for table in sections.values()])
@@ -64,11 +66,11 @@ def ternaries(sections: Mapping[str, pd.DataFrame], marks: Mapping[str, Sequence
         levels = np.linspace(bottom, top if top > bottom else bottom + 1, 16)
         left = (place + 0.17) * PAGE / len(labels)
         for row, (title, table) in enumerate(sections.items()):
-            base = foot + (len(sections) - 1 - row) * row_height + 0.12
+            base = foot + (len(sections) - 1 - row) * row_height + 0.22
             box = [left / PAGE, base / height, side / PAGE, side * np.sqrt(0.75) / height]
             drawn = _ternary(figure, box, table, table[column], levels, MAPS[place % len(MAPS)], *marks[title])
             if place == 0:
-                figure.text(0.01, (base + row_height - 0.15) / height, title, fontsize=7, va="top")
+                figure.text(0.01, (base + side) / height, title, fontsize=7, va="top")
         bar = figure.add_axes([left / PAGE, 0.42 / height, side / PAGE, 0.08 / height])
         figure.colorbar(drawn, cax=bar, orientation="horizontal", label=label, ticks=MaxNLocator(4))
     return figure
@@ -114,4 +116,23 @@ def what_if(lines: pd.DataFrame, composition: Mapping[str, float], label: str) -
         axis.set_axis_off()
     for axis in axes[:, 0]:
         axis.set_ylabel(label)
+    return figure
+
+
+def races(raced: Mapping[str, pd.DataFrame]) -> Figure:
+    """Best merit so far against experiments, one panel per landscape: means over campaigns; intervals from eight on.
+
+    raced: title → columns method, experiment (−1 = before the first), mean, low, high, n.
+    """
+    figure, axes = plt.subplots(1, len(raced), figsize=(PAGE, 2.5), squeeze=False)
+    for axis, (title, table) in zip(axes[0], raced.items(), strict=True):
+        for method, rows in table.groupby("method", sort=False):
+            done, colour = rows["experiment"] + 1, COLOURS[method]
+            label = "random order" if method == "random" else LABELS.get(method, method)
+            axis.plot(done, rows["mean"], color=colour, label=label)
+            if rows["n"].iloc[0] >= 8:
+                axis.fill_between(done, rows["low"], rows["high"], color=colour, alpha=0.2, lw=0)
+        axis.set(title=f"{title} (n = {table['n'].iloc[0]})", xlabel="experiments", ylabel="best so far (standardised)")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.legend(loc="lower right")
     return figure

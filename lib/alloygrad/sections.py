@@ -56,7 +56,7 @@ def feasible(space: CompositionSpace, fractions: np.ndarray, slack: float = 1e-9
 
 
 def ternary(
-    campaign: NoisyCampaign, three: tuple[str, ...], composition: np.ndarray, *, sign: int = 1, side: int = 80
+    campaign: NoisyCampaign, three: tuple[str, ...], composition: np.ndarray, *, sign: int = 1, side: int = 60
 ) -> pd.DataFrame:
     """The section of `three` elements through `composition` (n_elements,): feasible points and what the model says.
 
@@ -86,12 +86,33 @@ def _triangle(space: CompositionSpace, slots: list[int], share: float) -> tuple[
     return least, share - least.sum()
 
 
-def nearby(campaign: NoisyCampaign, three: tuple[str, ...], composition: np.ndarray, compositions: np.ndarray):
-    """Of measured fractions (n, n_elements) those in, or nearly in, a section: (m, 3) in at.%, scaled into it."""
+def nearby(campaign: NoisyCampaign, three: tuple[str, ...], composition: np.ndarray) -> np.ndarray:
+    """The measured alloys in, or nearly in, a section: (m, 3) in at.%, scaled into it."""
+    compositions = campaign.compositions
     slots = [campaign.space.elements.index(element) for element in three]
     others = np.delete(np.arange(compositions.shape[1]), slots)
     near = compositions[exchanged(compositions[:, others], composition[others]) <= NEAR / 2 + 1e-12][:, slots]
     return 100 * near / near.sum(1, keepdims=True) * composition[slots].sum()
+
+
+def cut(
+    campaign: NoisyCampaign, composition: np.ndarray, rng: np.random.Generator, *, sign: int = 1
+) -> tuple[dict, dict]:
+    """(title → table of `ternary`, title → (composition (3,), measured (m, 3)) in at.%) for all of `triples`.
+
+    Left out are sections that limits reduce to a line or a point.
+    """
+    space, tables, marks = campaign.space, {}, {}
+    for three in triples(campaign, rng):
+        others = [f"{e} {100 * x:g}" for e, x in zip(space.elements, composition, strict=True) if e not in three]
+        title = " ".join(three) + (f"\n{', '.join(others)} at.%" if others else "")
+        table = ternary(campaign, three, composition, sign=sign)
+        if np.linalg.matrix_rank(table[list(three)] - table[list(three)].mean(), tol=1e-6) < 2:
+            continue
+        tables[title] = table
+        here = 100 * composition[[space.elements.index(element) for element in three]]
+        marks[title] = here, nearby(campaign, three, composition)
+    return tables, marks
 
 
 def lines(campaign: NoisyCampaign, composition: np.ndarray, *, sign: int = 1, points: int = 61) -> pd.DataFrame:
@@ -109,8 +130,5 @@ def lines(campaign: NoisyCampaign, composition: np.ndarray, *, sign: int = 1, po
         if len(x) > 1:
             mean, std = campaign.predict(path)
             tables.append(pd.DataFrame({"element": element, "at_percent": 100 * x, "mean": sign * mean, "std": std}))
-    return (
-        pd.concat(tables, ignore_index=True)
-        if tables
-        else pd.DataFrame(columns=["element", "at_percent", "mean", "std"])
-    )
+    columns = ["element", "at_percent", "mean", "std"]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)

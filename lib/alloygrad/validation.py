@@ -83,6 +83,29 @@ def scores(table: pd.DataFrame) -> dict[str, float]:
     }
 
 
+def verdict(table: pd.DataFrame, other: pd.DataFrame, name: str) -> str:
+    """What a table of predictions says of a model, and whether `other` inputs, by `name`, do better; in words.
+
+    Better: the mean difference of absolute errors exceeds twice its standard error. Not calibrated: more than a fifth
+    of the nominal shares lie outside the band of `coverage`, on one side.
+    """
+    here, there, curve = scores(table), scores(other), coverage(table)
+    low, high = curve["observed"] < curve["low"], curve["observed"] > curve["high"]
+    error, deviation, others = (
+        (table["measured"] - prediction).abs()
+        for prediction in (table["predicted"], table["measured"].mean(), other["predicted"])
+    )
+    worth = "better than" if _clearly(deviation - error) else "not clearly better than"
+    sure = "too sure of itself" if low.mean() > 0.2 else "too cautious" if high.mean() > 0.2 else "calibrated"
+    text = f"On rows it has not seen the model is {worth} their mean (MAE {here['MAE']:.3g} against "
+    text += f"{here['MAE of the mean']:.3g}), and {sure} as far as {len(table)} rows can tell."
+    return f"{text} Inputs {name!r} do better (MAE {there['MAE']:.3g})." if _clearly(error - others) else text
+
+
+def _clearly(difference: pd.Series) -> bool:
+    return difference.mean() > 2 * difference.sem()
+
+
 def coverage(table: pd.DataFrame, nominal: Sequence[float] = NOMINAL) -> pd.DataFrame:
     """Share of rows within the central interval of each nominal share, and what chance alone allows (95 %).
 
