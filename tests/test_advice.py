@@ -66,6 +66,11 @@ def test_smaller_is_better_when_asked():
         campaign = advice.begin(measured, SPACE, rng=rng, **QUICK)
         tables.append(advice.suggest(campaign, measured, q=1, rng=rng))
         assert campaign.targets.tolist() == measured.merits.tolist()
+        composition = tables[-1][[f"{e} at.%" for e in ELEMENTS]].to_numpy() / 100
+        sign = 1 if measured.maximise else -1
+        assert tables[-1]["predicted"].item() == pytest.approx(sign * campaign.predict(composition)[0].item())
+        nearest = measured.targets[measured.rows == tables[-1]["nearest_row"].item()].item()
+        assert abs(tables[-1]["predicted"].item() - nearest) < 60  # °C: not the merit of opposite sign
     assert tables[1]["predicted"].item() < np.median(one.targets) < tables[0]["predicted"].item()
 
 

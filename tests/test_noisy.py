@@ -187,6 +187,8 @@ def test_a_crowded_space_gives_distinct_ones_and_says_so():
     assert (
         len({tuple(pick.counts) for pick in picks}) == 4 and tight.contains(np.array([p.counts for p in picks])).all()
     )
+    left = {tuple(counts) for block in tight.enumerate() for counts in block} - {(10, 10, 0), (8, 10, 2)}
+    assert {tuple(pick.counts) for pick in picks} == left
     assert [bool(pick.warning) for pick in picks] == [False, True, True, True]
     assert "No composition is 50 at.% from the earlier picks" in picks[1].warning
     assert all(abs(pick.value) < 1e3 for pick in picks)
