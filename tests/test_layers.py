@@ -61,7 +61,6 @@ KNOWS = {
     "statistics": {"campaign"},
     "diversity": set(),
     "figures": {"store"},
-    "maps": {"figures"},
 }
 """What each station may know of; a new import is a decision, taken here."""
 

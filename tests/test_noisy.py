@@ -131,8 +131,9 @@ def test_believing_takes_from_the_variance_what_the_docstring_says():
     x, y = c
     (_, at_x), (_, at_y) = fitted(x), fitted(y)
     a, b = ((FEATURES(point[None]) - fitted.low) / fitted.width for point in c)
-    prior = fitted.outputscale * S.matern52(a, b, fitted.lengthscales)[0, 0]
-    rows = [fitted.outputscale * S.matern52(p, fitted.inputs, fitted.lengthscales) for p in (a, b)]
+    ell = fitted.lengthscales
+    prior = S.matern52(a / ell, b / ell, fitted.outputscale)[2][0, 0]
+    rows = [S.matern52(p / ell, fitted.inputs / ell, fitted.outputscale)[2] for p in (a, b)]
     covariance = prior - (rows[0] @ torch.cholesky_solve(rows[1].mT, fitted.cholesky))[0, 0]
     expected = at_x**2 - covariance**2 / (at_y**2 + fitted.noise)
     assert believe(fitted, y)(x)[1].item() ** 2 == pytest.approx(expected.item(), rel=1e-9)

@@ -10,7 +10,7 @@ width of its range: by how much the prediction changes from one end of the eleme
 section three elements share what they have in c, and all others stay as they are.
 """
 
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
@@ -61,16 +61,16 @@ def ternary(
     """The section of `three` elements through `composition` (n_elements,): feasible points and what the model says.
 
     Columns: the three elements (at.%), mean, std (unit of the target; sign −1 turns merits back), and the acquisition
-    value by its name. Points lie on a triangular net with `side` meshes between the extremes of each element.
+    value by its name. Points are the section's corners and those of a triangular net of `side` meshes around it.
     """
     space = campaign.space
     slots = [space.elements.index(element) for element in three]
-    share = composition[slots].sum()
-    others = np.delete(np.arange(len(space.elements)), slots)
-    corner, size = _triangle(space, slots, share)
+    corners = _corners(space, slots, composition)
+    least = corners.min(0)
     net = np.array([(i, j, side - i - j) for i in range(side + 1) for j in range(side + 1 - i)]) / side
-    points = np.empty((len(net), len(space.elements)))
-    points[:, others], points[:, slots] = composition[others], corner + size * net
+    shares = np.concatenate([corners, least + (composition[slots].sum() - least.sum()) * net])
+    points = np.tile(composition, (len(shares), 1))
+    points[:, slots] = shares
     points = points[feasible(space, points)]
     mean, std = campaign.predict(points)
     with torch.no_grad():
@@ -79,11 +79,21 @@ def ternary(
     return table.assign(mean=sign * mean, std=std, **{campaign.acquisition: value})
 
 
-def _triangle(space: CompositionSpace, slots: list[int], share: float) -> tuple[np.ndarray, float]:
-    """(least fractions (3,), side): the smallest upright triangle around what bounds leave of a section."""
-    lower, upper = np.array(space.lower)[slots], np.array(space.upper)[slots]
-    least = np.maximum(lower, share - (upper.sum() - upper))
-    return least, share - least.sum()
+def _corners(space: CompositionSpace, slots: list[int], composition: np.ndarray) -> np.ndarray:
+    """Corners (m, 3) of a section: where two limits meet, and no other one is broken."""
+    limits, held = space.polytope(), np.delete(np.arange(len(space.elements)), slots)
+    normals = np.concatenate([np.eye(3), limits.masks[:, slots]])
+    rest = np.append(np.zeros(3), limits.masks[:, held] @ composition[held])
+    lower = np.append(limits.lower[slots], limits.group_lower) - rest
+    upper = np.append(limits.upper[slots], limits.group_upper) - rest
+    found = []
+    for (i, j), *at in product(combinations(range(len(normals)), 2), (lower, upper), (lower, upper)):
+        system = np.array([np.ones(3), normals[i], normals[j]])
+        if abs(np.linalg.det(system)) > 1e-9:
+            found.append(np.linalg.solve(system, [composition[slots].sum(), at[0][i], at[1][j]]))
+    points = np.tile(composition, (len(found), 1))
+    points[:, slots] = found
+    return points[feasible(space, points)][:, slots]
 
 
 def nearby(campaign: NoisyCampaign, three: tuple[str, ...], composition: np.ndarray) -> np.ndarray:

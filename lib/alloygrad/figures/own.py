@@ -1,22 +1,16 @@
-"""Figures of one alloy's model: predictions against measurements, ternary sections, lines of one element.
-
-Tables in, figures out, in the style of `figures`.
-"""
+"""A model of one's own alloy: predictions against measurements, ternary sections, lines of one element, campaigns."""
 
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
-import mpltern  # noqa: F401  registers the projection "ternary"
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
-from alloygrad.figures import COLOURS, COLUMN, LABELS, PAGE, PALETTE
-
-MARK = dict(marker="*", s=90, color=PALETTE[3], edgecolor="k", lw=0.6, zorder=5, clip_on=False)
-"""The first suggestion, in every figure."""
+from alloygrad.figures.style import COLOURS, COLUMN, LABELS, PAGE, PALETTE
+from alloygrad.figures.ternary import MARKS, mark, shade, window
 
 MAPS = ("viridis", "magma", "cividis")
 
@@ -24,7 +18,7 @@ LOG_SPAN = 10
 """A hundred-thousandth of the largest expected improvement is as good as none."""
 
 
-def validation(predictions: Mapping[str, pd.DataFrame], coverages: Mapping[str, pd.DataFrame], label: str) -> Figure:
+def trust(predictions: Mapping[str, pd.DataFrame], coverages: Mapping[str, pd.DataFrame], label: str) -> Figure:
     """Left: predicted against measured with one standard deviation, of the first entry. Right: coverage of all.
 
     predictions: name → columns measured, predicted, std. coverages: name → columns nominal, observed, low, high. label:
@@ -48,49 +42,59 @@ def validation(predictions: Mapping[str, pd.DataFrame], coverages: Mapping[str, 
     return figure
 
 
-def ternaries(sections: Mapping[str, pd.DataFrame], marks: Mapping[str, Sequence], labels: Mapping[str, str]) -> Figure:
-    """One row per section, one map per quantity; the star is the first suggestion, circles are measured alloys.
+def section_maps(
+    sections: Mapping[str, pd.DataFrame], marks: Mapping[str, Sequence], labels: Mapping[str, str]
+) -> Figure:
+    """One row of maps per ternary section, one map per quantity: the first suggestion (star) and measured alloys.
 
     sections: title → a table of `sections.ternary`. marks: title → (suggestion (3,), measured (m, 3)) in at.%. labels:
     column → its name in the figure, in the order of the maps. A quantity has one colour scale in all rows; that of a
     logarithm ends `LOG_SPAN` below its maximum.
     """
-    row_height, foot = 1.95, 0.75  # inches
+    row_height, foot, cell = 2.1, 0.7, PAGE / len(labels)  # inches
     height = row_height * len(sections) + foot
     figure = plt.figure(figsize=(PAGE, height))
     figure.set_layout_engine(PlaceHolderLayoutEngine(True, True))  # placed by hand: ternary axes are slow to fit
-    side = 0.66 * PAGE / len(labels)
     for place, (column, label) in enumerate(labels.items()):
         values = pd.concat([table[column] for table in sections.values()])
-        top, bottom = values.max(), max(values.min(), values.max() - LOG_SPAN if column.startswith("log") else -np.inf)
-        levels = np.linspace(bottom, top if top > bottom else bottom + 1, 16)
-        left = (place + 0.17) * PAGE / len(labels)
+        low = max(values.min(), values.max() - LOG_SPAN) if column.startswith("log") else values.min()
+        style = dict(vmin=low, vmax=values.max(), cmap=MAPS[place % len(MAPS)])
         for row, (title, table) in enumerate(sections.items()):
-            base = foot + (len(sections) - 1 - row) * row_height + 0.22
-            box = [left / PAGE, base / height, side / PAGE, side * np.sqrt(0.75) / height]
-            drawn = _ternary(figure, box, table, table[column], levels, MAPS[place % len(MAPS)], *marks[title])
+            base = foot + (len(sections) - 1 - row) * row_height
+            three, wide, high = _frame(table.iloc[:, :3], 0.56 * cell, 1.35)
+            box = [(place + 0.5) * cell - wide / 2, base + 1.05 - high / 2, wide, high]
+            box = np.divide(box, [PAGE, height, PAGE, height])
+            axis = figure.add_axes(box, projection="ternary", ternary_sum=table[three].iloc[0].sum())
+            window(axis, table, three, ticks=_ticks(table[three]))
+            drawn = shade(axis, table, three, column, **style)
+            suggestion, measured = (
+                pd.DataFrame(np.reshape(m, (-1, 3)), columns=table.columns[:3]) for m in marks[title]
+            )
+            mark(axis, three, measured=measured, pick=suggestion)
             if place == 0:
-                figure.text(0.01, (base + side) / height, title, fontsize=7, va="top")
-        bar = figure.add_axes([left / PAGE, 0.42 / height, side / PAGE, 0.08 / height])
-        figure.colorbar(drawn, cax=bar, orientation="horizontal", label=label, ticks=MaxNLocator(4))
+                figure.text(0.005, (base + row_height - 0.05) / height, title, fontsize=7, va="top")
+        bar = figure.add_axes([(place + 0.22) * cell / PAGE, 0.42 / height, 0.56 * cell / PAGE, 0.08 / height])
+        extend = "min" if low > values.min() else "neither"
+        locator = MaxNLocator(4)
+        figure.colorbar(drawn, cax=bar, orientation="horizontal", label=label, ticks=locator, extend=extend)
     return figure
 
 
-def _ternary(figure: Figure, box, table: pd.DataFrame, values: pd.Series, levels, colours: str, suggestion, measured):
-    """One map at `box` of the figure: filled contours of `values`, the suggestion (3,) and the measured (m, 3)."""
-    three, points = list(table.columns[:3]), table.iloc[:, :3].to_numpy()
-    axis = figure.add_axes(box, projection="ternary", ternary_sum=points[0].sum())
-    axis.set_ternary_min(*points.min(0))
-    drawn = axis.tricontourf(*points.T, values.clip(levels[0], levels[-1]), levels=levels, cmap=colours)
-    dots = dict(marker="o", s=8, facecolor="w", edgecolor="k", lw=0.5, zorder=4, clip_on=False)
-    axis.scatter(*np.reshape(measured, (-1, 3)).T, **dots)
-    axis.scatter(*np.reshape(suggestion, (1, 3)).T, **MARK)
-    for side, name in zip("tlr", three, strict=True):
-        getattr(axis, f"set_{side}label")(name, fontsize=7)
-        getattr(axis, f"{side}axis").set_label_position("corner")
-        getattr(axis, f"{side}axis").set_major_locator(MaxNLocator(4))
-    axis.tick_params(labelsize=5.5, length=2, pad=1)
-    return drawn
+def _frame(shares: pd.DataFrame, width: float, height: float) -> tuple[list[str], float, float]:
+    """The order of the three elements (right, left, top) in which a section fills a frame best, and its size in it."""
+    found = []
+    for turn in range(3):
+        names = [*shares.columns[turn:], *shares.columns[:turn]]
+        right, _, top = (shares[name] for name in names)
+        wide, high = np.ptp(right + top / 2), np.ptp(top) * np.sqrt(0.75)
+        scale = min(width / wide, height / high)
+        found.append((scale, names, scale * wide, scale * high))
+    return max(found, key=lambda entry: entry[0])[1:]
+
+
+def _ticks(shares: pd.DataFrame) -> float:
+    """A step that gives about four ticks along the longest side (at.%)."""
+    return float(np.diff(MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(0, np.ptp(shares, axis=0).max()))[0])
 
 
 def what_if(lines: pd.DataFrame, composition: Mapping[str, float], label: str) -> Figure:
@@ -110,7 +114,7 @@ def what_if(lines: pd.DataFrame, composition: Mapping[str, float], label: str) -
             axis.fill_between(rows["at_percent"], low, high, color=PALETTE[0], alpha=alpha, lw=0)
         axis.plot(rows["at_percent"], rows["mean"], color=PALETTE[0])
         here = np.interp(composition[name], rows["at_percent"], rows["mean"])
-        axis.scatter(composition[name], here, **MARK)
+        axis.scatter(composition[name], here, clip_on=False, **MARKS["pick"])
         axis.set_xlabel(f"{name} (at.%)")
     for axis in axes.flat[len(names) :]:
         axis.set_axis_off()
