@@ -128,7 +128,7 @@ def races(raced: Mapping[str, pd.DataFrame]) -> Figure:
 
     raced: title → columns method, experiment (−1 = before the first), mean, low, high, n.
     """
-    figure, axes = plt.subplots(1, len(raced), figsize=(PAGE, 2.5), squeeze=False)
+    figure, axes = plt.subplots(1, len(raced), figsize=(PAGE, 2.7), squeeze=False)
     for axis, (title, table) in zip(axes[0], raced.items(), strict=True):
         for method, rows in table.groupby("method", sort=False):
             done, colour = rows["experiment"] + 1, COLOURS[method]
@@ -138,5 +138,6 @@ def races(raced: Mapping[str, pd.DataFrame]) -> Figure:
                 axis.fill_between(done, rows["low"], rows["high"], color=colour, alpha=0.2, lw=0)
         axis.set(title=f"{title} (n = {table['n'].iloc[0]})", xlabel="experiments", ylabel="best so far (standardised)")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axis.legend(loc="lower right")
+    named = {label: line for axis in axes[0] for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=3)
     return figure
