@@ -39,7 +39,7 @@ KNOWS = {
     "training": {"datasets", "elements", "environments", "networks", "store", "threads"},
     "findings": {"space", "tables"},
     "own": {"elements", "findings", "space", "tables"},
-    "noisy": {"acquisition", "campaign", "maximisers", "surrogate"},
+    "noisy": {"acquisition", "campaign", "maximisers", "space", "surrogate"},
     "advice": {"features", "noisy", "own", "selection", "space", "store"},
     "validation": {"advice", "noisy", "selection", "space", "surrogate"},
     "replay": set(),

@@ -21,7 +21,7 @@ by which the next pick goes elsewhere; hyperparameters are kept. Picks are `apar
 Source: Ginsbourger, Le Riche and Carraro 2010, doi 10.1007/978-3-642-10701-6_6, for the believer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import sqrt
 
@@ -32,6 +32,7 @@ from torch import Tensor
 from alloygrad.acquisition import ACQUISITIONS
 from alloygrad.campaign import Campaign
 from alloygrad.maximisers import Suggestion, maximise
+from alloygrad.space import CompositionSpace
 from alloygrad.surrogate import Surrogate, fit, matern52
 
 PENALTY = 1e6
@@ -44,8 +45,16 @@ APART = 0.1
 class NoisyCampaign(Campaign):
     """As `Campaign`, with learned noise; targets of any unit, the larger the better."""
 
-    def __init__(self, space, features, **options):
-        super().__init__(space, features, **options)
+    def __init__(
+        self,
+        space: CompositionSpace,
+        features: Callable[[Tensor], Tensor],
+        *,
+        maximiser: str = "ascent",
+        acquisition: str = "log_ei",
+        options: Mapping | None = None,
+    ):
+        super().__init__(space, features, maximiser=maximiser, acquisition=acquisition, options=options)
         self.compositions = np.empty((0, len(space.elements)))  # fractions as measured; `counts` are the nearest ones
 
     def tell(self, counts: np.ndarray, targets: np.ndarray) -> None:
