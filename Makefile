@@ -9,7 +9,7 @@ TORCH_INDEX ?=
 BIN       := .venv/bin
 NOTEBOOKS := $(basename $(notdir $(sort $(wildcard notebooks/*.ipynb))))
 STAMPS    := $(or $(ALLOYGRAD_STORE),data/runs)/stamps/$(PROFILE)
-SOURCES   := $(wildcard lib/alloygrad/*.py lib/alloygrad/*/*.py data/*.csv data/*.toml data/environments/*/card.json data/results/*.parquet data/results/*.csv data/results/optima/*.json $(addprefix figures/05_,inner_loop.csv starts.csv stations.csv verdicts.csv))
+SOURCES   := $(wildcard lib/alloygrad/*.py lib/alloygrad/*/*.py data/*.csv data/examples/*.csv data/*.toml data/environments/*/card.json data/results/*.parquet data/results/*.csv data/results/optima/*.json $(addprefix figures/05_,inner_loop.csv starts.csv stations.csv verdicts.csv))
 RUN       := OMP_NUM_THREADS=1 $(BIN)/
 # Recorded experiments that an audit repeats
 STATES    ?= $(if $(filter paper,$(PROFILE)),52,6)

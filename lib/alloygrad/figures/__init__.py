@@ -22,6 +22,7 @@ from alloygrad.figures.diversity import (
 from alloygrad.figures.inner_loop import inner_loop_costs, inner_loop_map, inner_loop_values, starts_needed
 from alloygrad.figures.maps import pair_distributions, pair_of_maps, perplexities
 from alloygrad.figures.networks import densities, learning_curves, merit_distributions, paired_errors, parity
+from alloygrad.figures.own import races, section_maps, trust, what_if
 from alloygrad.figures.style import COLOURS, COLUMN, INPUTS, LABELS, PAGE, PALETTE
 from alloygrad.figures.surrogates import METRICS, surrogate_accuracy, surrogate_cuts
 from alloygrad.figures.ternary import ternary_maps
@@ -57,13 +58,17 @@ __all__ = [
     "paths",
     "perplexities",
     "pick_distances",
+    "races",
     "save",
     "scatter_measures",
+    "section_maps",
     "starts_needed",
     "surrogate_accuracy",
     "surrogate_cuts",
     "ten_experiments",
     "ternary_maps",
+    "trust",
+    "what_if",
 ]
 
 
