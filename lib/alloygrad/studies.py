@@ -46,10 +46,11 @@ def trajectories(
     if compute and missing:
         _run_all(cell, {seed: found[seed] for seed in missing}, workers or cpu_count())
         found = _read(cell, seeds)
-    complete = [
-        rows[rows["experiment"] < cell.settings.n_experiments] for rows in found.values() if is_complete(cell, rows)
-    ]
-    return pd.concat(complete, ignore_index=True) if complete else pd.DataFrame()
+    complete = [rows for rows in found.values() if is_complete(cell, rows)]
+    if not complete:
+        return pd.DataFrame()
+    table = pd.concat(complete, ignore_index=True)
+    return table[table["experiment"] < cell.settings.n_experiments].reset_index(drop=True)
 
 
 def run_planned(pattern: str = "*", *, wave: int = 8, upto: int = FULL) -> None:
@@ -80,11 +81,12 @@ def _read(cell: Cell, seeds: Iterable[int]) -> dict[int, pd.DataFrame]:
     """Rows of each seed's trajectory, the longer of record and working file; empty if there is neither."""
     recorded, packed = {}, RESULTS / f"{cell.name}.parquet"
     if store.is_default() and packed.exists():
-        recorded = dict(iter(pd.read_parquet(packed).groupby("trajectory")))
+        table = pd.read_parquet(packed)
+        recorded = dict(iter(table.drop(columns="trajectory").groupby(table["trajectory"])))
     found = {}
     for seed in seeds:
         rows = pd.read_parquet(path) if (path := _path(cell, seed)).exists() else pd.DataFrame()
-        other = recorded.get(cell.trajectory_name(seed), rows).drop(columns="trajectory", errors="ignore")
+        other = recorded.get(path.stem, rows)
         found[seed] = (other if len(other) > len(rows) else rows).reset_index(drop=True)
     return found
 
