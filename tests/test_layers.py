@@ -61,6 +61,7 @@ KNOWS = {
     },
     "statistics": {"campaign"},
     "diversity": set(),
+    "claims": {"cells", "comparisons", "datasets", "diversity", "environments", "statistics", "studies"},
     "figures": {"store"},
 }
 """What each station may know of; a new import is a decision, taken here."""

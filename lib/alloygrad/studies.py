@@ -64,10 +64,11 @@ def trajectories(
     if compute and missing:
         _run_all(cell, {seed: found[seed] for seed in missing}, workers, clusters.named(cluster))
         found = _read(cell, seeds)
-    complete = [
-        rows[rows["experiment"] < cell.settings.n_experiments] for rows in found.values() if is_complete(cell, rows)
-    ]
-    return pd.concat(complete, ignore_index=True) if complete else pd.DataFrame()
+    complete = [rows for rows in found.values() if is_complete(cell, rows)]
+    if not complete:
+        return pd.DataFrame()
+    table = pd.concat(complete, ignore_index=True)
+    return table[table["experiment"] < cell.settings.n_experiments].reset_index(drop=True)
 
 
 def run_planned(pattern: str = "*", *, wave: int = 8, upto: int = FULL, cluster: str | None = None) -> None:
@@ -109,12 +110,12 @@ def _read(cell: Cell, seeds: Iterable[int]) -> dict[int, pd.DataFrame]:
     """Rows of each seed's trajectory, the longer of record and working file; empty if there is neither."""
     recorded = {}
     if store.is_default() and (packed := store.read_parquet(RESULTS / f"{cell.name}.parquet")) is not None:
-        recorded = dict(iter(packed.groupby("trajectory")))
+        recorded = dict(iter(packed.drop(columns="trajectory").groupby(packed["trajectory"])))
     found = {}
     for seed in seeds:
-        rows = _working_rows(_path(cell, seed))
-        other = recorded.get(cell.trajectory_name(seed), rows).drop(columns="trajectory", errors="ignore")
-        found[seed] = max(rows, other, key=len).reset_index(drop=True)
+        path = _path(cell, seed)
+        rows = _working_rows(path)
+        found[seed] = max(rows, recorded.get(path.stem, rows), key=len).reset_index(drop=True)
     return found
 
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from alloygrad import ROOT, store
 from alloygrad.figures.campaigns import best_so_far
+from alloygrad.figures.claims import verdict_strips
 from alloygrad.figures.diversity import (
     ARMS,
     entropy_curves,
@@ -68,6 +69,7 @@ __all__ = [
     "ten_experiments",
     "ternary_maps",
     "trust",
+    "verdict_strips",
     "what_if",
 ]
 
