@@ -27,7 +27,7 @@ KNOWS = {
     "environments": {"networks", "space", "store"},
     "training": {"datasets", "elements", "environments", "networks", "store", "threads"},
     "cells": {"campaign", "elements", "environments", "features", "space", "store"},
-    "studies": {"campaign", "cells", "environments", "store", "threads"},
+    "studies": {"campaign", "cells", "environments", "maximisers", "store", "threads"},
     "comparisons": {"datasets", "elements", "features", "selection", "store", "surrogate", "threads"},
     "records": {
         "acquisition",

@@ -10,7 +10,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from alloygrad import ROOT, store
-from alloygrad.figures.campaigns import best_so_far
+from alloygrad.figures.campaigns import (
+    arms,
+    best_so_far,
+    best_so_far_by_elements,
+    difference_curves,
+    more_elements,
+    moved_shares,
+    regret_by_elements,
+    trajectory_costs,
+    variants,
+)
 from alloygrad.figures.diversity import (
     ARMS,
     entropy_curves,
@@ -35,10 +45,13 @@ __all__ = [
     "PAGE",
     "PALETTE",
     "acquisition_cut",
+    "arms",
     "ascent_paths",
     "best_so_far",
+    "best_so_far_by_elements",
     "composition_space",
     "densities",
+    "difference_curves",
     "entropy_curves",
     "entropy_differences",
     "final_merits",
@@ -48,6 +61,8 @@ __all__ = [
     "learning_curves",
     "line",
     "merit_distributions",
+    "more_elements",
+    "moved_shares",
     "pair_distributions",
     "pair_of_maps",
     "paired_errors",
@@ -55,11 +70,14 @@ __all__ = [
     "paths",
     "perplexities",
     "pick_distances",
+    "regret_by_elements",
     "save",
     "scatter_measures",
     "starts_needed",
     "ten_experiments",
     "ternary_maps",
+    "trajectory_costs",
+    "variants",
 ]
 
 
