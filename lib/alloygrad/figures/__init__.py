@@ -18,6 +18,7 @@ from alloygrad.figures.campaigns import (
     more_elements,
     moved_shares,
     regret_by_elements,
+    regret_by_starts,
     trajectory_costs,
     variants,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "perplexities",
     "pick_distances",
     "regret_by_elements",
+    "regret_by_starts",
     "save",
     "scatter_measures",
     "starts_needed",

@@ -15,12 +15,13 @@ from alloygrad.figures.style import COLOURS, COLUMN, LABELS, PAGE
 DASHES = ((None, None), (4, 1.2), (1.2, 1), (6, 1.2, 1.2, 1.2))
 """Of the variants of one arm, in order, beside their shades: they can be told apart without colours."""
 
-LEAST_REGRET = 1e-4
+LEAST_REGRET = 1e-5
 """Below this a regret axis is linear, so that 0 has a place on it."""
 
 
 def missing(axis: Axes, text: str = "not yet computed") -> None:
     """An empty panel says why it is empty."""
+    axis.set_yticks([])
     axis.text(0.5, 0.5, text, ha="center", va="center", color="0.5", transform=axis.transAxes)
 
 
@@ -54,7 +55,8 @@ def best_so_far(table: pd.DataFrame, optimum: float) -> Figure:
     left.text(0.99, optimum, "true optimum", ha="right", va="bottom", fontsize=7, transform=left.get_yaxis_transform())
     left.set(xlabel="experiments", ylabel="best figure of merit so far")
     left.legend(loc="lower right")
-    right.set(xlabel="experiments", ylabel="simple regret", yscale="log")
+    right.set(xlabel="experiments", ylabel="simple regret")
+    regret_axis(right)
     return figure
 
 
@@ -74,6 +76,7 @@ def best_so_far_by_elements(table: pd.DataFrame, known: pd.DataFrame) -> Figure:
         for arm, own in arms_of(rows):
             band(axis, own["experiment"] + 1, own, **line_of(arm))
         axis.axhline(panel.merit, color="0.2", lw=0.8, ls="--" if panel.exact else ":")
+        _leave_out_the_rise(axis, rows, panel.merit)
         numbers = ", ".join(str(own["n"].iloc[0]) for _, own in arms_of(rows))
         axis.set_title(f"N = {panel.n_elements}, step {100 * panel.step:g} at.%", pad=3)
         if len(rows):
@@ -88,6 +91,17 @@ def best_so_far_by_elements(table: pd.DataFrame, known: pd.DataFrame) -> Figure:
             handles.append(mpl.lines.Line2D([], [], color="0.2", lw=0.8, ls="--" if exact else ":", label=label))
     figure.legend(handles=handles, loc="outside upper center", ncols=5)
     return figure
+
+
+RISE = 3
+"""Experiments after which the panels of many curves begin to matter: the first rise would flatten all that follows."""
+
+
+def _leave_out_the_rise(axis: Axes, rows: pd.DataFrame, top: float) -> None:
+    """Let the y axis begin below the lowest mean after `RISE` experiments."""
+    lowest = rows.loc[rows["experiment"] >= min(RISE - 1, rows["experiment"].max()), "mean"].min()
+    if lowest < top:  # also false where there are no rows
+        axis.set_ylim(lowest - 0.15 * (top - lowest), top + 0.08 * (top - lowest))
 
 
 def regret_by_elements(table: pd.DataFrame) -> Figure:
@@ -121,10 +135,20 @@ def more_elements(table: pd.DataFrame, known: pd.DataFrame) -> Figure:
             band_as_bars(axis, rows["n_elements"] + (0.08 if strong else -0.08), rows, **style)
         axis.plot(best["n_elements"], best["merit"], "k:", lw=0.9, marker="_", ms=5, label="best known")
         axis.set(xlabel="elements", title=ALLOYS[alloy], xticks=sorted(best["n_elements"].unique()))
+        _off_scale(axis, best.sort_values("merit"))
     next(iter(axes.values())).set_ylabel("figure of merit")
     handles, labels = next(iter(axes.values())).get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3)
     return figure
+
+
+def _off_scale(axis: Axes, best: pd.DataFrame) -> None:
+    """A number of elements whose best merit lies far below all others is written, not drawn."""
+    lowest, merits = best.iloc[0], best["merit"].to_numpy()
+    if len(merits) > 2 and merits[1] - merits[0] > 3 * (span := merits[-1] - merits[1]):
+        axis.set_ylim(merits[1] - 1.5 * span, merits[-1] + 0.2 * span)
+        note = f"N = {lowest['n_elements']}: {lowest['merit']:.3f},\noff the scale"
+        axis.text(0.05, 0.05, note, fontsize=6, color="0.4", transform=axis.transAxes)
 
 
 def band_as_bars(axis: Axes, x, rows: pd.DataFrame, **style) -> None:
@@ -168,7 +192,8 @@ def variants(table: pd.DataFrame, optimum: float, reference: pd.DataFrame | None
         top.axhline(optimum, color="0.2", lw=0.8, ls="--")
         top.set_title(LABELS[arm])
         top.legend(loc="lower right")
-        bottom.set(xlabel="experiments", yscale="log")
+        bottom.set(xlabel="experiments")
+        regret_axis(bottom)
     axes[0, 0].set_ylabel("best figure of merit so far")
     axes[1, 0].set_ylabel("simple regret")
     return figure
@@ -178,12 +203,33 @@ def _variants_of(table: pd.DataFrame, arm: str):
     """(style, rows) of each variant of an arm: shades from light to dark, and dashes."""
     rows = table[table["method"] == arm]
     names = list(dict.fromkeys(table["variant"]))
-    shades = sns.blend_palette([sns.light_palette(COLOURS[arm], 4)[1], COLOURS[arm], "0.15"], len(names) + 1)
+    light, dark = sns.light_palette(COLOURS[arm], 5)[2], sns.dark_palette(COLOURS[arm], 5)[2]
+    shades = sns.blend_palette([light, COLOURS[arm], dark], len(names)) if len(names) > 1 else [COLOURS[arm]]
     for i, name in enumerate(names):
         own = rows[rows["variant"] == name]
         if len(own):
             n = f" (n = {own['n'].iloc[0]})"
             yield dict(color=shades[i], dashes=DASHES[len(names) - 1 - i], label=name + n), own
+
+
+def regret_by_starts(table: pd.DataFrame, reference: tuple[float, float, float] | None = None) -> Figure:
+    """Regret at the end against the number of starts, a line for each inner loop; a band for enumeration.
+
+    table: columns method, starts, mean, low, high (of the regret). reference: mean, low, high.
+    """
+    figure, axis = plt.subplots(figsize=(COLUMN, 2.6))
+    if reference is not None:
+        mean, low, high = reference
+        axis.axhline(mean, color=COLOURS["enumeration"], lw=1.0, label=LABELS["enumeration"])
+        axis.axhspan(low, high, color=COLOURS["enumeration"], alpha=0.18, lw=0)
+    for shift, (arm, own) in zip((0.98, 1.02), arms_of(table), strict=False):
+        band_as_bars(axis, shift * own["starts"], own, **line_of(arm))
+    axis.set(xscale="log", xlabel="starts of the inner loop", ylabel="simple regret at the end")
+    regret_axis(axis)
+    axis.set_xticks(sorted(set(table["starts"])), [str(n) for n in sorted(set(table["starts"]))])
+    axis.xaxis.set_minor_locator(mpl.ticker.NullLocator())
+    _arms_legend(figure, [axis], ncols=2)
+    return figure
 
 
 def difference_curves(table: pd.DataFrame, ylabel: str, early: int = 0) -> Figure:
@@ -230,7 +276,8 @@ def arms(curves: pd.DataFrame, optima: dict[str, float], gaps: pd.DataFrame, tha
             band(top, own["experiment"] + 1, own, less=optima[alloy], **line_of(arm))
         n = curves.loc[curves["alloy"] == alloy, "n"]
         numbers = f"{n.min()}" if n.nunique() == 1 else f"{n.min()}–{n.max()}"
-        top.set(yscale="log", xlabel="experiments", title=f"{ALLOYS[alloy]} (n = {numbers})")
+        top.set(xlabel="experiments", title=f"{ALLOYS[alloy]} (n = {numbers})")
+        regret_axis(top)
         bottom.axvline(0, color=COLOURS[than], lw=1.0)
         for arm, own in arms_of(gaps[gaps["alloy"] == alloy]):
             place = [shown.index(arm)] * len(own)
