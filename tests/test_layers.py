@@ -46,7 +46,7 @@ KNOWS = {
     "sections": {"noisy", "space"},
     "cells": {"campaign", "elements", "environments", "features", "space", "store"},
     "clusters": set(),
-    "studies": {"campaign", "cells", "clusters", "environments", "store", "threads"},
+    "studies": {"campaign", "cells", "clusters", "environments", "maximisers", "store", "threads"},
     "comparisons": {"datasets", "elements", "features", "selection", "store", "surrogate", "threads"},
     "records": {
         "acquisition",

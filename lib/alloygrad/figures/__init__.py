@@ -10,7 +10,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from alloygrad import ROOT, store
-from alloygrad.figures.campaigns import best_so_far
+from alloygrad.figures.campaigns import (
+    arms,
+    best_so_far,
+    best_so_far_by_elements,
+    difference_curves,
+    more_elements,
+    moved_shares,
+    regret_by_elements,
+    regret_by_starts,
+    trajectory_costs,
+    variants,
+)
 from alloygrad.figures.claims import verdict_strips
 from alloygrad.figures.diversity import (
     ARMS,
@@ -39,10 +50,13 @@ __all__ = [
     "PAGE",
     "PALETTE",
     "acquisition_cut",
+    "arms",
     "ascent_paths",
     "best_so_far",
+    "best_so_far_by_elements",
     "composition_space",
     "densities",
+    "difference_curves",
     "entropy_curves",
     "entropy_differences",
     "final_merits",
@@ -52,6 +66,8 @@ __all__ = [
     "learning_curves",
     "line",
     "merit_distributions",
+    "more_elements",
+    "moved_shares",
     "pair_distributions",
     "pair_of_maps",
     "paired_errors",
@@ -60,6 +76,8 @@ __all__ = [
     "perplexities",
     "pick_distances",
     "races",
+    "regret_by_elements",
+    "regret_by_starts",
     "save",
     "scatter_measures",
     "section_maps",
@@ -68,7 +86,9 @@ __all__ = [
     "surrogate_cuts",
     "ten_experiments",
     "ternary_maps",
+    "trajectory_costs",
     "trust",
+    "variants",
     "verdict_strips",
     "what_if",
 ]
