@@ -94,14 +94,15 @@ def require_writable(folder: Path) -> None:
         )
 
 
-def read(path: Path, reader: Callable[[Path], Any]) -> Any:
-    """`reader(path)`; None where there is no file, or a broken one: that is set aside as `*.broken`, with a warning.
+def read(path: Path, reader: Callable[[bytes], Any]) -> Any:
+    """`reader` of a file's bytes; None where there is none, or a broken one: it is set aside as `*.broken`, and told.
 
-    An error of the system (no permission, a disk that fails) does not mean that the file is broken: it passes.
+    The file is opened once, so that one which is replaced meanwhile is read whole, as it was. An error of the system
+    (no permission, a disk that fails) does not mean that the file is broken: it passes.
     """
     path = Path(path)
     try:
-        return reader(path)
+        return reader(path.read_bytes())
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, LookupError, OSError, pa.ArrowException) as error:
@@ -125,8 +126,8 @@ def write_parquet(path: Path, table: pd.DataFrame) -> Path:
 def read_parquet(path: Path) -> pd.DataFrame | None:
     """`read` of a table, checksums verified. They do not cover column names, which the file holds twice."""
 
-    def reader(path: Path) -> pd.DataFrame:
-        table = pq.read_table(path, page_checksum_verification=True)
+    def reader(content: bytes) -> pd.DataFrame:
+        table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
         if table.column_names != [column["name"] for column in table.schema.pandas_metadata["columns"]]:
             raise ValueError("its two lists of columns differ")
         return table.to_pandas()
@@ -142,7 +143,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> Path:
 
 def read_json(path: Path) -> dict | None:
     """`read` of JSON."""
-    return read(path, lambda p: json.loads(p.read_text(encoding="utf-8")))
+    return read(path, json.loads)
 
 
 def code_version() -> str:
