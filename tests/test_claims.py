@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from alloygrad import ROOT, claims, statistics, store
+from alloygrad import ROOT, claims, diversity, statistics, store
 from alloygrad.cells import CELLS
 from alloygrad.claims import ablations, campaigns, inner_loop, networks, parts, question
 from alloygrad.claims.parts import Part
@@ -212,6 +212,15 @@ def test_starts_are_judged_by_slope_and_bend():
     assert rise.value == pytest.approx(np.polyfit(range(4), means, 1)[0])
     assert saturate.value == pytest.approx((means[1] - means[0]) - (means[3] - means[2]))
     assert rise.outcome() == saturate.outcome() == "holds"
+
+
+@pytest.mark.parametrize("done", [4, 12])
+def test_entropy_is_that_of_all_points_after_so_many_experiments(done):
+    cell = CELLS["sma_n4_ascent"]
+    table = rows(cell.name, 3, reach=6)
+    curves = diversity.entropy_curves(table, cell.space().elements, cell.step).query("done == @done")
+    found = made({cell.name: table}).entropy(cell.name, done)
+    assert found.to_dict() == pytest.approx(curves.set_index("seed")["simple"].to_dict())
 
 
 def test_entropy_counts_the_arms_that_follow_and_the_published_one():

@@ -30,9 +30,9 @@ NEEDED = ("enumeration", "published", "ascent", "scored", "random")
 FOLLOW = ("ascent", "slsqp")
 SAID = {
     "published": "in the published loop",
-    "scored": "in the best of 80 random compositions, no gradient at all",
+    "scored": "in the best of 80 random compositions (no gradient at all)",
     "ascent": "in an ascent that reaches the maximum",
-    "slsqp": "in the paper's loop on log EI, whose starts move",
+    "slsqp": "in the paper's loop on log EI (its starts do move)",
     "random": "in random experiments",
 }
 BEGIN, END = "<!-- heart: written by claims.write_answer -->", "<!-- /heart -->"
@@ -96,7 +96,7 @@ def heart(results: Results) -> str:
     arms = [arm for arm in SAID if arm in wide.columns.get_level_values(1)]
     alloys = [ALLOYS[alloy] for alloy in wide.columns.get_level_values(0).unique()]
     entropies = [f"{_shown(against_enumeration(wide, arm), 2)} {SAID[arm]}" for arm in arms]
-    finals = [f"{_shown(against_enumeration(merits, arm), 4)} {SAID[arm].split(',')[0]}" for arm in arms]
+    finals = [f"{_shown(against_enumeration(merits, arm), 4)} {SAID[arm].split(' (')[0]}" for arm in arms]
     return (
         f"Over {len(wide)} paired campaigns at four elements in {_listed(alloys)}, state entropy exceeds that of exact "
         f"maximisation by {_listed(entropies)} (nats, means and 95 % intervals). "
@@ -122,9 +122,9 @@ def _concluded(wide: pd.DataFrame) -> str:
 
 def _shown(interval: tuple[float, float, float], digits: int, percent: bool = False) -> str:
     if percent:
-        value, low, high = (f"{100 * x:.0f}" for x in interval)
+        value, low, high = (f"{100 * x:.0f}".replace("-", "−") for x in interval)
         return f"{value} % [{low}, {high}]"
-    value, low, high = (f"{x:+.{digits}f}".replace("-", "−") for x in interval)
+    value, low, high = (f"{round(x, digits) + 0.0:+.{digits}f}".replace("-", "−") for x in interval)  # no −0
     return f"{value} [{low}, {high}]"
 
 
