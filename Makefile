@@ -23,7 +23,7 @@ $(if $(filter smoke quick paper,$(PROFILE)),,$(error PROFILE is '$(PROFILE)'; it
 # A stamp without its executed notebook is stale.
 $(foreach n,$(NOTEBOOKS),$(if $(wildcard papermill_runs/$(PROFILE)/$(n).ipynb),,$(shell rm -f $(STAMPS)/$(n))))
 
-.PHONY: env datasets reproduce recompute record audit supplement test lint benchmark lab clean distclean help
+.PHONY: env datasets reproduce recompute study record audit supplement test lint benchmark lab clean distclean help
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -55,6 +55,9 @@ $(STAMPS)/%: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml $(SOURCES) .ve
 
 recompute: ## as reproduce, from an empty store (goes on if interrupted; `make clean` empties it); CLUSTER=local|address|yaml
 	ALLOYGRAD_STORE=$(CURDIR)/data/runs/recomputed $(MAKE) reproduce EXTRA="-p retrain true"
+
+study: .venv/ready ## compute what the planned trajectories of all cells lack (goes on where it stood); then make record
+	$(RUN)python -c "from alloygrad import studies; studies.run_planned()"
 
 record: .venv/ready ## pack finished trajectories and comparisons of the working store into data/results
 	$(RUN)python -c "from alloygrad import records; print(records.record().to_string(index=False))"
