@@ -76,6 +76,7 @@ PLANNED = (
     *((f"*_n4_{arm}", 24) for arm in ("ascent", "published", "scored", "random")),
     ("sma_n4_*", 8),
     ("*_n[35]_published", 4),
+    ("sma_n6_published", 4),
     ("*_published", 0),
     ("*_ascent*", 4),
 )
