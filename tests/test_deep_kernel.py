@@ -58,7 +58,7 @@ def test_without_a_network_the_objective_is_that_of_the_gp(seed):
 @pytest.mark.parametrize("seed", range(3))
 def test_without_a_network_it_is_fitted_to_the_gp(seed):
     c, y = problem(seed)
-    plain, deep = surrogate.fit(FEATURES, c, y), deep_kernel.fit(FEATURES, c, y, sizes=())
+    plain, deep = surrogate.fit(FEATURES, c, y), deep_kernel.fit(FEATURES, c, y, sizes=(), iterations=200)
     assert deep.log_posterior == pytest.approx(plain.log_posterior, abs=1e-3)
     np.testing.assert_allclose(deep.lengthscales, plain.lengthscales, rtol=0.02)
     fresh = np.random.default_rng(9).dirichlet(np.ones(4), 20)
@@ -135,7 +135,7 @@ def test_training_raises_the_objective_repeats_and_depends_on_the_seed(trained):
 
 def test_its_default_network_interpolates_and_knows_what_it_has_seen():
     c, y = problem(2, 40)
-    deep = deep_kernel.fit(FEATURES, c, y, iterations=40)
+    deep = deep_kernel.fit(FEATURES, c, y)
     mean, std = deep(c)
     np.testing.assert_allclose(mean, y, atol=0.02)
     assert std.max() < 0.02 < deep(np.random.default_rng(7).dirichlet(np.ones(4), 40))[1].max()
