@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from dask import config as dask_config
 from test_datasets import TOY as TABLE
 from test_datasets import TOY_ENTRY, answer, serve, toy  # noqa: F401
 from test_studies import SETTINGS, Toy, assert_same, fresh_store  # noqa: F401
@@ -43,15 +44,19 @@ class Faulty(Toy):
         def measure(c):
             time.sleep(self.pause)
             switch = Path(self.switch)
+            with open(f"{self.switch}.measured" if self.switch else os.devnull, "a") as file:
+                file.write(".")
             fault = switch.read_text() if switch.is_file() and np.allclose(c, self.at) else ""
             if fault == "once":
                 switch.unlink()
+            while fault == "waits" and switch.exists():
+                time.sleep(0.01)
             if fault in ("once", "killed"):
                 os.kill(os.getpid(), signal.SIGKILL)
             if fault == "raises":
                 raise OSError("the furnace is cold")
             merit = np.sin(9 * c[..., 0]) + c[..., 1]
-            return {"a": np.sin(9 * c[..., 0]), "merit": float(fault) if fault else merit}
+            return {"a": np.sin(9 * c[..., 0]), "merit": float(fault) if fault in ("nan", "inf") else merit}
 
         return measure
 
@@ -96,7 +101,7 @@ def elsewhere(code: str, *arguments, **options) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-c", prelude + code, *map(str, arguments)], **options)
 
 
-def wait_for(happened, process=None, seconds=120) -> None:
+def wait_for(happened, process=None, seconds=300) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
         assert process is None or process.poll() is None, "it ended too early"
@@ -156,7 +161,7 @@ def test_a_killed_worker_process_is_reported_and_the_study_goes_on_when_called_a
     message = fails(faulty, workers=2)
     assert "seed 1: a worker process was killed (out of memory?): TerminatedWorkerError" in message
     assert lengths()[1] == 7, "the experiment before was finished"
-    assert_same(studies.trajectories(faulty, 3, workers=2), undisturbed)
+    assert_same(studies.trajectories(faulty, 3, workers=1), undisturbed)
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +193,8 @@ def free_port() -> int:
 def test_a_worker_of_a_cluster_dies_and_its_trajectory_goes_on_elsewhere(undisturbed, faulty, dask):
     Path(faulty.switch).write_text("once")
     assert_same(studies.trajectories(faulty, 3, cluster=dask[0]), undisturbed)
+    measured = len(Path(f"{faulty.switch}.measured").read_text())
+    assert measured == 3 * WHOLE + 1, "the experiment in which it died is repeated, and no other"
 
 
 def test_a_trajectory_that_kills_its_workers_is_given_up_and_named(undisturbed, faulty, dask):
@@ -222,17 +229,33 @@ def test_a_killed_scheduler_is_reported_and_the_study_goes_on_without(undisturbe
     assert_same(studies.trajectories(PLAIN, 3, workers=1), undisturbed)
 
 
-def test_two_processes_compute_the_same_trajectory(undisturbed):
-    """One is slow; the other overtakes it and is done. The file never shrinks, and is what one process gives."""
-    slow = elsewhere("studies.trajectories(replace(PLAIN, pause=0.1), 1, workers=1)")
-    wait_for(lambda: lengths()[0] > 6, slow)
+def test_a_worker_that_the_cluster_drops_is_asked_for_again(undisturbed, faulty, monkeypatch):
+    """Dask drops a worker for good whose restart takes long; with the only one gone the study would wait for ever."""
+    monkeypatch.setattr(clusters, "REFILL_S", 1.0)
+    Path(faulty.switch).write_text("once")
+    with dask_config.set({"distributed.deploy.lost-worker-timeout": "1ms"}):
+        client = clusters.connect("local", 1)
+        try:
+            assert_same(studies.trajectories(faulty, 3, workers=1, cluster="local"), undisturbed)
+        finally:
+            client.shutdown()
+
+
+def test_two_processes_compute_the_same_trajectory(undisturbed, tmp_path):
+    """One is held up; the other overtakes it and is done. The file never shrinks, and is what one process gives."""
+    slow = at(undisturbed, tmp_path, seed=0, experiment=1)
+    Path(slow.switch).write_text("waits")
+    code = "studies.trajectories(replace(PLAIN, switch=sys.argv[1], at=eval(sys.argv[2])), 1, workers=1)"
+    process = elsewhere(code, slow.switch, slow.at)
+    wait_for(lambda: lengths()[0] == 7, process)
     first = undisturbed[undisturbed["seed"] == 0]
     assert_same(studies.trajectories(PLAIN, 1, workers=1), first)
-    assert slow.poll() is None, "it was over before it could be overtaken"
-    while slow.poll() is None:
-        assert lengths()[0] == WHOLE
-        time.sleep(0.002)
-    assert slow.returncode == 0
+    file = studies._path(PLAIN, 0)
+    finished = file.stat().st_mtime_ns, file.read_bytes()
+    Path(slow.switch).unlink()
+    assert process.wait(300) == 0
+    assert len(Path(f"{slow.switch}.measured").read_text()) == WHOLE, "it went on to the end by itself"
+    assert (file.stat().st_mtime_ns, file.read_bytes()) == finished
     assert_same(studies.trajectories(PLAIN, 1, compute=False), first)
     assert [path.suffix for path in studies.folder(PLAIN).iterdir()] == [".parquet"]
 
@@ -410,8 +433,11 @@ def test_a_fit_that_fails_is_a_failed_trajectory(undisturbed, monkeypatch):
 # Downloads
 
 
-DOWNLOAD = """
-datasets.REGISTRY, datasets.CACHE, datasets._failed = {"toy": TOY_ENTRY}, Path(sys.argv[1]), {}
+DOWNLOAD = f"""
+import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+from test_datasets import TOY_ENTRY, datasets
+datasets.REGISTRY, datasets.CACHE, datasets._failed = {{"toy": TOY_ENTRY}}, Path(sys.argv[1]), {{}}
 datasets.UPSTREAM["base_url"] = sys.argv[2]
 datasets.fetch("toy")
 """
@@ -426,7 +452,7 @@ def test_a_process_killed_in_a_download_leaves_nothing_that_is_taken_for_the_fil
         over.wait(60)
 
     serve(half)
-    process = elsewhere(DOWNLOAD, datasets.CACHE, datasets.UPSTREAM["base_url"])
+    process = subprocess.Popen([sys.executable, "-c", DOWNLOAD, datasets.CACHE, datasets.UPSTREAM["base_url"]])
     assert begun.wait(60)
     time.sleep(0.2)  # so that it has written what came
     process.kill()

@@ -13,8 +13,10 @@ workers died, never returns: the study would hang.
 """
 
 import os
+import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,11 @@ class WorkersLost(RuntimeError):
     """Those who run the calls are gone; what they had finished is stored."""
 
 
+REFILL_S = 30.0
+"""After so many seconds without news, workers that a cluster of ours has dropped are asked for again."""
+
 _clients: dict[tuple, Any] = {}
+_asked: dict[str, Callable[[], None] | None] = {}  # by client
 
 
 def named(cluster: str | None = None) -> str | None:
@@ -54,20 +60,23 @@ def connect(cluster: str, workers: int | None = None):
     key = (cluster, workers)
     if key in _clients and _clients[key].status == "running":
         return _clients[key]
+    ask = None
     if cluster == "local":
-        place = LocalCluster(
-            n_workers=workers or cpu_count(), threads_per_worker=1, memory_limit=None, dashboard_address=":0"
-        )
+        n = workers or cpu_count()
+        place = LocalCluster(n_workers=n, threads_per_worker=1, memory_limit=None, dashboard_address=":0")
+        ask = partial(place.scale, n)
     elif "://" in cluster:
         place = cluster
     elif cluster.endswith((".yaml", ".yml")):
-        place = _queue(ROOT / Path(cluster).expanduser())
+        place, ask = _queue(ROOT / Path(cluster).expanduser())
+        ask()
     else:
         raise ValueError(
             f"The cluster is {cluster!r}; expected 'local', the address of a scheduler (tcp://host:8786), or a .yaml "
             "profile of a queue such as notebooks/profiles/cluster_slurm.yaml."
         )
     client = Client(place, set_as_default=False)
+    _asked[client.id] = ask
     if not client.nthreads():
         print(f"Waiting for the first worker of {cluster} …", flush=True)
     client.wait_for_workers(1)
@@ -81,8 +90,8 @@ def connect(cluster: str, workers: int | None = None):
     return client
 
 
-def _queue(profile: Path):
-    """The cluster that a profile describes, its jobs asked for."""
+def _queue(profile: Path) -> tuple[Any, Callable[[], None]]:
+    """(the cluster that a profile describes, what asks for its jobs)."""
     import yaml
 
     content = yaml.safe_load(profile.read_text(encoding="utf-8"))
@@ -100,8 +109,7 @@ def _queue(profile: Path):
         raise
     options = content["options"]
     cluster = getattr(dask_jobqueue, content["cluster"])(**options, processes=options["cores"])  # a thread each
-    cluster.scale(jobs=content["jobs"])
-    return cluster
+    return cluster, partial(cluster.scale, jobs=content["jobs"])
 
 
 def size(client) -> int:
@@ -130,16 +138,32 @@ def outcomes(
     before = {key: done(key) for key in calls}
     keys = {client.submit(function, *call, pure=False): key for key, call in calls.items()}
     ended = as_completed(list(keys), loop=client.loop)
-    for future in ended:
-        key = keys.pop(future)
-        if future.cancelled():
-            raise WorkersLost("the connection to the cluster's scheduler was lost")
-        if not isinstance(error := future.exception(), KilledWorker):
-            yield key, future.result()
-        elif (now := done(key)) > before[key]:
-            before[key] = now
-            again = client.submit(function, *calls[key], pure=False)
-            keys[again] = key
-            ended.add(again)
-        else:
-            yield key, f"{error.allowed_failures + 1} workers in turn died of it (out of memory?); see their logs"
+    try:
+        while keys:
+            future = _next(ended, client)
+            key = keys.pop(future)
+            if future.cancelled():
+                raise WorkersLost("the connection to the cluster's scheduler was lost")
+            if not isinstance(error := future.exception(), KilledWorker):
+                yield key, future.result()
+            elif (now := done(key)) > before[key]:
+                before[key] = now
+                again = client.submit(function, *calls[key], pure=False)
+                keys[again] = key
+                ended.add(again)
+            else:
+                yield key, f"{error.allowed_failures + 1} workers in turn died of it (out of memory?); see their logs"
+    finally:
+        if keys and client.status == "running":  # interrupted: what is not begun is not wanted any more
+            client.cancel(list(keys))
+
+
+def _next(ended, client):
+    """The next future that has ended. A worker that was slow to come back is dropped by Dask for good: ask again."""
+    asked = time.monotonic()
+    while not ended.has_ready():
+        time.sleep(0.02)
+        if (ask := _asked.get(client.id)) and time.monotonic() > asked + REFILL_S:
+            ask()
+            asked = time.monotonic()
+    return next(ended)

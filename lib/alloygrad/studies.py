@@ -192,7 +192,10 @@ def _run_all(cell: Cell, found: dict[int, pd.DataFrame], workers: int | None, cl
     client = clusters.connect(cluster, workers) if cluster else None
     workers = min(workers or cpu_count(), len(found))
     failed: dict[int, str] = {}
-    count = lambda seed: max(_count(paths[seed]), len(found[seed]))  # noqa: E731
+
+    def count(seed: int) -> int:
+        return max(_count(paths[seed]), len(found[seed]))
+
     outcomes = clusters.outcomes(_attempt, calls, count, workers=workers, client=client)
     with _progress(cell, calls, count, failed, lambda: clusters.size(client) if client else workers):
         try:
