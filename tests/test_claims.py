@@ -97,16 +97,6 @@ def test_one_failure_among_many_parts_is_worth_less_and_all_must_hold():
     assert parts.together([holding, weak]) == ("holds", weak.p())
 
 
-def test_holm_is_the_step_down_of_the_paper():
-    p = [0.01, 0.04, 0.03, 0.005]
-    assert parts.holm(p) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    rejected, alive = set(), sorted(range(4), key=lambda i: p[i])
-    while alive and p[alive[0]] <= 0.05 / len(alive):  # Holm's own wording: one after the other, until one stays
-        rejected.add(alive.pop(0))
-    assert {i for i, adjusted in enumerate(parts.holm(p)) if adjusted <= 0.05} == rejected
-    assert parts.holm([]) == []
-
-
 def test_what_holm_does_not_keep_becomes_inconclusive_and_counts_are_left_alone():
     alone = [("reproduced", 0.03), ("not reproduced", 0.04), ("inconclusive", 1.0), ("reproduced", 0.0)]
     together = parts.keep(alone, [True, True, True, False])

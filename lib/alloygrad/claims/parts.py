@@ -21,9 +21,7 @@ test that does not see its answers; `published`: the same with the loop, the dat
 Many claims are judged at once, so some would be decided by chance. What makes a verdict has a p value,
 p = 2 Φ(−|x − bound|/s), with the standard error s from the side of the interval that faces the bound: the largest of
 its parts where all must hold, the smallest times their number where one failure decides. Of all verdicts that
-rest on samples, those that Holm's procedure does not keep at 5 % become inconclusive.
-
-Source: Holm, Scand. J. Statist. 6 (1979) 65.
+rest on samples, those that Holm's procedure (``statistics.holm``) does not keep at 5 % become inconclusive.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +30,8 @@ from math import inf, isnan, nan
 
 from scipy.stats import norm
 
-LEVEL = 0.05
+from alloygrad import statistics
+
 Z = norm.isf(0.025)
 GROUPS = ("meant", "published", "stronger")
 
@@ -134,21 +133,12 @@ def is_sample(parts: Sequence[Part]) -> bool:
     return any(part.n is not None for part in parts)
 
 
-def holm(p: Sequence[float]) -> list[float]:
-    """Adjusted p values: the i-th smallest of m times m − i + 1, never falling, at most 1."""
-    order, adjusted, reached = sorted(range(len(p)), key=lambda i: p[i]), [1.0] * len(p), 0.0
-    for rank, i in enumerate(order):
-        reached = max(reached, min(1.0, (len(p) - rank) * p[i]))
-        adjusted[i] = reached
-    return adjusted
-
-
 def keep(verdicts: Sequence[tuple[str, float]], sampled: Sequence[bool]) -> list[tuple[str, float]]:
     """The same claims judged together: (verdict, adjusted p); what Holm does not keep becomes inconclusive."""
     decided = [i for i, (verdict, _) in enumerate(verdicts) if sampled[i] and verdict not in (INCONCLUSIVE, NOT_TESTED)]
-    adjusted = dict(zip(decided, holm([verdicts[i][1] for i in decided]), strict=True))
+    adjusted = dict(zip(decided, statistics.holm([verdicts[i][1] for i in decided]).tolist(), strict=True))
     return [
-        (INCONCLUSIVE if adjusted.get(i, 0.0) > LEVEL else verdict, adjusted.get(i, p))
+        (INCONCLUSIVE if adjusted.get(i, 0.0) > statistics.LEVEL else verdict, adjusted.get(i, p))
         for i, (verdict, p) in enumerate(verdicts)
     ]
 
