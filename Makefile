@@ -9,16 +9,21 @@ TORCH_INDEX ?=
 BIN       := .venv/bin
 NOTEBOOKS := $(basename $(notdir $(sort $(wildcard notebooks/*.ipynb))))
 STAMPS    := $(or $(ALLOYGRAD_STORE),data/runs)/stamps/$(PROFILE)
-SOURCES   := $(wildcard lib/alloygrad/*.py lib/alloygrad/*/*.py data/*.csv data/*.toml data/environments/*/card.json data/results/*.parquet data/results/*.csv data/results/optima/*.json $(addprefix figures/05_,inner_loop.csv starts.csv stations.csv verdicts.csv))
+SOURCES   := $(wildcard lib/alloygrad/*.py lib/alloygrad/*/*.py data/*.csv data/examples/*.csv data/*.toml data/environments/*/card.json data/results/*.parquet data/results/*.csv data/results/optima/*.json $(addprefix figures/05_,inner_loop.csv starts.csv stations.csv verdicts.csv))
 RUN       := OMP_NUM_THREADS=1 $(BIN)/
 # Recorded experiments that an audit repeats
 STATES    ?= $(if $(filter paper,$(PROFILE)),52,6)
 
-$(if $(wildcard notebooks/profiles/$(PROFILE).yaml),,$(error PROFILE is '$(PROFILE)'; it must be smoke, quick or paper))
+# A Dask cluster for the trajectories: local, tcp://scheduler:8786, or a profile like notebooks/profiles/cluster_slurm.yaml
+ifdef CLUSTER
+export ALLOYGRAD_CLUSTER := $(CLUSTER)
+endif
+
+$(if $(filter smoke quick paper,$(PROFILE)),,$(error PROFILE is '$(PROFILE)'; it must be smoke, quick or paper))
 # A stamp without its executed notebook is stale.
 $(foreach n,$(NOTEBOOKS),$(if $(wildcard papermill_runs/$(PROFILE)/$(n).ipynb),,$(shell rm -f $(STAMPS)/$(n))))
 
-.PHONY: env datasets reproduce recompute record audit supplement test lint benchmark lab clean distclean help
+.PHONY: env datasets reproduce recompute study record audit supplement test lint benchmark lab clean distclean help
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -48,8 +53,11 @@ $(STAMPS)/%: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml $(SOURCES) .ve
 	$(RUN)papermill --log-level ERROR --cwd notebooks -f notebooks/profiles/$(PROFILE).yaml $(EXTRA) $< papermill_runs/$(PROFILE)/$*.ipynb
 	@touch $@
 
-recompute: ## as reproduce, from an empty store (goes on if interrupted; `make clean` empties it)
+recompute: ## as reproduce, from an empty store (goes on if interrupted; `make clean` empties it); CLUSTER=local|address|yaml
 	ALLOYGRAD_STORE=$(CURDIR)/data/runs/recomputed $(MAKE) reproduce EXTRA="-p retrain true"
+
+study: .venv/ready ## compute what the planned trajectories of all cells lack (goes on where it stood); then make record
+	$(RUN)python -c "from alloygrad import studies; studies.run_planned()"
 
 record: .venv/ready ## pack finished trajectories and comparisons of the working store into data/results
 	$(RUN)python -c "from alloygrad import records; print(records.record().to_string(index=False))"

@@ -250,7 +250,7 @@ def test_measure():
 
 
 def test_an_environment_that_gives_nan_stops_the_trajectory():
-    with pytest.raises(ValueError, match=r"target.* nan"):
+    with pytest.raises(ValueError, match=r"merit nan"):
         run(SETTINGS["enumeration"], lambda c: np.nan if c[0] > 0.3 else 1.0)
 
 

@@ -37,8 +37,16 @@ KNOWS = {
     },
     "environments": {"networks", "space", "store"},
     "training": {"datasets", "elements", "environments", "networks", "store", "threads"},
+    "findings": {"space", "tables"},
+    "own": {"elements", "findings", "space", "tables"},
+    "noisy": {"acquisition", "campaign", "maximisers", "space", "surrogate"},
+    "advice": {"features", "noisy", "own", "selection", "space", "store"},
+    "validation": {"advice", "noisy", "selection", "space", "surrogate"},
+    "replay": set(),
+    "sections": {"noisy", "space"},
     "cells": {"campaign", "elements", "environments", "features", "space", "store"},
-    "studies": {"campaign", "cells", "environments", "store", "threads"},
+    "clusters": set(),
+    "studies": {"campaign", "cells", "clusters", "environments", "maximisers", "store", "threads"},
     "comparisons": {"datasets", "elements", "features", "selection", "store", "surrogate", "threads"},
     "records": {
         "acquisition",
@@ -53,6 +61,7 @@ KNOWS = {
     },
     "statistics": {"campaign"},
     "diversity": set(),
+    "claims": {"cells", "comparisons", "datasets", "diversity", "environments", "statistics", "studies"},
     "figures": {"store"},
 }
 """What each station may know of; a new import is a decision, taken here."""

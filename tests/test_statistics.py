@@ -3,14 +3,22 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import norm, ttest_rel
+from scipy.stats import bootstrap, norm, ttest_1samp, ttest_rel
 
 from alloygrad.statistics import (
     MIN_PAIRS,
+    RESAMPLES,
     best_so_far_curve,
+    best_so_far_curves,
+    contrast,
+    differences,
+    equivalence,
+    holm,
+    in_words,
     interval,
     mean_interval,
     paired,
+    paired_curve,
     paired_difference,
     paired_scores,
     paired_test,
@@ -34,6 +42,13 @@ def test_interval_agrees_with_normal_theory():
     half = 1.96 * values.std(0, ddof=1) / np.sqrt(400)
     assert mean.tolist() == values.mean(0).tolist()
     assert mean - low == pytest.approx(half, rel=0.06) and high - mean == pytest.approx(half, rel=0.06)
+
+
+def test_interval_is_that_of_scipy():
+    values = np.random.default_rng(5).exponential(size=(17, 4))
+    theirs = bootstrap((values,), np.mean, n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(0))
+    for ours, expected in zip(mean_interval(values)[1:], theirs.confidence_interval, strict=True):
+        assert ours == pytest.approx(expected, rel=1e-12)
 
 
 def test_interval_covers_the_mean_of_most_samples():
@@ -210,3 +225,106 @@ def test_scores_of_predictions_agree_with_scipy_and_a_right_model_is_calibrated(
         other = prediction_scores(truth, mean, wrong * std)
         assert other["nlpd"] > scores["nlpd"] and (other["coverage"] > 0.95) == (wrong > 1)
         assert other["coverage"] == pytest.approx(1 - 2 * norm.sf(1.96 * wrong), abs=0.01)
+
+
+def noisy(shift: float, n: int, seed: int) -> pd.DataFrame:
+    """Trajectories of one course by seed, with noise of their own, shifted."""
+    own = np.random.default_rng(seed)
+    courses = {k: np.random.default_rng(k).normal(size=6) for k in range(n)}
+    return rows({k: (values + shift + 0.3 * own.normal(size=6)).tolist() for k, values in courses.items()})
+
+
+def test_curves_of_many_and_of_none():
+    some = {"a": noisy(0, 5, 1), "none": pd.DataFrame(), "b": noisy(1, 9, 2)}
+    table = best_so_far_curves(some, "arm")
+    assert table["arm"].drop_duplicates().tolist() == ["a", "b"]
+    for name, own in table.groupby("arm"):
+        pd.testing.assert_frame_equal(
+            own.drop(columns="arm").reset_index(drop=True), best_so_far_curve(some[name]), check_exact=True
+        )
+    assert best_so_far_curves({"none": pd.DataFrame()}, "arm").empty
+
+
+def test_a_paired_curve_is_the_paired_difference_after_every_experiment():
+    one, other = noisy(1, 12, 1), noisy(0, 10, 2)
+    curve = paired_curve(one, other)
+    assert curve["experiment"].tolist() == list(range(-1, 4)) and (curve["n"] == 10).all()
+    table = paired_difference(one, other, [0, 1, 2, 3, 4])
+    for column in ("mean", "low", "high"):
+        assert curve[column].to_numpy() == pytest.approx(table[column].to_numpy())
+    few = paired_curve(noisy(1, MIN_PAIRS - 1, 1), other)
+    assert few[["low", "high"]].isna().all(axis=None) and few["mean"].notna().all()
+
+
+def test_holm_by_hand():
+    """Of four tests the smallest counts fourfold, the next threefold, …, and never less than the one before."""
+    assert holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm(np.array([0.5, np.nan, 0.9, 0.02])) == pytest.approx([1.0, np.nan, 1.0, 0.06], nan_ok=True)
+    assert holm(np.array([])).size == 0 and holm(np.array([0.3])) == pytest.approx([0.3])
+
+
+def test_holm_keeps_the_chance_of_any_false_verdict():
+    p = np.random.default_rng(0).uniform(size=(2000, 5))
+    assert (np.array([holm(row) for row in p]) < 0.05).any(1).mean() == pytest.approx(0.05, abs=0.015)
+
+
+def test_differences_are_paired_t_tests_of_one_family():
+    some = {"a": noisy(0.0, 20, 1), "b": noisy(0.0, 20, 6), "c": noisy(1.0, 20, 3), "few": noisy(1, 3, 4)}
+    some["none"] = pd.DataFrame()
+    pairs = [("b", "a"), ("c", "a"), ("a", "c"), ("few", "a"), ("none", "a"), ("unknown", "a")]
+    table = differences(some, pairs, [2, 4])
+    assert list(zip(table["one"], table["other"], strict=True)) == [pair for pair in pairs[:4] for _ in (2, 4)]
+    merits = {k: own[own["experiment"] < 4].groupby("seed")["merit"].max() for k, own in some.items() if len(own)}
+    last = table[table["experiments"] == 4].set_index(["one", "other"])
+    plain = []
+    for own in table.itertuples():
+        best = [
+            some[k][some[k]["experiment"] < own.experiments].groupby("seed")["merit"].max()
+            for k in (own.one, own.other)
+        ]
+        gap = (best[0] - best[1]).dropna()
+        plain.append(ttest_1samp(gap, 0).pvalue if len(gap) >= MIN_PAIRS else np.nan)
+    assert table["p_holm"].to_numpy() == pytest.approx(holm(np.array(plain)), nan_ok=True)
+    assert last.loc[("c", "a"), "mean"] == pytest.approx((merits["c"] - merits["a"]).mean())
+    assert last["verdict"].tolist() == ["inconclusive", "higher", "lower", "inconclusive"]
+    assert np.isnan(last.loc[("few", "a"), "p_holm"]) and last.loc[("few", "a"), "n"] == 3
+    assert list(differences({}, pairs, [4])) == list(table) and differences({}, pairs, [4]).empty
+
+
+def test_equal_arms_are_inconclusive():
+    same = noisy(0, MIN_PAIRS, 1)
+    (row,) = differences({"a": same, "b": same}, [("a", "b")], [4]).itertuples()
+    assert row.mean == 0 and row.verdict == "inconclusive" and np.isnan(row.p_holm)
+
+
+@pytest.mark.parametrize(
+    "low, high, verdict",
+    [
+        (-0.004, 0.004, "equivalent"),
+        (0.001, 0.004, "equivalent"),  # a difference, but too small to matter
+        (-0.004, 0.005, "inconclusive"),
+        (0.001, 0.02, "inconclusive"),
+        (0.006, 0.02, "not equivalent"),
+        (-0.02, -0.006, "not equivalent"),
+        (np.nan, np.nan, "inconclusive"),
+    ],
+)
+def test_equivalence(low, high, verdict):
+    assert equivalence(low, high, 0.005) == verdict
+
+
+def test_contrast_of_independent_samples():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(3, 1, 200), rng.normal(1, 2, 100)
+    value, low, high = contrast([(1, a), (-1, b)])
+    assert value == pytest.approx(a.mean() - b.mean())
+    half = 1.96 * np.sqrt(a.var() / 200 + b.var() / 100)
+    assert (high - value, value - low) == (pytest.approx(half, rel=0.06), pytest.approx(half, rel=0.06))
+    _, low, high = contrast([(1, a), (-1, a.copy())])  # equal numbers, drawn independently
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(2 * a.var() / 200), rel=0.06)
+    assert np.isnan(contrast([(1, a), (-1, b[: MIN_PAIRS - 1])])[1:]).all()
+
+
+def test_in_words():
+    assert in_words({"mean": 0.01, "low": -0.02, "high": 0.04, "n": 9}) == "+0.0100 [-0.0200, +0.0400] (n = 9)"
+    assert in_words({"mean": 0.01, "low": np.nan, "high": np.nan}) == "+0.0100, too few for an interval"

@@ -1,15 +1,18 @@
 """Names that depend on content alone, and writes that are whole or not there."""
 
 import hashlib
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from types import MappingProxyType
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from alloygrad import __version__, store
@@ -186,3 +189,25 @@ def test_code_version_without_git(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
     started = time.perf_counter()
     assert store.code_version() == __version__ and time.perf_counter() - started < 5
+
+
+def test_a_table_that_is_rewritten_all_the_time_is_always_read_whole(tmp_path):
+    """Regression: opened twice, by name, it was one file at first and another then, and set aside as broken."""
+    path, done = tmp_path / "table.parquet", threading.Event()
+
+    def rewrite():
+        for n in itertools.count(1):
+            store.write_parquet(path, pd.DataFrame({"n": np.full(n % 50 + 1, n)}))
+            if done.is_set():
+                return
+
+    writer = threading.Thread(target=rewrite)
+    writer.start()
+    try:
+        for _ in range(300):
+            if (table := store.read_parquet(path)) is not None:
+                assert table["n"].nunique() == 1 and len(table) == table["n"].iloc[0] % 50 + 1
+    finally:
+        done.set()
+        writer.join()
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]

@@ -182,6 +182,7 @@ DIFFERENT = [
     changed(selection="random"),
     changed(n_initial=7),
     changed(options={"chunk": 5}),
+    changed(surrogate="forest"),
 ]
 
 
@@ -275,7 +276,7 @@ def test_planned_trajectories_are_computed_in_waves(monkeypatch, fresh_store):
     few = replace(TOY, name="few", planned=1)
     monkeypatch.setattr(studies, "CELLS", {"toy": TOY, "few": few})
     asked = []
-    monkeypatch.setattr(studies, "trajectories", lambda cell, n: asked.append((cell.name, n)))
+    monkeypatch.setattr(studies, "trajectories", lambda cell, n, cluster: asked.append((cell.name, n)))
     studies.run_planned(wave=2, upto=3)
     assert asked == [("toy", 2), ("few", 2), ("toy", 3), ("few", 3)]
     monkeypatch.undo()
@@ -370,6 +371,56 @@ def test_a_tampered_record_of_an_optimum_is_computed_again(fresh_store, monkeypa
     path.unlink()
     store.write_json(fresh_store / "results" / "optima" / path.name, {**entry, "merit": entry["merit"] + 0.1})
     assert studies.optimum(TOY).merit == best.merit and json.loads(path.read_text())["merit"] == best.merit
+
+
+SMALL = Cell("small", "SMA", 4, 0.005, Settings())  # 35 301 compositions
+
+
+def test_best_known_is_the_optimum_of_a_grid_that_can_be_enumerated(monkeypatch):
+    best = studies.best_known(SMALL)
+    assert best.exact and best.compared == SMALL.space().size
+    monkeypatch.setattr(studies, "ENUMERABLE", 1000)
+    again = studies.best_known(SMALL)  # kept
+    assert again.exact and again.merit == best.merit
+
+
+def test_long_ascents_find_the_optimum_of_an_enumerable_grid(monkeypatch, fresh_store):
+    monkeypatch.setattr(studies, "ENUMERABLE", 1000)
+    monkeypatch.setattr(studies, "SEARCH", {"screen": 4000, "starts_per_element": 20})
+    monkeypatch.setattr(studies, "SEARCHES", 2)
+    found = studies.best_known(SMALL)
+    true = environments.true_optimum(SMALL.environment(), SMALL.space(), progress=False)
+    assert found.counts.tolist() == true.counts.tolist() and found.merit == true.merit
+    assert not found.exact and 2 * 4000 < found.compared < true.compared
+
+    monkeypatch.setattr(studies, "maximise", None)  # kept, not searched again
+    assert studies.best_known(SMALL).merit == found.merit
+    assert not studies.best_known(SMALL).exact
+    rows = pd.DataFrame([[100, 80, 10, 10, found.merit + 0.5]] * 2, columns=[*SMALL.space().elements, "merit"])
+    better = studies.best_known(SMALL, [pd.DataFrame(), rows, rows.assign(merit=0.0)])
+    assert better.counts.tolist() == [100, 80, 10, 10] and better.merit == found.merit + 0.5 and not better.exact
+    (path,) = (fresh_store / "store" / "optima").glob("*.json")  # what is kept is what the searches found
+    assert json.loads(path.read_text())["merit"] == found.merit
+    studies.optimum(SMALL)
+    assert studies.best_known(SMALL, [rows]).exact  # the true optimum, once known, goes before anything
+
+    monkeypatch.setattr(studies, "SEARCHES", 3)
+    with pytest.raises(TypeError):  # other searches have another name
+        studies.best_known(replace(SMALL, step=0.004, n_elements=3))
+
+
+def test_costs_are_sums_over_trajectories():
+    rows = pd.DataFrame(
+        {"seed": [0, 0, 1, 1], "experiment": [-1, 0, -1, 0], "cpu_seconds": [np.nan, 2.0, np.nan, 4.0],
+         "seconds": [np.nan, 9, np.nan, 9]}
+    )  # fmt: skip
+    table = studies.costs({"sma_n4_ascent": rows, "sma_n4_published_starts10": pd.DataFrame()}).set_index("cell")
+    one, none = table.loc["sma_n4_ascent"], table.loc["sma_n4_published_starts10"]
+    assert (one["trajectories"], one["cpu_seconds"], one["arm"], one["alloy"]) == (2, 3, "ascent", "SMA")
+    assert one["hours_done"] == pytest.approx(6 / 7200) and one["hours_full"] == pytest.approx(96 * 3 / 7200)
+    assert none["trajectories"] == 0 and np.isnan(none["cpu_seconds"]) and none["arm"] == "published_starts10"
+    walled = studies.costs({"sma_n4_ascent": rows.drop(columns="cpu_seconds")})  # older rows know the wall clock alone
+    assert walled.loc[0, "cpu_seconds"] == 9
 
 
 def test_the_environment_variable_names_the_store(monkeypatch, tmp_path):

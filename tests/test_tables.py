@@ -88,9 +88,10 @@ def test_missing_column_names_a_near_one(alloys):
 
 
 def test_wrong_separator_and_doubled_column(tmp_path):
-    path = write(tmp_path / "semicolon.csv", "Ti;Ni\n50;50\n")
-    with pytest.raises(TableError, match="save the file with commas"):
-        require_columns(read_table(path), ["Ti"], path)
+    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+        path = write(tmp_path / "other.csv", f"Ti{separator}Ni\n50,5{separator}49,5\n")
+        with pytest.raises(TableError, match=rf"1 problem\n  row 1: .*{name}[\s\S]*Save the file with commas"):
+            read_table(path)
     path = write(tmp_path / "double.csv", "Ti,Ti\n50,50\n")
     with pytest.raises(TableError, match="'Ti' occurs twice"):
         numeric(read_table(path), ["Ti"], path)
@@ -157,7 +158,7 @@ def test_fractions_mixed_with_percent(unit, rows):
 
 
 def test_unit_is_declared_never_guessed():
-    with pytest.raises(ValueError, match=r"unknown unit 'percent'.*'fraction', 'at\.%', 'mixed'"):
+    with pytest.raises(ValueError, match=r"unknown unit 'percent'.*'fraction', 'at\.%', 'wt\.%', 'mixed'"):
         fractions(frame((50, 50)), ["Ti", "Ni"], "percent", "t.csv")
 
 

@@ -168,21 +168,18 @@ def trajectory(
         model = campaign.fit()
         fitted = time.perf_counter()
         suggestion = campaign.ask(generator(seed, INNER_LOOP, experiment))
-        outcome = measure(environment, suggestion.composition)
+        row = _measured(environment, space, suggestion.counts.tolist(), seed, experiment)
         improvement = log_ei(model, campaign.targets.max())(suggestion.composition).item()
-        campaign.tell(suggestion.counts, outcome["merit"])
+        campaign.tell(suggestion.counts, row["merit"])
         yield {
-            "seed": seed,
-            "experiment": experiment,
-            **dict(zip(space.elements, suggestion.counts.tolist(), strict=True)),
-            **outcome,
+            **row,
             "value": suggestion.value,
             "log_ei": improvement,
             "evaluations": suggestion.evaluations,
             "gradients": suggestion.gradients,
             "starts": suggestion.starts,
             "moved": suggestion.moved,
-            "warning": suggestion.warning,
+            "warning": " ".join(filter(None, [suggestion.warning, _doubts(model)])),
             "features": " ".join(features.names),
             **hyperparameters(model, len(features.names)),
             "fit_seconds": fitted - started,
@@ -198,6 +195,13 @@ def hyperparameters(model: Callable, n_features: int) -> dict[str, float]:
     lengthscales += [np.nan] * (n_features - len(lengthscales))
     others = {name: float(getattr(model, name, np.nan)) for name in ("outputscale", "mean", "log_posterior")}
     return {**{f"lengthscale_{i}": value for i, value in enumerate(lengthscales)}, **others}
+
+
+def _doubts(model: Callable) -> str:
+    """What is to be said against a fit: a search that did not converge, a kernel that is singular in floats."""
+    diagnosis = getattr(model, "diagnosis", "")
+    doubtful = getattr(model, "jitter", 0.0) or diagnosis.startswith("stopped")
+    return f"GP fit {diagnosis}." if doubtful else ""
 
 
 def generator(seed: int, purpose: int, experiment: int = 0) -> np.random.Generator:
@@ -218,15 +222,20 @@ def initial_rows(settings: Settings, space: CompositionSpace, environment: Calla
     while len(distinct) < settings.n_initial:
         distinct.update(dict.fromkeys(map(tuple, space.sample(settings.n_initial, rng).tolist())))
     counts = list(distinct)[: settings.n_initial]
-    return [
-        {
-            "seed": seed,
-            "experiment": number,
-            **dict(zip(space.elements, row, strict=True)),
-            **measure(environment, space.fractions(row)),
-        }
-        for number, row in enumerate(counts, start=-settings.n_initial)
-    ]
+    numbered = enumerate(counts, start=-settings.n_initial)
+    return [_measured(environment, space, row, seed, number) for number, row in numbered]
+
+
+def _measured(environment: Callable, space: CompositionSpace, counts: Sequence[int], seed: int, experiment: int):
+    """The row of a measurement as far as any has it; an error of the environment's is told where it happened."""
+    composition = space.fractions(counts)
+    try:
+        outcome = measure(environment, composition)
+    except Exception as error:
+        where = dict(zip(space.elements, composition.tolist(), strict=True))
+        error.add_note(f"Measuring {where}, experiment {experiment}.")
+        raise
+    return {"seed": seed, "experiment": experiment, **dict(zip(space.elements, counts, strict=True)), **outcome}
 
 
 def choose_features(
@@ -246,14 +255,17 @@ def choose_features(
 
 
 def measure(environment: Callable, composition: np.ndarray) -> dict[str, float]:
-    """One experiment: properties and merit as plain floats."""
+    """One experiment: properties and merit as plain floats. Raises ValueError where there is no finite merit."""
     outcome = environment(composition)
     outcome = outcome if isinstance(outcome, Mapping) else {"merit": outcome}
     if "merit" not in outcome:
         raise ValueError(
             f"The environment gave {sorted(outcome)}; it must give a number, or a mapping that holds 'merit'."
         )
-    return {name: float(np.asarray(value)) for name, value in outcome.items()}
+    outcome = {name: float(np.asarray(value)) for name, value in outcome.items()}
+    if not np.isfinite(outcome["merit"]):
+        raise ValueError(f"The environment gave the merit {outcome['merit']}; only finite targets can be modelled.")
+    return outcome
 
 
 def best_so_far(rows: pd.DataFrame) -> pd.DataFrame:

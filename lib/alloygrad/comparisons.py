@@ -16,7 +16,6 @@ rows are never stored. Draws of one dataset share rows: see ``statistics.paired_
 Source: Xian et al. 2025, doi 10.1039/d5dd00080g, Figures 6 and S3.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -145,8 +144,7 @@ def stored(comparison: Comparison, draws: int, *, recorded: bool | None = None) 
     tables = []
     for name in (comparison.name(draw) for draw in range(draws)):
         table = found.loc[found["name"] == name, COLUMNS]
-        if table.empty and (path := folder() / f"{name}.json").exists():
-            entry = json.loads(path.read_text())
+        if table.empty and (entry := store.read_json(folder() / f"{name}.json")) is not None:
             table = pd.DataFrame(entry["scores"]).assign(name=name, code=entry["code"])
         tables.append(table)
     return pd.concat([t for t in tables if len(t)] or [found[COLUMNS][:0]], ignore_index=True)

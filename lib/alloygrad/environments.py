@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from alloygrad import DATA, networks, store
@@ -57,8 +58,8 @@ def sma_merit(target_temperature: float = 300.0) -> Merit:
     """(ΔH/35 + (50 − |Ap − Mp|)/50 + (50 − |T − (Mp + Ap)/2|)/50)/3: enthalpy in J/g, peaks and T in °C."""
 
     def merit(p: Properties) -> np.ndarray:
-        hysteresis = np.abs(p["austenite_peak"] - p["martensite_peak"])
-        working = np.abs(target_temperature - (p["martensite_peak"] + p["austenite_peak"]) / 2)
+        hysteresis = abs(p["austenite_peak"] - p["martensite_peak"])
+        working = abs(target_temperature - (p["martensite_peak"] + p["austenite_peak"]) / 2)
         return (p["enthalpy"] / 35 + (50 - hysteresis) / 50 + (50 - working) / 50) / 3
 
     return merit
@@ -202,12 +203,19 @@ class Environment:
         if not fine.all():
             wrong = compositions[~fine][0].tolist()
             raise ValueError(f"{wrong} is no composition: fractions (not per cent) from 0 on with a sum of 1.")
+        out = {name: values.numpy() for name, values in self._properties(compositions).items()}
+        return {**out, "merit": self.merit(out)}
+
+    def value(self, compositions: Tensor) -> Tensor:
+        """The merit alone, (..., n_elements) → (...), differentiable and unchecked: what a maximiser can climb."""
+        return self.merit(self._properties(compositions))
+
+    def _properties(self, compositions: Tensor) -> dict[str, Tensor]:
         blocks = compositions.reshape(-1, len(self.elements)).split(4096)
-        out = {
-            name: torch.cat([model(block) for block in blocks]).reshape(compositions.shape[:-1]).numpy()
+        return {
+            name: torch.cat([model(block) for block in blocks]).reshape(compositions.shape[:-1])
             for name, model in self._models.items()
         }
-        return {**out, "merit": self.merit(out)}
 
 
 def load(
@@ -264,11 +272,15 @@ def random_alloys(alloy: Alloy, n_elements: int, count: int = 5000, *, folder: P
 
 @dataclass(frozen=True, eq=False)
 class Optimum:
-    """The best composition of a space: counts (n_elements,) in steps, its merit, and how many were compared."""
+    """The best composition of a space: counts (n_elements,) in steps, its merit, and how many were compared.
+
+    exact: all were; otherwise it is the best that is known.
+    """
 
     counts: np.ndarray
     merit: float
     compared: int
+    exact: bool = True
 
 
 def true_optimum(environment: Callable, space: CompositionSpace, *, progress: bool = True) -> Optimum:

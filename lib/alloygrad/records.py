@@ -23,12 +23,12 @@ def record() -> pd.DataFrame:
     summary = []
     for cell in studies.CELLS.values():
         packed, tables = studies.RESULTS / f"{cell.name}.parquet", {}
-        if packed.exists():
-            tables = {name: rows for name, rows in pd.read_parquet(packed).groupby("trajectory", sort=False)}
+        if (table := store.read_parquet(packed)) is not None:
+            tables = {name: rows for name, rows in table.groupby("trajectory", sort=False)}
         before = {name: len(rows) for name, rows in tables.items()}
         for path in sorted(studies.folder(cell).glob("*.parquet")):
-            rows = pd.read_parquet(path)
-            if studies.is_complete(cell, rows) and len(rows) > before.get(path.stem, 0):
+            rows = store.read_parquet(path)
+            if rows is not None and studies.is_complete(cell, rows) and len(rows) > before.get(path.stem, 0):
                 tables[path.stem] = rows.assign(trajectory=path.stem)
         tables = {
             name: rows for name, rows in tables.items() if name == cell.trajectory_name(int(rows["seed"].iloc[0]))
@@ -38,7 +38,7 @@ def record() -> pd.DataFrame:
             packed.unlink()
         elif lengths != before:
             table = pd.concat(tables.values()).sort_values(["seed", "experiment"])
-            store.write(packed, lambda p, table=table: table.to_parquet(p, index=False, compression="zstd"))
+            store.write_parquet(packed, table)
         if tables:
             size = packed.stat().st_size // 1000
             summary.append(

@@ -1,10 +1,10 @@
-"""Means over trajectories or draws and their intervals (seeded bootstrap, percentile method, 95 %); paired tests."""
+"""Means over trajectories or draws and their intervals (seeded bootstrap, percentile method, 95 %); tests, verdicts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
-from scipy.stats import bootstrap, t
+from scipy.stats import t
 
 from alloygrad.campaign import best_so_far
 
@@ -13,16 +13,26 @@ RESAMPLES = 5000
 MIN_PAIRS = 8
 """Below this the percentile bootstrap of a mean is far too narrow to judge by: no interval is given."""
 
+LEVEL = 0.05
+"""A verdict needs a p value, adjusted for the number of tests, below this."""
+
 
 def mean_interval(values: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(mean, low, high), each (...), of values (n, ...) over their first axis; low = high = NaN for n = 1."""
     mean = values.mean(0)
     if len(values) < 2:
         return mean, np.nan * mean, np.nan * mean
-    interval = bootstrap(
-        (values,), np.mean, n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(seed)
-    )
-    return mean, *interval.confidence_interval
+    low, high = np.percentile(resampled_means(values, seed), [2.5, 97.5], axis=0)
+    return mean, low, high
+
+
+def resampled_means(values: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Means of `RESAMPLES` bootstrap samples of values (n, ...) over their first axis: (RESAMPLES, ...)."""
+    n = len(values)
+    drawn = np.random.default_rng(seed).integers(n, size=(RESAMPLES, n))
+    cells = drawn + n * np.arange(RESAMPLES)[:, None]
+    times = np.bincount(cells.ravel(), minlength=RESAMPLES * n).reshape(RESAMPLES, n)  # each value was drawn
+    return np.tensordot(times / n, values, 1)
 
 
 def prediction_scores(truth: np.ndarray, mean: np.ndarray, std: np.ndarray) -> dict[str, float]:
@@ -42,6 +52,12 @@ def best_so_far_curve(rows: pd.DataFrame) -> pd.DataFrame:
     curves = best_so_far(rows)
     mean, low, high = mean_interval(curves.to_numpy().T)
     return pd.DataFrame({"experiment": curves.index, "mean": mean, "low": low, "high": high, "n": curves.shape[1]})
+
+
+def best_so_far_curves(rows: Mapping[str, pd.DataFrame], name: str = "method") -> pd.DataFrame:
+    """`best_so_far_curve` of each of `rows` that is not empty, one below the other; column `name` holds the key."""
+    curves = [best_so_far_curve(own).assign(**{name: key}) for key, own in rows.items() if len(own)]
+    return pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=[name, "experiment", "n"])
 
 
 def interval(
@@ -83,6 +99,77 @@ def paired_difference(one: pd.DataFrame, other: pd.DataFrame, experiments: list[
     return pd.DataFrame(
         [{"experiments": done, **paired(*(curve.loc[done - 1] for curve in curves))} for done in experiments]
     )
+
+
+def paired_curve(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """`paired` after every experiment: columns experiment (−1 = before the first), n, mean, low, high."""
+    difference = (best_so_far(one) - best_so_far(other)).dropna(axis=1)
+    mean, low, high = mean_interval(difference.to_numpy().T)
+    if (n := difference.shape[1]) < MIN_PAIRS:
+        low = high = np.full(len(mean), np.nan)
+    return pd.DataFrame({"experiment": difference.index, "n": n, "mean": mean, "low": low, "high": high})
+
+
+def differences(
+    rows: Mapping[str, pd.DataFrame], pairs: Iterable[tuple[str, str]], experiments: list[int]
+) -> pd.DataFrame:
+    """`paired_difference` of every pair of names that has trajectories, as tests of one question.
+
+    Columns one, other, experiments, n, mean, low, high, effect_size; p_holm: of the paired t-test (t = effect_size √n),
+    adjusted over all rows of the table, NaN below `MIN_PAIRS`; verdict: `one` is "higher", "lower", or "inconclusive".
+    """
+    tables = [
+        paired_difference(rows[one], rows[other], experiments).assign(one=one, other=other)
+        for one, other in pairs
+        if len(rows.get(one, ())) and len(rows.get(other, ()))
+    ]
+    columns = ["one", "other", "experiments", "n", "mean", "low", "high", "effect_size"]
+    table = pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns, dtype=float)
+    n, effect = (table[name].to_numpy(float) for name in ("n", "effect_size"))
+    p = np.where(n < MIN_PAIRS, np.nan, 2 * t.sf(abs(effect) * np.sqrt(n), np.maximum(n, 2) - 1))
+    table["p_holm"] = holm(p)
+    clear = table["p_holm"] < LEVEL
+    table["verdict"] = np.select([clear & (table["mean"] > 0), clear], ["higher", "lower"], "inconclusive")
+    return table
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """p values (m,) of m tests of one question, adjusted so that the chance of any false one stays below the level.
+
+    The k-th smallest is multiplied by m − k + 1, and is no less than those before it; NaN is no test and stays.
+    Source: S. Holm, Scandinavian Journal of Statistics 6 (1979) 65.
+    """
+    p = np.asarray(p, dtype=float)
+    order = np.argsort(p, kind="stable")[: np.isfinite(p).sum()]  # NaN comes last
+    adjusted = np.full(len(p), np.nan)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)))
+    return adjusted
+
+
+def equivalence(low: float, high: float, margin: float) -> str:
+    """Of an interval of differences: inside ± margin "equivalent", outside it "not equivalent", else "inconclusive"."""
+    if -margin < low and high < margin:
+        return "equivalent"
+    return "not equivalent" if low >= margin or high <= -margin else "inconclusive"  # also for NaN
+
+
+def in_words(row: Mapping) -> str:
+    """Mean, interval and n, of a row of `differences` or of anything else with these names."""
+    n = "" if "n" not in row else f" (n = {row['n']:.0f})"
+    if np.isnan(row["low"]):
+        return f"{row['mean']:+.4f}{n}, too few for an interval"
+    return f"{row['mean']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]{n}"
+
+
+def contrast(terms: Iterable[tuple[float, np.ndarray]]) -> tuple[float, float, float]:
+    """(Σ wᵢ · mean of sample i, low, high) of independent samples (wᵢ, values (nᵢ,)); 95 %, NaN below `MIN_PAIRS`."""
+    terms = [(weight, np.asarray(values, dtype=float)) for weight, values in terms]
+    value = sum(weight * values.mean() for weight, values in terms)
+    if min(len(values) for _, values in terms) < MIN_PAIRS:
+        return float(value), np.nan, np.nan
+    drawn = sum(weight * resampled_means(values, seed) for seed, (weight, values) in enumerate(terms))
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return float(value), float(low), float(high)
 
 
 def paired_test(differences: np.ndarray, *, overlap: float) -> dict[str, float]:

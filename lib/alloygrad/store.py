@@ -3,7 +3,8 @@
 A result's name is the SHA-256 of the canonical JSON of its configuration, so that equal configurations share one
 file and a changed one never finds a stale result. A file is written in a hidden temporary folder beside its target
 and renamed, which POSIX makes atomic: a killed process leaves the old file or the new one, never half of one (and
-at worst the hidden folder, which no `*.parquet` pattern finds).
+at worst the hidden folder, which no `*.parquet` pattern finds). A file that something else damaged is set aside as
+`*.broken` when it is read, so that what it held is computed anew.
 """
 
 import hashlib
@@ -11,9 +12,14 @@ import json
 import os
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from alloygrad import DATA, ROOT, __version__
 
@@ -62,18 +68,82 @@ def write(path: Path, writer: Callable[[Path], Any]) -> Path:
     Missing parents are made. If `writer` fails, or makes no file, `path` is left as it was and the error passes.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        temporary = Path(folder) / path.name
-        writer(temporary)
-        os.replace(temporary, path)
+    require_writable(path.parent)
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+            temporary = Path(folder) / path.name
+            writer(temporary)
+            os.replace(temporary, path)
+    except OSError as error:
+        error.add_note(f"{path} was not written; what stood there is as it was.")
+        raise
     return path
+
+
+def require_writable(folder: Path) -> None:
+    """Make `folder` if there is none; raises PermissionError, which says what to do, where it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(folder, os.W_OK) else "no permission"
+    except OSError as error:
+        reason = error.strerror
+    if reason:
+        raise PermissionError(
+            f"{folder} cannot be written ({reason}). Recorded results can be read all the same; "
+            "to compute, set ALLOYGRAD_STORE to a folder that can be written."
+        )
+
+
+def read(path: Path, reader: Callable[[bytes], Any]) -> Any:
+    """`reader` of a file's bytes; None where there is none, or a broken one: it is set aside as `*.broken`, and told.
+
+    The file is opened once, so that one which is replaced meanwhile is read whole, as it was. An error of the system
+    (no permission, a disk that fails) does not mean that the file is broken: it passes.
+    """
+    path = Path(path)
+    try:
+        return reader(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, LookupError, OSError, pa.ArrowException) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        reason = str(error).splitlines()[0]
+    try:
+        os.replace(path, broken := path.with_name(f"{path.name}.broken"))
+        where = f"set aside as {broken.name}"
+    except OSError as error:
+        where = f"passed over (it cannot be renamed: {error.strerror})"
+    warnings.warn(f"{path} is broken ({reason}): {where}; what it held is computed anew.", stacklevel=2)
+    return None
+
+
+def write_parquet(path: Path, table: pd.DataFrame) -> Path:
+    """`write` of a table, with a checksum on every page."""
+    return write(path, lambda p: table.to_parquet(p, index=False, compression="zstd", write_page_checksum=True))
+
+
+def read_parquet(path: Path) -> pd.DataFrame | None:
+    """`read` of a table, checksums verified. They do not cover column names, which the file holds twice."""
+
+    def reader(content: bytes) -> pd.DataFrame:
+        table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+        if table.column_names != [column["name"] for column in table.schema.pandas_metadata["columns"]]:
+            raise ValueError("its two lists of columns differ")
+        return table.to_pandas()
+
+    return read(path, reader)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> Path:
     """`write` of indented JSON."""
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     return write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def read_json(path: Path) -> dict | None:
+    """`read` of JSON."""
+    return read(path, json.loads)
 
 
 def code_version() -> str:

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 SHOWN = 20  # problems spelled out in one message
-TOTALS = {"fraction": (1.0,), "at.%": (100.0,), "mixed": (1.0, 100.0)}  # what a row sums to, by unit
+TOTALS = {"fraction": (1.0,), "at.%": (100.0,), "wt.%": (100.0,), "mixed": (1.0, 100.0)}  # of a row, by unit
 
 
 class TableError(ValueError):
@@ -85,8 +85,11 @@ def read_table(path, *, sheet: str | int = 0, header_rows: int = 1) -> pd.DataFr
         header.pop()
     if not header:
         problems.add(1, "row 1 holds no column names", "Put the column names into the first row.")
+    elif len(header) == 1 and (separator := next((s for s in (";", "\t") if s in str(header[0])), None)):
+        named = "semicolons" if separator == ";" else "tabs"
+        remedy = "Save the file with commas between the columns and points in decimal numbers."
+        problems.add(1, f"row 1: all column names stand in one cell, with {named} between them", remedy)
     problems.check()
-
     names = [f"unnamed {i + 1}" if name is None else str(name) for i, name in enumerate(header)]
     data, numbers = [], []
     for number, row in enumerate(rows[header_rows:], start=header_rows + 1):
@@ -157,8 +160,6 @@ def require_columns(table: pd.DataFrame, columns, file, *, problems: Problems | 
         near = difflib.get_close_matches(column.lower(), lower, n=1)
         hint = f"; is '{lower[near[0]]}' meant?" if near else ""
         remedy = f"Name the columns exactly so. Found: {', '.join(names)}."
-        if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
-            remedy = "All column names stand in one cell: save the file with commas between the columns."
         own.add(1, f"row 1: no column '{column}'{hint}", remedy)
     if problems is None:
         own.check()
@@ -214,11 +215,13 @@ def fractions(
     tolerance: float = 0.002,
     problems: Problems | None = None,
 ) -> np.ndarray:
-    """The compositions of a table as atomic fractions, shape (rows, n_elements), each row summing to one.
+    """The compositions of a table as fractions, shape (rows, n_elements), each row summing to one.
+
+    Atomic fractions, but by weight where the unit is "wt.%": `own` converts them.
 
     Args:
-        unit: "fraction" (rows sum to 1), "at.%" (rows sum to 100) or "mixed" (each row is one or the other,
-            told apart by its sum). Declared by whoever knows the table, never guessed.
+        unit: "fraction" (rows sum to 1), "at.%" or "wt.%" (rows sum to 100) or "mixed" (each row is atomic, in one or
+            the other, told apart by its sum). Declared by whoever knows the table, never guessed.
         columns: column names, if they differ from the elements' symbols.
         tolerance: how far, relative to the total, a row's sum may be off before it is a fault; within it, the
             row is divided by its sum.

@@ -10,7 +10,19 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from alloygrad import ROOT, store
-from alloygrad.figures.campaigns import best_so_far
+from alloygrad.figures.campaigns import (
+    arms,
+    best_so_far,
+    best_so_far_by_elements,
+    difference_curves,
+    more_elements,
+    moved_shares,
+    regret_by_elements,
+    regret_by_starts,
+    trajectory_costs,
+    variants,
+)
+from alloygrad.figures.claims import verdict_strips
 from alloygrad.figures.diversity import (
     ARMS,
     entropy_curves,
@@ -22,6 +34,7 @@ from alloygrad.figures.diversity import (
 from alloygrad.figures.inner_loop import inner_loop_costs, inner_loop_map, inner_loop_values, starts_needed
 from alloygrad.figures.maps import pair_distributions, pair_of_maps, perplexities
 from alloygrad.figures.networks import densities, learning_curves, merit_distributions, paired_errors, parity
+from alloygrad.figures.own import races, section_maps, trust, what_if
 from alloygrad.figures.style import COLOURS, COLUMN, INPUTS, LABELS, PAGE, PALETTE
 from alloygrad.figures.surrogates import METRICS, surrogate_accuracy, surrogate_cuts
 from alloygrad.figures.ternary import ternary_maps
@@ -37,10 +50,13 @@ __all__ = [
     "PAGE",
     "PALETTE",
     "acquisition_cut",
+    "arms",
     "ascent_paths",
     "best_so_far",
+    "best_so_far_by_elements",
     "composition_space",
     "densities",
+    "difference_curves",
     "entropy_curves",
     "entropy_differences",
     "final_merits",
@@ -50,6 +66,8 @@ __all__ = [
     "learning_curves",
     "line",
     "merit_distributions",
+    "more_elements",
+    "moved_shares",
     "pair_distributions",
     "pair_of_maps",
     "paired_errors",
@@ -57,13 +75,22 @@ __all__ = [
     "paths",
     "perplexities",
     "pick_distances",
+    "races",
+    "regret_by_elements",
+    "regret_by_starts",
     "save",
     "scatter_measures",
+    "section_maps",
     "starts_needed",
     "surrogate_accuracy",
     "surrogate_cuts",
     "ten_experiments",
     "ternary_maps",
+    "trajectory_costs",
+    "trust",
+    "variants",
+    "verdict_strips",
+    "what_if",
 ]
 
 

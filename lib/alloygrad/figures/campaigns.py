@@ -1,10 +1,43 @@
-"""Whole campaigns: what has been found after so many experiments."""
+"""Whole campaigns: what has been found after so many experiments, with which inner loop, how much it cost."""
 
+from collections.abc import Sequence
+
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from alloygrad.figures.style import COLOURS, LABELS, PAGE, SURROGATES
+from alloygrad.figures.diversity import ALLOYS, ARMS, SHORT, arms_of, line_of
+from alloygrad.figures.style import COLOURS, COLUMN, LABELS, PAGE, SURROGATES
+
+DASHES = ((None, None), (4, 1.2), (1.2, 1), (6, 1.2, 1.2, 1.2))
+"""Of the variants of one arm, in order, beside their shades: they can be told apart without colours."""
+
+LEAST_REGRET = 1e-5
+"""Below this a regret axis is linear, so that 0 has a place on it."""
+
+
+def missing(axis: Axes, text: str = "not yet computed") -> None:
+    """An empty panel says why it is empty."""
+    axis.set_yticks([])
+    axis.text(0.5, 0.5, text, ha="center", va="center", color="0.5", transform=axis.transAxes)
+
+
+def regret_axis(axis: Axes) -> None:
+    axis.set_yscale("symlog", linthresh=LEAST_REGRET, linscale=0.5)
+    axis.yaxis.set_minor_locator(mpl.ticker.NullLocator())
+    axis.set_ylim(0, None)
+
+
+def band(axis: Axes, x, rows: pd.DataFrame, *, less: float | None = None, **style) -> None:
+    """Mean and interval of `rows` over x; with `less`, what they lack to it."""
+    mean, low, high = rows["mean"], rows["low"], rows["high"]
+    if less is not None:
+        mean, low, high = less - mean, less - high, less - low
+    axis.plot(x, mean, **style)
+    axis.fill_between(x, low.astype(float), high.astype(float), color=style["color"], alpha=0.18, lw=0)
 
 
 def best_so_far(table: pd.DataFrame, optimum: float) -> Figure:
@@ -14,14 +47,261 @@ def best_so_far(table: pd.DataFrame, optimum: float) -> Figure:
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 2.5))
     for method, rows in table.groupby("method", sort=False):
-        done, colour = rows["experiment"] + 1, (COLOURS | SURROGATES)[method]
-        left.plot(done, rows["mean"], color=colour, label=f"{LABELS.get(method, method)} (n = {rows['n'].iloc[0]})")
-        left.fill_between(done, rows["low"], rows["high"], color=colour, alpha=0.2, lw=0)
-        right.plot(done, optimum - rows["mean"], color=colour)
-        right.fill_between(done, optimum - rows["high"], optimum - rows["low"], color=colour, alpha=0.2, lw=0)
+        done, style = rows["experiment"] + 1, dict(color=(COLOURS | SURROGATES)[method])
+        style["label"] = f"{LABELS.get(method, method)} (n = {rows['n'].iloc[0]})"
+        band(left, done, rows, **style)
+        band(right, done, rows, less=optimum, **style)
     left.axhline(optimum, color="0.2", lw=0.8, ls="--")
     left.text(0.99, optimum, "true optimum", ha="right", va="bottom", fontsize=7, transform=left.get_yaxis_transform())
     left.set(xlabel="experiments", ylabel="best figure of merit so far")
     left.legend(loc="lower right")
-    right.set(xlabel="experiments", ylabel="simple regret", yscale="log")
+    right.set(xlabel="experiments", ylabel="simple regret")
+    regret_axis(right)
     return figure
+
+
+def best_so_far_by_elements(table: pd.DataFrame, known: pd.DataFrame) -> Figure:
+    """One alloy, a panel for each number of elements: best merit so far and the best there is, or that is known.
+
+    table: columns n_elements, method, experiment, mean, low, high, n. known: columns n_elements, step, merit, exact;
+    one row a panel, also where the table has nothing.
+    """
+    down = -(-len(known) // 4)
+    size = dict(figsize=(PAGE, 0.5 + 1.65 * down), sharex=True, squeeze=False)
+    figure, axes = plt.subplots(down, min(4, len(known)), **size)
+    for axis in axes.flat[len(known) :]:
+        axis.remove()
+    for axis, panel in zip(axes.flat, known.itertuples(), strict=False):
+        rows = table[table["n_elements"] == panel.n_elements]
+        for arm, own in arms_of(rows):
+            band(axis, own["experiment"] + 1, own, **line_of(arm))
+        axis.axhline(panel.merit, color="0.2", lw=0.8, ls="--" if panel.exact else ":")
+        _leave_out_the_rise(axis, rows, panel.merit)
+        numbers = ", ".join(str(own["n"].iloc[0]) for _, own in arms_of(rows))
+        axis.set_title(f"N = {panel.n_elements}, step {100 * panel.step:g} at.%", pad=3)
+        if len(rows):
+            axis.text(0.97, 0.04, f"n = {numbers}", ha="right", fontsize=6, transform=axis.transAxes)
+        else:
+            missing(axis)
+    figure.supxlabel("experiments", fontsize=8)
+    figure.supylabel("best figure of merit so far", fontsize=8)
+    handles = [mpl.lines.Line2D([], [], **line_of(arm)) for arm in ARMS if (table["method"] == arm).any()]
+    for exact, label in ((True, "true optimum"), (False, "best known")):
+        if (known["exact"] == exact).any():
+            handles.append(mpl.lines.Line2D([], [], color="0.2", lw=0.8, ls="--" if exact else ":", label=label))
+    figure.legend(handles=handles, loc="outside upper center", ncols=5)
+    return figure
+
+
+RISE = 3
+"""Experiments after which the panels of many curves begin to matter: the first rise would flatten all that follows."""
+
+
+def _leave_out_the_rise(axis: Axes, rows: pd.DataFrame, top: float) -> None:
+    """Let the y axis begin below the lowest mean after `RISE` experiments."""
+    lowest = rows.loc[rows["experiment"] >= min(RISE - 1, rows["experiment"].max()), "mean"].min()
+    if lowest < top:  # also false where there are no rows
+        axis.set_ylim(lowest - 0.15 * (top - lowest), top + 0.08 * (top - lowest))
+
+
+def regret_by_elements(table: pd.DataFrame) -> Figure:
+    """What is lacking to the best known merit after the last experiment, against the number of elements.
+
+    table: columns alloy, n_elements, method, mean, low, high (of the regret), n.
+    """
+    figure, axes = _alloys(table, 2.3, sharey=True)
+    for alloy, axis in axes.items():
+        for arm, own in arms_of(table[table["alloy"] == alloy]):
+            place = own["n_elements"] + 0.1 * (ARMS.index(arm) - 1.5)
+            band_as_bars(axis, place, own, **line_of(arm))
+        axis.set(xlabel="elements", title=ALLOYS[alloy])
+        regret_axis(axis)
+    next(iter(axes.values())).set_ylabel("simple regret at the end")
+    _arms_legend(figure, axes.values())
+    return figure
+
+
+def more_elements(table: pd.DataFrame, known: pd.DataFrame) -> Figure:
+    """Final merit against the number of elements, all on one grid spacing, and the best known.
+
+    table: columns alloy, n_elements, experiments, mean, low, high, n. known: columns alloy, n_elements, merit.
+    """
+    figure, axes = _alloys(known, 2.3)
+    for alloy, axis in axes.items():
+        own, best = table[table["alloy"] == alloy], known[known["alloy"] == alloy]
+        for last, rows in own.groupby("experiments"):
+            strong = last == own["experiments"].max()
+            style = dict(color=COLOURS["ascent"], alpha=1 if strong else 0.5, label=f"ascent, {last} experiments")
+            band_as_bars(axis, rows["n_elements"] + (0.08 if strong else -0.08), rows, **style)
+        axis.plot(best["n_elements"], best["merit"], "k:", lw=0.9, marker="_", ms=5, label="best known")
+        axis.set(xlabel="elements", title=ALLOYS[alloy], xticks=sorted(best["n_elements"].unique()))
+        _off_scale(axis, best.sort_values("merit"))
+    next(iter(axes.values())).set_ylabel("figure of merit")
+    handles, labels = next(iter(axes.values())).get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    return figure
+
+
+def _off_scale(axis: Axes, best: pd.DataFrame) -> None:
+    """A number of elements whose best merit lies far below all others is written, not drawn."""
+    lowest, merits = best.iloc[0], best["merit"].to_numpy()
+    if len(merits) > 2 and merits[1] - merits[0] > 3 * (span := merits[-1] - merits[1]):
+        axis.set_ylim(merits[1] - 1.5 * span, merits[-1] + 0.2 * span)
+        note = f"N = {lowest['n_elements']}: {lowest['merit']:.3f},\noff the scale"
+        axis.text(0.05, 0.05, note, fontsize=6, color="0.4", transform=axis.transAxes)
+
+
+def band_as_bars(axis: Axes, x, rows: pd.DataFrame, **style) -> None:
+    """Means joined by a line, and their intervals as bars: for few places on x."""
+    axis.plot(x, rows["mean"], marker="o", ms=3, **style)
+    axis.vlines(x, rows["low"].astype(float), rows["high"].astype(float), color=style["color"], lw=0.9)
+
+
+def trajectory_costs(table: pd.DataFrame) -> Figure:
+    """CPU seconds of one trajectory against the number of elements: a colour for each arm, a mark for each alloy.
+
+    table: columns alloy (SMA, Ti, HEA), arm, n_elements, cpu_seconds; arms that have no colour are left out.
+    """
+    figure, axis = plt.subplots(figsize=(COLUMN, 2.8))
+    for arm, rows in arms_of(table.rename(columns={"arm": "method"})):
+        for mark, (_, own) in zip("osD", rows.groupby("alloy", sort=False), strict=False):
+            style = line_of(arm) | dict(lw=0.8, alpha=1, marker=mark, ms=3)
+            axis.plot(own["n_elements"], own["cpu_seconds"], **style)
+    axis.set(yscale="log", xlabel="elements", ylabel="CPU seconds of one trajectory")
+    _arms_legend(figure, [axis], ncols=2)
+    return figure
+
+
+def variants(table: pd.DataFrame, optimum: float, reference: pd.DataFrame | None = None) -> Figure:
+    """Variants of each inner loop: best merit so far (top), simple regret (bottom), a column for each loop.
+
+    table: columns method (the loop), variant (text, in order), experiment, mean, low, high, n. reference: a curve of
+    enumeration, same columns, drawn thin in every panel.
+    """
+    arms = list(dict.fromkeys(table["method"]))
+    figure, axes = plt.subplots(2, max(1, len(arms)), figsize=(PAGE, 4.3), sharex=True, sharey="row", squeeze=False)
+    for (top, bottom), arm in zip(axes.T, arms, strict=False):
+        for style, rows in _variants_of(table, arm):
+            band(top, rows["experiment"] + 1, rows, **style)
+            band(bottom, rows["experiment"] + 1, rows, less=optimum, **style)
+        if reference is not None and len(reference):
+            style = dict(color=COLOURS["enumeration"], lw=0.8)
+            n = reference["n"].iloc[0]
+            top.plot(reference["experiment"] + 1, reference["mean"], label=f"enumeration (n = {n})", **style)
+            bottom.plot(reference["experiment"] + 1, optimum - reference["mean"], **style)
+        top.axhline(optimum, color="0.2", lw=0.8, ls="--")
+        top.set_title(LABELS[arm])
+        top.legend(loc="lower right")
+        bottom.set(xlabel="experiments")
+        regret_axis(bottom)
+    axes[0, 0].set_ylabel("best figure of merit so far")
+    axes[1, 0].set_ylabel("simple regret")
+    return figure
+
+
+def _variants_of(table: pd.DataFrame, arm: str):
+    """(style, rows) of each variant of an arm: shades from light to dark, and dashes."""
+    rows = table[table["method"] == arm]
+    names = list(dict.fromkeys(table["variant"]))
+    light, dark = sns.light_palette(COLOURS[arm], 5)[2], sns.dark_palette(COLOURS[arm], 5)[2]
+    shades = sns.blend_palette([light, COLOURS[arm], dark], len(names)) if len(names) > 1 else [COLOURS[arm]]
+    for i, name in enumerate(names):
+        own = rows[rows["variant"] == name]
+        if len(own):
+            n = f" (n = {own['n'].iloc[0]})"
+            yield dict(color=shades[i], dashes=DASHES[len(names) - 1 - i], label=name + n), own
+
+
+def regret_by_starts(table: pd.DataFrame, reference: tuple[float, float, float] | None = None) -> Figure:
+    """Regret at the end against the number of starts, a line for each inner loop; a band for enumeration.
+
+    table: columns method, starts, mean, low, high (of the regret). reference: mean, low, high.
+    """
+    figure, axis = plt.subplots(figsize=(COLUMN, 2.6))
+    if reference is not None:
+        mean, low, high = reference
+        axis.axhline(mean, color=COLOURS["enumeration"], lw=1.0, label=LABELS["enumeration"])
+        axis.axhspan(low, high, color=COLOURS["enumeration"], alpha=0.18, lw=0)
+    for shift, (arm, own) in zip((0.98, 1.02), arms_of(table), strict=False):
+        band_as_bars(axis, shift * own["starts"], own, **line_of(arm))
+    axis.set(xscale="log", xlabel="starts of the inner loop", ylabel="simple regret at the end")
+    regret_axis(axis)
+    axis.set_xticks(sorted(set(table["starts"])), [str(n) for n in sorted(set(table["starts"]))])
+    axis.xaxis.set_minor_locator(mpl.ticker.NullLocator())
+    _arms_legend(figure, [axis], ncols=2)
+    return figure
+
+
+def difference_curves(table: pd.DataFrame, ylabel: str, early: int = 0) -> Figure:
+    """Paired differences of the best merit so far along the campaign, a panel for each inner loop; 95 % intervals.
+
+    table: columns method, variant, experiment, mean, low, high, n. early: experiments that are shaded, from the start.
+    """
+    arms = list(dict.fromkeys(table["method"]))
+    figure, axes = plt.subplots(1, max(1, len(arms)), figsize=(PAGE, 2.5), sharey=True, squeeze=False)
+    for axis, arm in zip(axes.flat, arms, strict=False):
+        axis.axhline(0, color="0.5", lw=0.7)
+        if early:
+            axis.axvspan(0, early, color="0.92", lw=0)
+        for style, rows in _variants_of(table, arm):
+            band(axis, rows["experiment"] + 1, rows, **style)
+        axis.set(xlabel="experiments", title=LABELS[arm])
+        axis.legend()
+    axes[0, 0].set_ylabel(ylabel)
+    return figure
+
+
+def moved_shares(table: pd.DataFrame) -> Figure:
+    """Share of starts that moved along the campaign, a panel for each inner loop: means over trajectories.
+
+    table: columns method, variant, experiment, mean, low, high, n.
+    """
+    figure = difference_curves(table.assign(**{c: 100 * table[c] for c in ("mean", "low", "high")}), "starts moved (%)")
+    for axis in figure.axes:
+        axis.set_ylim(-3, 103)
+        axis.legend(loc="center right")
+    return figure
+
+
+def arms(curves: pd.DataFrame, optima: dict[str, float], gaps: pd.DataFrame, than: str) -> Figure:
+    """The arms at N = 4, alloys across: simple regret along the campaign (top); paired differences at the end (bottom).
+
+    curves: columns alloy, method, experiment, mean, low, high, n. gaps: columns alloy, method, mean, low, high, of
+    the final merit less that of the arm `than`.
+    """
+    figure, axes = _alloys(curves, 4.4, rows=2)
+    shown = [arm for arm in ARMS if arm in set(gaps["method"])][::-1]
+    for alloy, (top, bottom) in axes.items():
+        for arm, own in arms_of(curves[curves["alloy"] == alloy]):
+            band(top, own["experiment"] + 1, own, less=optima[alloy], **line_of(arm))
+        n = curves.loc[curves["alloy"] == alloy, "n"]
+        numbers = f"{n.min()}" if n.nunique() == 1 else f"{n.min()}–{n.max()}"
+        top.set(xlabel="experiments", title=f"{ALLOYS[alloy]} (n = {numbers})")
+        regret_axis(top)
+        bottom.axvline(0, color=COLOURS[than], lw=1.0)
+        for arm, own in arms_of(gaps[gaps["alloy"] == alloy]):
+            place = [shown.index(arm)] * len(own)
+            bottom.hlines(place, own["low"].astype(float), own["high"].astype(float), color=COLOURS[arm], lw=1.5)
+            bottom.plot(own["mean"], place, "o", ms=4.5, color=COLOURS[arm])
+        bottom.set(xlabel=f"Δ final merit to {than}", ylim=(-0.6, len(shown) - 0.4))
+        bottom.set_yticks(range(len(shown)), [SHORT.get(arm, arm) for arm in shown])
+        bottom.tick_params(axis="y", length=0)
+    next(iter(axes.values()))[0].set_ylabel("simple regret")
+    _arms_legend(figure, [top for top, _ in axes.values()])
+    return figure
+
+
+def _alloys(table: pd.DataFrame, height: float, rows: int = 1, **options) -> tuple[Figure, dict]:
+    """A page-wide figure and its panels by alloy, those of the table: an axis, or `rows` of them."""
+    names: Sequence[str] = [alloy for alloy in ALLOYS if alloy in set(table["alloy"])]
+    figure, axes = plt.subplots(rows, max(1, len(names)), figsize=(PAGE, height), squeeze=False, **options)
+    columns = axes.T if rows > 1 else axes[0]
+    return figure, dict(zip(names, columns, strict=False))
+
+
+def _arms_legend(figure: Figure, axes, ncols: int = 6) -> None:
+    """One legend for the arms of all panels, in their order."""
+    found = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    labels = [LABELS[arm] for arm in ARMS if LABELS[arm] in found]
+    columns = min(ncols, 3 if len(labels) > 5 else len(labels)) or 1
+    figure.legend([found[label] for label in labels], labels, loc="outside upper center", ncols=columns)

@@ -1,0 +1,55 @@
+"""Makes `sma_noisy.csv`, the table that notebook 20 starts from: python data/examples/build_sma_noisy.py
+
+No measured alloy is in it: compositions are drawn at random, properties are the answers of the shipped SMA networks,
+with normal noise. Some rows are then spoilt or unusual on purpose, as in real tables: text for a number, a wrong share,
+fractions among percent, an empty cell, another annealing temperature, two compositions off the grid, one outside the
+limits, and one measured twice.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from alloygrad import environments
+
+SEED, ROWS, ELEMENTS = 20, 40, ("Ti", "Ni", "Cu", "Hf")
+NOISE = {"enthalpy_J_per_g": 1.0, "martensite_peak_C": 3.0, "austenite_peak_C": 3.0}
+"""Standard deviation of one measurement."""
+
+
+def measure(composition: np.ndarray, rng: np.random.Generator, annealing_K: float) -> np.ndarray:
+    """(3,): what the networks answer for one composition, at this annealing temperature, with noise."""
+    process = {**environments.SMA.process, "annealing_temperature": annealing_K}
+    environment = environments.load(replace(environments.SMA, process=process), ELEMENTS)
+    answer = environment(composition / composition.sum())
+    exact = np.array([answer[name] for name in ("enthalpy", "martensite_peak", "austenite_peak")])
+    return exact + rng.normal(size=exact.shape) * list(NOISE.values())
+
+
+def table() -> pd.DataFrame:
+    """The table as text, spoilt rows included."""
+    rng, symbols = np.random.default_rng(SEED), list(ELEMENTS)
+    space = environments.SMA.space(4, step=0.005)
+    fractions = space.fractions(space.sample(ROWS, rng))
+    rows = pd.DataFrame((100 * fractions).round(1), columns=space.elements)
+    rows.loc[[5, 21], symbols] = [[49.7, 44.8, 3.3, 2.2], [50.3, 38.9, 10.6, 0.2]]  # off the grid
+    rows.loc[30] = [51.0, 20.0, 22.0, 7.0]  # Cu above its limit
+    rows.loc[33] = rows.loc[12]  # measured twice
+    rows["annealing_K"] = 1273
+    rows.loc[17, "annealing_K"] = 1073
+    compositions = rows[symbols].to_numpy(float)
+    values = [measure(c, rng, kelvin) for c, kelvin in zip(compositions, rows["annealing_K"], strict=True)]
+    rows[list(NOISE)] = np.round(values, 1)
+    rows.insert(0, "alloy", [f"A{i:02d}" for i in range(1, len(rows) + 1)])
+    rows = rows.astype(object)
+    rows.loc[8, "enthalpy_J_per_g"] = "12,4 (?)"
+    rows.loc[14, "Ni"] -= 3
+    rows.loc[25, symbols] = [x / 100 for x in rows.loc[25, symbols]]
+    rows.loc[36, "austenite_peak_C"] = None
+    return rows
+
+
+if __name__ == "__main__":
+    table().to_csv(Path(__file__).with_name("sma_noisy.csv"), index=False)

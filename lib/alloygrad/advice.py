@@ -1,0 +1,130 @@
+"""From your measurements to the next experiments: a table of what to make, and why.
+
+    measured = own.read("my.csv", space, unit="at.%", target="hardness_HV")
+    campaign = begin(measured, space, rng=rng)                    # features chosen, noise learned
+    table = suggest(campaign, measured, q=4, rng=rng)             # compositions, predictions, distances
+    path, line = write_new(table, "suggestions.csv")              # never over another table
+
+Predictions are in the unit of the target. Two spreads stand beside each mean: `std` is how well the model knows the
+alloy itself, `std_measurement` how far one measurement of it may lie off, noise included. Every acquisition value
+counts the rows above it as measured (see `noisy`).
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from alloygrad import ROOT, store
+from alloygrad.features import FeatureMap
+from alloygrad.noisy import NoisyCampaign, exchanged
+from alloygrad.own import Measurements, to_weight
+from alloygrad.selection import genetic
+from alloygrad.space import CompositionSpace
+
+SELECTION_ROWS = 100
+"""Features are chosen on so many rows at most, drawn at random: time grows with the cube of their number."""
+
+INPUTS = ("features", "fractions")
+
+
+class Fractions:
+    """Raw atomic fractions in the place of features: compositions (..., n_elements) as they are."""
+
+    def __init__(self, elements: Sequence[str]):
+        self.names = list(elements)
+
+    def __call__(self, compositions) -> Tensor:
+        return torch.as_tensor(compositions, dtype=torch.float64)
+
+
+def choose(elements, compositions, merits, *, rng, inputs: str = "features", **selection):
+    """What the model sees of a composition: a `FeatureMap` of features chosen on these rows, or `Fractions`.
+
+    compositions (n, n_elements), merits (n,). selection: arguments of `selection.genetic`. Fewer features are chosen
+    than asked for where fewer vary over the rows. Raises ValueError for other `inputs`.
+    """
+    if inputs not in INPUTS:
+        raise ValueError(f"inputs is {inputs!r}; known are {list(INPUTS)}.")
+    if inputs == "fractions":
+        return Fractions(elements)
+    rows = rng.permutation(len(merits))[:SELECTION_ROWS]
+    if np.ptp(merits[rows]) == 0:
+        rows = np.arange(len(merits))
+    return FeatureMap(elements, genetic(elements, compositions[rows], merits[rows], rng=rng, **selection).features)
+
+
+def begin(
+    measured: Measurements,
+    space: CompositionSpace,
+    *,
+    rng: np.random.Generator,
+    inputs: str = "features",
+    options: Mapping | None = None,
+    **selection,
+) -> NoisyCampaign:
+    """A campaign that knows all usable rows. options: of `NoisyCampaign`; selection: of `choose`."""
+    features = choose(space.elements, measured.compositions, measured.merits, rng=rng, inputs=inputs, **selection)
+    campaign = NoisyCampaign(space, features, **(options or {}))
+    campaign.tell_fractions(measured.compositions, measured.merits)
+    return campaign
+
+
+def suggest(
+    campaign: NoisyCampaign, measured: Measurements, *, q: int, rng: np.random.Generator, apart: float | None = None
+) -> pd.DataFrame:
+    """The next q experiments, one row each, numbered from 1; see the module's docstring.
+
+    Columns: formula (at.%), each element in at.% and in wt.%, predicted, std, std_measurement, the acquisition value by
+    its name, distance (share of the alloy to exchange for the nearest measured one, at.%), nearest_row (of the table),
+    and warning. apart: as in `ask_batch`.
+    """
+    space, sign = campaign.space, 1 if measured.maximise else -1
+    picks = campaign.ask_batch(q, rng, apart=apart)
+    fractions = np.array([pick.composition for pick in picks])
+    mean, std = campaign.predict(fractions)
+    distances = exchanged(fractions[:, None], measured.compositions[None])
+    atomic = at_percent(space, np.array([pick.counts for pick in picks]))
+    weight = (100 * to_weight(fractions, space.elements)).round(3)
+    table = pd.DataFrame({"formula": [formula(space.elements, row) for row in atomic]})
+    table[[f"{element} at.%" for element in space.elements]] = atomic
+    table[[f"{element} wt.%" for element in space.elements]] = weight
+    table["predicted"], table["std"] = sign * mean, std
+    table["std_measurement"] = np.hypot(std, campaign.noise_std())
+    table[campaign.acquisition] = [pick.value for pick in picks]
+    table["distance"] = 100 * distances.min(1)
+    table["nearest_row"] = measured.rows[distances.argmin(1)]
+    table["warning"] = [pick.warning for pick in picks]
+    return table.set_axis(pd.RangeIndex(1, q + 1, name="suggestion"))
+
+
+def at_percent(space: CompositionSpace, counts: np.ndarray) -> np.ndarray:
+    """Grid compositions (..., n_elements) in at.%, each the decimal number that is meant: 55.1, not 55.1000…01."""
+    return np.round(100 * space.fractions(counts), 10)
+
+
+def formula(elements: Sequence[str], atomic: Sequence[float]) -> str:
+    """ "Ti49.5Ni50.5" of at.% (n_elements,); absent elements are left out."""
+    return "".join(f"{e}{x:.10g}" for e, x in zip(elements, atomic, strict=True) if x > 0)
+
+
+def write_new(table: pd.DataFrame, path) -> tuple[Path, str]:
+    """Write a CSV where no other stands: (its path, one line on what was done, with paths from the project's folder).
+
+    An existing file of the same content is left alone; beside one of other content a number is put to the name.
+    """
+    path = Path(path)
+    content = table.to_csv(float_format="%.10g").encode()
+    wanted, number = path, 1
+    while path.exists() and path.read_bytes() != content:
+        number += 1
+        path = wanted.with_stem(f"{wanted.stem}-{number}")
+    named = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+    if path.exists():
+        return path, f"{named} holds these suggestions already."
+    store.write(path, lambda temporary: temporary.write_bytes(content))
+    line = f"Written to {named}."
+    return path, line if path == wanted else f"{line} Earlier suggestions were kept as they are."

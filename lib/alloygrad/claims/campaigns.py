@@ -1,0 +1,187 @@
+"""Measurements on campaigns: claims of Figs. 3 and 5, and what section 4 concludes from them.
+
+Most compare a number per trajectory between two arms that share initial data and features seed by seed.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from alloygrad import diversity, statistics
+from alloygrad.claims.parts import Part, measure
+from alloygrad.claims.results import LAST, Results
+
+ALLOYS = {"sma": "SMA", "ti": "Ti", "hea": "HEA"}
+FOLLOWED = {"ascent": "meant", "slsqp": "meant", "published": "published"}
+"""Arms that follow a gradient: to its end, and as published."""
+BOTH = {"ascent": "meant", "published": "published"}
+
+
+def difference(name: str, one: pd.Series, other: pd.Series, **options) -> Part:
+    """Mean of `one` − `other`, paired by seed, as a part; an empty part where no seed is in both."""
+    if not len(one.index.intersection(other.index)):
+        return Part(name, **options)
+    found = statistics.paired(one, other)
+    return Part(name, *(float(found[key]) for key in ("mean", "low", "high")), int(found["n"]), **options)
+
+
+def alone(name: str, values: pd.Series, **options) -> Part:
+    """Mean of a number per trajectory as a part; no interval below ``statistics.MIN_PAIRS``."""
+    zero = pd.Series(0.0, values.index)
+    return difference(name, values, zero, **options)
+
+
+def arms(
+    quantity: Callable, alloys: Iterable[str], groups: dict[str, str], *, n: int = 4, than="enumeration", **bounds
+):
+    """`quantity`(cell) of each arm less that of another, alloy by alloy; `groups`: which group an arm belongs to."""
+    parts = []
+    for arm, group in groups.items():
+        for alloy in alloys:
+            cells = f"{alloy}_n{n}_{arm}", f"{alloy}_n{n}_{than}"
+            name = f"{arm} {ALLOYS[alloy]} N={n}"
+            parts.append(difference(name, *map(quantity, cells), group=group, source=" − ".join(cells), **bounds))
+    return parts
+
+
+@measure("ends_as_enumeration")
+def ends_as_enumeration(results: Results, experiments: list[int], margin: float) -> list[Part]:
+    """Best merit of the gradient loops − enumeration's, N = 3, 4, 5, within a margin."""
+    parts = []
+    for done in experiments:
+        for n in (3, 4, 5):
+            best = partial(results.best, done=done)
+            found = arms(best, ALLOYS, BOTH, n=n, least=-margin, most=margin)
+            parts += [_renamed(part, f"{part.name} after {done}") for part in found]
+    return parts
+
+
+def wider(values: np.ndarray) -> np.ndarray:
+    """Standard deviation of the first column of values (..., n, 2) less that of the second."""
+    deviation = values.std(axis=-2, ddof=1)
+    return deviation[..., 0] - deviation[..., 1]
+
+
+def _renamed(part: Part, name: str) -> Part:
+    return Part(**{**vars(part), "name": name})
+
+
+@measure("loss_to_enumeration")
+def loss_to_enumeration(results: Results, margin: float) -> list[Part]:
+    """What the published loop loses to enumeration at N = 4 is at most a margin."""
+    return arms(results.best, ALLOYS, {"published": "meant"}, least=-margin)
+
+
+@measure("more_elements")
+def more_elements(results: Results, least: float) -> list[Part]:
+    """Final merit with ten elements − with three, `ascent` on the grid of 0.1 at.%."""
+    parts = []
+    for alloy, name in ALLOYS.items():
+        cells = f"{alloy}_n10_ascent", f"{alloy}_n3_ascent"
+        parts.append(difference(name, *map(results.best, cells), least=least, source=" − ".join(cells)))
+    return parts
+
+
+@measure("titanium_gains_most")
+def titanium_gains_most(results: Results, least: float) -> list[Part]:
+    """Relative gain in final merit from three to ten elements: titanium − another alloy."""
+    gains = {}
+    for alloy in ALLOYS:
+        ten, three = results.best(f"{alloy}_n10_ascent"), results.best(f"{alloy}_n3_ascent")
+        gains[alloy] = (ten - three).dropna() / (three.mean() if len(three) else np.nan)
+    source = "{ti,sma,hea}_n{3,10}_ascent"
+    others = [alloy for alloy in ALLOYS if alloy != "ti"]
+    return [difference(f"Ti − {ALLOYS[a]}", gains["ti"], gains[a], least=least, source=source) for a in others]
+
+
+@measure("entropy")
+def entropy(results: Results, margin: float) -> list[Part]:
+    """State entropy after the last experiment − enumeration's, in the published form."""
+    return arms(results.entropy, ALLOYS, FOLLOWED, least=margin)
+
+
+@measure("entropy_decay")
+def entropy_decay(results: Results, half: int, margin: float) -> list[Part]:
+    """Change of the state entropy over the second half of a campaign − enumeration's."""
+
+    def change(cell):
+        return results.entropy(cell, LAST) - results.entropy(cell, half)
+
+    return arms(change, ALLOYS, FOLLOWED, least=margin)
+
+
+@measure("spread")
+def spread(results: Results, margin: float) -> list[Part]:
+    """Standard deviation of final merits over trajectories − enumeration's over the same seeds."""
+    return _against_enumeration(results, wider, lambda cell: [results.best(cell)], most=-margin)
+
+
+@measure("slope_on_start")
+def slope_on_start(results: Results, margin: float) -> list[Part]:
+    """Slope of final merit on the best initial one − enumeration's over the same seeds."""
+
+    def steeper(values):
+        return diversity.slope(values[..., :2]) - diversity.slope(values[..., 2:])
+
+    def ends(cell):
+        return [results.best(cell, 0), results.best(cell)]
+
+    return _against_enumeration(results, steeper, ends, most=-margin)
+
+
+def _against_enumeration(results: Results, statistic, columns, **bounds) -> list[Part]:
+    """A statistic of the joined `columns`(cell) of an arm and of enumeration, seeds resampled whole."""
+    parts = []
+    for arm, group in BOTH.items():
+        for alloy, name in ALLOYS.items():
+            cells = f"{alloy}_n4_{arm}", f"{alloy}_n4_enumeration"
+            joined = pd.concat([column for cell in cells for column in columns(cell)], axis=1).dropna().to_numpy()
+            options = {"group": group, "source": ", ".join(cells), **bounds}
+            found = statistics.interval(joined, statistic) if len(joined) > 1 else ()
+            parts.append(Part(f"{arm} {name} N=4", *found, len(joined), **options))
+    return parts
+
+
+@measure("scatter")
+def scatter(results: Results, margin: float) -> list[Part]:
+    """Log of the mean distance between two picks, and to the third other pick, − enumeration's (SMA)."""
+
+    def far(points):
+        return float(np.log(diversity.mean_distance(points)))
+
+    def near(points):
+        return float(diversity.state_entropy(points, diversity.TRUE_K))
+
+    parts = []
+    for name, measured in (("mean distance", far), ("third neighbour", near)):
+        found = arms(lambda cell, m=measured: results.new_picks(cell, m), ["sma"], FOLLOWED, least=margin)
+        parts += [_renamed(part, f"{part.name} {name}") for part in found]
+    return parts
+
+
+@measure("flatness")
+def flatness(results: Results, width: float, margin: float) -> list[Part]:
+    """Log effective number of bins that an element's fractions fill, mean over elements, − enumeration's (SMA)."""
+
+    def bins(points):
+        return float(np.mean([np.log(diversity.effective_bins(points[:, [i]], width)) for i in range(points.shape[1])]))
+
+    return arms(lambda cell: results.new_picks(cell, bins), ["sma"], FOLLOWED, least=margin)
+
+
+@measure("consecutive_picks")
+def consecutive_picks(results: Results, share: float) -> list[Part]:
+    """Log distance of a pick to the one before it, enumeration − random experiments, below the log of a share."""
+
+    def steps(points):
+        return float(np.log(np.linalg.norm(np.diff(points, axis=0), axis=1)).mean())
+
+    return arms(
+        lambda cell: results.new_picks(cell, steps),
+        ALLOYS,
+        {"enumeration": "meant"},
+        than="random",
+        most=float(np.log(share)),
+    )

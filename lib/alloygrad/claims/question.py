@@ -1,0 +1,144 @@
+"""Is the wider exploration of the gradient method a virtue of the gradient, or of not following it? In three sentences.
+
+At four elements six arms differ in the inner loop alone. With Δ_a the state entropy of arm a less that of enumeration
+(all points, as published, after the last experiment), the share of the published loop's wider search that a has too is
+
+    s_a = Δ_a / Δ_published
+
+Where the published loop is wider at all, by more than MARGIN, that is a virtue
+
+    of not following the gradient   where s > ½ for `scored`, which has none, and s < ½ for those that follow theirs,
+    of the gradient                 where s > ½ for one that follows, and s < ½ for `scored`,
+
+with their 95 % intervals; else it is undecided. `random` and the final merits say what a wide search is worth. Means
+over the landscapes; seeds are resampled whole, so that what arms and landscapes of a seed share stays together.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from alloygrad import ROOT, statistics
+from alloygrad.claims.results import Results
+
+MARGIN = 0.1
+"""Nats: what counts as a difference."""
+
+ALLOYS = {"sma": "SMA", "ti": "Ti", "hea": "HEA"}
+NEEDED = ("enumeration", "published", "ascent", "scored", "random")
+FOLLOW = ("ascent", "slsqp")
+SAID = {
+    "published": "in the published loop",
+    "scored": "in the best of 80 random compositions (no gradient at all)",
+    "ascent": "in an ascent that reaches the maximum",
+    "slsqp": "in the paper's loop on log EI (its starts do move)",
+    "random": "in random experiments",
+}
+BEGIN, END = "<!-- heart: written by claims.write_answer -->", "<!-- /heart -->"
+
+
+def table(results: Results, quantity: str) -> pd.DataFrame:
+    """ "entropy" or "best" by seed: columns (alloy, arm) of the landscapes that have all the arms needed.
+
+    SLSQP is there where every such landscape has it at least `statistics.MIN_PAIRS` times. Seeds that lack one are out.
+    """
+    number = getattr(results, quantity)
+    found = {}
+    for alloy in ALLOYS:
+        arms = {arm: number(f"{alloy}_n4_{arm}") for arm in (*NEEDED, "slsqp")}
+        if min(len(arms[arm]) for arm in NEEDED) >= statistics.MIN_PAIRS:
+            found |= {(alloy, arm): values for arm, values in arms.items()}
+    if not found:
+        return pd.DataFrame()
+    if min(len(found[key]) for key in found if key[1] == "slsqp") < statistics.MIN_PAIRS:
+        found = {key: values for key, values in found.items() if key[1] != "slsqp"}
+    return pd.concat(found, axis=1).dropna()
+
+
+def against_enumeration(wide: pd.DataFrame, arm: str) -> tuple[float, float, float]:
+    """(mean over landscapes of arm − enumeration, low, high)."""
+    alloys = wide.columns.get_level_values(0).unique()
+    values = np.column_stack([wide[alloy][arm] - wide[alloy]["enumeration"] for alloy in alloys])
+    return statistics.interval(values, lambda v: v.mean(axis=(-2, -1)))
+
+
+def share(wide: pd.DataFrame, arm: str) -> tuple[float, float, float]:
+    """(s_a, low, high), over the landscapes of the table together."""
+    alloys = wide.columns.get_level_values(0).unique()
+    own = [np.column_stack([wide[a][which] - wide[a]["enumeration"] for a in alloys]) for which in (arm, "published")]
+
+    def ratio(values):
+        one, other = np.split(values.mean(axis=-2), 2, axis=-1)
+        return one.mean(axis=-1) / other.mean(axis=-1)
+
+    return statistics.interval(np.concatenate(own, axis=1), ratio)
+
+
+def virtue(wide: pd.DataFrame) -> str:
+    """By the rule above: "not following", "the gradient", "undecided", or "nothing" where nothing is to explain."""
+    if not against_enumeration(wide, "published")[1] > MARGIN:
+        return "nothing"
+    _, blind_low, blind_high = share(wide, "scored")
+    follow = [share(wide, arm) for arm in FOLLOW if arm in wide.columns.get_level_values(1)]
+    if blind_low > 0.5 and max(high for *_, high in follow) < 0.5:
+        return "not following"
+    if blind_high < 0.5 and max(low for _, low, _ in follow) > 0.5:
+        return "the gradient"
+    return "undecided"
+
+
+def heart(results: Results) -> str:
+    """The answer: what the arms add to the state entropy, to the final merit, and what follows."""
+    wide, merits = table(results, "entropy"), table(results, "best")
+    if len(wide) < statistics.MIN_PAIRS:
+        return f"Not answered: fewer than {statistics.MIN_PAIRS} trajectories of the arms at N = 4 are recorded."
+    arms = [arm for arm in SAID if arm in wide.columns.get_level_values(1)]
+    alloys = [ALLOYS[alloy] for alloy in wide.columns.get_level_values(0).unique()]
+    entropies = [f"{_shown(against_enumeration(wide, arm), 2)} {SAID[arm]}" for arm in arms]
+    finals = [f"{_shown(against_enumeration(merits, arm), 4)} {SAID[arm].split(' (')[0]}" for arm in arms]
+    return (
+        f"Over {len(wide)} paired campaigns at four elements in {_listed(alloys)}, state entropy exceeds that of exact "
+        f"maximisation by {_listed(entropies)} (nats, means and 95 % intervals). "
+        f"Final merit exceeds it by {_listed(finals)}. {_concluded(wide)}"
+    )
+
+
+def _concluded(wide: pd.DataFrame) -> str:
+    alloys = wide.columns.get_level_values(0).unique()
+    of = virtue(wide)
+    each = {ALLOYS[alloy]: virtue(wide[[alloy]]) for alloy in alloys}
+    blind, followed = (_shown(share(wide, arm), 0, percent=True) for arm in ("scored", "ascent"))
+    numbers = f"blind guesses have {blind} of it, an ascent to the maximum {followed}"
+    said = {
+        "not following": f"So the wider exploration is a virtue of not following the gradient: {numbers}",
+        "the gradient": f"So the wider exploration is a virtue of the gradient: {numbers}",
+        "undecided": f"Whether that is a virtue of the gradient or of not following it stays open: {numbers}",
+        "nothing": "So there is no wider exploration to explain",
+    }[of]
+    apart = [f"{alloy} alone: {other}" for alloy, other in each.items() if other != of]
+    return said + (f" ({'; '.join(apart)})." if apart else ", in every landscape alike." if len(each) > 1 else ".")
+
+
+def _shown(interval: tuple[float, float, float], digits: int, percent: bool = False) -> str:
+    if percent:
+        value, low, high = (f"{100 * x:.0f}".replace("-", "−") for x in interval)
+        return f"{value} % [{low}, {high}]"
+    value, low, high = (f"{round(x, digits) + 0.0:+.{digits}f}".replace("-", "−") for x in interval)  # no −0
+    return f"{value} [{low}, {high}]"
+
+
+def _listed(items: list[str]) -> str:
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def answer_in(text: str) -> str:
+    """What stands between the markers of a text, on one line."""
+    return " ".join(text.split(BEGIN)[1].split(END)[0].split())
+
+
+def write_answer(results: Results, path: Path = ROOT / "README.md") -> None:
+    """Put the answer between the markers of README."""
+    text = path.read_text(encoding="utf-8")
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    path.write_text(f"{before}{BEGIN}\n{heart(results)}\n{END}{after}", encoding="utf-8")

@@ -1,0 +1,212 @@
+"""Your own measurements: a table is read, checked row by row, and becomes what a campaign starts from.
+
+    space = declare(elements, bounds, step=0.5, groups=groups)      # everything in at.%
+    measured = read("my.csv", space, unit="wt.%", target="hardness_HV")
+
+Nothing is guessed and nothing is lost. A fault of the whole table (no such column, a unit that fits no row, fewer than
+`LEAST_ROWS` usable rows …) is one `TableError` with its remedy. A faulty row is set aside, and `measured.report` names
+row, column and remedy; there, too, stands what was used although it is unusual: compositions off the grid or outside
+the limits, the same composition measured twice. The file is only ever read.
+
+Weight shares w_i become atomic fractions c_i, and back, by the atomic masses A_i:
+
+    c_i = (w_i/A_i) / Σ_j (w_j/A_j),    w_i = c_i A_i / Σ_j c_j A_j
+"""
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from alloygrad import ROOT, elements, findings, tables
+from alloygrad.space import ON_GRID, CompositionSpace, Group
+from alloygrad.tables import Problems
+
+UNITS = ("at.%", "wt.%", "fraction")
+
+MOST_BYTES = 50_000_000
+
+Target = str | Mapping[str, float] | Callable[[Mapping[str, np.ndarray]], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Measurements:
+    """What a table holds for a campaign: n usable rows, each by its number in a spreadsheet program."""
+
+    file: Path
+    rows: np.ndarray  # (n,)
+    compositions: np.ndarray  # (n, n_elements) atomic fractions, in the order of the space's elements
+    targets: np.ndarray  # (n,) in the table's unit
+    target: str
+    maximise: bool
+    report: pd.DataFrame  # row (0: the table), finding, done, remedy
+
+    @property
+    def merits(self) -> np.ndarray:
+        """Targets with the sign by which larger is better."""
+        return self.targets if self.maximise else -self.targets
+
+
+def declare(symbols: Sequence[str], bounds: Mapping, *, step: float, groups: Sequence = ()) -> CompositionSpace:
+    """The space of what may be made, all numbers in at.%.
+
+    bounds: element → (least, most). step: of the grid; 100/step is a whole number. groups: (elements, least, most) of
+    their sum; disjoint or nested. Limits between two grid values are rounded inwards.
+    Raises ValueError for an unknown element, limits that contradict each other, and an empty space.
+    """
+    names, known = list(symbols), list(elements.load().index)
+    if isinstance(symbols, str) or len(names) < 2 or len(set(names)) < len(names):
+        raise ValueError(f"elements are {symbols!r}; expected a list of at least two different symbols.")
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(str(name).capitalize(), known, n=1, cutoff=0.5)
+            hint = f" Is {near[0]!r} meant?" if near else ""
+            raise ValueError(f"{name!r} is no element that properties are known of.{hint} Known are {' '.join(known)}.")
+    if wrong := set(names) ^ set(bounds):
+        raise ValueError(f"bounds must name exactly the elements {names}; missing or unknown: {sorted(wrong)}.")
+    limits = [(name, (name,), *_pair(bounds[name], f"bounds of {name}")) for name in names]
+    for group in groups:
+        if len(group) != 3 or isinstance(group[0], str):
+            raise ValueError(f"group {group!r}: expected (list of elements, least, most), in at.%.")
+        limits.append((f"the sum of {' '.join(group[0])}", tuple(group[0]), *_pair(group[1:], f"group {group[0]}")))
+    hint = " Bounds are in at.%: were fractions given?" if max(most for *_, most in limits[: len(names)]) <= 1 else ""
+    for what, members, least, most in [*limits[len(names) :], ("the composition", tuple(names), 100.0, 100.0)]:
+        if unknown := set(members) - set(names):
+            raise ValueError(f"{what} names {sorted(unknown)}; the elements are {names}.")
+        low, high = (sum(bounds[name][side] for name in members) for side in (0, 1))
+        if low > most + ON_GRID:
+            raise ValueError(f"empty space: least amounts make {low:g} at.%, {what} may have {most:g}. Lower some.")
+        if high < least - ON_GRID:
+            raise ValueError(f"empty space: most amounts make {high:g} at.%, {what} needs {least:g}. Raise some.{hint}")
+    lower, upper = ([entry[side] / 100 for entry in limits[: len(names)]] for side in (2, 3))
+    try:
+        sums = tuple(Group(members, most / 100, least / 100) for _, members, least, most in limits[len(names) :])
+        return CompositionSpace(tuple(names), tuple(lower), tuple(upper), step / 100, sums)
+    except ValueError as error:
+        raise ValueError(f"{error} (There in fractions, or in steps of {step} at.%; declared in at.%.)") from None
+
+
+def _pair(values, what: str) -> tuple[float, float]:
+    try:
+        least, most = map(float, values)
+    except (TypeError, ValueError):
+        raise ValueError(f"{what}: {values!r}; expected two numbers, least and most, in at.%.") from None
+    if not 0 <= least <= most <= 100:  # false for NaN too
+        raise ValueError(f"{what}: {least:g} … {most:g}; expected 0 ≤ least ≤ most ≤ 100, in at.%.")
+    return least, most
+
+
+def find(path) -> Path:
+    """The file meant by an absolute path, or by one relative to the working folder or else to the project's."""
+    path = Path(path).expanduser()
+    return path if path.exists() or path.is_absolute() or not (ROOT / path).exists() else ROOT / path
+
+
+def read(
+    path,
+    space: CompositionSpace,
+    *,
+    unit: str,
+    target: Target,
+    maximise: bool = True,
+    process: Mapping[str, float | str] | None = None,
+    sheet: str | int = 0,
+) -> Measurements:
+    """Read a .csv or .xlsx table whose element columns are named by their symbols.
+
+    Args:
+        unit: of the element columns: "at.%", "wt.%" or "fraction" (atomic, with a sum of 1). Never guessed.
+        target: a column; or {column: weight}, the weighted sum; or a function of columns, {name: (rows,)} → (rows,).
+        maximise: whether a larger target is better.
+        process: {column: value} of conditions held fixed; rows measured under others are set aside.
+
+    Raises:
+        TableError: nothing can be made of the table; the message names rows, columns and remedies.
+        ValueError: an unknown unit, or a target that is none of the above.
+    """
+    path, process, names = find(path), dict(process or {}), list(space.elements)
+    if unit not in UNITS:
+        raise ValueError(f"unit is {unit!r}; declare in what the element columns are written: one of {list(UNITS)}.")
+    problems = Problems(path)
+    if path.is_file() and path.stat().st_size > MOST_BYTES:
+        size = f"the file has {path.stat().st_size / 1e6:.0f} MB"
+        problems.add(0, size, f"Keep the rows and columns that matter: {MOST_BYTES / 1e6:.0f} MB at most.")
+        problems.check()
+    table = tables.read_table(path, sheet=sheet)
+    wanted = [target] if isinstance(target, str) else list(target) if isinstance(target, Mapping) else []
+    tables.require_columns(table, [*names, *process, *wanted], path)
+
+    compositions = tables.fractions(table, names, unit, path, problems=problems)
+    targets = _targets(table, target, path, problems)
+    others = findings.other_process(table, process, path, problems)
+    faults = [(row, what, "set aside", remedy) for row, what, remedy in problems.found] + others
+    bad = {row for row, *_ in faults}
+    usable = ~table.index.isin(bad)
+    rows, compositions, targets = table.index.to_numpy()[usable], compositions[usable], targets[usable]
+    if unit == "wt.%":
+        compositions = to_atomic(compositions, names)
+    findings.check_enough(rows, compositions, targets, faults, path, target)
+    said = faults + findings.sums(table, names, unit, usable) + findings.repeats(rows, compositions, targets)
+    said += findings.unusual(rows, compositions, space)
+    report = pd.DataFrame(sorted(said, key=lambda finding: finding[0]), columns=["row", "finding", "done", "remedy"])
+    named = target if isinstance(target, str) else _described(target)
+    return Measurements(path, rows, compositions, targets, named, maximise, report)
+
+
+def to_atomic(weights: np.ndarray, symbols: Sequence[str]) -> np.ndarray:
+    """Atomic fractions (..., n_elements) of shares by weight (..., n_elements), in any unit."""
+    moles = np.asarray(weights) / _masses(symbols)
+    return moles / moles.sum(-1, keepdims=True)
+
+
+def to_weight(fractions: np.ndarray, symbols: Sequence[str]) -> np.ndarray:
+    """Fractions by weight (..., n_elements) of atomic fractions (..., n_elements)."""
+    masses = np.asarray(fractions) * _masses(symbols)
+    return masses / masses.sum(-1, keepdims=True)
+
+
+def _masses(symbols: Sequence[str]) -> np.ndarray:
+    return elements.matrix(symbols, ["RAM"])[:, 0]
+
+
+class _Columns(dict):
+    """Columns of a table as numbers, read when they are asked for; faults go to `problems`."""
+
+    def __init__(self, table, path, problems):
+        super().__init__()
+        self.read = lambda column: tables.numeric(table, [column], path, problems=problems)[:, 0]
+        self.require = lambda column: tables.require_columns(table, [column], path)
+
+    def __missing__(self, column):
+        self.require(column)
+        self[column] = self.read(column)
+        return self[column]
+
+
+def _targets(table, target: Target, path, problems: Problems) -> np.ndarray:
+    columns = _Columns(table, path, problems)
+    if isinstance(target, str):
+        return columns[target]
+    if isinstance(target, Mapping):
+        if not target or not all(isinstance(w, int | float) and np.isfinite(w) for w in target.values()):
+            raise ValueError(f"target is {dict(target)}; expected {{column: weight, …}} with finite weights.")
+        return sum(weight * columns[column] for column, weight in target.items())
+    if not callable(target):
+        raise ValueError(f"target is {target!r}; expected a column, {{column: weight, …}} or a function of columns.")
+    targets = np.asarray(target(columns), dtype=float)
+    if targets.shape != (len(table),):
+        raise ValueError(f"The target's function gave shape {targets.shape}; expected {len(table)}, one per row.")
+    told = {row for row, *_ in problems.found}
+    for row, value in zip(table.index, targets, strict=True):
+        if row not in told and not np.isfinite(value):
+            problems.add(int(row), f"row {row}: the target's function gives {value}", "Mend the function or the row.")
+    return targets
+
+
+def _described(target) -> str:
+    if isinstance(target, Mapping):
+        return " + ".join(f"{weight:g} × {column}" for column, weight in target.items()).replace("+ -", "− ")
+    return getattr(target, "__name__", "figure of merit")

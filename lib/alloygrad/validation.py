@@ -1,0 +1,118 @@
+"""How far a model of your measurements can be trusted: prediction of rows it has not seen, and calibration.
+
+Two ways to hold rows back:
+
+    left out   each row predicted from all others by the fitted model, in closed form (`Surrogate.leave_one_out`).
+               Features and hyperparameters were chosen with that row in view, so this flatters.
+    folds      rows dealt into folds; for each, features are chosen and the model is fitted anew on the other folds.
+               Rows of one composition stay together. This is what a new alloy must expect.
+
+z_i = (y_i − μ_i)/s_i, with s_i² the variance of a measurement, noise included. A calibrated model has a share p of its
+|z| below the normal quantile z_p; by chance alone the share of n rows scatters binomially (`coverage`).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.stats import binom, norm
+
+from alloygrad.advice import choose
+from alloygrad.noisy import NoisyCampaign
+from alloygrad.selection import deal_folds
+from alloygrad.space import CompositionSpace
+from alloygrad.surrogate import fit
+
+NOMINAL = tuple(np.round(np.arange(0.1, 0.96, 0.05), 2))
+"""Shares at which calibration is looked at."""
+
+
+def left_out(campaign: NoisyCampaign) -> pd.DataFrame:
+    """Every measurement predicted from all others: columns measured, predicted, std, in the unit of the merits."""
+    centre, spread = campaign.targets.mean(), campaign.targets.std() or 1.0
+    with torch.no_grad():
+        mean, variance = campaign.fit().leave_one_out()
+    predicted, std = centre + spread * mean.numpy(), spread * variance.sqrt().numpy()
+    return pd.DataFrame({"measured": campaign.targets, "predicted": predicted, "std": std})
+
+
+def by_folds(
+    space: CompositionSpace,
+    compositions: np.ndarray,
+    merits: np.ndarray,
+    *,
+    rng: np.random.Generator,
+    inputs: str = "features",
+    n_folds: int = 10,
+    **selection,
+) -> pd.DataFrame:
+    """Every row of compositions (n, n_elements), merits (n,) predicted from the other folds; columns as `left_out`.
+
+    inputs, selection: as in `advice.choose`. Where other compositions are fewer than `n_folds`, so are the folds.
+    """
+    _, group = np.unique(compositions, axis=0, return_inverse=True)
+    group = group.ravel()
+    folds = deal_folds(group.max() + 1, rng, n_folds=min(n_folds, group.max() + 1))[0][group]
+    found = pd.DataFrame({"measured": merits, "predicted": np.nan, "std": np.nan})
+    for fold in np.unique(folds):
+        held, known = folds == fold, folds != fold
+        centre, spread = merits[known].mean(), merits[known].std()
+        found.loc[held, ["predicted", "std"]] = centre, 0.0
+        if spread > 0:
+            features = choose(space.elements, compositions[known], merits[known], rng=rng, inputs=inputs, **selection)
+            surrogate = fit(features, compositions[known], (merits[known] - centre) / spread, noise=None)
+            with torch.no_grad():
+                mean, std = surrogate(compositions[held])
+            found.loc[held, "predicted"] = centre + spread * mean.numpy()
+            found.loc[held, "std"] = spread * np.hypot(std.numpy(), np.sqrt(surrogate.noise))
+    return found
+
+
+def scores(table: pd.DataFrame) -> dict[str, float]:
+    """Of a table of predictions: R² and MAE, the MAE of the mean in their place, mean and standard deviation of z."""
+    error = table["measured"] - table["predicted"]
+    deviation = table["measured"] - table["measured"].mean()
+    z = error / table["std"]
+    return {
+        "R²": float(1 - (error**2).sum() / (deviation**2).sum()),
+        "MAE": float(error.abs().mean()),
+        "MAE of the mean": float(deviation.abs().mean()),
+        "mean z": float(z.mean()),
+        "std z": float(z.std(ddof=0)),
+    }
+
+
+def verdict(table: pd.DataFrame, other: pd.DataFrame, name: str) -> str:
+    """What a table of predictions says of a model, and whether `other` inputs, by `name`, do better; in words.
+
+    Better: the mean difference of absolute errors exceeds twice its standard error. Not calibrated: more than a fifth
+    of the nominal shares lie outside the band of `coverage`, on one side.
+    """
+    here, there, curve = scores(table), scores(other), coverage(table)
+    low, high = curve["observed"] < curve["low"], curve["observed"] > curve["high"]
+    error, deviation, others = (
+        (table["measured"] - prediction).abs()
+        for prediction in (table["predicted"], table["measured"].mean(), other["predicted"])
+    )
+    worth = "better than" if _clearly(deviation - error) else "not clearly better than"
+    sure = "too sure of itself" if low.mean() > 0.2 else "too cautious" if high.mean() > 0.2 else "calibrated"
+    text = f"On rows it has not seen the model is {worth} their mean (MAE {here['MAE']:.3g} against "
+    text += f"{here['MAE of the mean']:.3g}), and {sure} as far as {len(table)} rows can tell."
+    return f"{text} Inputs {name!r} do better (MAE {there['MAE']:.3g})." if _clearly(error - others) else text
+
+
+def _clearly(difference: pd.Series) -> bool:
+    return difference.mean() > 2 * difference.sem()
+
+
+def coverage(table: pd.DataFrame, nominal: Sequence[float] = NOMINAL) -> pd.DataFrame:
+    """Share of rows within the central interval of each nominal share, and what chance alone allows (95 %).
+
+    Columns nominal, observed, low, high: a calibrated model lies between low and high nineteen times in twenty.
+    """
+    z = ((table["measured"] - table["predicted"]) / table["std"]).abs().to_numpy()
+    nominal = np.asarray(nominal)
+    observed = (z[:, None] <= norm.ppf((1 + nominal) / 2)).mean(0)
+    low, high = (binom.ppf(side, len(z), nominal) / len(z) for side in (0.025, 0.975))
+    return pd.DataFrame({"nominal": nominal, "observed": observed, "low": low, "high": high})

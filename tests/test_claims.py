@@ -1,0 +1,413 @@
+"""Verdicts on numbers made up, measurements on trajectories made up, and the committed scoreboard on recorded ones."""
+
+import ast
+import tomllib
+from math import inf, nan
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+
+from alloygrad import ROOT, claims, diversity, statistics, store
+from alloygrad.cells import CELLS
+from alloygrad.claims import ablations, campaigns, inner_loop, networks, parts, question
+from alloygrad.claims.parts import Part
+
+NAMED = {
+    "nets-r2", "nets-mae", "nets-epochs", "parity", "bigger-better", "cost-enum", "cost-grad", "crossover", "entropy",
+    "stability", "tsne", "features", "starts", "af", "formulas", "linear", "grid-sizes", "test-as-val", "n-rows",
+    "similar-picks", "initial-data", "negligible-loss",
+}  # fmt: skip
+"""The claims that this compendium set out to judge; others may join them."""
+
+
+# Parts and verdicts.
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "least", "most", "outcome"),
+    [
+        (2, 1, 3, 0, inf, "holds"),
+        (2, 1, 3, 1, 3, "holds"),
+        (2, 1, 3, 2.5, inf, "open"),
+        (2, 1, 3, 3.5, inf, "fails"),
+        (2, 1, 3, -inf, 0.5, "fails"),
+        (2, 1, 3, -1, 1.5, "open"),
+        (2, nan, nan, 0, inf, "open"),
+    ],
+)
+def test_a_part_holds_fails_or_is_open_by_its_interval(value, low, high, least, most, outcome):
+    assert Part("x", value, low, high, 9, least, most).outcome() == outcome
+
+
+def test_counts_have_no_interval_and_no_chance():
+    for value, outcome in ((295, "holds"), (291, "fails")):
+        part = Part("rows", value, n=None, least=295, most=295)
+        assert part.outcome() == outcome and part.p() == 0
+
+
+@pytest.mark.parametrize("distance", [-3, -1.2, -0.99, 0.99, 1.2, 3])
+def test_p_is_that_of_the_normal_distribution_and_below_5_percent_just_where_the_interval_excludes_the_bound(distance):
+    part = Part("x", distance, distance - 1, distance + 1, 20, least=0)  # a half-width of 1 is 1.96 standard errors
+    assert (part.outcome() != "open") == (abs(distance) > 1)
+    if abs(distance) > 1:
+        assert part.p() == pytest.approx(2 * norm.sf(1.96 * abs(distance)), rel=1e-3)
+        assert part.p() < 0.05
+
+
+def test_the_side_of_the_interval_that_faces_the_bound_counts():
+    wide_below, wide_above = Part("x", 2, 0.5, 2.1, 9, least=0), Part("x", 2, 1.9, 3.5, 9, least=0)
+    assert wide_below.p() > wide_above.p()
+    both = Part("x", 0, -0.5, 0.9, 9, least=-1, most=1)
+    assert both.p() == pytest.approx(max(2 * norm.sf(parts.Z / 0.5), 2 * norm.sf(parts.Z / 0.9)))
+
+
+HOLDS, FAILS, OPEN = (dict(value=x, low=x - 1, high=x + 1, n=9, least=0) for x in (5, -5, 0.5))
+LACKING, NOTHING = dict(value=5.0, n=4, least=0), dict(least=0)
+
+
+@pytest.mark.parametrize(
+    ("meant", "published", "stronger", "verdict"),
+    [
+        ([HOLDS, HOLDS], [], [], "reproduced"),
+        ([HOLDS], [FAILS], [], "reproduced"),
+        ([HOLDS], [], [HOLDS], "stronger than claimed"),
+        ([HOLDS], [], [OPEN], "reproduced"),
+        ([FAILS, HOLDS], [HOLDS, HOLDS], [], "only as published"),
+        ([FAILS], [HOLDS, FAILS], [], "not reproduced"),
+        ([FAILS], [HOLDS, OPEN], [], "not reproduced"),
+        ([FAILS], [HOLDS, LACKING], [], "inconclusive"),
+        ([FAILS, NOTHING], [], [], "not reproduced"),
+        ([HOLDS, NOTHING], [], [], "inconclusive"),
+        ([HOLDS, LACKING], [HOLDS], [], "inconclusive"),
+        ([OPEN], [HOLDS], [HOLDS], "inconclusive"),
+        ([NOTHING], [NOTHING], [], "not tested"),
+    ],
+)
+def test_verdict(meant, published, stronger, verdict):
+    groups = {"meant": meant, "published": published, "stronger": stronger}
+    assert parts.judge([Part("x", **own, group=g) for g, all_own in groups.items() for own in all_own])[0] == verdict
+
+
+def test_one_failure_among_many_parts_is_worth_less_and_all_must_hold():
+    failing, holding = Part("x", **FAILS), Part("x", **HOLDS)
+    assert parts.together([failing])[1] * 3 == pytest.approx(parts.together([failing, holding, holding])[1])
+    weak = Part("x", 1.1, 0.1, 2.1, 9, least=0)
+    assert parts.together([holding, weak]) == ("holds", weak.p())
+
+
+def test_what_holm_does_not_keep_becomes_inconclusive_and_counts_are_left_alone():
+    alone = [("reproduced", 0.03), ("not reproduced", 0.04), ("inconclusive", 1.0), ("reproduced", 0.0)]
+    together = parts.keep(alone, [True, True, True, False])
+    assert [verdict for verdict, _ in together] == ["inconclusive", "inconclusive", "inconclusive", "reproduced"]
+    assert [v for v, _ in parts.keep([("reproduced", 0.01), ("not reproduced", 0.04)], [True] * 2)] == [
+        "reproduced",
+        "not reproduced",
+    ]
+
+
+def test_the_place_in_the_figure_agrees_with_the_outcome():
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        low, value, high = np.sort(rng.normal(size=3))
+        least, most = np.sort(rng.normal(size=2)) * rng.choice([1, 3])
+        part = Part("x", value, low, high, 9, *((least, inf) if rng.random() < 0.5 else (least, most)))
+        _, x_low, x_high = parts.standardised(part)
+        if part.most == inf:
+            assert part.outcome() == ("holds" if x_low >= 0 else "fails" if x_high < 0 else "open")
+        elif part.outcome() == "fails":
+            assert x_high < 0
+    assert np.isnan(parts.standardised(Part("x"))).all()
+
+
+# Measurements on trajectories made up.
+
+
+def made(cells: dict[str, pd.DataFrame]) -> claims.Results:
+    """Results that hold these trajectories and nothing else."""
+    none = pd.DataFrame()
+    about = dict(cards={}, curves={}, parity={}, partitions={}, datasets={}, benchmark=none, starts=none)
+    grids = pd.DataFrame(columns=["alloy", "n_elements", "compositions"])
+    scores = pd.DataFrame(columns=["dataset", "draw", "input", "mae", "rows", "of"])
+    return claims.Results(lambda name: cells.get(name, none), **about, scores=scores, grids=grids)
+
+
+def rows(cell: str, seeds: int, *, reach: int = 0, shift: float = 0.0, spread: float = 1.0, final=None) -> pd.DataFrame:
+    """Trajectories of 8 + 12 compositions; picks lie within `reach` steps of a corner (0: anywhere)."""
+    space, tables = CELLS[cell].space(), []
+    for seed in range(seeds):
+        rng = np.random.default_rng([seed, reach])
+        counts = space.sample(8, np.random.default_rng(seed)).tolist()
+        near = space.sample(1, np.random.default_rng([seed, 1]))[0]
+        while len(counts) < 20:
+            pick = space.sample(1, rng)[0] if not reach else _near(space, near, reach, rng)
+            if pick.tolist() not in counts:
+                counts.append(pick.tolist())
+        table = pd.DataFrame(counts, columns=space.elements).assign(seed=seed, experiment=range(-8, 12))
+        merit = np.random.default_rng([seed, 2]).normal(size=20) - 5
+        merit[-1] = (np.random.default_rng([seed, 3]).normal() * spread + shift) if final is None else final[seed]
+        tables.append(table.assign(merit=merit))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _near(space, corner, reach, rng):
+    while True:
+        pick = corner + rng.integers(-reach, reach + 1, len(corner))
+        pick[-1] += space.total - pick.sum()
+        if space.contains(pick[None])[0]:
+            return pick
+
+
+def arms_made(alloys=("sma",), seeds=12, **reaches) -> claims.Results:
+    """Arms at N = 4 whose picks lie within so many steps of a corner, by alloy."""
+    return made({f"{a}_n4_{arm}": rows(f"{a}_n4_{arm}", seeds, reach=r) for a in alloys for arm, r in reaches.items()})
+
+
+def test_a_difference_is_that_of_statistics():
+    shifts = {"published": -0.3, "enumeration": 0}
+    cells = {f"sma_n4_{arm}": rows(f"sma_n4_{arm}", 12, shift=shift) for arm, shift in shifts.items()}
+    results = made(cells)
+    measured = campaigns.loss_to_enumeration(results, margin=0.005)[0]
+    expected = statistics.paired_difference(*cells.values(), experiments=[12]).iloc[0]
+    assert [measured.value, measured.low, measured.high] == pytest.approx(list(expected[["mean", "low", "high"]]))
+    assert (measured.n, measured.least, measured.outcome()) == (12, -0.005, "fails")
+    assert results.best("sma_n4_published", 0).max() < results.best("sma_n4_published", 12).min() + 10
+
+
+def test_spread_and_slope_are_numpys():
+    rng = np.random.default_rng(0)
+    final = {"ascent": rng.normal(0, 0.01, 40), "enumeration": rng.normal(0, 0.1, 40)}
+    results = made({f"sma_n4_{arm}": rows(f"sma_n4_{arm}", 40, final=values) for arm, values in final.items()})
+    (spread,) = [part for part in campaigns.spread(results, margin=0.001) if part.name == "ascent SMA N=4"]
+    assert spread.value == pytest.approx(final["ascent"].std(ddof=1) - final["enumeration"].std(ddof=1))
+    assert spread.outcome() == "holds" and spread.low < spread.value < spread.high
+    (slope,) = [part for part in campaigns.slope_on_start(results, margin=0.01) if part.name == "ascent SMA N=4"]
+    start = results.best("sma_n4_ascent", 0)
+    fits = [np.polyfit(start, final[arm], 1)[0] for arm in ("ascent", "enumeration")]
+    assert slope.value == pytest.approx(fits[0] - fits[1])
+
+
+def test_starts_are_judged_by_slope_and_bend():
+    steps = {10: 0.0, 20: 0.4, 40: 0.6, 80: 0.7}
+    noise = np.random.default_rng(0).normal(0, 1e-3, (4, 20))
+    results = made(
+        {
+            f"sma_n4_ascent_starts{n}": rows(f"sma_n4_ascent_starts{n}", 20, final=own + top)
+            for own, (n, top) in zip(noise, steps.items(), strict=True)
+        }
+    )
+    rise, saturate = ablations.starts_rise(results, least=0.001)[0], ablations.starts_saturate(results, least=0.0)[0]
+    means = np.array(list(steps.values())) + noise.mean(1)
+    assert rise.value == pytest.approx(np.polyfit(range(4), means, 1)[0])
+    assert saturate.value == pytest.approx((means[1] - means[0]) - (means[3] - means[2]))
+    assert rise.outcome() == saturate.outcome() == "holds"
+
+
+@pytest.mark.parametrize("done", [4, 12])
+def test_entropy_is_that_of_all_points_after_so_many_experiments(done):
+    cell = CELLS["sma_n4_ascent"]
+    table = rows(cell.name, 3, reach=6)
+    curves = diversity.entropy_curves(table, cell.space().elements, cell.step).query("done == @done")
+    found = made({cell.name: table}).entropy(cell.name, done)
+    assert found.to_dict() == pytest.approx(curves.set_index("seed")["simple"].to_dict())
+
+
+def test_entropy_counts_the_arms_that_follow_and_the_published_one():
+    results = arms_made(enumeration=4, ascent=4, slsqp=4, published=0)
+    found = {part.name: part for part in campaigns.entropy(results, margin=0.1) if part.n}
+    assert {name: part.outcome() for name, part in found.items()} == {
+        "ascent SMA N=4": "fails",
+        "slsqp SMA N=4": "fails",
+        "published SMA N=4": "holds",
+    }
+    assert found["published SMA N=4"].group == "published"
+
+
+def test_an_exponent_is_found_and_a_share_of_nothing_but_hits_has_an_interval():
+    size = np.repeat([10.0, 100, 1000], 10)
+    noise = np.random.default_rng(0).normal(0, 0.01, 30)
+    table = pd.DataFrame({"maximiser": "enumeration", "n_elements": 4, "evaluations": size, "regret": 0.0})
+    table["cpu_s"] = 3e-6 * size * np.exp(noise)
+    results = made({})
+    object.__setattr__(results, "benchmark", table)
+    assert inner_loop.enumeration_exponent(results, margin=0.1)[0].value == pytest.approx(1, abs=0.01)
+    object.__setattr__(results, "benchmark", table.assign(maximiser="slsqp"))
+    share = inner_loop.near_optimal(results, upto=5, least=0.5)[0]
+    assert (share.value, share.high) == (1, 1) and 0.8 < share.low < 1
+
+
+def test_the_binned_interval_is_that_of_the_rows():
+    rng = np.random.default_rng(0)
+    measured = rng.normal(size=400)
+    predicted = 0.9 * measured + rng.normal(0, 0.3, 400)
+    error = measured - predicted
+    r2, mae = 1 - (error**2).mean() / measured.var(), abs(error).mean()
+    binned = (np.round(np.stack([measured, predicted], 1) / 0.25 - 0.5) + 0.5) * 0.25
+    table = pd.DataFrame(binned, columns=["measured", "predicted"]).value_counts().reset_index()
+    halves = [norm.isf(0.025) * abs(error).std() / 20]
+    low, high = networks.score_interval(table, "mae", mae)
+    assert [mae - low, high - mae] == pytest.approx(halves * 2, rel=0.15)
+    low, high = networks.score_interval(table, "r2", r2)
+    assert low < r2 < high and high - low < 0.1
+
+
+def test_features_follow_the_rule_of_notebook_04():
+    rng = np.random.default_rng(0)
+    draws = np.arange(64)
+
+    def scores(inside, outside):
+        noise = rng.normal(0, 0.3, (2, 64))
+        errors = {
+            "fractions": np.full(64, 5.0),
+            "features inside": 5.0 - inside + noise[0],
+            "features outside": 5.0 - outside + noise[1],
+        }
+        tables = [pd.DataFrame({"draw": draws, "input": name, "mae": mae}) for name, mae in errors.items()]
+        tables = [pd.concat(tables).assign(dataset=dataset) for dataset in networks.COMPARED]
+        return pd.concat(tables).assign(rows=100, of=500)
+
+    results = made({})
+    assert parts.judge(networks.features_or_fractions(results, p=0.01, none=0.05))[0] == "not tested"
+    for inside, outside, verdict in ((1, 1, "reproduced"), (-1, 1, "only as published"), (-1, -1, "not reproduced")):
+        object.__setattr__(results, "scores", scores(inside, outside))
+        assert parts.judge(networks.features_or_fractions(results, p=0.01, none=0.05))[0] == verdict
+
+
+# The one question.
+
+
+def test_wide_for_want_of_following_is_told_from_wide_by_the_gradient():
+    blind = arms_made(enumeration=4, ascent=4, published=0, scored=0, random=0)
+    assert question.virtue(question.table(blind, "entropy")) == "not following"
+    gradient = arms_made(enumeration=4, ascent=0, published=0, scored=4, random=0)
+    assert question.virtue(question.table(gradient, "entropy")) == "the gradient"
+    nothing = arms_made(enumeration=4, ascent=4, published=4, scored=0, random=0)
+    assert question.virtue(question.table(nothing, "entropy")) == "nothing"
+    all_wide = arms_made(enumeration=4, ascent=0, published=0, scored=0, random=0)
+    assert question.virtue(question.table(all_wide, "entropy")) == "undecided"
+
+
+def test_shares_and_differences_are_those_of_the_means():
+    results = arms_made(("sma", "ti"), enumeration=4, ascent=20, slsqp=8, published=0, scored=60, random=0)
+    wide = question.table(results, "entropy")
+    means = wide.mean().unstack()
+    for arm in ("ascent", "scored", "slsqp"):
+        differences = (means[arm] - means["enumeration"]).mean(), (means["published"] - means["enumeration"]).mean()
+        assert question.against_enumeration(wide, arm)[0] == pytest.approx(differences[0])
+        assert question.share(wide, arm)[0] == pytest.approx(differences[0] / differences[1])
+    answer = claims.heart(results)
+    assert answer.startswith("Over 12 paired campaigns at four elements in SMA and Ti") and answer.count(". ") == 2
+    assert "log EI" in answer
+
+
+def test_the_answer_waits_for_the_arms_and_does_without_slsqp():
+    reaches = dict(enumeration=4, ascent=4, published=0, scored=0, random=0)
+    assert claims.heart(arms_made(seeds=7, **reaches)).startswith("Not answered")
+    assert claims.heart(made({})).startswith("Not answered")
+    assert "log EI" not in claims.heart(arms_made(**reaches))
+
+
+def test_the_answer_is_put_between_the_markers_and_nowhere_else(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(f"before\n{question.BEGIN}\nold\n{question.END}\nafter\n", encoding="utf-8")
+    claims.write_answer(made({}), path)
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("before\n") and text.endswith("\nafter\n") and "old" not in text
+    assert claims.answer_in(text) == claims.heart(made({}))
+
+
+# What is declared, and what is committed.
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """What is recorded, without the working store."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("ALLOYGRAD_STORE", raising=False)
+        empty = tmp_path_factory.mktemp("store")
+        patch.setattr(store, "working", lambda: empty)
+        results = claims.gather()
+        yield results, claims.judged(results)
+
+
+def test_every_claim_is_declared_once_with_its_criterion_and_without_a_verdict():
+    declared = claims.load()
+    names = [claim.id for claim in declared]
+    assert NAMED <= set(names) and len(names) == len(set(names)) >= 20
+    for claim in declared:
+        assert claim.statement and claim.place and claim.criterion and claim.figure and claim.notebook, claim.id
+        assert claim.figure[:2] == claim.notebook[:2], claim.id
+        assert bool(claim.quantity) == bool(claim.measure), claim.id
+    entries = tomllib.loads((ROOT / "data" / "claims.toml").read_text(encoding="utf-8"))["claim"]
+    assert not any("verdict" in entry for entry in entries)
+    assert {claim.measure for claim in declared} - {""} == set(claims.MEASURES)
+
+
+def test_a_claim_without_measurement_or_reason_is_refused(tmp_path, monkeypatch):
+    entry = 'id = "x"\nstatement = "s"\nplace = "p"\npaper = ""\ncriterion = "c"\n'
+    for more in ("", 'measure = "entropy"\nreason = "r"', 'measure = "unheard of"'):
+        (tmp_path / "claims.toml").write_text(f"[[claim]]\n{entry}{more}\n", encoding="utf-8")
+        monkeypatch.setattr(claims, "FILE", tmp_path / "claims.toml")
+        with pytest.raises(ValueError, match="'x'"):
+            claims.load()
+
+
+def test_numbers_of_a_criterion_are_those_that_the_measurement_uses():
+    for claim in claims.load():
+        for name, value in claim.numbers.items():
+            if isinstance(value, float) and value not in (0, 1e10) and "{" + name not in claim.criterion:
+                assert str(value) in claim.criterion or f"{value:.0%}" in claim.criterion, (claim.id, name)
+
+
+def test_with_nothing_recorded_nothing_is_tested_and_nothing_fails(recorded):
+    results = made({})
+    for name in ("cards", "curves", "parity", "partitions", "datasets", "grids"):  # these are never missing
+        object.__setattr__(results, name, getattr(recorded[0], name))
+    for own in claims.judged(results):
+        if own.claim.place.startswith("section 3") or own.claim.id in ("grid-sizes", "grid-growth"):
+            assert own.verdict not in ("not tested", "inconclusive"), own.claim.id
+        else:
+            assert own.verdict == "not tested", own.claim.id
+        assert own.measured()
+
+
+def test_few_trajectories_are_inconclusive(recorded):
+    results = arms_made(seeds=7, enumeration=4, ascent=4, slsqp=4, published=0, random=0)
+    chosen = [c for c in claims.load() if c.id in ("entropy", "negligible-loss", "tsne", "stability", "similar-picks")]
+    assert {own.verdict for own in claims.judged(results, chosen)} == {"inconclusive"}
+
+
+def test_every_recorded_claim_is_judged_and_traced(recorded):
+    _, found = recorded
+    assert {own.verdict for own in found} <= set(claims.VERDICTS)
+    numbers = claims.strips(found)
+    assert (numbers["source"] != "").all()
+    assert set(numbers["claim"]) == {own.claim.id for own in found if own.claim.measure}
+
+
+def test_the_committed_scoreboard_is_what_the_records_give(recorded):
+    board = claims.scoreboard(recorded[1])
+    committed = pd.read_csv(ROOT / "figures" / "13_claims.csv", keep_default_na=False)
+    assert list(committed) == list(board) == claims.COLUMNS
+    for column in ("claim", "verdict", "statement", "place", "criterion", "figure", "test"):
+        differ = committed.loc[committed[column] != board[column], ["claim", column]]
+        assert differ.empty, f"committed {differ.to_dict('records')}: execute notebook 13 anew at `paper`"
+
+
+def test_readme_holds_the_answer_that_the_records_give(recorded):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert claims.answer_in(text) == claims.heart(recorded[0]), "write it: claims.write_answer(claims.gather())"
+    assert text.index(question.END) < 4500  # the first screen
+
+
+@pytest.mark.parametrize("claim", claims.load(), ids=lambda claim: claim.id)
+def test_every_figure_notebook_and_test_named_exists(claim):
+    if claim.test:
+        file, name = claim.test.split("::")
+        functions = [n.name for n in ast.walk(ast.parse((ROOT / file).read_text())) if isinstance(n, ast.FunctionDef)]
+        assert name in functions
+    executed = ROOT / "papermill_runs" / "paper"
+    if (executed / "13_claims.ipynb").exists():  # then all others have been, and their figures are committed
+        assert (ROOT / "notebooks" / f"{claim.notebook}.ipynb").exists()
+        assert (ROOT / "figures" / f"{claim.figure}.png").exists()

@@ -1,0 +1,107 @@
+"""Finished tables and anybody's callables run through the campaign code of the three alloys."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from alloygrad.acquisition import log_ei
+from alloygrad.campaign import Settings, trajectory
+from alloygrad.features import FeatureMap
+from alloygrad.replay import replay
+from alloygrad.space import CompositionSpace
+from alloygrad.surrogate import fit
+
+ELEMENTS = ("Al", "Cu", "Mg", "Zn", "Si")
+
+
+def table(n=500, seed=0):
+    """Compositions off any grid, as by weight, and a hardness."""
+    rng = np.random.default_rng(seed)
+    c = rng.dirichlet((30, 2, 2, 2, 1), size=n)
+    return c, 100 + 900 * c[:, 1] + 500 * c[:, 2] - 4000 * (c[:, 3] - 0.06) ** 2 + 5 * rng.normal(size=n)
+
+
+@pytest.mark.parametrize("maximiser", ["ascent", "enumeration"])
+def test_500_rows_are_replayed_by_the_campaign_code(maximiser):
+    c, y = table()
+    space, environment = replay(ELEMENTS, c, y)
+    assert space.size == 500
+    settings = Settings(maximiser, n_initial=20, n_experiments=12)
+    rows = pd.DataFrame(trajectory(settings, space, environment, 0))
+    counts = rows[list(ELEMENTS)].to_numpy()
+    assert space.contains(counts).all() and len(np.unique(counts, axis=0)) == 32
+    at = [np.abs(c - one).max(1).argmin() for one in space.fractions(counts)]
+    assert np.abs(c[at] - space.fractions(counts)).max() <= 5e-7
+    assert rows["measured"].tolist() == y[at].tolist()
+    np.testing.assert_allclose(rows["merit"], (y[at] - y.mean()) / y.std(), rtol=1e-9)
+    assert rows["measured"].max() > np.quantile(y, 0.98) > rows["measured"][:20].max()
+
+
+def test_every_pick_is_the_best_unmeasured_row():
+    c, y = table(60)
+    space, environment = replay(ELEMENTS, c, y)
+    whole = list(trajectory(Settings("enumeration", n_initial=10, n_experiments=4), space, environment, 1))
+    again = list(
+        trajectory(Settings("enumeration", n_initial=10, n_experiments=4), space, environment, 1, done=whole[:12])
+    )
+    assert [row["value"] for row in again] == [row["value"] for row in whole[12:]]
+    known, picked = pd.DataFrame(whole[:13]), whole[13]
+    counts, merits = known[list(ELEMENTS)].to_numpy(), np.array(known["merit"])
+    surrogate = fit(FeatureMap(ELEMENTS, picked["features"].split()), space.fractions(counts), merits)
+    values = log_ei(surrogate, merits.max())(space.fractions(space.table)).numpy()
+    free = [not (counts == row).all(1).any() for row in space.table]
+    assert space.table[free][values[free].argmax()].tolist() == [picked[e] for e in ELEMENTS]
+
+
+def test_all_rows_are_found_and_then_there_is_an_end():
+    c, y = table(12)
+    space, environment = replay(ELEMENTS, c, y)
+    rows = []
+    with pytest.raises(ValueError, match="All 12 compositions of the space are measured"):
+        for row in trajectory(Settings(n_features=2, n_initial=6, n_experiments=20), space, environment, 0):
+            rows.append(row)
+    assert sorted(row["measured"] for row in rows) == sorted(y)
+
+
+def test_repeated_rows_become_their_mean():
+    space, environment = replay(("Ti", "Ni"), [[0.5, 0.5], [0.4, 0.6], [0.5, 0.5]], [1.0, 5.0, 3.0])
+    assert space.size == 2 and environment([0.5, 0.5])["measured"] == 2.0
+    answer = environment(space.fractions(space.table))
+    assert answer["merit"].tolist() == [1.0, -1.0] and answer["measured"].tolist() == [5.0, 2.0]
+    assert environment(np.full((2, 3, 2), 0.5))["merit"].shape == (2, 3)
+
+
+def test_what_is_not_in_the_table_is_refused():
+    space, environment = replay(("Ti", "Ni"), [[0.5, 0.5], [0.4, 0.6]], [1.0, 2.0])
+    with pytest.raises(ValueError, match=r"\[0.45, 0.55\] is no row of the table"):
+        environment([0.45, 0.55])
+    assert space.violations([0.45, 0.55]) == ["no row of the table has this composition"]
+    assert space.violations([0.5, 0.5]) == [] and not space.contains([450000, 550000])
+    with pytest.raises(ValueError, match="nothing between its rows"):
+        list(
+            trajectory(
+                Settings("published", acquisition="ei", n_features=1, n_initial=20), *replay(ELEMENTS, *table(30)), 0
+            )
+        )
+    for c, y, message in (
+        ([[0.5, 0.5]], [1.0, 2.0], "shape"),
+        ([[0.5, np.nan]], [1.0], "finite"),
+        ([[1.0]], [1.0], "shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            replay(("Ti", "Ni"), c, y)
+
+
+@pytest.mark.parametrize(
+    "maximiser, acquisition", [("ascent", "log_ei"), ("published", "ei"), ("enumeration", "log_ei")]
+)
+def test_a_user_s_own_callable_runs_through_every_inner_loop(maximiser, acquisition):
+    space = CompositionSpace(ELEMENTS, (0.8, 0, 0, 0, 0), (1, 0.1, 0.1, 0.1, 0.05), step=0.02)
+    options = {"starts_per_element": 2} if maximiser == "published" else {}
+    settings = Settings(
+        maximiser, acquisition=acquisition, n_features=3, n_initial=10, n_experiments=3, options=options
+    )
+    rows = pd.DataFrame(trajectory(settings, space, lambda c: 5 * c[..., 1] - c[..., 2] ** 2, 0))
+    counts = rows[list(ELEMENTS)].to_numpy()
+    assert space.contains(counts).all() and len(rows) == 13
+    assert rows["merit"].tolist() == (5 * space.fractions(counts)[:, 1] - space.fractions(counts)[:, 2] ** 2).tolist()
