@@ -65,6 +65,13 @@ def test_it_is_the_same_again_and_another_by_another_seed():
     assert torch.equal(one, again) and not torch.equal(one, other)
 
 
+def test_many_compositions_are_evaluated_in_blocks(monkeypatch):
+    surrogate, c = fitted(), SPACE.fractions(SPACE.sample(50, np.random.default_rng(2)))
+    whole = surrogate(c)
+    monkeypatch.setattr(forest, "BLOCK", 7)
+    assert all(torch.equal(one, other) for one, other in zip(whole, surrogate(c), strict=True))
+
+
 def test_std_is_positive_where_all_trees_agree():
     counts, y = problem()
     surrogate = forest.fit(FEATURES, SPACE.fractions(counts), np.full(len(y), 0.3))

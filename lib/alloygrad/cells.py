@@ -67,7 +67,6 @@ FULL = 96
 """The paper's number of trajectories."""
 
 PLANNED = (
-    ("sma_n4_deep_kernel", 6),
     ("sma_n4_slsqp", 8),
     ("*_n4_slsqp", 0),
     ("*_n4_enumeration", 8),

@@ -22,6 +22,9 @@ from alloygrad.surrogate import MIN_VARIANCE, prepare
 
 TREES = 100
 
+BLOCK = 4096
+"""Compositions evaluated at once."""
+
 
 @dataclass(frozen=True, eq=False)
 class Forest:
@@ -40,11 +43,15 @@ class Forest:
                 "a gradient of a random forest was asked for; it is constant between the thresholds of its trees: "
                 "take a maximiser that only evaluates ('grid_search', 'random_search', 'enumeration')"
             )
-        x = self.features(compositions.reshape(-1, compositions.shape[-1])).numpy().astype(np.float32)  # as trained
-        values = torch.from_numpy(np.stack([tree.predict(x)[:, 0] for tree in self.trees]))
-        variance, mean = torch.var_mean(values, 0, correction=0)
-        shape = compositions.shape[:-1]
-        return mean.reshape(shape), variance.clamp_min(MIN_VARIANCE).sqrt().reshape(shape)
+        rows = compositions.reshape(-1, compositions.shape[-1]).split(BLOCK)
+        mean, std = zip(*map(self._block, rows), strict=True)
+        return torch.cat(mean).reshape(compositions.shape[:-1]), torch.cat(std).reshape(compositions.shape[:-1])
+
+    def _block(self, compositions: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.features(compositions).numpy().astype(np.float32)  # as trained
+        said = torch.from_numpy(np.stack([tree.predict(x)[:, 0] for tree in self.trees]))
+        variance, mean = torch.var_mean(said, 0, correction=0)
+        return mean, variance.clamp_min(MIN_VARIANCE).sqrt()
 
 
 def fit(features: Callable[[Tensor], Tensor], compositions, targets, *, trees: int = TREES, seed: int = 0) -> Forest:
