@@ -142,14 +142,17 @@ def chapter(notebook, stem: str, folder: Path, known: set[str]):
 
 
 def linked(text: str, shown: set[str], known: set[str]) -> str:
-    """Names of figures become references to them, links to what is not in the book their text; per cent stay whole."""
+    """Names of figures become references to them, links to what is not in the book their text; per cent stay whole.
+
+    Links within a notebook become text too: JupyterLab names headings in its own way.
+    """
     text = re.sub(r"\]\(\.\./(figures/\w+\.png)\)", r"](\1)", text)
     text = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)
     text = re.sub(r"`(\w+)`", lambda m: f"{{numref}}`fig-{m[1]}`" if m[1] in shown else m[0], text)
 
     def link(match):
         target = match[2]
-        in_book = target.removesuffix(".ipynb") in known or target.startswith(("http", "#", "figures/"))
+        in_book = target.removesuffix(".ipynb") in known or target.startswith(("http", "figures/"))
         return match[0] if in_book else match[1]
 
     return re.sub(r"\[([^\]]+)\]\(([^)\s]*[./#][^)\s]*)\)", link, text)
