@@ -23,7 +23,7 @@ $(if $(filter smoke quick paper,$(PROFILE)),,$(error PROFILE is '$(PROFILE)'; it
 # A stamp without its executed notebook is stale.
 $(foreach n,$(NOTEBOOKS),$(if $(wildcard papermill_runs/$(PROFILE)/$(n).ipynb),,$(shell rm -f $(STAMPS)/$(n))))
 
-.PHONY: env datasets reproduce recompute study record audit supplement test lint benchmark lab clean distclean help
+.PHONY: env datasets reproduce recompute study record audit supplement test nightly lint benchmark lab clean distclean help
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -71,6 +71,9 @@ supplement: .venv/ready ## the executed notebooks as one book, data/runs/supplem
 
 test: lint datasets ## lint, unit tests, all notebooks at smoke
 	$(RUN)python -m pytest
+
+nightly: .venv/ready ## the tests that take too long for every commit
+	$(RUN)python -m pytest -m nightly
 
 benchmark: .venv/ready ## every inner loop on every state, and the stations against BoTorch (hours; goes on where it stood)
 	for script in line selection inner_loop; do $(RUN)python tests/benchmarks/$$script.py || exit 1; done

@@ -137,7 +137,54 @@ def accuracies():
     )  # fmt: skip
 
 
+def campaigns(**columns):
+    """A curve of each arm of each alloy, or of whatever `columns` say, falling short of 1."""
+    done = np.arange(-1, 10)
+    curve = pd.DataFrame({"experiment": done, "mean": 0.1 * done, "low": 0.1 * done - 0.05, "high": 0.1 * done + 0.05})
+    rows = pd.DataFrame({"method": ["enumeration", "ascent", "published"], "n": [8, 9, 9]}).merge(curve, how="cross")
+    for name, values in columns.items():
+        rows = rows.merge(pd.DataFrame({name: values}), how="cross")
+    return rows
+
+
+def known():
+    return pd.DataFrame({"n_elements": [3, 4, 5, 6, 7], "step": 0.001, "merit": 1.0, "exact": [True] * 3 + [False] * 2})
+
+
+def sweep():
+    alloys = pd.DataFrame({"alloy": ["sma", "ti"]})
+    return alloys, alloys.merge(known(), how="cross")
+
+
+def final(**columns):
+    table = campaigns(**columns).query("experiment == 9")
+    return table.assign(mean=0.01, low=0.0, high=0.02)
+
+
+def costs():
+    table = final(alloy=["SMA", "Ti"], n_elements=[3, 4, 5]).rename(columns={"method": "arm"})
+    return table.assign(cpu_seconds=table["n_elements"] ** 2.0)
+
+
+def by_variant(names=("10 starts", "20 starts", "40 starts", "80 starts")):
+    return campaigns(variant=list(names)).query("method != 'enumeration'")
+
+
 DRAWN = {
+    "best_so_far_by_elements": lambda: figures.best_so_far_by_elements(campaigns(n_elements=[3, 4]), known()[:2]),
+    "regret_by_elements": lambda: figures.regret_by_elements(final(alloy=["sma", "hea"], n_elements=[3, 4])),
+    "more_elements": lambda: figures.more_elements(
+        final(alloy=["sma", "ti"], n_elements=[3, 4], experiments=[50, 60]).query("method == 'ascent'"), sweep()[1]
+    ),
+    "trajectory_costs": lambda: figures.trajectory_costs(costs()),
+    "variants": lambda: figures.variants(by_variant(), 1.0, campaigns().query("method == 'enumeration'")),
+    "variants of one, no intervals": lambda: figures.variants(by_variant(["a"]).assign(low=np.nan, high=np.nan), 1.0),
+    "regret_by_starts": lambda: figures.regret_by_starts(final(starts=[10, 20, 40]), (1e-3, 0.0, 2e-3)),
+    "difference_curves": lambda: figures.difference_curves(by_variant(["UCB − EI", "PI − EI"]), "Δ", early=3),
+    "moved_shares": lambda: figures.moved_shares(by_variant(["EI"])),
+    "arms": lambda: figures.arms(
+        campaigns(alloy=["sma", "ti"]), {"sma": 1.0, "ti": 0.9}, final(alloy=["sma", "ti"]), "scored"
+    ),
     "entropy_curves": lambda: figures.entropy_curves(arms(["all points", "new picks"], done=[0, 3, 6])),
     "entropy_curves of one trajectory": lambda: figures.entropy_curves(
         arms(["all points"], done=[0, 3]).assign(low=np.nan, high=np.nan)
@@ -207,6 +254,55 @@ def test_what_is_drawn_is_what_the_table_says():
     axis, _ = figures.inner_loop_map(*landscape()).axes
     _, starts, *_ = landscape()
     assert len(axis.lines) == len(starts)
+
+
+def test_panels_that_lack_curves_say_so():
+    figure = figures.best_so_far_by_elements(campaigns(n_elements=[3]), known())
+    assert len(figure.axes) == 5
+    for axis in figure.axes:
+        texts = [text.get_text() for text in axis.texts]
+        assert texts == (["n = 8, 9, 9"] if axis.get_title().startswith("N = 3") else ["not yet computed"])
+    dashes = [axis.lines[-1].get_linestyle() for axis in figure.axes]
+    assert dashes == ["--"] * 3 + [":"] * 2  # true optimum, best known
+    nothing = figures.best_so_far_by_elements(campaigns(n_elements=[3])[:0], known())
+    assert all(axis.texts[0].get_text() == "not yet computed" for axis in nothing.axes)
+
+
+def test_variants_draw_means_and_what_they_lack():
+    table = by_variant(["a", "b"])
+    figure = figures.variants(table, 2.0)
+    tops, bottoms = figure.axes[:2], figure.axes[2:]
+    for top, bottom, arm in zip(tops, bottoms, ("ascent", "published"), strict=True):
+        assert top.get_title() == figures.LABELS[arm]
+        for line, regret in zip(top.lines[:2], bottom.lines, strict=True):
+            assert regret.get_ydata() == pytest.approx(2 - np.asarray(line.get_ydata()))
+            assert line.get_xdata()[0] == 0
+        assert len({line.get_color() for line in top.lines[:2]}) == 2
+        assert [text.get_text() for text in top.get_legend().get_texts()] == ["a (n = 9)", "b (n = 9)"]
+    (one, _) = figures.difference_curves(by_variant(["a"]), "Δ").axes
+    assert one.lines[1].get_color() == figures.COLOURS["ascent"]  # a single variant has the arm's own colour
+
+
+def test_arms_show_regret_above_and_differences_below():
+    figure = figures.arms(campaigns(alloy=["sma", "ti"]), {"sma": 3.0, "ti": 4.0}, final(alloy=["sma", "ti"]), "scored")
+    for top, optimum in zip(figure.axes[:2], (3, 4), strict=True):
+        for line in top.lines:
+            assert line.get_ydata()[-1] == pytest.approx(optimum - 0.9)
+    for bottom in figure.axes[2:]:
+        dots = [line for line in bottom.lines if line.get_marker() == "o"]
+        assert [dot.get_color() for dot in dots] == [
+            figures.COLOURS[arm] for arm in ("enumeration", "ascent", "published")
+        ]
+        assert [dot.get_ydata()[0] for dot in dots] == [2, 1, 0]  # the exact one on top
+
+
+def test_a_number_of_elements_far_below_is_written_not_drawn():
+    best = sweep()[1].assign(merit=[-1, 0.8, 0.85, 0.9, 0.9] * 2)
+    table = final(alloy=["sma", "ti"], n_elements=[3, 4], experiments=[60]).query("method == 'ascent'")
+    for axis in figures.more_elements(table, best).axes:
+        assert axis.get_ylim()[0] > 0 and axis.texts[0].get_text().startswith("N = 3: -1.000")
+    for axis in figures.more_elements(table, best.assign(merit=best["n_elements"] / 10)).axes:
+        assert not axis.texts
 
 
 def test_paired_errors_have_a_line_for_each_draw_and_a_panel_for_each_dataset():

@@ -276,7 +276,7 @@ def arms(curves: pd.DataFrame, optima: dict[str, float], gaps: pd.DataFrame, tha
             band(top, own["experiment"] + 1, own, less=optima[alloy], **line_of(arm))
         n = curves.loc[curves["alloy"] == alloy, "n"]
         numbers = f"{n.min()}" if n.nunique() == 1 else f"{n.min()}–{n.max()}"
-        top.set(xlabel="experiments", title=f"{ALLOYS[alloy]} (n = {numbers})")
+        top.set(xlabel="experiments", title=f"{ALLOYS[alloy]}\n(n = {numbers})")
         regret_axis(top)
         bottom.axvline(0, color=COLOURS[than], lw=1.0)
         for arm, own in arms_of(gaps[gaps["alloy"] == alloy]):
@@ -284,8 +284,10 @@ def arms(curves: pd.DataFrame, optima: dict[str, float], gaps: pd.DataFrame, tha
             bottom.hlines(place, own["low"].astype(float), own["high"].astype(float), color=COLOURS[arm], lw=1.5)
             bottom.plot(own["mean"], place, "o", ms=4.5, color=COLOURS[arm])
         bottom.set(xlabel=f"Δ final merit to {than}", ylim=(-0.6, len(shown) - 0.4))
-        bottom.set_yticks(range(len(shown)), [SHORT.get(arm, arm) for arm in shown])
+        first = alloy == next(iter(axes))
+        bottom.set_yticks(range(len(shown)), [SHORT.get(arm, arm) if first else "" for arm in shown])
         bottom.tick_params(axis="y", length=0)
+        bottom.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
     next(iter(axes.values()))[0].set_ylabel("simple regret")
     _arms_legend(figure, [top for top, _ in axes.values()])
     return figure
