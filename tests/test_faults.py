@@ -171,6 +171,7 @@ def dask(tmp_path_factory):
     path = f"{Path(__file__).parent}:{os.environ.get('PYTHONPATH', '')}"
     options = {"env": {**os.environ, given_up: "0", SATURATION: "1", "PYTHONPATH": path}, "start_new_session": True}
     options |= {"cwd": tmp_path_factory.mktemp("dask"), "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    options |= {"preexec_fn": lambda: ctypes.CDLL(None).prctl(1, signal.SIGKILL)}  # PR_SET_PDEATHSIG: no orphans
     command = [sys.executable, "-m", "dask"]
     scheduler = subprocess.Popen([*command, "scheduler", "--port", address.split(":")[-1], "--no-dashboard"], **options)
     worker = subprocess.Popen([*command, "worker", address, "--nthreads", "1", "--no-dashboard"], **options)
@@ -416,14 +417,14 @@ def test_repeated_compositions_and_fits_that_do_not_converge_are_got_over_and_sa
 
 def test_a_fit_that_fails_is_a_failed_trajectory(undisturbed, monkeypatch):
     """Nothing is known to fail so any more; but if it does it must not take the other trajectories along."""
-    fitted = campaign.fit
+    fitted = campaign.SURROGATES["gp"]
 
     def fit(features, compositions, targets):
         if len(targets) == 8 and np.isclose(targets[0], undisturbed.loc[undisturbed["seed"] == 1, "merit"].iloc[0]):
             raise ValueError("covariance of 8 points is not positive definite")
         return fitted(features, compositions, targets)
 
-    monkeypatch.setattr(campaign, "fit", fit)
+    monkeypatch.setitem(campaign.SURROGATES, "gp", fit)
     message = fails(PLAIN, workers=1)
     assert "not positive definite Cell plain, seed 1; last experiment finished: 1." in message
     assert lengths() == [WHOLE, 8, WHOLE]
