@@ -171,6 +171,7 @@ def dask(tmp_path_factory):
     path = f"{Path(__file__).parent}:{os.environ.get('PYTHONPATH', '')}"
     options = {"env": {**os.environ, given_up: "0", SATURATION: "1", "PYTHONPATH": path}, "start_new_session": True}
     options |= {"cwd": tmp_path_factory.mktemp("dask"), "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    options |= {"preexec_fn": lambda: ctypes.CDLL(None).prctl(1, signal.SIGKILL)}  # PR_SET_PDEATHSIG: no orphans
     command = [sys.executable, "-m", "dask"]
     scheduler = subprocess.Popen([*command, "scheduler", "--port", address.split(":")[-1], "--no-dashboard"], **options)
     worker = subprocess.Popen([*command, "worker", address, "--nthreads", "1", "--no-dashboard"], **options)
