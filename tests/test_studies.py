@@ -248,7 +248,8 @@ def test_declared_cells():
         assert (cell.step == 0.001) or name in plain
         if name in plain:  # the arms of one comparison share the landscape
             other = studies.CELLS[f"{alloy}_{n}_published"]
-            assert replace(other, settings=None, name="", planned=0) == replace(cell, settings=None, name="", planned=0)
+            bare = dict(settings=None, name="", planned=0)
+            assert replace(other, **bare) == replace(cell, **bare)
     across = [cell for name, cell in studies.CELLS.items() if name.endswith("_ascent_fine")]
     assert {(cell.alloy, cell.n_elements) for cell in across} == set(cells.WORKING_STEP)
     sizes = {name: studies.CELLS[f"{name}_enumeration"].space().size for name in ("sma_n4", "ti_n4", "hea_n5")}
