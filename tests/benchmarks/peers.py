@@ -34,16 +34,16 @@ from torch import Tensor
 
 from alloygrad.acquisition import ei
 from alloygrad.maximisers import METHODS, Suggestion
-from alloygrad.maximisers.ascent import BATCHES, CLIMBERS, FEW, LEAST, SCREEN, STARTS, chosen, finish, screened, support
+from alloygrad.maximisers.ascent import BATCHES, CLIMBERS, FEW, LEAST, SCREEN, STARTS, chosen, finish, screened
 from alloygrad.maximisers.candidates import rounded, spread
-from alloygrad.maximisers.projection import Projection
+from alloygrad.maximisers.projection import Projection, support
 from alloygrad.maximisers.published import climb
 from alloygrad.maximisers.spectral import evaluate
 from alloygrad.maximisers.suggestion import score
 from alloygrad.space import CompositionSpace
 from alloygrad.surrogate import to_botorch
 
-VERSIONS = (1, 2)
+VERSIONS = (1, 3)
 """Up to `FEW` elements, and above. Raised when a change changes what an inner loop gives or costs there: recorded rows
 then no longer match."""
 
@@ -102,6 +102,13 @@ def botorch(
     spent = dict(evaluations=through.evaluated, gradients=through.evaluated - len(raw))
     points, starts, ends = (c[:, 0].numpy() for c in (raw, starts, ends))
     return _ended(acquire, space, exclude, rng, points, values.numpy(), starts=starts, ends=ends, **spent)
+
+
+def again(acquire, space: CompositionSpace, *, exclude, rng, times: int, **options) -> Suggestion:
+    """The best of so many ascents, each with a generator of its own; evaluations of all."""
+    found = [METHODS["ascent"](acquire, space, exclude=exclude, rng=own, **options) for own in rng.spawn(times)]
+    spent = {what: sum(getattr(one, what) for one in found) for what in ("evaluations", "gradients")}
+    return replace(max(found, key=lambda one: one.value), **spent)
 
 
 def random_search(acquire, space: CompositionSpace, *, exclude, rng, evaluations: int) -> Suggestion:
@@ -316,7 +323,7 @@ def _ended(
     ends: np.ndarray | None = None,
 ) -> Suggestion:
     """The end of `ascent`: climb from the rounded ends and the best scored points, which lie apart, with diagnosis."""
-    best = spread(scored, values, CLIMBERS[len(space.elements) > FEW], 2 * space.step)
+    best = spread(scored, values, CLIMBERS, 2 * space.step)
     points = scored[best] if ends is None else np.concatenate([ends, scored[best]])
     found = finish(acquire, space, rounded(space, points), exclude, rng)
     found = replace(found, evaluations=found.evaluations + evaluations, gradients=found.gradients + gradients)

@@ -5,6 +5,7 @@
                then on from the best ends
     exchange   from the rounded ends and the best of the screen: steps between elements until none improves
     again      the same in small, from compositions around the best so far, until two such rounds bring nothing new
+    follow     among many elements: on from the best along ridges that are narrower than a step (`ridges`)
 
 Every other start keeps its support while it ascends: present elements keep at least one step, absent ones stay absent,
 and so all features are smooth, also those that jump when an element appears. The others are free to
@@ -22,7 +23,8 @@ import numpy as np
 from alloygrad.maximisers.candidates import around, rounded, sparse, spread
 from alloygrad.maximisers.enumeration import enumeration
 from alloygrad.maximisers.exchange import distinct, exchange, unmeasured
-from alloygrad.maximisers.projection import Projection
+from alloygrad.maximisers.projection import Projection, support
+from alloygrad.maximisers.ridges import follow
 from alloygrad.maximisers.spectral import Ends, spectral
 from alloygrad.maximisers.suggestion import Suggestion, score
 from alloygrad.space import CompositionSpace
@@ -34,22 +36,25 @@ APART = 0.03
 """Least distance of two starts that are chosen for their value, as the largest difference of a fraction."""
 
 BATCHES = (20, 20, 8)
-"""Batched gradients: for all starts, then for the best sixteenth, and in each small ascent of the last stage."""
+"""Batched gradients: for all starts, then for the `BEST` of them, and in each small ascent of the last stage."""
+
+BEST = (16, 4)
+"""One in so many of the starts ascends further: among few elements; among more."""
 
 CENTRES = 5
 """Best compositions around which new ones are drawn."""
 
-STARTS = (8, 16)
-"""Ascents per element: among few elements; among more."""
+STARTS = (8, 24)
+"""Ascents per element, likewise."""
 
-LEAST = (1, 256)
+LEAST = (1, 384)
 """Ascents at least, likewise: six elements make no fewer basins than twelve."""
 
 SCREEN = (4096, 16384)
 """Compositions of the screen, likewise."""
 
-CLIMBERS = (64, 32)
-"""Climbs on the grid, likewise: few elements cost little, and their grids may be coarse."""
+CLIMBERS = 64
+"""Climbs on the grid."""
 
 ROUNDS = 60
 """Batched exchanges at most in one climb."""
@@ -93,7 +98,7 @@ def ascent(
     per_element, least = (starts_per_element, 1) if starts_per_element else (STARTS[many], LEAST[many])
     starts = chosen(space, candidates, values, max(least, round(per_element * len(space.elements))), rng)
     ends, moved, gradients = ascend(acquire, space, project, starts)
-    best = candidates[spread(space.fractions(candidates), values, CLIMBERS[many], 2 * space.step)]
+    best = candidates[spread(space.fractions(candidates), values, CLIMBERS, 2 * space.step)]
     found = finish(acquire, space, np.concatenate([rounded(space, ends.points), best]), exclude, rng)
     found = replace(
         found,
@@ -128,24 +133,19 @@ def chosen(space: CompositionSpace, candidates: np.ndarray, values: np.ndarray, 
 
 
 def ascend(acquire, space: CompositionSpace, project: Projection, starts: np.ndarray) -> tuple[Ends, np.ndarray, int]:
-    """(ends of the best sixteenth, which of all starts moved, gradients) from counts (rows, n_elements)."""
+    """(ends of the `BEST`, which of all starts moved, gradients) from counts (rows, n_elements)."""
     points, limits, free = space.fractions(starts), space.polytope(), np.arange(len(starts))[:, None] % 2 == 0
     lower, upper = support(space, starts)
     lower, upper = np.where(free, limits.lower, lower), np.where(free, limits.upper, upper)
     tolerance = space.step / 10
     first = spectral(acquire, project, points, lower, upper, tolerance=tolerance, batches=BATCHES[0])
     moved = np.abs(first.points - points).max(1) > space.step / 2
-    best = spread(first.points, first.values, max(8, len(starts) // 16), 5 * space.step)
+    most = max(8, len(starts) // BEST[len(space.elements) > FEW])
+    best = spread(first.points, first.values, most, 5 * space.step)
     last = spectral(
         acquire, project, first.points[best], lower[best], upper[best], tolerance=tolerance, batches=BATCHES[1]
     )
     return last, moved, first.gradients + last.gradients
-
-
-def support(space: CompositionSpace, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds (rows, n_elements) each that keep the elements present in `counts` present, and the absent ones absent."""
-    limits, present = space.polytope(), counts > 0
-    return np.where(present, np.maximum(limits.lower, space.step), 0.0), np.where(present, limits.upper, 0.0)
 
 
 def finish(acquire, space: CompositionSpace, counts: np.ndarray, exclude: np.ndarray, rng) -> Suggestion:
@@ -153,7 +153,6 @@ def finish(acquire, space: CompositionSpace, counts: np.ndarray, exclude: np.nda
 
     Where all of `counts` are measured, fresh random ones are taken. Peers of `ascent` end with it too.
     """
-    climbers = CLIMBERS[len(space.elements) > FEW]
     known = distinct(counts)
     known = known[unmeasured(known, exclude)]
     while not len(known):
@@ -165,7 +164,7 @@ def finish(acquire, space: CompositionSpace, counts: np.ndarray, exclude: np.nda
         if again:
             near, scores, spent = _nearby(acquire, space, known, values, exclude, rng)
             evaluations, gradients = evaluations + spent + len(near), gradients + spent
-        rows = spread(space.fractions(near), scores, climbers // (2 if again else 1), space.step if again else 0)
+        rows = spread(space.fractions(near), scores, CLIMBERS // (2 if again else 1), space.step if again else 0)
         reached, heights, tried, climbed = exchange(
             acquire, space, near[rows], scores[rows], exclude, rng, rounds=ROUNDS
         )
@@ -174,6 +173,9 @@ def finish(acquire, space: CompositionSpace, counts: np.ndarray, exclude: np.nda
         evaluations, gradients = evaluations + tried, gradients + climbed
         if again and calm >= PATIENCE:
             break
+    if len(space.elements) > FEW:
+        known, values, tried, climbed = follow(acquire, space, known, values, exclude, rng, rounds=ROUNDS)
+        evaluations, gradients = evaluations + tried, gradients + climbed
     top = int(np.argmax(values))
     return Suggestion(known[top], space.fractions(known[top]), float(values[top]), evaluations, gradients)
 
@@ -189,7 +191,7 @@ def _nearby(acquire, space, known, values, exclude, rng) -> tuple[np.ndarray, np
     near = near[unmeasured(near, exclude)]
     scores = score(acquire, space, near)
     if len(space.elements) > FEW and len(near):
-        rows = near[spread(space.fractions(near), scores, CLIMBERS[0], 0)]
+        rows = near[spread(space.fractions(near), scores, CLIMBERS, 0)]
         points, bounds = space.fractions(rows), support(space, rows)
         ends = spectral(acquire, Projection(space), points, *bounds, tolerance=space.step / 20, batches=BATCHES[2])
         more, spent = distinct(rounded(space, ends.points)), ends.gradients

@@ -3,7 +3,8 @@
 A grid composition's neighbours are exchanges of 1, 2, 4, … steps between two elements; among few elements also all
 small changes of several at once, for ridges that no single exchange follows. Exchanges reach other supports by
 themselves: the last steps of an element can go, and an absent one can get its first. Among many elements the number
-of pairs is kept in bounds: those whose exchange the gradient at the composition promises most, and some at random.
+of pairs is kept in bounds: those whose exchange the gradient at the composition promises most, and some at random;
+there an element can also go at once, all its steps to another.
 
 All climbers take their best improvement in each batched evaluation, and stop where nothing tried improves, or where
 another climber has been.
@@ -27,6 +28,9 @@ FEW = 7
 PAIRS, RANDOM_PAIRS = 40, 8
 """Pairs tried among more elements: by the gradient's promise, and at random."""
 
+TAKERS = (3, 2)
+"""Elements that are tried for all of a dropped one: those of steepest ascent, and the largest."""
+
 
 def exchange(
     acquire, space: CompositionSpace, counts: np.ndarray, values: np.ndarray, exclude: np.ndarray, rng, *, rounds: int
@@ -48,7 +52,7 @@ def exchange(
             changes, gradients = _promising(slopes, space, counts[live], rng), gradients + len(live)
         tried = counts[live, None] + changes
         flat = tried.reshape(-1, tried.shape[-1])
-        fit = space.contains(flat)
+        fit = space.contains(flat) & np.broadcast_to(changes.any(-1), tried.shape[:2]).ravel()
         fit[fit] = unmeasured(flat[fit], exclude)
         found = np.full(len(flat), -np.inf)
         found[fit] = score(acquire, space, flat[fit])
@@ -69,12 +73,11 @@ def neighbourhood(n_elements: int) -> np.ndarray:
     """All changes of counts (m, n_elements) tried among few elements; every row sums to 0."""
     reach = 2 if n_elements <= 4 else 1
     changes = [c for c in product(range(-reach, reach + 1), repeat=n_elements) if sum(c) == 0 and any(c)]
-    pairs = _pairs(n_elements)
-    return np.unique(np.concatenate([changes, *(size * pairs for size in SIZES)]), axis=0)
+    return np.unique(np.concatenate([changes, *(size * pairs(n_elements) for size in SIZES)]), axis=0)
 
 
 @cache
-def _pairs(n_elements: int) -> np.ndarray:
+def pairs(n_elements: int) -> np.ndarray:
     """One step from one element to another, for all pairs: (n (n − 1), n_elements)."""
     unit = np.eye(n_elements, dtype=np.int64)
     moves = unit[:, None] - unit
@@ -82,15 +85,28 @@ def _pairs(n_elements: int) -> np.ndarray:
 
 
 def _promising(slopes: np.ndarray, space: CompositionSpace, counts: np.ndarray, rng) -> np.ndarray:
-    """Changes (rows, m, n_elements) for each composition: the pairs of largest first-order gain, and random ones."""
-    limits, pairs = space.polytope(), _pairs(counts.shape[1])
-    gain = slopes @ pairs.T
+    """Changes (rows, m, n_elements) for each composition: the pairs of largest first-order gain, random ones, drops."""
+    limits, swaps = space.polytope(), pairs(counts.shape[1])
+    gain = slopes @ swaps.T
     full, empty = counts >= space.counts(limits.upper), counts <= space.counts(limits.lower)
-    gain[(full @ (pairs > 0).T) | (empty @ (pairs < 0).T)] = -np.inf
+    gain[(full @ (swaps > 0).T) | (empty @ (swaps < 0).T)] = -np.inf
     top = np.argpartition(-gain, min(PAIRS, gain.shape[1]) - 1, axis=1)[:, :PAIRS]
-    some = rng.integers(len(pairs), size=(len(counts), RANDOM_PAIRS))
-    chosen = pairs[np.concatenate([top, some], axis=1)]
-    return np.concatenate([size * chosen for size in SIZES[::2]], axis=1)
+    some = rng.integers(len(swaps), size=(len(counts), RANDOM_PAIRS))
+    chosen = swaps[np.concatenate([top, some], axis=1)]
+    return np.concatenate([*(size * chosen for size in SIZES[::2]), _drops(slopes, counts)], axis=1)
+
+
+def _drops(slopes: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Changes (rows, m, n_elements): all of one element to another, one of the steepest or of the largest.
+
+    A formula that jumps when an element is gone does not show it on the way.
+    """
+    n_elements = counts.shape[1]
+    order = [np.argsort(-which, axis=1, kind="stable") for which in (slopes, counts)]
+    takers = np.concatenate([ranked[:, :most] for ranked, most in zip(order, TAKERS, strict=True)], axis=1)
+    unit = np.eye(n_elements, dtype=np.int64)
+    changes = counts[:, :, None, None] * (unit[takers][:, None] - unit[:, None])  # (rows, giver, taker, n_elements)
+    return changes.reshape(len(counts), -1, n_elements)
 
 
 def unmeasured(counts: np.ndarray, exclude: np.ndarray) -> np.ndarray:

@@ -95,3 +95,9 @@ def _shift(parts, total, points, lower, upper) -> np.ndarray:
         inside = (slope > 0) & (newton > least) & (newton < most)
         shift = np.where(done, shift, np.where(inside, newton, (least + most) / 2))
     return shift
+
+
+def support(space: CompositionSpace, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds (rows, n_elements) each that keep the elements present in `counts` present, and the absent ones absent."""
+    limits, present = space.polytope(), counts > 0
+    return np.where(present, np.maximum(limits.lower, space.step), 0.0), np.where(present, limits.upper, 0.0)

@@ -1,0 +1,128 @@
+"""Grid compositions along a ridge that is narrower than a step.
+
+Around the top x of an ascent the acquisition is about a + gᵀd + ½ dᵀHd, with H from differences of gradients and its
+positive curvatures cut off. On a narrow ridge every exchange between two elements steps off; among the thousands of
+sums of two exchanges some nearly follow it. The model ranks these for the price of a matrix product, again and again
+from the best, and only the few dozen that it puts highest are evaluated.
+
+Coordinates z (m,) are counts of the present elements but the largest, which takes what the others leave.
+"""
+
+import numpy as np
+
+from alloygrad.maximisers.candidates import spread
+from alloygrad.maximisers.exchange import distinct, exchange, pairs, unmeasured
+from alloygrad.maximisers.projection import Projection, support
+from alloygrad.maximisers.spectral import evaluate, spectral
+from alloygrad.maximisers.suggestion import score
+from alloygrad.space import CompositionSpace
+
+BATCHES = 30
+"""Gradients at most of the ascent to the top."""
+
+SIZES = (1, 2, 4)
+"""Steps exchanged between two elements."""
+
+SUMS = 16384
+"""Sums of two exchanges at most; of more, so many at random."""
+
+BEAM, DEPTH = 16, 4
+"""Compositions from which the model goes on, and how often."""
+
+GIVEN = 64
+"""Compositions that are evaluated."""
+
+CENTRES, ROUNDS = 4, 6
+"""Best compositions whose ridges are followed, and how often at most."""
+
+CLIMBERS = 8
+"""Climbs by exchanges from what was found."""
+
+
+def follow(
+    acquire, space: CompositionSpace, known: np.ndarray, values: np.ndarray, exclude: np.ndarray, rng, *, rounds: int
+) -> tuple[np.ndarray, np.ndarray, int, int]:
+    """Go on from counts `known` (rows, n_elements) with `values` (rows,) until the best ridges bring nothing better.
+
+    Both again with what was found, compositions evaluated, of these with a gradient. rounds: of a climb, at most.
+    """
+    evaluations, gradients = 0, 0
+    for _ in range(ROUNDS):
+        centres = known[spread(space.fractions(known), values, CENTRES, 0)]
+        found, spent = zip(*(ridge(acquire, space, counts, rng) for counts in centres), strict=True)
+        near = distinct(np.concatenate(found))
+        near = near[unmeasured(near, exclude)]
+        heights = score(acquire, space, near)
+        evaluations, gradients = evaluations + len(near) + sum(spent), gradients + sum(spent)
+        better = len(near) > 0 and heights.max() > values.max()
+        known, values = np.concatenate([known, near]), np.concatenate([values, heights])
+        if not better:
+            break
+        rows = spread(space.fractions(near), heights, CLIMBERS, 0)
+        reached, heights, tried, climbed = exchange(
+            acquire, space, near[rows], heights[rows], exclude, rng, rounds=rounds
+        )
+        evaluations, gradients = evaluations + tried, gradients + climbed
+        known, values = np.concatenate([known, reached]), np.concatenate([values, heights])
+    return known, values, evaluations, gradients
+
+
+def ridge(acquire, space: CompositionSpace, counts: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, int]:
+    """At most `GIVEN` compositions (rows, n_elements) on the support of `counts` (n_elements,), and gradients spent."""
+    start, present = space.fractions(counts[None]), counts > 0
+    if present.sum() < 3:  # one exchange is all there is
+        return counts[None], 0
+    bounds = support(space, counts[None])
+    top = spectral(acquire, Projection(space), start, *bounds, tolerance=space.step / 50, batches=BATCHES)
+    rest = int(np.argmax(np.where(present, top.points[0], -1)))
+    free = np.flatnonzero(present & (np.arange(len(counts)) != rest))
+    slope, curvature, spent = _model(acquire, top.points[0], free, rest, space.step)
+    peak = ((top.points[0] - start[0]) / space.step)[free]
+
+    def height(z: np.ndarray) -> np.ndarray:
+        return (z - peak) @ slope + 0.5 * ((z - peak) @ curvature * (z - peak)).sum(1)
+
+    def whole(z: np.ndarray) -> np.ndarray:
+        filled = np.tile(counts, (len(z), 1))
+        filled[:, free] += z
+        filled[:, rest] -= z.sum(1)
+        return filled
+
+    moves = _moves(len(free) + 1, rng)
+    bent = moves @ curvature
+    gain = moves @ slope + 0.5 * (bent * moves).sum(1)
+    best = np.zeros((1, len(free)), dtype=np.int64)
+    for _ in range(DEPTH):
+        beam = best[:BEAM]
+        promised = height(beam)[:, None] + gain + (beam - peak) @ bent.T
+        highest = np.argpartition(-promised.ravel(), min(8 * GIVEN, promised.size) - 1)[: 8 * GIVEN]
+        row, move = np.divmod(highest, len(moves))
+        z = np.unique(np.concatenate([best, beam[row] + moves[move]]), axis=0)
+        filled = whole(z)
+        z = z[space.contains(filled) & (filled[:, present] > 0).all(1)]
+        best = z[np.argsort(-height(z), kind="stable")[:GIVEN]]
+        if np.array_equal(best[:BEAM], beam):
+            break
+    return whole(best), top.gradients + spent
+
+
+def _model(acquire, point: np.ndarray, free: np.ndarray, rest: int, step: float) -> tuple[np.ndarray, np.ndarray, int]:
+    """Slope (m,), curvature (m, m) for steps from `point` (n_elements,), gradients spent: central differences."""
+    unit = np.eye(len(point))
+    directions, width = unit[free] - unit[rest], step / 10
+    tried = np.concatenate([point + width * directions, point - width * directions, point[None]])
+    _, slopes = evaluate(acquire, tried)
+    along = slopes @ directions.T
+    curvature = (along[: len(free)] - along[len(free) : -1]) / (2 * width)
+    values, vectors = np.linalg.eigh((curvature + curvature.T) / 2)
+    curvature = vectors * np.minimum(values, 0) @ vectors.T
+    return along[-1] * step, curvature * step**2, len(tried)
+
+
+def _moves(n_elements: int, rng: np.random.Generator) -> np.ndarray:
+    """Changes of z (m, n_elements − 1): exchanges, and sums of two; the place of the element left out is the last."""
+    single = np.concatenate([size * pairs(n_elements)[:, :-1] for size in SIZES])
+    both = len(single) ** 2
+    first, second = np.divmod(np.arange(both) if both <= SUMS else rng.integers(both, size=SUMS), len(single))
+    moves = np.concatenate([single, single[first] + single[second]])
+    return moves[moves.any(1)]
