@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from alloygrad import ROOT, elements, findings, tables
+from alloygrad.evidence import LARGEST
 from alloygrad.space import ON_GRID, CompositionSpace, Group
 from alloygrad.tables import Problems
 
@@ -189,20 +190,23 @@ class _Columns(dict):
 def _targets(table, target: Target, path, problems: Problems) -> np.ndarray:
     columns = _Columns(table, path, problems)
     if isinstance(target, str):
-        return columns[target]
-    if isinstance(target, Mapping):
-        if not target or not all(isinstance(w, int | float) and np.isfinite(w) for w in target.values()):
+        targets = columns[target]
+    elif isinstance(target, Mapping):
+        if not target or not all(isinstance(w, int | float) and abs(w) <= LARGEST for w in target.values()):
             raise ValueError(f"target is {dict(target)}; expected {{column: weight, …}} with finite weights.")
-        return sum(weight * columns[column] for column, weight in target.items())
-    if not callable(target):
+        with np.errstate(over="ignore", invalid="ignore"):  # told below, by row
+            targets = sum(weight * columns[column] for column, weight in target.items())
+    elif callable(target):
+        targets = np.asarray(target(columns), dtype=float)
+    else:
         raise ValueError(f"target is {target!r}; expected a column, {{column: weight, …}} or a function of columns.")
-    targets = np.asarray(target(columns), dtype=float)
     if targets.shape != (len(table),):
         raise ValueError(f"The target's function gave shape {targets.shape}; expected {len(table)}, one per row.")
-    told = {row for row, *_ in problems.found}
+    told, remedy = {row for row, *_ in problems.found}, "Mend the row, or the target's weights or function."
     for row, value in zip(table.index, targets, strict=True):
-        if row not in told and not np.isfinite(value):
-            problems.add(int(row), f"row {row}: the target's function gives {value}", "Mend the function or the row.")
+        if row not in told and not abs(value) <= LARGEST:  # true for NaN too
+            what = f"row {row}: the target is {value}, expected a finite number, {LARGEST:.0e} at most"
+            problems.add(int(row), what, remedy)
     return targets
 
 
