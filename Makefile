@@ -23,7 +23,7 @@ $(if $(filter smoke quick paper,$(PROFILE)),,$(error PROFILE is '$(PROFILE)'; it
 # A stamp without its executed notebook is stale.
 $(foreach n,$(NOTEBOOKS),$(if $(wildcard papermill_runs/$(PROFILE)/$(n).ipynb),,$(shell rm -f $(STAMPS)/$(n))))
 
-.PHONY: env datasets reproduce recompute study record audit supplement test nightly lint benchmark lab clean distclean help
+.PHONY: env datasets reproduce recompute study record audit supplement test nightly lock lint benchmark lab clean distclean help
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -77,6 +77,9 @@ nightly: .venv/ready ## the tests that take too long for every commit
 
 benchmark: .venv/ready ## every inner loop on every state, and the stations against BoTorch (hours; goes on where it stood)
 	for script in line selection inner_loop; do $(RUN)python tests/benchmarks/$$script.py || exit 1; done
+
+lock: .venv/ready ## rebuild requirements.lock from pyproject.toml; no pin moves but UPGRADE="names" or UPGRADE=all (network)
+	$(BIN)/python .ci/lock.py $(UPGRADE)
 
 lint: .venv/ready
 	$(BIN)/ruff check .
