@@ -62,6 +62,7 @@ study: .venv/ready ## compute what the planned trajectories of all cells lack (g
 record: .venv/ready ## pack finished trajectories and comparisons of the working store into data/results
 	$(RUN)python -c "from alloygrad import records; print(records.record().to_string(index=False))"
 	$(RUN)python -c "from alloygrad import records; print(records.record_comparisons().to_string(index=False))"
+	$(RUN)python -c "from alloygrad import records; print(records.record_versions().to_string(index=False))"
 
 audit: .venv/ready ## repeat STATES recorded experiments and compare
 	$(RUN)python -c "from alloygrad import records; records.report_audit($(STATES))"

@@ -1,9 +1,12 @@
 """What is kept of finished work: trajectories and scores packed into `data/results/`, some trajectories repeated."""
 
+import platform
 from dataclasses import replace
+from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from alloygrad import comparisons, store, studies
@@ -13,6 +16,9 @@ from alloygrad.cells import Cell
 from alloygrad.features import FeatureMap, parse_feature
 from alloygrad.surrogate import condition
 from alloygrad.threads import one_thread
+
+DECISIVE = ("numpy", "scipy", "scikit-learn", "torch")
+"""Packages whose version, beside Python's, may change the last digits of a result."""
 
 
 def record() -> pd.DataFrame:
@@ -65,6 +71,51 @@ def record_comparisons(draws: int = 64) -> pd.DataFrame:
         store.write(comparisons.RECORD, lambda path: table.to_csv(path, index=False))
     counts = table.groupby(["dataset", "target", "formulas"], sort=False)["draw"].nunique()
     return counts.rename("draws").reset_index()
+
+
+def record_versions() -> pd.DataFrame:
+    """Write down what every code version of the records ran with: `versions.csv`, columns code, python, ``DECISIVE``.
+
+    Rows that stand are kept; codes that are new are taken to have run with what is installed now, since one records
+    where one computes. Codes of which nothing is recorded any more go.
+    """
+    known, codes = recorded_versions(), recorded_codes()
+    new = [{"code": code, **installed_versions()} for code in sorted(codes - set(known["code"]))]
+    if new or set(known["code"]) - codes:
+        table = pd.concat([known[known["code"].isin(codes)], pd.DataFrame(new, columns=known.columns)])
+        store.write(studies.RESULTS / "versions.csv", lambda path: table.to_csv(path, index=False))
+    return recorded_versions()
+
+
+def recorded_codes() -> set[str]:
+    """The code versions that anything recorded was computed with."""
+    codes = {store.read_json(best)["code"] for best in (studies.RESULTS / "optima").glob("*.json")}
+    for packed in studies.RESULTS.glob("*.parquet"):
+        codes |= set(pq.read_table(packed, columns=["code"])["code"].to_pylist())
+    scores = studies.RESULTS / comparisons.RECORD.name
+    return codes | (set(pd.read_csv(scores)["code"]) if scores.exists() else set())
+
+
+def installed_versions() -> dict[str, str]:
+    """Python and ``DECISIVE`` as they run now, without builds (+cpu)."""
+    return {"python": platform.python_version()} | {name: version(name).split("+")[0] for name in DECISIVE}
+
+
+def recorded_versions() -> pd.DataFrame:
+    """The table of `record_versions`, all text; empty where nothing is recorded."""
+    path = studies.RESULTS / "versions.csv"
+    return pd.read_csv(path, dtype=str) if path.exists() else pd.DataFrame(columns=["code", "python", *DECISIVE])
+
+
+def other_versions() -> str:
+    """How what is installed differs from what the records ran with, in a sentence; "" where it does not."""
+    recorded = recorded_versions()
+    differences = [
+        f"{name} {' and '.join(others)} (installed: {now})"
+        for name, now in installed_versions().items()
+        if (others := sorted(set(recorded[name]) - {now}))
+    ]
+    return f"Recorded results were computed with {', '.join(differences)}." if differences else ""
 
 
 def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
@@ -145,5 +196,7 @@ def report_audit(states: int = 50) -> None:
     slsqp = table["cell"].map(lambda name: studies.CELLS[name].settings.maximiser == "published")
     sound &= (table["log_posterior"] >= -1e-3) & (slsqp | (table["value"] >= -1e-3))
     print(f"{len(table)} recorded experiments repeated: {table['same_composition'].mean():.0%} identical suggestions.")
+    if others := other_versions():
+        print(others)
     if not sound.all():
         raise SystemExit(f"Audit failed for {(~sound).sum()} of them: find the change, or recompute and record anew.")
