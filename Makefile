@@ -23,11 +23,11 @@ $(if $(filter smoke quick paper,$(PROFILE)),,$(error PROFILE is '$(PROFILE)'; it
 # A stamp without its executed notebook is stale.
 $(foreach n,$(NOTEBOOKS),$(if $(wildcard papermill_runs/$(PROFILE)/$(n).ipynb),,$(shell rm -f $(STAMPS)/$(n))))
 
-.PHONY: env datasets reproduce recompute study record audit supplement test nightly lock lint benchmark lab clean distclean help
+.PHONY: env datasets reproduce recompute study record audit supplement test nightly lock vulnerabilities lint benchmark lab clean distclean help
 .DELETE_ON_ERROR:
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 env: .venv/ready ## build .venv from requirements.lock (no conda needed)
 
@@ -81,6 +81,12 @@ benchmark: .venv/ready ## every inner loop on every state, and the stations agai
 
 lock: .venv/ready ## rebuild requirements.lock from pyproject.toml; no pin moves but UPGRADE="names" or UPGRADE=all (network)
 	$(BIN)/python .ci/lock.py $(UPGRADE)
+
+# Its own environment, so that nothing unlocked enters .venv; --strict: a package that could not be looked up is no pass.
+vulnerabilities: ## look every locked package up among known vulnerabilities, by pip-audit (network)
+	$(PYTHON) -m venv data/runs/pip-audit
+	data/runs/pip-audit/bin/pip install --quiet pip-audit
+	data/runs/pip-audit/bin/pip-audit --strict --disable-pip --no-deps --requirement requirements.lock
 
 lint: .venv/ready
 	$(BIN)/ruff check .
