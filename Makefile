@@ -59,10 +59,10 @@ recompute: ## as reproduce, from an empty store (goes on if interrupted; `make c
 study: .venv/ready ## compute what the planned trajectories of all cells lack (goes on where it stood); then make record
 	$(RUN)python -c "from alloygrad import studies; studies.run_planned()"
 
-record: .venv/ready ## pack finished trajectories and comparisons of the working store into data/results
+record: .venv/ready ## pack finished trajectories and comparisons of the working store into data/results, seal data
 	$(RUN)python -c "from alloygrad import records; print(records.record().to_string(index=False))"
 	$(RUN)python -c "from alloygrad import records; print(records.record_comparisons().to_string(index=False))"
-	$(RUN)python -c "from alloygrad import records; print(records.record_versions().to_string(index=False))"
+	$(RUN)python -c "from alloygrad import records; print(records.record_versions().to_string(index=False)); records.seal()"
 
 audit: .venv/ready ## repeat STATES recorded experiments and compare
 	$(RUN)python -c "from alloygrad import records; records.report_audit($(STATES))"

@@ -1,4 +1,8 @@
-"""What is kept of finished work: trajectories and scores packed into `data/results/`, some trajectories repeated."""
+"""What is kept of finished work: trajectories and scores packed into `data/results/`, some trajectories repeated.
+
+`versions.csv` there says what they ran with, and `data/SHA256SUMS` seals them, the trained weights and the element
+table: a file that is no longer what was recorded is found, whoever changed it.
+"""
 
 import platform
 from dataclasses import replace
@@ -9,13 +13,16 @@ import pandas as pd
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from alloygrad import comparisons, store, studies
+from alloygrad import DATA, comparisons, store, studies
 from alloygrad.acquisition import log_ei
 from alloygrad.campaign import choose_features, initial_rows, measure, trajectory
 from alloygrad.cells import Cell
 from alloygrad.features import FeatureMap, parse_feature
 from alloygrad.surrogate import condition
 from alloygrad.threads import one_thread
+
+SEALED = ("elements.csv", "environments/**/*.*", "results/**/*.*")
+"""Patterns of files below `data/` that are sealed."""
 
 DECISIVE = ("numpy", "scipy", "scikit-learn", "torch")
 """Packages whose version, beside Python's, may change the last digits of a result."""
@@ -118,6 +125,25 @@ def other_versions() -> str:
     return f"Recorded results were computed with {', '.join(differences)}." if differences else ""
 
 
+def seal() -> None:
+    """Write the SHA-256 of every file of ``SEALED`` into `data/SHA256SUMS`, as `sha256sum --check` reads it."""
+    text = "".join(f"{value}  {name}\n" for name, value in _seals().items())
+    store.write(DATA / "SHA256SUMS", lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def broken_seals() -> list[str]:
+    """Files of ``SEALED`` that are not what `seal` saw, each with what is the matter."""
+    lines = (DATA / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    sealed, found = dict(line.split("  ")[::-1] for line in lines), _seals()
+    what = {name: "changed" if name in found else "missing" for name in sealed if found.get(name) != sealed[name]}
+    return [f"{name} ({why})" for name, why in (what | dict.fromkeys(set(found) - set(sealed), "new")).items()]
+
+
+def _seals() -> dict[str, str]:
+    files = sorted(path for pattern in SEALED for path in DATA.glob(pattern) if path.is_file())
+    return {path.relative_to(DATA).as_posix(): store.file_digest(path) for path in files}
+
+
 def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
     """Repeat recorded experiments, drawn at random over all recorded cells, from the rows before them.
 
@@ -184,8 +210,13 @@ def report_audit(states: int = 50) -> None:
 
     Bounds: the same initial compositions and features; merit and log EI, at recorded hyperparameters, to 1e-6; log
     posterior no worse by 1e-3; value of the new maximum no lower by 1e-3, but for the paper's loop: SLSQP turns the
-    last bit of another processor into another end.
+    last bit of another processor into another end. What is sealed must be as it was sealed.
     """
+    if broken := broken_seals():
+        raise SystemExit(
+            f"Not as recorded in data/: {', '.join(broken)}. Restore them by `git checkout`; "
+            "if the change is meant, seal it: `make record`."
+        )
     table = audit(states)
     if table.empty:
         print("Audit: nothing is recorded.")
