@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import pandas as pd
 
-from alloygrad import deep_kernel, forest, surrogate
+from alloygrad import deep_kernel, forest, require_whole, surrogate
 from alloygrad.acquisition import ACQUISITIONS, log_ei
 from alloygrad.features import Feature, FeatureMap, parse_feature
 from alloygrad.maximisers import METHODS, Suggestion, maximise
@@ -51,6 +51,10 @@ class Settings:
     n_experiments: int = 60
     options: Mapping = field(default_factory=dict)  # of the maximiser
     surrogate: str = "gp"
+
+    def __post_init__(self):
+        require_whole(1, n_features=self.n_features, n_initial=self.n_initial)
+        require_whole(0, n_experiments=self.n_experiments)
 
     def describe(self) -> dict:
         """Plain values for a digest. The number of experiments is left out: a longer run continues a shorter one.

@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alloygrad import require_whole
 from alloygrad.acquisition import ACQUISITIONS
 from alloygrad.campaign import Campaign
 from alloygrad.maximisers import Suggestion, maximise
@@ -128,13 +129,14 @@ class NoisyCampaign(Campaign):
         apart: least distance of two picks; None: `APART` of the widest range of an element. Where no composition is
         as far from the earlier picks, the warning says so. Raises ValueError where fewer than q are left to suggest.
         """
-        if q < 1 or int(q) != q:
-            raise ValueError(f"q is {q!r}; expected how many experiments to suggest, 1 or more.")
+        require_whole(1, q=q)
         left = self.space.size - len(np.unique(self.counts[self._measured()], axis=0))
         if q > left:
             raise ValueError(f"{q} experiments asked for; {left} compositions of the space are not measured yet.")
         if apart is None:
             apart = APART * np.max(np.subtract(self.space.upper, self.space.lower))
+        if not 0 <= apart <= 1:  # true for NaN too
+            raise ValueError(f"apart is {apart}; expected a share of the alloy, from 0 to 1.")
         surrogate, best, picks = self.fit(), self.best(), []
         for _ in range(q):
             taken = np.array([pick.counts for pick in picks], dtype=np.int64).reshape(-1, len(self.space.elements))

@@ -16,6 +16,7 @@ Weight shares w_i become atomic fractions c_i, and back, by the atomic masses A_
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,8 @@ def declare(symbols: Sequence[str], bounds: Mapping, *, step: float, groups: Seq
     their sum; disjoint or nested. Limits between two grid values are rounded inwards.
     Raises ValueError for an unknown element, limits that contradict each other, and an empty space.
     """
+    if not isinstance(step, Real):
+        raise ValueError(f"step is {step!r}; expected a number, in at.%.")
     names, known = list(symbols), list(elements.load().index)
     if isinstance(symbols, str) or len(names) < 2 or len(set(names)) < len(names):
         raise ValueError(f"elements are {symbols!r}; expected a list of at least two different symbols.")
@@ -102,6 +105,8 @@ def _pair(values, what: str) -> tuple[float, float]:
 
 def find(path) -> Path:
     """The file meant by an absolute path, or by one relative to the working folder or else to the project's."""
+    if not isinstance(path, str | Path):
+        raise ValueError(f"The file is {path!r}; expected the path of a .csv or .xlsx table.")
     path = Path(path).expanduser()
     return path if path.exists() or path.is_absolute() or not (ROOT / path).exists() else ROOT / path
 
@@ -129,6 +134,8 @@ def read(
         ValueError: an unknown unit, or a target that is none of the above.
     """
     path, process, names = find(path), dict(process or {}), list(space.elements)
+    if not isinstance(maximise, bool):
+        raise ValueError(f"maximise is {maximise!r}; expected True, or False where smaller is better.")
     if unit not in UNITS:
         raise ValueError(f"unit is {unit!r}; declare in what the element columns are written: one of {list(UNITS)}.")
     problems = Problems(path)
