@@ -332,6 +332,12 @@ def obtain(
     return record, "Trained from the published dataset; what an equal training had left behind was reused."
 
 
+def obtain_other(name: str, training: networks.Training, *, retrain: bool, workers: int | None = None) -> Path:
+    """Folder of one of `OTHERS`: trained now if wanted and the datasets can be had, else the shipped one."""
+    at_hand = all(datasets.available(source) for source in OTHERS[name][0].properties.values())
+    return train_other(name, training, workers=workers) if retrain and at_hand else FOLDER / name
+
+
 def reach(alloy: Alloy) -> pd.DataFrame:
     """How far the measurements of each property reach: quantiles, unit, and what the environment asks beyond them.
 
@@ -357,7 +363,10 @@ def counted(alloy: Alloy) -> pd.DataFrame:
     return pd.DataFrame.from_dict(table, orient="index")
 
 
-def difference(alloy: Alloy, record: Record, n_elements: int = 4) -> pd.DataFrame:
-    """How far a training is from the shipped one: RMS difference over random alloys, in units of their spread."""
-    shipped, other = random_alloys(alloy, n_elements), random_alloys(alloy, n_elements, folder=record.folder)
-    return (((shipped - other) ** 2).mean() ** 0.5 / shipped.std()).rename("difference").to_frame()
+def difference(alloy: Alloy, folder: Path, n_elements: int = 4) -> pd.Series:
+    """How far the networks in `folder` are from the shipped ones, by property, and the merit with them.
+
+    RMS difference over random alloys of the first `n_elements`, in units of their spread.
+    """
+    shipped, other = random_alloys(alloy, n_elements), random_alloys(alloy, n_elements, folder=folder)
+    return (((shipped - other) ** 2).mean() ** 0.5 / shipped.std()).rename("difference")
