@@ -308,12 +308,11 @@ def test_arms_show_regret_above_and_differences_below():
 def test_trainings_are_told_apart_and_an_arm_may_be_missing_on_one():
     table = trainings()
     figure = figures.other_trainings(table, "ascent")
-    for axis, (alloy, quantity) in zip(
-        figure.axes, [(a, q) for q in ("final merit", "state entropy") for a in ("sma", "hea")], strict=True
-    ):
+    panels = [(alloy, quantity) for quantity in ("final merit", "state entropy") for alloy in ("sma", "hea")]
+    for axis, panel in zip(figure.axes, panels, strict=True):
+        own = table[(table["alloy"] == panel[0]) & (table["quantity"] == panel[1])]
         dots = [line for line in axis.lines if line.get_marker() == "o"]
-        own = table.query("alloy == @alloy and quantity == @quantity")
-        assert quantity in axis.get_xlabel() and len(dots) == len(own)
+        assert panel[1] in axis.get_xlabel() and len(dots) == len(own)
         filled = [dot for dot in dots if dot.get_markerfacecolor() != "w"]
         assert len(filled) == (own["training"] == "shipped").sum()
         assert all(dot.get_markeredgecolor() == dot.get_markerfacecolor() for dot in filled)
