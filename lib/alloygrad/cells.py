@@ -76,9 +76,10 @@ FULL = 96
 """The paper's number of trajectories."""
 
 PLANNED = (
-    ("sma_n4_enumeration_retrained", 0),
-    ("*_n4_enumeration_retrained", 8),
-    ("*_retrained", 32),
+    ("ti_n4_enumeration_retrained", 4),
+    ("hea_n4_enumeration_retrained", 2),
+    ("*_n4_enumeration_retrained", 0),
+    ("*_retrained", 8),
     ("*_as_published", 8),
     ("sma_n4_slsqp", 8),
     ("*_n4_slsqp", 0),
