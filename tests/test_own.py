@@ -161,7 +161,7 @@ def test_a_figure_of_merit_over_columns(tmp_path):
     assert other.targets == pytest.approx(one.targets, rel=1e-15)
     hole = read(path, target=lambda c: np.where(c["A"] == 2, np.nan, c["HV"]))
     assert hole.rows.tolist() == [2, 3, 5, 6, 7]
-    assert hole.report["finding"].tolist()[0] == "row 4: the target's function gives nan"
+    assert hole.report["finding"].tolist()[0] == "row 4: the target is nan, expected a finite number, 1e+50 at most"
     for wrong, message in ((3, "expected a column"), ({}, "finite weights"), ({"HV": "1"}, "finite weights"),
                            (lambda c: 1.0, r"7, one per row")):  # fmt: skip
         with pytest.raises(ValueError, match=message):
