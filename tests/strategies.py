@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, isfinite
 
 import numpy as np
 from hypothesis import strategies as st
@@ -100,7 +100,7 @@ def problems(draw, sizes=(2, 12), totals=TOTALS, names=None) -> Problem:
     cuts = sorted(draw(st.lists(st.integers(0, total), min_size=n - 1, max_size=n - 1)))
     inside = np.diff([0, *cuts, total]).tolist()
     below, above = draw(some), draw(some)
-    tight = draw(st.sampled_from([1, 1, 2, 10]))  # a tenth of the room, say
+    tight = draw(st.sampled_from([1, 1, 1, 2, 10]))  # a tenth of the room, say
     off = st.integers(0, 3)  # quarters of a step between a limit and the grid value that it is rounded to
     box = [
         (_under(v - a // tight, draw(off), total), _over(v + b // tight, draw(off), total))
@@ -130,7 +130,8 @@ def families(draw, n: int) -> list[tuple[int, ...]]:
     """Sets of columns, disjoint or nested (or the same), in any order."""
     order = draw(st.permutations(range(n)))
     kept: list[tuple[int, int]] = []
-    for a, b in draw(st.lists(st.tuples(st.integers(0, n), st.integers(0, n)), max_size=5)):
+    tries = draw(st.sampled_from([8, 4, 8, 0]))
+    for a, b in draw(st.lists(st.tuples(st.integers(0, n), st.integers(0, n)), min_size=tries, max_size=tries)):
         a, b = min(a, b), max(a, b)
         if a < b and all(b <= c or d <= a or (c <= a and b <= d) or (a <= c and d <= b) for c, d in kept):
             kept.append((a, b))
@@ -150,6 +151,10 @@ class Limits:
 @st.composite
 def limits(draw) -> tuple[Problem | None, Limits]:
     """Limits, and the problem that they pose: None where a number or a group is out of the question."""
+    if draw(st.booleans()):
+        exact = draw(problems(sizes=(2, 4), totals=st.integers(1, 10)))
+        sums = tuple((columns, float(low), float(high)) for columns, low, high in exact.groups)
+        return exact, Limits(1 / exact.total, tuple(map(float, exact.lower)), tuple(map(float, exact.upper)), sums)
     n, total = draw(st.integers(2, 4)), draw(st.integers(1, 10))
     odd = draw(st.sampled_from(["", "", "", "value", "step", "overlap"]))
     quarter = st.integers(0, 4 * total).map(lambda k: Fraction(k, 4 * total))
@@ -193,9 +198,17 @@ class Sheet:
 
     space: CompositionSpace
     unit: str
+    kind: str  # of target: "column", "sum" or "function"
+    weight: float  # of the column in the target
     rows: tuple[Row, ...]
     content: bytes
     refused: str
+    culprit: int  # the row to be named where the whole is refused, 0 if that is not the point
+
+    @property
+    def target(self) -> own.Target:
+        kinds = {"column": "HV", "sum": {"HV": self.weight}, "function": lambda columns: self.weight * columns["HV"]}
+        return kinds[self.kind]
 
     def numbered(self) -> Iterator[tuple[int, Row]]:
         """Rows that are not empty, with the number that a spreadsheet program shows."""
@@ -207,7 +220,9 @@ class Sheet:
 BAD_CELLS = ["", "  ", "n/a", "NaN", "nan", "inf", "-inf", "5 (nominal)", "<5", "1_0", "0x1F", "12,5", "-3", "-0.5",
              "1e400", "1e308", "−4", "TRUE", "#DIV/0!", "5%", "1.2.3", "--1", "bal."]  # fmt: skip
 NOTES = ["", "as cast", "Härte 5 µm", 'so-called "good"', "two\nlines", "comma, in a note", "semi;colon", "日本"]
-FAULTS = ["", "", "", "", "", "semicolons", "tabs", "missing", "renamed", "doubled", "latin-1", "utf-16", "quote",
+HARDNESSES = ["7", "1e3", "-0.25", "410.5", "300", " 301 ", "+302", "1e308", "-1e308", "1e-320"]
+WEIGHTS = [1.0, 2.0, -1e9]
+FAULTS = [*[""] * 20, "semicolons", "tabs", "missing", "renamed", "doubled", "latin-1", "utf-16", "quote",
           "long row", "no header", "nothing"]  # fmt: skip
 
 
@@ -218,7 +233,11 @@ def sheets(draw) -> Sheet:
     names, unit = list(problem.elements), draw(st.sampled_from(own.UNITS))
     digits = draw(st.integers(0, 4))
     fault = draw(st.sampled_from(FAULTS))
-    rows = draw(st.lists(_rows(names, unit, digits), min_size=0 if fault == "nothing" else 1, max_size=12))
+    kind, weight = draw(st.sampled_from(["column", "column", "sum", "function"])), draw(st.sampled_from(WEIGHTS))
+    weight = 1.0 if kind == "column" else weight
+    care = draw(st.sampled_from([40, 10, 40, 2]))
+    few = draw(st.sampled_from([9, 5, 12, 7, 0]))
+    rows = draw(st.lists(_rows(names, unit, digits, weight, care), min_size=few, max_size=few + 4))
     if rows and draw(st.booleans()):
         rows += draw(st.lists(st.sampled_from(rows), max_size=3))  # copies
     if fault == "nothing":
@@ -234,45 +253,59 @@ def sheets(draw) -> Sheet:
         titles[order.index(0)] = draw(st.sampled_from([names[0].lower(), f"{names[0]} at.%", "Unobtainium"]))
     if fault == "doubled":
         titles, lines = [*titles, "HV"], [None if line is None else [*line, "1"] for line in lines]
-    if fault == "long row" and (full := [line for line in lines if line is not None]):
-        full[draw(st.integers(0, len(full) - 1))].append("7")
+    culprit = 0 if fault in ("", "quote", "nothing") else 1
+    if fault == "long row":
+        if full := [i for i, line in enumerate(lines) if line is not None]:
+            culprit = (i := draw(st.sampled_from(full))) + 2
+            lines[i] = [*lines[i], "7"]
+        else:
+            fault = ""
     if fault in ("semicolons", "tabs"):
         lines = [None if line is None else [cell.replace(".", ",") for cell in line] for line in lines]
     if fault == "latin-1":
-        titles.append("Härte")
+        if draw(st.booleans()):
+            titles.append("Härte")
+        odd = [k for k, line in enumerate([titles, *lines], start=1) if line and not "".join(line).replace("日本", "").isascii()]
+        fault, culprit = (fault, odd[0]) if odd else ("", 0)
+    end = draw(st.sampled_from(["\n", "\r\n", "\r"]))
+    all_quoted = draw(st.booleans()) or end == "\r"  # with that the writer would leave a line feed in a cell bare
     content = _written(
         [[] if fault == "no header" else titles, *lines],
         delimiter={"semicolons": ";", "tabs": "\t"}.get(fault, ","),
-        end=draw(st.sampled_from(["\n", "\r\n", "\r"])),
-        quoting=csv.QUOTE_ALL if draw(st.booleans()) and fault not in ("semicolons", "tabs") else csv.QUOTE_MINIMAL,
+        end=end,
+        quoting=csv.QUOTE_ALL if all_quoted else csv.QUOTE_MINIMAL,
         last=draw(st.booleans()),
     )
     if fault == "quote":
         content += '\n"unclosed'
     encoding = {"latin-1": "latin-1", "utf-16": "utf-16"}.get(fault) or draw(st.sampled_from(["utf-8", "utf-8-sig"]))
-    return Sheet(problem.space(), unit, tuple(rows), content.encode(encoding, "replace"), fault)
+    return Sheet(problem.space(), unit, kind, weight, tuple(rows), content.encode(encoding, "namereplace"), fault, culprit)
 
 
 @st.composite
-def _rows(draw, names: list[str], unit: str, digits: int) -> Row:
+def _rows(draw, names: list[str], unit: str, digits: int, weight: float, care: int) -> Row:
     n, total = len(names), 1 if unit == "fraction" else 100
-    if draw(st.integers(0, 9)) == 0:
+    if draw(st.integers(0, 2 * care)) == 1:
         return Row(draw(st.sampled_from([None, ("",) * (n + 2), (" ",) * (n + 2)])))
     digits += 2 if unit == "fraction" else 0
     parts = total * 10**digits
     cuts = sorted(draw(st.lists(st.integers(0, parts), min_size=n - 1, max_size=n - 1)))
     shares = [Decimal(v).scaleb(-digits) for v in np.diff([0, *cuts, parts]).tolist()]
     cells = [draw(_spellings(share)) for share in shares]
-    cells += [draw(st.sampled_from(["7", "1e3", "-0.25", "410.5", "300", " 301 ", "+302"])), draw(st.sampled_from(NOTES))]
-    change = draw(st.sampled_from(["", "", "", "", "", "", "", "cell", "target", "scaled"]))
+    cells += [draw(st.sampled_from(HARDNESSES)), draw(st.sampled_from(NOTES))]
+    change = draw(st.sampled_from([*[""] * care, "cell", "negative", "target", "scaled", "huge"]))
     if change == "cell":
         cells[draw(st.integers(0, n - 1))] = draw(st.sampled_from(BAD_CELLS))
+    if change == "negative":
+        cells[0], cells[1] = f"{shares[0] + total}", f"{shares[1] - total}"
     if change == "target":
         cells[n] = draw(st.sampled_from(BAD_CELLS))
+    if change == "huge":  # of which the sum is no float
+        cells[:n] = ["1e308"] * n
     if change == "scaled":
         factor = draw(st.sampled_from(["0.5", "0.01", "100", "0.99", "1.01", "0.9985", "1.0015", "1e300", "0"]))
         cells[:n] = [f"{share * Decimal(factor)}" for share in shares]
-    return judged(tuple(cells), names, unit)
+    return judged(tuple(cells), names, unit, weight)
 
 
 def _spellings(value: Decimal) -> st.SearchStrategy[str]:
@@ -281,10 +314,10 @@ def _spellings(value: Decimal) -> st.SearchStrategy[str]:
                             f"{value:f}.0", f"{value:e}"])  # fmt: skip
 
 
-def judged(cells: tuple[str, ...], names: list[str], unit: str) -> Row:
+def judged(cells: tuple[str, ...], names: list[str], unit: str, weight: float) -> Row:
     """A row and what is to become of it, worked out in whole numbers from the digits."""
     *shares, target = (_number(cell) for cell in cells[: len(names) + 1])
-    if target is None or None in shares:
+    if target is None or None in shares or not isfinite(float(target) * weight):
         return Row(cells, "no number")
     if min(shares) < 0:
         return Row(cells, "negative")
@@ -293,7 +326,7 @@ def judged(cells: tuple[str, ...], names: list[str], unit: str) -> Row:
         return Row(cells, "sum")
     if unit == "wt.%":
         shares = [share / MASSES[name] for share, name in zip(shares, names, strict=True)]
-    return Row(cells, "", tuple(share / sum(shares) for share in shares), float(target))
+    return Row(cells, "", tuple(share / sum(shares) for share in shares), float(target) * weight)
 
 
 def _number(cell: str) -> Fraction | None:

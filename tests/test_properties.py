@@ -12,6 +12,7 @@ import random
 import re
 import tempfile
 import time
+import warnings
 from datetime import date
 from fractions import Fraction
 from importlib import import_module
@@ -314,7 +315,8 @@ def _read(sheet: Sheet, content: bytes, folder: str):
     path = Path(folder) / "t.csv"
     path.write_bytes(content)
     try:
-        return own.read(path, sheet.space, unit=sheet.unit, target="HV")
+        with warnings.catch_warnings(action="error"):
+            return own.read(path, sheet.space, unit=sheet.unit, target=sheet.target)
     except TableError as error:
         return error
     finally:
@@ -341,7 +343,9 @@ def test_a_table_is_read_exactly_or_refused_clearly(sheet):
     counted = "table", store.digest({"table": sheet.content.hex(), "unit": sheet.unit, **sheet.space.describe()})
     if sheet.refused and numbered:
         assert isinstance(outcome, TableError)
-        _shape(outcome)
+        _, found = _shape(outcome)
+        assert not sheet.culprit or re.search(rf"^  row {sheet.culprit}\b", found, re.M), found
+        assert sheet.refused not in ("semicolons", "tabs") or f"with {sheet.refused} between" in found
         return counted
     shares = np.array([[float(share) for share in row.shares] for _, row in good]).reshape(-1, len(sheet.space.elements))
     targets = [row.target for _, row in good]

@@ -193,17 +193,22 @@ def _targets(table, target: Target, path, problems: Problems) -> np.ndarray:
     if isinstance(target, Mapping):
         if not target or not all(isinstance(w, int | float) and np.isfinite(w) for w in target.values()):
             raise ValueError(f"target is {dict(target)}; expected {{column: weight, …}} with finite weights.")
-        return sum(weight * columns[column] for column, weight in target.items())
-    if not callable(target):
+    elif not callable(target):
         raise ValueError(f"target is {target!r}; expected a column, {{column: weight, …}} or a function of columns.")
-    targets = np.asarray(target(columns), dtype=float)
+    of, giver = (_weighted(target), "sum") if isinstance(target, Mapping) else (target, "function")
+    with np.errstate(all="ignore"):  # what is not finite is told below, by row
+        targets = np.asarray(of(columns), dtype=float)
     if targets.shape != (len(table),):
         raise ValueError(f"The target's function gave shape {targets.shape}; expected {len(table)}, one per row.")
     told = {row for row, *_ in problems.found}
     for row, value in zip(table.index, targets, strict=True):
         if row not in told and not np.isfinite(value):
-            problems.add(int(row), f"row {row}: the target's function gives {value}", "Mend the function or the row.")
+            problems.add(int(row), f"row {row}: the target's {giver} gives {value}", f"Mend the {giver} or the row.")
     return targets
+
+
+def _weighted(weights: Mapping[str, float]) -> Callable:
+    return lambda columns: sum(weight * columns[column] for column, weight in weights.items())
 
 
 def _described(target) -> str:
