@@ -72,8 +72,7 @@ class Problem:
     def all(self, most: int = 20_000) -> list[tuple[int, ...]] | None:
         """Every composition by trying all, or None where more than `most` would be tried."""
         ranges = [
-            range(ceil(a * self.total), floor(b * self.total) + 1)
-            for a, b in zip(self.lower, self.upper, strict=True)
+            range(ceil(a * self.total), floor(b * self.total) + 1) for a, b in zip(self.lower, self.upper, strict=True)
         ]
         rows: list[tuple[int, ...]] = [()]
         for i, values in enumerate(ranges):
@@ -81,9 +80,7 @@ class Problem:
             if any(not r for r in ranges):
                 return []
             least, most_left = sum(r[0] for r in rest), sum(r[-1] for r in rest)
-            rows = [
-                (*row, v) for row in rows for v in values if least <= self.total - sum(row) - v <= most_left
-            ]
+            rows = [(*row, v) for row in rows for v in values if least <= self.total - sum(row) - v <= most_left]
             if len(rows) > most:
                 return None
         return [row for row in rows if self.holds(row)]
@@ -194,7 +191,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A file of rows under a header. `refused` says why the whole must be refused, "" if nothing but its rows may be."""
+    """A file of rows under a header. `refused` says why the whole must be refused; "" if only rows may be."""
 
     space: CompositionSpace
     unit: str
@@ -265,7 +262,11 @@ def sheets(draw) -> Sheet:
     if fault == "latin-1":
         if draw(st.booleans()):
             titles.append("Härte")
-        odd = [k for k, line in enumerate([titles, *lines], start=1) if line and not "".join(line).replace("日本", "").isascii()]
+        odd = [
+            k
+            for k, line in enumerate([titles, *lines], start=1)
+            if line and not "".join(line).replace("日本", "").isascii()
+        ]
         fault, culprit = (fault, odd[0]) if odd else ("", 0)
     end = draw(st.sampled_from(["\n", "\r\n", "\r"]))
     all_quoted = draw(st.booleans()) or end == "\r"  # with that the writer would leave a line feed in a cell bare
@@ -279,7 +280,9 @@ def sheets(draw) -> Sheet:
     if fault == "quote":
         content += '\n"unclosed'
     encoding = {"latin-1": "latin-1", "utf-16": "utf-16"}.get(fault) or draw(st.sampled_from(["utf-8", "utf-8-sig"]))
-    return Sheet(problem.space(), unit, kind, weight, tuple(rows), content.encode(encoding, "namereplace"), fault, culprit)
+    return Sheet(
+        problem.space(), unit, kind, weight, tuple(rows), content.encode(encoding, "namereplace"), fault, culprit
+    )
 
 
 @st.composite

@@ -67,7 +67,8 @@ def declare(symbols: Sequence[str], bounds: Mapping, *, step: float, groups: Seq
             raise ValueError(f"{name!r} is no element that properties are known of.{hint} Known are {' '.join(known)}.")
     if wrong := set(names) ^ set(bounds):
         raise ValueError(f"bounds must name exactly the elements {names}; missing or unknown: {sorted(wrong)}.")
-    limits = [(name, (name,), *_pair(bounds[name], f"bounds of {name}")) for name in names]
+    box = {name: _pair(bounds[name], f"bounds of {name}") for name in names}
+    limits = [(name, (name,), *box[name]) for name in names]
     for group in groups:
         if len(group) != 3 or isinstance(group[0], str):
             raise ValueError(f"group {group!r}: expected (list of elements, least, most), in at.%.")
@@ -76,7 +77,7 @@ def declare(symbols: Sequence[str], bounds: Mapping, *, step: float, groups: Seq
     for what, members, least, most in [*limits[len(names) :], ("the composition", tuple(names), 100.0, 100.0)]:
         if unknown := set(members) - set(names):
             raise ValueError(f"{what} names {sorted(unknown)}; the elements are {names}.")
-        low, high = (sum(bounds[name][side] for name in members) for side in (0, 1))
+        low, high = (sum(box[name][side] for name in members) for side in (0, 1))
         if low > most + ON_GRID:
             raise ValueError(f"empty space: least amounts make {low:g} at.%, {what} may have {most:g}. Lower some.")
         if high < least - ON_GRID:
