@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from functools import cached_property
 from math import ceil, floor, isfinite
 
 import numpy as np
@@ -53,12 +54,18 @@ class Problem:
     def holds(self, counts: Sequence[int], finer: int = 1) -> bool:
         """Whether these counts of a step `finer` times smaller lie within the limits, rounded to this grid."""
         counts = [int(n) for n in counts]
-        box = zip(counts, self.lower, self.upper, strict=True)
-        sums = ((sum(counts[i] for i in columns), low, high) for columns, low, high in self.groups)
         within = all(
-            finer * ceil(low * self.total) <= n <= finer * floor(high * self.total) for n, low, high in (*box, *sums)
+            finer * low <= sum(counts[i] for i in columns) <= finer * high for columns, low, high in self.in_steps
         )
         return within and sum(counts) == finer * self.total
+
+    @cached_property
+    def in_steps(self) -> list[tuple[tuple[int, ...], int, int]]:
+        """All limits, of elements first, rounded inwards to whole steps."""
+        box = [((i,), low, high) for i, (low, high) in enumerate(zip(self.lower, self.upper, strict=True))]
+        return [
+            (columns, ceil(low * self.total), floor(high * self.total)) for columns, low, high in (*box, *self.groups)
+        ]
 
     def moves(self, counts: Sequence[int]) -> set[tuple[int, ...]]:
         """All that one step from one element to another makes of `counts`, within the limits."""
@@ -71,9 +78,7 @@ class Problem:
 
     def all(self, most: int = 20_000) -> list[tuple[int, ...]] | None:
         """Every composition by trying all, or None where more than `most` would be tried."""
-        ranges = [
-            range(ceil(a * self.total), floor(b * self.total) + 1) for a, b in zip(self.lower, self.upper, strict=True)
-        ]
+        ranges = [range(low, high + 1) for _, low, high in self.in_steps[: len(self.elements)]]
         rows: list[tuple[int, ...]] = [()]
         for i, values in enumerate(ranges):
             rest = ranges[i + 1 :]
