@@ -1,8 +1,8 @@
 """Properties of every space and every table, on random ones: hundreds here, thousands in `make nightly`.
 
 What is right is worked out without the code that is tested: in exact fractions, by trying all, from the digits written.
-Ordinary runs draw the same examples every time; nightly ones draw new ones from a seed that the record and every test's
-name give (`ALLOYGRAD_SEED=… pytest -m nightly tests/test_properties.py` repeats them).
+Ordinary runs draw the same examples every time; nightly ones new ones, from a seed that the record and every failure
+name: `ALLOYGRAD_SEED=… pytest -m nightly tests/test_properties.py` repeats them.
 """
 
 import json
@@ -56,16 +56,17 @@ def held(ordinary: int, nightly: int, *strategies):
 
     def register(check):
         HELD.append(name := check.__name__.removeprefix("test_"))
-        many = pytest.param(nightly, marks=pytest.mark.nightly, id=f"seed {SEED}")
+        many = pytest.param(nightly, marks=pytest.mark.nightly, id="nightly")
 
         @pytest.mark.parametrize("examples", [pytest.param(ordinary, id="ordinary"), many])
         def test(examples):
-            passed, started = [], time.perf_counter()
+            passed, started, random_ones = [], time.perf_counter(), examples == nightly
 
             def body(drawn):
+                if random_ones:
+                    note(f"ALLOYGRAD_SEED={SEED}")
                 passed.append(check(*drawn))
 
-            random_ones = examples == nightly
             body = given(st.tuples(*strategies))(body)
             body = seed(SEED)(body) if random_ones else body
             settings(
