@@ -122,10 +122,12 @@ def _read_csv(path: Path, problems: Problems) -> list[list]:
                 problems.add(len(rows), fault, "Save the file as 'CSV UTF-8 (comma delimited)'.")
                 break
     except csv.Error as error:
-        row = len(rows) + 1
-        named = next((n for s, n in SEPARATORS.items() if row == 1 and f'"{s}' in text.splitlines()[0]), "")
-        fault, remedy = f"row {row}: {error}", "Look for a quotation mark that is not closed."
-        problems.add(row, *(_separated(named) if named else (fault, remedy)))
+        row, names = len(rows) + 1, text.splitlines()[0]
+        named = next((n for s, n in SEPARATORS.items() if f'"{s}' in names or (s in names and "," not in names)), "")
+        if named:  # then quotation marks stand in the middle of what is no cell
+            problems.add(1, *_separated(named))
+        else:
+            problems.add(row, f"row {row}: {error}", "Look for a quotation mark that is not closed.")
     problems.check()
     return rows
 
