@@ -23,11 +23,11 @@ $(if $(filter smoke quick paper,$(PROFILE)),,$(error PROFILE is '$(PROFILE)'; it
 # A stamp without its executed notebook is stale.
 $(foreach n,$(NOTEBOOKS),$(if $(wildcard papermill_runs/$(PROFILE)/$(n).ipynb),,$(shell rm -f $(STAMPS)/$(n))))
 
-.PHONY: env datasets reproduce recompute study record audit supplement test nightly lint benchmark lab clean distclean help
+.PHONY: env datasets reproduce recompute study record audit supplement test nightly lock vulnerabilities lint benchmark lab clean distclean help
 .DELETE_ON_ERROR:
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 env: .venv/ready ## build .venv from requirements.lock (no conda needed)
 
@@ -59,9 +59,10 @@ recompute: ## as reproduce, from an empty store (goes on if interrupted; `make c
 study: .venv/ready ## compute what the planned trajectories of all cells lack (goes on where it stood); then make record
 	$(RUN)python -c "from alloygrad import studies; studies.run_planned()"
 
-record: .venv/ready ## pack finished trajectories and comparisons of the working store into data/results
+record: .venv/ready ## pack finished trajectories and comparisons of the working store into data/results, seal data
 	$(RUN)python -c "from alloygrad import records; print(records.record().to_string(index=False))"
 	$(RUN)python -c "from alloygrad import records; print(records.record_comparisons().to_string(index=False))"
+	$(RUN)python -c "from alloygrad import records; print(records.record_versions().to_string(index=False)); records.seal()"
 
 audit: .venv/ready ## repeat STATES recorded experiments and compare
 	$(RUN)python -c "from alloygrad import records; records.report_audit($(STATES))"
@@ -77,6 +78,15 @@ nightly: .venv/ready ## the tests that take too long for every commit
 
 benchmark: .venv/ready ## every inner loop on every state, and the stations against BoTorch (hours; goes on where it stood)
 	for script in line selection inner_loop; do $(RUN)python tests/benchmarks/$$script.py || exit 1; done
+
+lock: .venv/ready ## rebuild requirements.lock from pyproject.toml; no pin moves but UPGRADE="names" or UPGRADE=all (network)
+	$(BIN)/python .ci/lock.py $(UPGRADE)
+
+# Its own environment, so that nothing unlocked enters .venv; --strict: a package that could not be looked up is no pass.
+vulnerabilities: ## look every locked package up among known vulnerabilities, by pip-audit (network)
+	$(PYTHON) -m venv data/runs/pip-audit
+	data/runs/pip-audit/bin/pip install --quiet pip-audit
+	data/runs/pip-audit/bin/pip-audit --strict --disable-pip --no-deps --requirement requirements.lock
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from functools import cached_property
-from math import ceil, floor, isfinite
+from math import ceil, floor
 
 import numpy as np
 from hypothesis import strategies as st
@@ -222,7 +222,7 @@ class Sheet:
 BAD_CELLS = ["", "  ", "n/a", "NaN", "nan", "inf", "-inf", "5 (nominal)", "<5", "1_0", "0x1F", "12,5", "-3", "-0.5",
              "1e400", "1e308", "−4", "TRUE", "#DIV/0!", "5%", "1.2.3", "--1", "bal."]  # fmt: skip
 NOTES = ["", "as cast", "Härte 5 µm", 'so-called "good"', "two\nlines", "comma, in a note", "semi;colon", "日本"]
-HARDNESSES = ["7", "1e3", "-0.25", "410.5", "300", " 301 ", "+302", "1e308", "-1e308", "1e-320"]
+HARDNESSES = ["7", "1e3", "-0.25", "410.5", "300", " 301 ", "+302", "1e308", "-1e308", "1e50", "-9e40", "1e-320"]
 WEIGHTS = [1.0, 2.0, -1e9]
 FAULTS = [*[""] * 20, "semicolons", "tabs", "missing", "renamed", "doubled", "latin-1", "utf-16", "quote",
           "long row", "no header", "nothing"]  # fmt: skip
@@ -325,7 +325,7 @@ def _spellings(value: Decimal) -> st.SearchStrategy[str]:
 def judged(cells: tuple[str, ...], names: list[str], unit: str, weight: float) -> Row:
     """A row and what is to become of it, worked out in whole numbers from the digits."""
     *shares, target = (_number(cell) for cell in cells[: len(names) + 1])
-    if target is None or None in shares or not isfinite(float(target) * weight):
+    if target is None or None in shares or not abs(float(target) * weight) <= 1e50:
         return Row(cells, "no number")
     if min(shares) < 0:
         return Row(cells, "negative")

@@ -3,11 +3,13 @@
 import json
 import re
 import subprocess
+import sys
 import tomllib
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, requires, version
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from alloygrad import ROOT
 
@@ -22,6 +24,13 @@ def locked() -> dict[str, str]:
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     pins = (line.split("==") for line in lines if line and not line.startswith("#"))
     return {canonical(name): pin for name, pin in pins}
+
+
+def installed(name: str) -> str:
+    try:
+        return version(name).split("+")[0]
+    except PackageNotFoundError:
+        return "none"
 
 
 def direct() -> set[str]:
@@ -49,8 +58,39 @@ def test_environment_and_project_name_the_same_packages_and_the_lock_pins_them_a
 
 
 def test_what_is_installed_is_what_is_locked():
-    different = {name: (version(name), pin) for name, pin in locked().items() if version(name).split("+")[0] != pin}
+    found = {name: installed(name) for name in locked()}
+    different = {name: (found[name], pin) for name, pin in locked().items() if found[name] != pin}
     assert not different, f"installed, locked: {different}; run `make env` anew"
+
+
+def needed() -> set[str]:
+    """Direct dependencies and, by the metadata of what is installed, all that these need in turn."""
+    found, left = set(), [(name, "") for name in sorted(direct())]
+    while left:
+        package = left.pop()
+        if package in found or GPU.fullmatch(package[0]):
+            continue
+        found.add(package)
+        for line in requires(package[0]) or []:
+            wanted = Requirement(line)
+            if wanted.marker is None or wanted.marker.evaluate({"extra": package[1], **LOCKED_ON}):
+                left += [(canonical(wanted.name), extra) for extra in ("", *wanted.extras)]
+    return {name for name, _ in found}
+
+
+LOCKED_ON = {"os_name": "posix", "sys_platform": "linux", "platform_system": "Linux", "platform_machine": "x86_64"}
+GPU = re.compile(r"triton|(nvidia|cuda)-.*")
+"""Parts that a GPU build of torch brings; not locked."""
+
+
+def test_the_lock_holds_what_the_direct_dependencies_need_and_nothing_else():
+    brought = {"pip", "setuptools"}  # by every virtual environment
+    assert set(locked()) == needed() - brought, "lacking or superfluous; run `make lock`"
+
+
+def test_what_is_installed_fits_together():
+    done = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True)
+    assert not done.returncode, done.stdout
 
 
 def test_the_top_level_is_the_promised_one():

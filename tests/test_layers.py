@@ -38,7 +38,7 @@ KNOWS = {
     "environments": {"networks", "space", "store"},
     "training": {"datasets", "elements", "environments", "networks", "store", "threads"},
     "findings": {"space", "tables"},
-    "own": {"elements", "findings", "space", "tables"},
+    "own": {"elements", "evidence", "findings", "space", "tables"},
     "noisy": {"acquisition", "campaign", "maximisers", "space", "surrogate"},
     "advice": {"features", "noisy", "own", "selection", "space", "store"},
     "validation": {"advice", "noisy", "selection", "space", "surrogate"},

@@ -74,6 +74,16 @@ def test_its_cells_are_short(path):
     assert max(len(cell.source.splitlines()) for cell in code_cells(path)) <= 20
 
 
+def test_its_recorded_run_is_of_this_code_from_top_to_bottom(path):
+    """No hidden state: papermill_runs/paper holds these cells and no others, each run once, in the order written."""
+    run = nbformat.read(ROOT / "papermill_runs" / "paper" / path.name, as_version=4)
+    cells = [cell for cell in run.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert not [output for cell in cells for output in cell.outputs if output.output_type == "error"]
+    written = [cell.source for cell in cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    assert written == [cell.source for cell in code_cells(path)], "edited since: make reproduce, and commit the run"
+
+
 @pytest.mark.notebook
 def test_it_runs_at_smoke(path, tmp_path):
     """Through papermill, as the Makefile does it; the error shown is the notebook's own."""

@@ -1,5 +1,8 @@
 """What is packed is what was computed; what is tampered with is found."""
 
+import re
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -90,6 +93,37 @@ def test_trajectories_of_earlier_behaviour_go(working, monkeypatch):
     assert set(packed(working)["trajectory"]) == {TOY.trajectory_name(0)} and TOY.trajectory_name(0) not in stale
     monkeypatch.setattr(campaign, "BEHAVIOUR", campaign.BEHAVIOUR + 2)
     assert records.record().empty and not (working / "results" / "toy.parquet").exists()
+
+
+# Versions
+
+
+def test_every_code_of_the_records_has_its_versions_and_keeps_them(working, monkeypatch):
+    records.record()
+    table = records.record_versions()
+    codes = set(packed(working)["code"])
+    assert set(table["code"]) == codes and table.iloc[0]["numpy"] == np.__version__
+    monkeypatch.setattr(store, "code_version", lambda: "later")
+    monkeypatch.setattr(records, "version", lambda name: "9.9")
+    studies.trajectories(TOY, 3, workers=1)
+    records.record()
+    later = records.record_versions().set_index("code")
+    assert set(later.index) == codes | {"later"} and later.loc["later", "torch"] == "9.9"
+    pd.testing.assert_frame_equal(later.drop(index="later"), table.set_index("code"))
+    pd.testing.assert_frame_equal(records.record_versions(), records.recorded_versions())
+    assert re.search(rf"numpy {np.__version__} \(installed: 9.9\)", records.other_versions())
+    assert "python" not in records.other_versions()
+
+
+def test_recorded_versions_are_the_installed_ones_or_the_difference_is_told():
+    """Of the repository's own records. An upgrade that `make audit` finds harmless is no failure, but not silent."""
+    recorded = records.recorded_versions()
+    assert set(recorded["code"]) == records.recorded_codes(), "a code version without a row: run `make record`"
+    assert not recorded.isna().any(axis=None)
+    equal = (recorded[list(records.installed_versions())] == records.installed_versions()).all(axis=None)
+    assert equal == (records.other_versions() == "")
+    if not equal:
+        warnings.warn(f"{records.other_versions()} `make audit` says whether they still come out.", stacklevel=1)
 
 
 # Audit

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from alloygrad.maximisers.exchange import distinct, exchange, pairs, unmeasured
-from alloygrad.maximisers.ridges import GIVEN, _model, _moves, follow, ridge
+from alloygrad.maximisers.ridges import GIVEN, _model, _moves, follow, ridges
 from alloygrad.maximisers.suggestion import score
 from alloygrad.space import CompositionSpace, Group
 
@@ -41,20 +41,37 @@ def test_the_model_of_a_quadratic_is_exact():
     generator = rng(1)
     bent, tilt = generator.normal(size=(5, 5)), torch.tensor(generator.normal(size=5))
     bent = -torch.tensor(bent @ bent.T)
-    point, free, rest, step = np.array([0.1, 0.3, 0.25, 0.15, 0.2]), np.array([0, 2, 3, 4]), 1, 0.01
-    slope, curvature, spent = _model(lambda c: 0.5 * ((c @ bent) * c).sum(-1) + c @ tilt, point, free, rest, step)
+    space = CompositionSpace(METALS[:5], [0.1, 0, 0, 0, 0], [0.4] * 4 + [0.2], step=0.01)
+    point = np.array([0.1, 0.3, 0.25, 0.15, 0.2])  # one at its lower, one at its upper limit
+    acquire = lambda c: 0.5 * ((c @ bent) * c).sum(-1) + c @ tilt  # noqa: E731
+    slope, curvature, free, rest, spent = _model(acquire, space, point, point > 0)
     unit = np.eye(5)
-    directions = (unit[free] - unit[rest]) * step
-    assert spent == 9
+    directions = (unit[free] - unit[rest]) * space.step
+    assert (free.tolist(), rest, spent) == ([0, 2, 3, 4], 1, 5)
     assert slope == pytest.approx(directions @ (bent.numpy() @ point + tilt.numpy()), rel=1e-9)
     assert curvature == pytest.approx(directions @ bent.numpy() @ directions.T, rel=1e-6, abs=1e-10)
 
 
 def test_a_valley_is_no_ridge():
     """Upward curvature is cut off: the model must not promise the more, the further away."""
-    point, free = np.array([0.4, 0.3, 0.3]), np.array([1, 2])
-    _, curvature, _ = _model(lambda c: (c**2).sum(-1), point, free, 0, 0.01)
+    space, point = CompositionSpace(METALS[:3], [0] * 3, [1] * 3, step=0.01), np.array([0.4, 0.3, 0.3])
+    _, curvature, *_ = _model(lambda c: (c**2).sum(-1), space, point, point > 0)
     assert curvature == pytest.approx(np.zeros((2, 2)), abs=1e-10)
+
+
+def test_an_element_that_cannot_move_is_left_alone():
+    """The sum of the first two is fixed: the largest, one of them, can exchange with the other alone."""
+    group = Group(METALS[:2], 0.7, 0.7)
+    space = CompositionSpace(METALS[:4], [0] * 4, [0.7, 0.7, 0.3, 0.3], step=0.01, groups=(group,))
+    point, seen = np.array([0.5, 0.2, 0.2, 0.1]), []
+
+    def acquire(c):
+        seen.append(c.detach().numpy())
+        return -(c**2).sum(-1)
+
+    _, curvature, free, rest, _ = _model(acquire, space, point, point > 0)
+    assert (free.tolist(), rest, curvature.shape) == ([1], 0, (1, 1))
+    assert np.concatenate(seen)[:, :2].sum(1) == pytest.approx(0.7)
 
 
 @pytest.mark.parametrize("n", (3, 5, 12))
@@ -70,16 +87,16 @@ def test_moves_are_exchanges_and_sums_of_two(n):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_what_a_ridge_gives_is_feasible_and_keeps_the_support(seed):
-    counts = NINE.sample(1, rng(seed))[0]
-    found, spent = ridge(wall(NINE.fractions(counts), seed), NINE, counts, rng(seed))
+    counts = NINE.sample(1, rng(seed))
+    found, spent = ridges(wall(NINE.fractions(counts)[0], seed), NINE, counts, rng(seed))
     assert 0 < len(found) <= GIVEN and spent > 0 and len(distinct(found)) == len(found)
     assert NINE.contains(found).all() and ((found > 0) == (counts > 0)).all()
 
 
 def test_two_elements_have_no_ridge():
-    counts = np.array([50, 0, 50] + [0] * 6)
-    found, spent = ridge(wall(NINE.fractions(counts), 0), NINE, counts, rng())
-    assert found.tolist() == [counts.tolist()] and spent == 0
+    counts = np.array([[50, 0, 50] + [0] * 6])
+    found, spent = ridges(wall(NINE.fractions(counts)[0], 0), NINE, counts, rng())
+    assert found.shape == (0, 9) and spent == 0
 
 
 def test_following_counts_evaluations_and_avoids_what_is_measured():

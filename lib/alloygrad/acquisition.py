@@ -34,7 +34,7 @@ from scipy import special
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from alloygrad.surrogate import MIN_VARIANCE
+from alloygrad.surrogate import LARGEST, MIN_VARIANCE
 
 KAPPA = 1.96
 """Weight of σ in the upper confidence bound."""
@@ -191,14 +191,20 @@ class Acquisition:
         return values
 
 
+def _incumbent(best: float) -> float:
+    if not abs(best := float(best)) <= LARGEST:  # true for NaN too
+        raise ValueError(f"best is {best}; expected the best target so far, finite and {LARGEST:.0e} at most.")
+    return best
+
+
 def ei(surrogate: Callable, best: float) -> Acquisition:
     """Expected improvement over ``best``, raw."""
-    return Acquisition("ei", expected_improvement, surrogate, float(best))
+    return Acquisition("ei", expected_improvement, surrogate, _incumbent(best))
 
 
 def log_ei(surrogate: Callable, best: float) -> Acquisition:
     """Logarithm of the expected improvement over ``best``."""
-    return Acquisition("log_ei", log_expected_improvement, surrogate, float(best))
+    return Acquisition("log_ei", log_expected_improvement, surrogate, _incumbent(best))
 
 
 def ucb(surrogate: Callable, best: float | None = None, *, kappa: float = KAPPA) -> Acquisition:
@@ -208,12 +214,12 @@ def ucb(surrogate: Callable, best: float | None = None, *, kappa: float = KAPPA)
 
 def pi(surrogate: Callable, best: float) -> Acquisition:
     """Probability of improvement over ``best``, raw."""
-    return Acquisition("pi", probability_of_improvement, surrogate, float(best))
+    return Acquisition("pi", probability_of_improvement, surrogate, _incumbent(best))
 
 
 def log_pi(surrogate: Callable, best: float) -> Acquisition:
     """Logarithm of the probability of improvement over ``best``."""
-    return Acquisition("log_pi", log_probability_of_improvement, surrogate, float(best))
+    return Acquisition("log_pi", log_probability_of_improvement, surrogate, _incumbent(best))
 
 
 ACQUISITIONS = {"ei": ei, "log_ei": log_ei, "ucb": ucb, "pi": pi, "log_pi": log_pi}

@@ -18,12 +18,13 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import pandas as pd
 
-from alloygrad import deep_kernel, forest, surrogate
+from alloygrad import deep_kernel, forest, require_whole, surrogate
 from alloygrad.acquisition import ACQUISITIONS, log_ei
 from alloygrad.features import Feature, FeatureMap, parse_feature
 from alloygrad.maximisers import METHODS, Suggestion, maximise
 from alloygrad.selection import SELECTIONS
 from alloygrad.space import CompositionSpace
+from alloygrad.surrogate import LARGEST
 
 SURROGATES = {"gp": surrogate.fit, "forest": forest.fit, "deep_kernel": deep_kernel.fit}
 """What models the measurements: (features, compositions, targets) → a callable compositions → (mean, std)."""
@@ -50,6 +51,10 @@ class Settings:
     n_experiments: int = 60
     options: Mapping = field(default_factory=dict)  # of the maximiser
     surrogate: str = "gp"
+
+    def __post_init__(self):
+        require_whole(1, n_features=self.n_features, n_initial=self.n_initial)
+        require_whole(0, n_experiments=self.n_experiments)
 
     def describe(self) -> dict:
         """Plain values for a digest. The number of experiments is left out: a longer run continues a shorter one.
@@ -99,11 +104,12 @@ class Campaign:
                 f"Counts of shape {counts.shape} came with targets of shape {targets.shape}; "
                 f"expected (m, {len(self.space.elements)}) and (m,)."
             )
-        if not np.isfinite(targets).all():
-            bad = int(np.flatnonzero(~np.isfinite(targets))[0])
+        if not (sound := np.abs(targets) <= LARGEST).all():  # false for NaN too
+            bad = int(np.flatnonzero(~sound)[0])
             where = dict(zip(self.space.elements, self.space.fractions(counts[bad]).tolist(), strict=True))
             raise ValueError(
-                f"The target at {where} is {targets[bad]}; only finite ones can be modelled. Leave it out or repeat it."
+                f"The target at {where} is {targets[bad]}; only finite ones, {LARGEST:.0e} at most, can be modelled. "
+                "Leave it out, repeat it, or rescale all targets."
             )
         if not (inside := self.space.contains(counts)).all():
             bad = int(np.flatnonzero(~inside)[0])

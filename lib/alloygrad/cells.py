@@ -16,6 +16,7 @@ and two at SMA, N = 4, with another surrogate than the GP:
 ``PLANNED`` says of which cells fewer trajectories than the paper's 96 are computed.
 """
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -165,5 +166,12 @@ def planned(name: str) -> int:
     return next((n for pattern, n in PLANNED if fnmatchcase(name, pattern)), FULL)
 
 
-CELLS = {cell.name: replace(cell, planned=planned(cell.name)) for cell in declare()}
+class _Cells(dict):
+    def __missing__(self, name):
+        near = difflib.get_close_matches(str(name), self, n=3)
+        hint = f"is one of {', '.join(near)} meant?" if near else "names are {alloy}_n{N}_{arm}, see `cells.declare`."
+        raise KeyError(f"no study cell {name!r} is declared: {hint}")
+
+
+CELLS = _Cells({cell.name: replace(cell, planned=planned(cell.name)) for cell in declare()})
 """Every declared cell by name."""

@@ -26,7 +26,7 @@ import pandas as pd
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
-from alloygrad import DATA, datasets, elements, store
+from alloygrad import DATA, datasets, elements, require_whole, store
 from alloygrad.features import FeatureMap
 from alloygrad.selection import deal_folds, genetic
 from alloygrad.surrogate import fit
@@ -54,6 +54,10 @@ class Comparison:
     population: int = 96
     generations: int = 200
     patience: int = 40
+
+    def __post_init__(self):
+        require_whole(2, rows=self.rows, folds=self.folds)
+        require_whole(1, n_features=self.n_features, population=self.population, generations=self.generations)
 
     def name(self, draw: int) -> str:
         """Digest of all that makes the scores of a draw."""
@@ -161,6 +165,11 @@ def obtain(comparison: Comparison, draws: int, *, workers: int | None = None) ->
     One row per draw and input: dataset, target, unit, draw, rows (per draw), of (rows in the dataset), input, mae,
     mape. Of a dataset that cannot be had, what is stored is returned, at the numbers asked for or else at the paper's.
     """
+    require_whole(1, draws=draws)
+    known = {name: [c["name"] for c in entry.get("targets", [])] for name, entry in datasets.REGISTRY.items()}
+    if comparison.target not in known.get(comparison.dataset, []):
+        what = f"The comparison is of {comparison.target!r} in dataset {comparison.dataset!r}"
+        raise ValueError(f"{what}; expected a target of one of { ({name: t for name, t in known.items() if t}) }.")
     table, line = stored(comparison, draws), f"{comparison.dataset}: read, nothing computed."
     if missing := sorted(set(range(draws)) - set(table["draw"])):
         if datasets.available(comparison.dataset):

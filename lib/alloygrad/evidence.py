@@ -29,6 +29,9 @@ NOISE_PRIOR = (1.1, 0.05)
 JITTERS = (0.0, 1e-12, 1e-10, 1e-8)
 """Tried in turn on the diagonal, in units of the output scale, where K is positive definite by rounding at best."""
 
+LARGEST = 1e50
+"""Larger targets are refused: some products of their squares leave the range of floats."""
+
 EPSILON = np.finfo(float).eps
 
 

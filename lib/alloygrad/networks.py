@@ -24,7 +24,7 @@ from safetensors.torch import save_file
 from sklearn.model_selection import GroupKFold, KFold
 from torch import Tensor, nn
 
-from alloygrad import store
+from alloygrad import require_whole, store
 
 BEHAVIOUR = 1
 """Raised when a change to this module changes what training gives: recorded trainings then no longer match."""
@@ -48,9 +48,7 @@ class Training:
         if self.mixing not in ("transposed", "published"):
             raise ValueError(f"mixing is {self.mixing!r}; it must be 'transposed' or 'published'.")
         for name, least in (("epochs", 1), ("curve_epochs", 1), ("folds", 2), ("batch", 1), ("hidden", 1)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
-                raise ValueError(f"{name} is {value!r}; it must be a whole number from {least} on.")
+            require_whole(least, **{name: getattr(self, name)})
 
 
 class ResidualNetwork(nn.Module):

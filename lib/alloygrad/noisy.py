@@ -29,14 +29,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alloygrad import require_whole
 from alloygrad.acquisition import ACQUISITIONS
 from alloygrad.campaign import Campaign
 from alloygrad.maximisers import Suggestion, maximise
 from alloygrad.space import CompositionSpace
-from alloygrad.surrogate import Surrogate, fit, matern52
+from alloygrad.surrogate import LARGEST, Surrogate, fit, matern52
 
-PENALTY = 1e6
-"""Taken from the acquisition value too near an earlier pick; no acquisition function spans as much."""
+PENALTY = 1e10
+"""Taken from the acquisition value too near an earlier pick. No acquisition function spans as much: of n ≤ 1000
+standardised targets, none is more than √n off the best, and σ² stays above the least noise, 1e-4, over n; so log EI,
+about −u²/2, spans less than 5e9."""
 
 APART = 0.1
 """Least distance of two picks unless given, as a share of the widest range of an element."""
@@ -73,11 +76,12 @@ class NoisyCampaign(Campaign):
                 f"Fractions of shape {fractions.shape} came with targets of shape {targets.shape}; "
                 f"expected (m, {len(self.space.elements)}) and (m,)."
             )
-        sound = np.isfinite(targets) & (fractions >= 0).all(1) & (np.abs(fractions.sum(1) - 1) < 1e-6)
+        sound = (np.abs(targets) <= LARGEST) & (fractions >= 0).all(1) & (np.abs(fractions.sum(1) - 1) < 1e-6)
         if not sound.all():
             bad = int(np.flatnonzero(~sound)[0])
             what = f"Row {bad}: {fractions[bad].tolist()} with target {targets[bad]}"
-            raise ValueError(f"{what}; expected fractions from 0 on with a sum of 1, and a finite target.")
+            wanted = f"fractions from 0 on with a sum of 1, and a finite target, {LARGEST:.0e} at most"
+            raise ValueError(f"{what}; expected {wanted}. Leave the row out, or rescale all targets.")
         self.counts = np.concatenate([self.counts, self.space.snap(fractions)])
         self.compositions = np.concatenate([self.compositions, fractions])
         self.targets = np.concatenate([self.targets, targets])
@@ -86,7 +90,8 @@ class NoisyCampaign(Campaign):
     @property
     def _scale(self) -> tuple[float, float]:
         """Centre and spread by which targets are standardised."""
-        return self.targets.mean(), self.targets.std() or 1.0
+        # Equal targets may leave a rounding error for a spread, small ones a spread whose square is 0.
+        return self.targets.mean(), (self.targets.std() if np.ptp(self.targets) else 0.0) or 1.0
 
     def fit(self) -> Surrogate:
         """The surrogate of standardised targets; `predict` gives their unit back."""
@@ -124,13 +129,14 @@ class NoisyCampaign(Campaign):
         apart: least distance of two picks; None: `APART` of the widest range of an element. Where no composition is
         as far from the earlier picks, the warning says so. Raises ValueError where fewer than q are left to suggest.
         """
-        if q < 1 or int(q) != q:
-            raise ValueError(f"q is {q!r}; expected how many experiments to suggest, 1 or more.")
+        require_whole(1, q=q)
         left = self.space.size - len(np.unique(self.counts[self._measured()], axis=0))
         if q > left:
             raise ValueError(f"{q} experiments asked for; {left} compositions of the space are not measured yet.")
         if apart is None:
             apart = APART * np.max(np.subtract(self.space.upper, self.space.lower))
+        if not 0 <= apart <= 1:  # true for NaN too
+            raise ValueError(f"apart is {apart}; expected a share of the alloy, from 0 to 1.")
         surrogate, best, picks = self.fit(), self.best(), []
         for _ in range(q):
             taken = np.array([pick.counts for pick in picks], dtype=np.int64).reshape(-1, len(self.space.elements))
@@ -141,7 +147,7 @@ class NoisyCampaign(Campaign):
             pick = maximise(acquire, self.space, self.maximiser, exclude=exclude, rng=rng, **self.options)
             if picks and acquire.near(torch.from_numpy(pick.composition)):
                 warning = f"{pick.warning} No composition is {100 * apart:.3g} at.% from the earlier picks.".strip()
-                pick = replace(pick, value=pick.value + PENALTY, warning=warning)
+                pick = replace(pick, value=acquire.acquire(pick.composition).item(), warning=warning)
             picks.append(pick)
             believed = surrogate(pick.composition)[0].item()
             surrogate, best = believe(surrogate, pick.composition), max(best, believed)

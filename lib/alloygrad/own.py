@@ -16,12 +16,14 @@ Weight shares w_i become atomic fractions c_i, and back, by the atomic masses A_
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from alloygrad import ROOT, elements, findings, tables
+from alloygrad.evidence import LARGEST
 from alloygrad.space import ON_GRID, CompositionSpace, Group
 from alloygrad.tables import Problems
 
@@ -57,6 +59,8 @@ def declare(symbols: Sequence[str], bounds: Mapping, *, step: float, groups: Seq
     their sum; disjoint or nested. Limits between two grid values are rounded inwards.
     Raises ValueError for an unknown element, limits that contradict each other, and an empty space.
     """
+    if not isinstance(step, Real):
+        raise ValueError(f"step is {step!r}; expected a number, in at.%.")
     names, known = list(symbols), list(elements.load().index)
     if isinstance(symbols, str) or len(names) < 2 or len(set(names)) < len(names):
         raise ValueError(f"elements are {symbols!r}; expected a list of at least two different symbols.")
@@ -102,6 +106,8 @@ def _pair(values, what: str) -> tuple[float, float]:
 
 def find(path) -> Path:
     """The file meant by an absolute path, or by one relative to the working folder or else to the project's."""
+    if not isinstance(path, str | Path):
+        raise ValueError(f"The file is {path!r}; expected the path of a .csv or .xlsx table.")
     path = Path(path).expanduser()
     return path if path.exists() or path.is_absolute() or not (ROOT / path).exists() else ROOT / path
 
@@ -129,6 +135,8 @@ def read(
         ValueError: an unknown unit, or a target that is none of the above.
     """
     path, process, names = find(path), dict(process or {}), list(space.elements)
+    if not isinstance(maximise, bool):
+        raise ValueError(f"maximise is {maximise!r}; expected True, or False where smaller is better.")
     if unit not in UNITS:
         raise ValueError(f"unit is {unit!r}; declare in what the element columns are written: one of {list(UNITS)}.")
     problems = Problems(path)
@@ -190,26 +198,25 @@ class _Columns(dict):
 def _targets(table, target: Target, path, problems: Problems) -> np.ndarray:
     columns = _Columns(table, path, problems)
     if isinstance(target, str):
-        return columns[target]
-    if isinstance(target, Mapping):
-        if not target or not all(isinstance(w, int | float) and np.isfinite(w) for w in target.values()):
+        targets = columns[target]
+    elif isinstance(target, Mapping):
+        if not target or not all(isinstance(w, int | float) and abs(w) <= LARGEST for w in target.values()):
             raise ValueError(f"target is {dict(target)}; expected {{column: weight, …}} with finite weights.")
-    elif not callable(target):
+        with np.errstate(over="ignore", invalid="ignore"):  # told below, by row
+            targets = sum(weight * columns[column] for column, weight in target.items())
+    elif callable(target):
+        with np.errstate(over="ignore", invalid="ignore"):
+            targets = np.asarray(target(columns), dtype=float)
+    else:
         raise ValueError(f"target is {target!r}; expected a column, {{column: weight, …}} or a function of columns.")
-    of, giver = (_weighted(target), "sum") if isinstance(target, Mapping) else (target, "function")
-    with np.errstate(all="ignore"):  # what is not finite is told below, by row
-        targets = np.asarray(of(columns), dtype=float)
     if targets.shape != (len(table),):
         raise ValueError(f"The target's function gave shape {targets.shape}; expected {len(table)}, one per row.")
-    told = {row for row, *_ in problems.found}
+    told, remedy = {row for row, *_ in problems.found}, "Mend the row, or the target's weights or function."
     for row, value in zip(table.index, targets, strict=True):
-        if row not in told and not np.isfinite(value):
-            problems.add(int(row), f"row {row}: the target's {giver} gives {value}", f"Mend the {giver} or the row.")
+        if row not in told and not abs(value) <= LARGEST:  # true for NaN too
+            what = f"row {row}: the target is {value}, expected a finite number, {LARGEST:.0e} at most"
+            problems.add(int(row), what, remedy)
     return targets
-
-
-def _weighted(weights: Mapping[str, float]) -> Callable:
-    return lambda columns: sum(weight * columns[column] for column, weight in weights.items())
 
 
 def _described(target) -> str:

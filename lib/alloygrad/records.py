@@ -1,18 +1,31 @@
-"""What is kept of finished work: trajectories and scores packed into `data/results/`, some trajectories repeated."""
+"""What is kept of finished work: trajectories and scores packed into `data/results/`, some trajectories repeated.
 
+`versions.csv` there says what they ran with, and `data/SHA256SUMS` seals them, the trained weights and the element
+table: a file that is no longer what was recorded is found, whoever changed it.
+"""
+
+import platform
 from dataclasses import replace
+from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from alloygrad import comparisons, store, studies
+from alloygrad import DATA, comparisons, store, studies
 from alloygrad.acquisition import log_ei
 from alloygrad.campaign import choose_features, initial_rows, measure, trajectory
 from alloygrad.cells import Cell
 from alloygrad.features import FeatureMap, parse_feature
 from alloygrad.surrogate import condition
 from alloygrad.threads import one_thread
+
+SEALED = ("elements.csv", "environments/**/*.*", "results/**/*.*")
+"""Patterns of files below `data/` that are sealed."""
+
+DECISIVE = ("numpy", "scipy", "scikit-learn", "torch")
+"""Packages whose version, beside Python's, may change the last digits of a result."""
 
 
 def record() -> pd.DataFrame:
@@ -65,6 +78,70 @@ def record_comparisons(draws: int = 64) -> pd.DataFrame:
         store.write(comparisons.RECORD, lambda path: table.to_csv(path, index=False))
     counts = table.groupby(["dataset", "target", "formulas"], sort=False)["draw"].nunique()
     return counts.rename("draws").reset_index()
+
+
+def record_versions() -> pd.DataFrame:
+    """Write down what every code version of the records ran with: `versions.csv`, columns code, python, ``DECISIVE``.
+
+    Rows that stand are kept; codes that are new are taken to have run with what is installed now, since one records
+    where one computes. Codes of which nothing is recorded any more go.
+    """
+    known, codes = recorded_versions(), recorded_codes()
+    new = [{"code": code, **installed_versions()} for code in sorted(codes - set(known["code"]))]
+    if new or set(known["code"]) - codes:
+        table = pd.concat([known[known["code"].isin(codes)], pd.DataFrame(new, columns=known.columns)])
+        store.write(studies.RESULTS / "versions.csv", lambda path: table.to_csv(path, index=False))
+    return recorded_versions()
+
+
+def recorded_codes() -> set[str]:
+    """The code versions that anything recorded was computed with."""
+    codes = {store.read_json(best)["code"] for best in (studies.RESULTS / "optima").glob("*.json")}
+    for packed in studies.RESULTS.glob("*.parquet"):
+        codes |= set(pq.read_table(packed, columns=["code"])["code"].to_pylist())
+    scores = studies.RESULTS / comparisons.RECORD.name
+    return codes | (set(pd.read_csv(scores)["code"]) if scores.exists() else set())
+
+
+def installed_versions() -> dict[str, str]:
+    """Python and ``DECISIVE`` as they run now, without builds (+cpu)."""
+    return {"python": platform.python_version()} | {name: version(name).split("+")[0] for name in DECISIVE}
+
+
+def recorded_versions() -> pd.DataFrame:
+    """The table of `record_versions`, all text; empty where nothing is recorded."""
+    path = studies.RESULTS / "versions.csv"
+    return pd.read_csv(path, dtype=str) if path.exists() else pd.DataFrame(columns=["code", "python", *DECISIVE])
+
+
+def other_versions() -> str:
+    """How what is installed differs from what the records ran with, in a sentence; "" where it does not."""
+    recorded = recorded_versions()
+    differences = [
+        f"{name} {' and '.join(others)} (installed: {now})"
+        for name, now in installed_versions().items()
+        if (others := sorted(set(recorded[name]) - {now}))
+    ]
+    return f"Recorded results were computed with {', '.join(differences)}." if differences else ""
+
+
+def seal() -> None:
+    """Write the SHA-256 of every file of ``SEALED`` into `data/SHA256SUMS`, as `sha256sum --check` reads it."""
+    text = "".join(f"{value}  {name}\n" for name, value in _seals().items())
+    store.write(DATA / "SHA256SUMS", lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def broken_seals() -> list[str]:
+    """Files of ``SEALED`` that are not what `seal` saw, each with what is the matter."""
+    lines = (DATA / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    sealed, found = dict(line.split("  ")[::-1] for line in lines), _seals()
+    what = {name: "changed" if name in found else "missing" for name in sealed if found.get(name) != sealed[name]}
+    return [f"{name} ({why})" for name, why in (what | dict.fromkeys(set(found) - set(sealed), "new")).items()]
+
+
+def _seals() -> dict[str, str]:
+    files = sorted(path for pattern in SEALED for path in DATA.glob(pattern) if path.is_file())
+    return {path.relative_to(DATA).as_posix(): store.file_digest(path) for path in files}
 
 
 def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
@@ -133,8 +210,13 @@ def report_audit(states: int = 50) -> None:
 
     Bounds: the same initial compositions and features; merit and log EI, at recorded hyperparameters, to 1e-6; log
     posterior no worse by 1e-3; value of the new maximum no lower by 1e-3, but for the paper's loop: SLSQP turns the
-    last bit of another processor into another end.
+    last bit of another processor into another end. What is sealed must be as it was sealed.
     """
+    if broken := broken_seals():
+        raise SystemExit(
+            f"Not as recorded in data/: {', '.join(broken)}. Restore them by `git checkout`; "
+            "if the change is meant, seal it: `make record`."
+        )
     table = audit(states)
     if table.empty:
         print("Audit: nothing is recorded.")
@@ -145,5 +227,7 @@ def report_audit(states: int = 50) -> None:
     slsqp = table["cell"].map(lambda name: studies.CELLS[name].settings.maximiser == "published")
     sound &= (table["log_posterior"] >= -1e-3) & (slsqp | (table["value"] >= -1e-3))
     print(f"{len(table)} recorded experiments repeated: {table['same_composition'].mean():.0%} identical suggestions.")
+    if others := other_versions():
+        print(others)
     if not sound.all():
         raise SystemExit(f"Audit failed for {(~sound).sum()} of them: find the change, or recompute and record anew.")

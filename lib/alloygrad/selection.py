@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alloygrad import require_whole
 from alloygrad.elements import available
 from alloygrad.features import Feature, FeatureMap, all_features
 from alloygrad.surrogate import matern52
@@ -75,6 +76,7 @@ def genetic(
     Candidates are the features of all properties that every element has a value of, and that vary over the rows.
     Raises ValueError where those are fewer than `n_features`.
     """
+    require_whole(1, n_features=n_features, population=population, generations=generations)
     candidates, rate, known = _prepare(elements, compositions, targets, rng, formulas, n_features, fitness, folds)
 
     def members(sets: np.ndarray) -> np.ndarray:

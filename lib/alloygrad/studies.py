@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 from joblib import cpu_count
 from tqdm import tqdm
 
-from alloygrad import DATA, clusters, environments, store
+from alloygrad import DATA, clusters, environments, require_whole, store
 from alloygrad.campaign import BEHAVIOUR, Settings, choose_features, trajectory
 from alloygrad.cells import CELLS, FULL, Cell, fixed
 from alloygrad.maximisers import maximise
@@ -66,6 +66,7 @@ def trajectories(
     ALLOYGRAD_CLUSTER names. compute=False returns what is there. Raises `StudyFailed` where trajectories could not be
     finished, none for one that exists already, whoever computed it; PermissionError for a store that is read-only.
     """
+    require_whole(1, n=n)
     if experiments is not None:
         cell = replace(cell, settings=replace(cell.settings, n_experiments=experiments))
     seeds = range(min(n, cell.planned))

@@ -31,7 +31,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from alloygrad.evidence import LENGTHSCALE_PRIOR, NOISE, NOISE_PRIOR, OUTPUTSCALE_PRIOR, log_posterior, pairs
+from alloygrad.evidence import LARGEST, LENGTHSCALE_PRIOR, NOISE, NOISE_PRIOR, OUTPUTSCALE_PRIOR, log_posterior, pairs
 
 MIN_VARIANCE = 1e-10
 """Floor of std² (GPyTorch's too), below the ~1e-6 that a measured point leaves; the gradient on it is 0."""
@@ -238,10 +238,10 @@ def prepare(features, compositions, targets) -> dict:
         )
     raw = features(compositions)
     for name, values in (("target", targets[:, None]), ("feature", raw)):
-        for row, column in (~torch.isfinite(values)).nonzero()[:1].tolist():
+        for row, column in (~(values.abs() <= LARGEST)).nonzero()[:1].tolist():  # true for NaN too
             raise ValueError(
-                f"{name} {values[row, column].item()} in row {row}, column {column}: "
-                "expected finite numbers; drop the row, or select another feature"
+                f"{name} {values[row, column].item()} in row {row}, column {column}: expected finite numbers, "
+                f"{LARGEST:.0e} at most; drop the row, rescale the targets, or select another feature"
             )
     low = raw.min(0).values
     width = raw.max(0).values - low

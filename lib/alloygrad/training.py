@@ -16,7 +16,7 @@ import pandas as pd
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
-from alloygrad import datasets, elements, networks, store
+from alloygrad import datasets, elements, networks, require_whole, store
 from alloygrad.environments import FOLDER, Alloy, random_alloys
 from alloygrad.threads import one_thread
 
@@ -116,6 +116,7 @@ def partitions(
     behind are reused. The table is written to `partitions.csv` in `folder`, if given, with the code's version. Raises
     `datasets.DatasetUnavailable`.
     """
+    require_whole(1, count=count)
     rows, properties = load_rows(alloy, name), elements.matrix(alloy.inputs)
     calls, found = [], []
     for seed in range(count):

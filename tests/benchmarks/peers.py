@@ -43,7 +43,7 @@ from alloygrad.maximisers.suggestion import score
 from alloygrad.space import CompositionSpace
 from alloygrad.surrogate import to_botorch
 
-VERSIONS = (1, 3)
+VERSIONS = (1, 4)
 """Up to `FEW` elements, and above. Raised when a change changes what an inner loop gives or costs there: recorded rows
 then no longer match."""
 
@@ -184,7 +184,7 @@ def box(acquire, space, *, exclude, rng, starts_per_element: int | None = None, 
     project, limits, many = Projection(space), space.polytope(), len(space.elements) > FEW
     candidates = screened(acquire, space, project, exclude, screen or SCREEN[many], rng)
     values = score(acquire, space, candidates)
-    per_element, least = (starts_per_element, 1) if starts_per_element else (STARTS[many], LEAST[many])
+    per_element, least = (starts_per_element, 1) if starts_per_element else (STARTS, LEAST[many])
     n_starts = max(least, per_element * len(space.elements))
     counts = chosen(space, candidates, values, n_starts, rng)
     free, (lower, upper) = np.arange(len(counts))[:, None] % 2 == 0, support(space, counts)
@@ -323,7 +323,7 @@ def _ended(
     ends: np.ndarray | None = None,
 ) -> Suggestion:
     """The end of `ascent`: climb from the rounded ends and the best scored points, which lie apart, with diagnosis."""
-    best = spread(scored, values, CLIMBERS, 2 * space.step)
+    best = spread(scored, values, CLIMBERS[len(space.elements) > FEW], 2 * space.step)
     points = scored[best] if ends is None else np.concatenate([ends, scored[best]])
     found = finish(acquire, space, rounded(space, points), exclude, rng)
     found = replace(found, evaluations=found.evaluations + evaluations, gradients=found.gradients + gradients)

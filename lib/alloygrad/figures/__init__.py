@@ -93,6 +93,8 @@ __all__ = [
     "what_if",
 ]
 
+PROFILES = ("paper", "quick", "smoke")
+
 
 def save(figure: Figure, name: str, *, data: pd.DataFrame, profile: str = "paper") -> Figure:
     """Write `name`.pdf, .png and .csv (the numbers it plots): below figures/ for `paper`, else figures/<profile>/."""
@@ -106,6 +108,10 @@ def save(figure: Figure, name: str, *, data: pd.DataFrame, profile: str = "paper
 
 
 def paths(name: str, profile: str = "paper") -> list[Path]:
-    """The three files that `save` writes."""
+    """The three files that `save` writes. Raises ValueError for an unknown profile and a name with folders in it."""
+    if profile not in PROFILES:
+        raise ValueError(f"profile is {profile!r}; it must be one of {list(PROFILES)}.")
+    if Path(name).name != name:
+        raise ValueError(f"A figure is named {name!r}; expected a plain file name without its suffix.")
     folder = ROOT / "figures" / ("" if profile == "paper" else profile)
     return [folder / f"{name}.{suffix}" for suffix in ("pdf", "png", "csv")]

@@ -4,7 +4,7 @@
     ascend     from the best that lie apart, and as many others: projected gradient, all starts in each evaluation;
                then on from the best ends
     exchange   from the rounded ends and the best of the screen: steps between elements until none improves
-    again      the same in small, from compositions around the best so far, until two such rounds bring nothing new
+    again      the same in small, from compositions around the best so far, until such rounds bring nothing new
     follow     among many elements: on from the best along ridges that are narrower than a step (`ridges`)
 
 Every other start keeps its support while it ascends: present elements keep at least one step, absent ones stay absent,
@@ -44,23 +44,26 @@ BEST = (16, 4)
 CENTRES = 5
 """Best compositions around which new ones are drawn."""
 
-STARTS = (8, 24)
-"""Ascents per element, likewise."""
+STARTS = 8
+"""Ascents per element."""
 
 LEAST = (1, 384)
-"""Ascents at least, likewise: six elements make no fewer basins than twelve."""
+"""Ascents at least, among few elements and among more: six elements make no fewer basins than twelve."""
 
 SCREEN = (4096, 16384)
 """Compositions of the screen, likewise."""
 
-CLIMBERS = 64
-"""Climbs on the grid."""
+CLIMBERS = (64, 40)
+"""Climbs on the grid, likewise."""
 
 ROUNDS = 60
 """Batched exchanges at most in one climb."""
 
-AGAIN, PATIENCE, DRAWS = 6, 2, 512
-"""Rounds of the last stage at most; without gain; and compositions drawn in each."""
+AGAIN, DRAWS = 6, 512
+"""Rounds of the last stage at most, and compositions drawn in each."""
+
+PATIENCE = (2, 1)
+"""Of these rounds without gain, likewise."""
 
 CERTIFIABLE = 10**8
 """Largest grid that a certificate enumerates."""
@@ -95,10 +98,10 @@ def ascent(
     if not len(candidates):  # nearly everything is measured
         return enumeration(acquire, space, exclude=exclude)
     values = score(acquire, space, candidates)
-    per_element, least = (starts_per_element, 1) if starts_per_element else (STARTS[many], LEAST[many])
+    per_element, least = (starts_per_element, 1) if starts_per_element else (STARTS, LEAST[many])
     starts = chosen(space, candidates, values, max(least, round(per_element * len(space.elements))), rng)
     ends, moved, gradients = ascend(acquire, space, project, starts)
-    best = candidates[spread(space.fractions(candidates), values, CLIMBERS, 2 * space.step)]
+    best = candidates[spread(space.fractions(candidates), values, CLIMBERS[many], 2 * space.step)]
     found = finish(acquire, space, np.concatenate([rounded(space, ends.points), best]), exclude, rng)
     found = replace(
         found,
@@ -153,6 +156,7 @@ def finish(acquire, space: CompositionSpace, counts: np.ndarray, exclude: np.nda
 
     Where all of `counts` are measured, fresh random ones are taken. Peers of `ascent` end with it too.
     """
+    many = len(space.elements) > FEW
     known = distinct(counts)
     known = known[unmeasured(known, exclude)]
     while not len(known):
@@ -164,16 +168,16 @@ def finish(acquire, space: CompositionSpace, counts: np.ndarray, exclude: np.nda
         if again:
             near, scores, spent = _nearby(acquire, space, known, values, exclude, rng)
             evaluations, gradients = evaluations + spent + len(near), gradients + spent
-        rows = spread(space.fractions(near), scores, CLIMBERS // (2 if again else 1), space.step if again else 0)
+        rows = spread(space.fractions(near), scores, CLIMBERS[many] // (2 if again else 1), space.step if again else 0)
         reached, heights, tried, climbed = exchange(
             acquire, space, near[rows], scores[rows], exclude, rng, rounds=ROUNDS
         )
         calm = 0 if len(heights) and heights.max() > values.max() else calm + 1
         known, values = np.concatenate([known, reached]), np.concatenate([values, heights])
         evaluations, gradients = evaluations + tried, gradients + climbed
-        if again and calm >= PATIENCE:
+        if again and calm >= PATIENCE[many]:
             break
-    if len(space.elements) > FEW:
+    if many:
         known, values, tried, climbed = follow(acquire, space, known, values, exclude, rng, rounds=ROUNDS)
         evaluations, gradients = evaluations + tried, gradients + climbed
     top = int(np.argmax(values))
@@ -191,7 +195,7 @@ def _nearby(acquire, space, known, values, exclude, rng) -> tuple[np.ndarray, np
     near = near[unmeasured(near, exclude)]
     scores = score(acquire, space, near)
     if len(space.elements) > FEW and len(near):
-        rows = near[spread(space.fractions(near), scores, CLIMBERS, 0)]
+        rows = near[spread(space.fractions(near), scores, CLIMBERS[0], 0)]
         points, bounds = space.fractions(rows), support(space, rows)
         ends = spectral(acquire, Projection(space), points, *bounds, tolerance=space.step / 20, batches=BATCHES[2])
         more, spent = distinct(rounded(space, ends.points)), ends.gradients

@@ -25,7 +25,7 @@ SIZES = (1, 2, 4, 8, 16, 32)
 FEW = 7
 """Up to so many elements all pairs are tried, and all small changes of several elements."""
 
-PAIRS, RANDOM_PAIRS = 40, 8
+PAIRS, RANDOM_PAIRS = 24, 8
 """Pairs tried among more elements: by the gradient's promise, and at random."""
 
 TAKERS = (3, 2)

@@ -25,5 +25,5 @@ def grid_search(acquire, space: CompositionSpace, *, exclude: np.ndarray, rng: n
         return enumeration(acquire, space, exclude=exclude)
     candidates = screened(acquire, space, Projection(space), exclude, SCREEN[many], rng)
     values = score(acquire, space, candidates)
-    best = candidates[spread(space.fractions(candidates), values, CLIMBERS, 2 * space.step)]
+    best = candidates[spread(space.fractions(candidates), values, CLIMBERS[many], 2 * space.step)]
     return finish(acquire, space, best, exclude, rng)

@@ -49,11 +49,10 @@ def follow(
     evaluations, gradients = 0, 0
     for _ in range(ROUNDS):
         centres = known[spread(space.fractions(known), values, CENTRES, 0)]
-        found, spent = zip(*(ridge(acquire, space, counts, rng) for counts in centres), strict=True)
-        near = distinct(np.concatenate(found))
+        near, spent = ridges(acquire, space, centres, rng)
         near = near[unmeasured(near, exclude)]
         heights = score(acquire, space, near)
-        evaluations, gradients = evaluations + len(near) + sum(spent), gradients + sum(spent)
+        evaluations, gradients = evaluations + len(near) + spent, gradients + spent
         better = len(near) > 0 and heights.max() > values.max()
         known, values = np.concatenate([known, near]), np.concatenate([values, heights])
         if not better:
@@ -67,17 +66,27 @@ def follow(
     return known, values, evaluations, gradients
 
 
-def ridge(acquire, space: CompositionSpace, counts: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, int]:
-    """At most `GIVEN` compositions (rows, n_elements) on the support of `counts` (n_elements,), and gradients spent."""
-    start, present = space.fractions(counts[None]), counts > 0
-    if present.sum() < 3:  # one exchange is all there is
-        return counts[None], 0
-    bounds = support(space, counts[None])
-    top = spectral(acquire, Projection(space), start, *bounds, tolerance=space.step / 50, batches=BATCHES)
-    rest = int(np.argmax(np.where(present, top.points[0], -1)))
-    free = np.flatnonzero(present & (np.arange(len(counts)) != rest))
-    slope, curvature, spent = _model(acquire, top.points[0], free, rest, space.step)
-    peak = ((top.points[0] - start[0]) / space.step)[free]
+def ridges(acquire, space: CompositionSpace, centres: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, int]:
+    """Distinct compositions (rows, n_elements) along the ridges through `centres` (m, n_elements), gradients spent."""
+    centres = centres[(centres > 0).sum(1) > 2]  # of two elements one exchange is all there is
+    if not len(centres):
+        return centres, 0
+    bounds, project = support(space, centres), Projection(space)
+    tops = spectral(acquire, project, space.fractions(centres), *bounds, tolerance=space.step / 50, batches=BATCHES)
+    found, spent = zip(
+        *(_ridge(acquire, space, *one, rng) for one in zip(centres, tops.points, strict=True)), strict=True
+    )
+    return distinct(np.concatenate(found)), tops.gradients + sum(spent)
+
+
+def _ridge(acquire, space: CompositionSpace, counts: np.ndarray, top: np.ndarray, rng) -> tuple[np.ndarray, int]:
+    """At most `GIVEN` compositions (rows, n_elements) on the support of `counts` (n_elements,) that the model of the
+    continuous `top` (n_elements,) puts highest, and gradients spent."""
+    present = counts > 0
+    slope, curvature, free, rest, spent = _model(acquire, space, top, present)
+    if not len(free):
+        return counts[None], spent
+    peak = (top / space.step - counts)[free]
 
     def height(z: np.ndarray) -> np.ndarray:
         return (z - peak) @ slope + 0.5 * ((z - peak) @ curvature * (z - peak)).sum(1)
@@ -103,20 +112,32 @@ def ridge(acquire, space: CompositionSpace, counts: np.ndarray, rng: np.random.G
         best = z[np.argsort(-height(z), kind="stable")[:GIVEN]]
         if np.array_equal(best[:BEAM], beam):
             break
-    return whole(best), top.gradients + spent
+    return whole(best), spent
 
 
-def _model(acquire, point: np.ndarray, free: np.ndarray, rest: int, step: float) -> tuple[np.ndarray, np.ndarray, int]:
-    """Slope (m,), curvature (m, m) for steps from `point` (n_elements,), gradients spent: central differences."""
-    unit = np.eye(len(point))
-    directions, width = unit[free] - unit[rest], step / 10
-    tried = np.concatenate([point + width * directions, point - width * directions, point[None]])
-    _, slopes = evaluate(acquire, tried)
-    along = slopes @ directions.T
-    curvature = (along[: len(free)] - along[len(free) : -1]) / (2 * width)
+def _model(acquire, space: CompositionSpace, point: np.ndarray, present: np.ndarray):
+    """Slope (m,) and curvature (m, m) for steps from `point` (n_elements,), the elements `free` (m,) to exchange with
+    `rest`, the largest, and gradients spent. Differences to one side, within the limits."""
+    rest, unit, width = int(np.argmax(np.where(present, point, -1))), np.eye(len(point)), space.step / 10
+    free = np.flatnonzero(present & (np.arange(len(point)) != rest))
+    steps = width * (unit[free] - unit[rest])
+    there, back = _inside(space, point + steps), _inside(space, point - steps)
+    free, steps = free[there | back], np.where(there[:, None], steps, -steps)[there | back]
+    _, slopes = evaluate(acquire, np.concatenate([point[None], point + steps]))
+    directions = unit[free] - unit[rest]
+    sides = (steps * directions).sum(1, keepdims=True) / 2  # ± width
+    curvature = (slopes[1:] - slopes[0]) @ directions.T / sides
     values, vectors = np.linalg.eigh((curvature + curvature.T) / 2)
     curvature = vectors * np.minimum(values, 0) @ vectors.T
-    return along[-1] * step, curvature * step**2, len(tried)
+    return slopes[0] @ directions.T * space.step, curvature * space.step**2, free, rest, len(slopes)
+
+
+def _inside(space: CompositionSpace, points: np.ndarray) -> np.ndarray:
+    """(rows,): whether points (rows, n_elements), whose sum is 1, are within the limits."""
+    limits = space.polytope()
+    sums = points @ limits.masks.T
+    bounds = (limits.lower, points), (points, limits.upper), (limits.group_lower, sums), (sums, limits.group_upper)
+    return np.all([(low <= high + 1e-12).all(-1) for low, high in bounds], axis=0)
 
 
 def _moves(n_elements: int, rng: np.random.Generator) -> np.ndarray:
