@@ -161,6 +161,11 @@ def final(**columns):
     return table.assign(mean=0.01, low=0.0, high=0.02)
 
 
+def trainings():
+    table = final(alloy=["sma", "hea"], training=["shipped", "again"], quantity=["final merit", "state entropy"])
+    return table.query("method != 'ascent' and (alloy != 'sma' or training != 'again' or method != 'enumeration')")
+
+
 def costs():
     table = final(alloy=["SMA", "Ti"], n_elements=[3, 4, 5]).rename(columns={"method": "arm"})
     return table.assign(cpu_seconds=table["n_elements"] ** 2.0)
@@ -182,6 +187,10 @@ DRAWN = {
     "regret_by_starts": lambda: figures.regret_by_starts(final(starts=[10, 20, 40]), (1e-3, 0.0, 2e-3)),
     "difference_curves": lambda: figures.difference_curves(by_variant(["UCB − EI", "PI − EI"]), "Δ", early=3),
     "moved_shares": lambda: figures.moved_shares(by_variant(["EI"])),
+    "other_trainings": lambda: figures.other_trainings(trainings(), "ascent"),
+    "other_trainings without intervals": lambda: figures.other_trainings(
+        trainings().assign(low=np.nan, high=np.nan), "ascent"
+    ),
     "arms": lambda: figures.arms(
         campaigns(alloy=["sma", "ti"]), {"sma": 1.0, "ti": 0.9}, final(alloy=["sma", "ti"]), "scored"
     ),
@@ -294,6 +303,19 @@ def test_arms_show_regret_above_and_differences_below():
             figures.COLOURS[arm] for arm in ("enumeration", "ascent", "published")
         ]
         assert [dot.get_ydata()[0] for dot in dots] == [2, 1, 0]  # the exact one on top
+
+
+def test_trainings_are_told_apart_and_an_arm_may_be_missing_on_one():
+    table = trainings()
+    figure = figures.other_trainings(table, "ascent")
+    panels = [(alloy, quantity) for quantity in ("final merit", "state entropy") for alloy in ("sma", "hea")]
+    for axis, panel in zip(figure.axes, panels, strict=True):
+        own = table[(table["alloy"] == panel[0]) & (table["quantity"] == panel[1])]
+        dots = [line for line in axis.lines if line.get_marker() == "o"]
+        assert panel[1] in axis.get_xlabel() and len(dots) == len(own)
+        filled = [dot for dot in dots if dot.get_markerfacecolor() != "w"]
+        assert len(filled) == (own["training"] == "shipped").sum()
+        assert all(dot.get_markeredgecolor() == dot.get_markerfacecolor() for dot in filled)
 
 
 def test_a_number_of_elements_far_below_is_written_not_drawn():

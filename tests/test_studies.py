@@ -16,7 +16,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from alloygrad import ROOT, campaign, cells, elements, environments, store, studies
+from alloygrad import ROOT, campaign, cells, elements, environments, store, studies, training
 from alloygrad.campaign import SECONDS, Settings
 from alloygrad.cells import Cell
 from alloygrad.maximisers import maximise
@@ -299,6 +299,21 @@ def test_cells_are_declared_up_to_the_elements_of_the_alloy(monkeypatch):
     short = replace(environments.HEA, order=environments.HEA.order[:6])
     monkeypatch.setitem(environments.ALLOYS, "HEA", short)
     assert numbers()["HEA"] == {3, 4, 5, 6} and numbers()["SMA"] == set(range(3, 11))
+
+
+def test_cells_of_other_trainings_differ_from_their_twins_in_the_landscape_alone():
+    others = {name: cell for name, cell in cells.CELLS.items() if cell.trained}
+    assert {cell.trained for cell in others.values()} == set(training.OTHERS)
+    for name, cell in others.items():
+        ending = cell.trained.removeprefix(cell.alloy)
+        assert name.endswith(ending) and training.OTHERS[cell.trained][0].name == cell.alloy
+        twin = cells.CELLS[name.removesuffix(ending)]
+        merit, trained = ("code", cell.trained) if ending == "_as_published" else (None, cell.trained)
+        assert cell == replace(twin, name=name, merit=merit, trained=trained, planned=cell.planned)
+        one, other = cell.landscape(), twin.landscape()
+        assert {key for key in one if one[key] != other[key]} == {"environment"} | ({"merit"} if merit else set())
+        assert cell.trajectory_name(0) != twin.trajectory_name(0)
+        assert cell.environment().merit_name == one["merit"]
 
 
 # Threads, optimum, store

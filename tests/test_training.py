@@ -208,14 +208,14 @@ def test_only_the_papers_size_is_full(toy):
 def test_difference_is_that_of_two_environments(toy, monkeypatch):
     monkeypatch.setattr(environments, "FOLDER", training.FOLDER)
     shipped = train(folder=training.FOLDER / "toy")
-    assert (training.difference(TOY, shipped, 3) == 0).all(axis=None)
+    assert (training.difference(TOY, shipped.folder, 3) == 0).all()
     other = train(settings=networks.Training(**{**vars(SETTINGS), "seed": 1}))
-    table = training.difference(TOY, other, 3)
-    assert list(table.index) == ["enthalpy", "hardness", "merit"] and list(table.columns) == ["difference"]
+    table = training.difference(TOY, other.folder, 3)
+    assert list(table.index) == ["enthalpy", "hardness", "merit"]
     space = TOY.space(3)
     fractions = space.fractions(space.sample(5000, np.random.default_rng(3)))
     one, two = (environments.load(TOY, space.elements, folder=r.folder)(fractions) for r in (shipped, other))
-    for name, difference in table["difference"].items():
+    for name, difference in table.items():
         expected = np.sqrt(np.mean((one[name] - two[name]) ** 2)) / np.std(one[name], ddof=1)
         assert difference == pytest.approx(expected) and difference > 0
 
@@ -325,6 +325,100 @@ def test_everything_decisive_enters_the_digest(toy, monkeypatch):
         patch.setitem(datasets.REGISTRY, "toy", {"sha256": "1" * 64, "removed": {}, "rows_used": 24})
         different.append(digest())
     assert len({same, *different}) == 1 + len(different)
+
+
+# -- other trainings of the same networks --------------------------------------------------------------------
+
+
+@pytest.fixture
+def others(monkeypatch):
+    monkeypatch.setattr(training, "OTHERS", {"again": (TOY, 1, False), "published": (TOY, 0, True)})
+
+
+def test_another_training_is_the_final_networks_of_a_whole_one(toy, fits, others):
+    """Of the same seed, bit for bit, from a third of the fits; on as-published values where these are asked for."""
+    folder = training.train_other("again", networks.Training(**{**vars(SETTINGS), "seed": 7}), workers=1)
+    assert fits.done == len(TOY.properties)
+    whole = train(settings=networks.Training(**{**vars(SETTINGS), "seed": 1}))
+    for name in TOY.properties:
+        file = f"{name}.safetensors"
+        assert (folder / file).read_bytes() == (whole.folder / file).read_bytes()
+    environments.load(TOY, TOY.order, folder=folder)  # accepts the card
+    assert {path.name for path in folder.iterdir()} == {
+        "card.json",
+        *(f"{name}.safetensors" for name in TOY.properties),
+    }
+    card = json.loads((folder / "card.json").read_text())
+    for key in ("inputs", "elements", "datasets", "training", "code", "versions", "python", "process"):
+        assert card[key] == whole.card[key]
+    assert card["digest"] != whole.card["digest"]
+    for name, entry in card["properties"].items():
+        assert entry == {key: whole.card["properties"][name][key] for key in entry}
+
+
+def test_another_training_goes_on_where_it_stood(toy, fits, others):
+    fits.stop_at(2)
+    with pytest.raises(KeyboardInterrupt):
+        training.train_other("again", SETTINGS, workers=1)
+    fits.stop_at(None)
+    folder = training.train_other("again", SETTINGS, workers=1)
+    before = contents(folder)
+    assert fits.done == 2 and training.train_other("again", SETTINGS, workers=1) == folder
+    assert fits.done == 2 and contents(folder) == before
+
+
+def test_values_as_published_are_asked_for(toy, others, monkeypatch):
+    def load(name, as_published=False):
+        made = made_up()
+        made.table["hardness"] *= 10 if as_published else 1
+        return made
+
+    monkeypatch.setattr(datasets, "load", load)
+    folder, shipped = training.train_other("published", SETTINGS, workers=1), train()
+    weights = {
+        name: [networks.load(f / f"{name}.safetensors") for f in (folder, shipped.folder)] for name in TOY.properties
+    }
+    means = {name: [net.get_buffer("target_mean").item() for net in pair] for name, pair in weights.items()}
+    assert means["enthalpy"][0] == means["enthalpy"][1]
+    assert means["hardness"][0] == pytest.approx(10 * means["hardness"][1])
+
+
+def test_another_training_is_shipped_or_trained(toy, fits, others, monkeypatch):
+    assert training.obtain_other("again", SETTINGS, retrain=False) == training.FOLDER / "again"
+    assert training.obtain_other("again", SETTINGS, retrain=True, workers=1).parent == toy / "runs" / "environments"
+    assert fits.done == len(TOY.properties)
+    monkeypatch.setattr(datasets, "available", lambda name: False)
+    assert training.obtain_other("again", SETTINGS, retrain=True) == training.FOLDER / "again"
+
+
+@pytest.mark.parametrize("name", training.OTHERS)
+def test_shipped_others_are_their_cards_and_differ_as_they_should(name):
+    """Another seed moves every property; the wrong value that property alone."""
+    alloy, seed, as_published = training.OTHERS[name]
+    card = json.loads((FOLDER / name / "card.json").read_text())
+    shipped = training.recorded(alloy).card
+    settings = networks.Training(seed=seed)
+    assert card["training"] == networks.describe(settings) and card["as_published"] == as_published
+    same = training.configuration(alloy, settings)
+    assert {key: card[key] for key in same} == same, "train anew: data, element table or settings have changed"
+    assert "-dirty" not in card["code"]
+    assert {n: e["rows"] for n, e in card["properties"].items()} == {
+        n: e["rows"] for n, e in shipped["properties"].items()
+    }
+    difference = training.difference(alloy, FOLDER / name)  # loads the weights, and holds them against the card
+    moved = difference.drop("merit").gt(0)
+    assert list(moved[moved].index) == (["ultimate_strength"] if as_published else list(alloy.properties))
+    assert 0.05 < difference["merit"] < 3
+
+
+@pytest.mark.parametrize("alloy", environments.ALLOYS.values(), ids=list(environments.ALLOYS))
+def test_another_seed_keeps_the_properties_better_than_their_merit(alloy):
+    """Over random alloys. Merits are sums in which properties may cancel: hence the campaigns on both."""
+    shipped, other = (
+        environments.random_alloys(alloy, 4, folder=FOLDER / f"{alloy.name}{end}") for end in ("", "_retrained")
+    )
+    kept = shipped.corrwith(other)
+    assert kept.drop("merit").gt(0.7).all() and 0.3 < kept["merit"] < kept.drop("merit").mean()
 
 
 # -- obtaining -----------------------------------------------------------------------------------------------

@@ -13,6 +13,11 @@ and two at SMA, N = 4, with another surrogate than the GP:
     forest       a random forest, searched on the grid alone: it has no gradient
     deep_kernel  a GP behind a network, by `ascent`
 
+The same arms in other landscapes, from other trainings of the networks (`training.OTHERS`):
+
+    {arm}_retrained     trained from another seed
+    {arm}_as_published  titanium with the wrong value it was published with, and the published code's figure of merit
+
 ``PLANNED`` says of which cells fewer trajectories than the paper's 96 are computed.
 """
 
@@ -57,6 +62,10 @@ OTHER_SURROGATES = {
 }
 """Run at SMA, N = 4."""
 
+RETRAINED = ("ascent", "enumeration", "published", "scored")
+AS_PUBLISHED = ("ascent", "published", "scored")
+"""Arms that are run in the landscapes of other trainings, too."""
+
 N_ARMS = 4
 """Elements of the comparison of arms and of the ablations."""
 
@@ -68,6 +77,11 @@ FULL = 96
 """The paper's number of trajectories."""
 
 PLANNED = (
+    ("ti_n4_enumeration_retrained", 4),
+    ("hea_n4_enumeration_retrained", 2),
+    ("*_n4_enumeration_retrained", 0),
+    ("*_retrained", 8),
+    ("*_as_published", 8),
     ("sma_n4_slsqp", 8),
     ("*_n4_slsqp", 0),
     ("*_n4_enumeration", 8),
@@ -142,6 +156,16 @@ def declare() -> Iterator[Cell]:
             if step != 0.001:  # across N every curve needs the same grid
                 yield Cell(f"{alloy.lower()}_n{n}_ascent_fine", alloy, n, 0.001, Settings())
     yield from _ablations()
+    yield from _other_landscapes()
+
+
+def _other_landscapes() -> Iterator[Cell]:
+    others = [(alloy, RETRAINED, "retrained", None) for alloy in environments.ALLOYS]
+    for alloy, arms, training, merit in [*others, ("Ti", AS_PUBLISHED, "as_published", "code")]:
+        step = WORKING_STEP.get((alloy, N_ARMS), 0.001)
+        for arm in arms:
+            name, settings = f"{alloy.lower()}_n{N_ARMS}_{arm}_{training}", (INNER_LOOPS | OTHER_ARMS)[arm]
+            yield Cell(name, alloy, N_ARMS, step, settings, merit, f"{alloy}_{training}")
 
 
 def _ablations() -> Iterator[Cell]:

@@ -125,12 +125,16 @@ def differences(
     ]
     columns = ["one", "other", "experiments", "n", "mean", "low", "high", "effect_size"]
     table = pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns, dtype=float)
+    return judged(table)
+
+
+def judged(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `paired`, as tests of one question: p_holm and verdict added, as in `differences`."""
     n, effect = (table[name].to_numpy(float) for name in ("n", "effect_size"))
-    p = np.where(n < MIN_PAIRS, np.nan, 2 * t.sf(abs(effect) * np.sqrt(n), np.maximum(n, 2) - 1))
-    table["p_holm"] = holm(p)
-    clear = table["p_holm"] < LEVEL
-    table["verdict"] = np.select([clear & (table["mean"] > 0), clear], ["higher", "lower"], "inconclusive")
-    return table
+    p = holm(np.where(n < MIN_PAIRS, np.nan, 2 * t.sf(abs(effect) * np.sqrt(n), np.maximum(n, 2) - 1)))
+    clear = p < LEVEL  # also false for NaN
+    verdict = np.select([clear & (table["mean"] > 0), clear], ["higher", "lower"], "inconclusive")
+    return table.assign(p_holm=p, verdict=verdict)
 
 
 def holm(p: np.ndarray) -> np.ndarray:

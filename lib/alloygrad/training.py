@@ -3,6 +3,8 @@
 Each fit is one job. Its outcome is a file named by all that makes it, so a killed training continues where it stood
 and nothing is trained twice. What leaves the working folder are weights and aggregates: metrics, curves, and a
 two-dimensional histogram of predicted against measured values; never a measured row.
+
+`OTHERS` are further trainings of the same networks, of which only those that answer for the laboratory are made.
 """
 
 import json
@@ -17,11 +19,20 @@ from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
 from alloygrad import datasets, elements, networks, require_whole, store
-from alloygrad.environments import FOLDER, Alloy, random_alloys
+from alloygrad.environments import ALLOYS, FOLDER, Alloy, random_alloys
 from alloygrad.threads import one_thread
 
 SCHEMES = ("random", "grouped")
 AS_PUBLISHED = "as_published"  # random folds on the values as published, where the default corrects some
+
+OTHERS = {
+    **{f"{name}_retrained": (alloy, 1, False) for name, alloy in ALLOYS.items()},
+    "Ti_as_published": (ALLOYS["Ti"], 0, True),
+}
+"""Folder below data/environments → (alloy, seed, whether on the values as published).
+
+The last differs from the shipped training in the corrected values alone: the seed is the same.
+"""
 
 BINS = np.linspace(-4, 4, 33)
 """Edges of the parity histogram, in standard deviations of the measured property."""
@@ -98,13 +109,42 @@ def train(
         for kind in _kinds(alloy, name)
     }
     working = store.working() / "training" / f"{alloy.name}-{digest}"
+    _run_all(alloy, training, rows, working, workers, alloy.name)
+    return _finish(alloy, training, config, rows, working, folder)
+
+
+def train_other(
+    name: str, training: networks.Training, *, folder: Path | None = None, workers: int | None = None
+) -> Path:
+    """Train the networks of one of `OTHERS`, without cross-validation and curves: the folder of weights and card.
+
+    `training` gives all settings but the seed. What an equal training left behind is kept; else as for `train`.
+    """
+    alloy, seed, as_published = OTHERS[name]
+    training = replace(training, seed=seed)
+    config = {**configuration(alloy, training), "fits": ["final"], "as_published": as_published}
+    digest = store.digest(config)
+    folder = folder or store.working() / "environments" / f"{name}-{digest}"
+    if (found := store.read_json(folder / "card.json")) and found["digest"] == digest:
+        return folder
+    rows = {(each, "final"): load_rows(alloy, each, as_published=as_published) for each in alloy.properties}
+    working = store.working() / "training" / f"{name}-{digest}"
+    _run_all(alloy, training, rows, working, workers, name)
+    card = _about(alloy, config)
+    for each in alloy.properties:
+        card["properties"][each] = _ship(alloy, each, rows[each, "final"], working, folder)
+    store.write_json(folder / "card.json", card)
+    return folder
+
+
+def _run_all(alloy: Alloy, training: networks.Training, rows: dict, working: Path, workers: int | None, name: str):
+    """All fits of `rows`, by (property, kind), side by side."""
     properties = elements.matrix(alloy.inputs)
-    jobs = [job for name, kind in rows for job in _jobs(name, kind, training)]
+    jobs = [job for each, kind in rows for job in _jobs(each, kind, training)]
     parallel = Parallel(n_jobs=workers or cpu_count(), return_as="generator_unordered")
     calls = (delayed(_run)(working, job, rows[job["property"], job["kind"]], properties, training) for job in jobs)
-    for _ in tqdm(parallel(calls), total=len(jobs), desc=f"training {alloy.name}", unit="fit"):
+    for _ in tqdm(parallel(calls), total=len(jobs), desc=f"training {name}", unit="fit"):
         pass
-    return _finish(alloy, training, config, rows, working, folder)
 
 
 def partitions(
@@ -218,9 +258,9 @@ def _fit(path: Path, job: dict, rows: networks.Rows, properties: np.ndarray, tra
     store.write(path, lambda p: table.to_csv(p, index=False))
 
 
-def _finish(alloy: Alloy, training: networks.Training, config: dict, rows: dict, working: Path, folder: Path) -> Record:
-    """Gather the fits of `working` into weights, aggregates and the card, which is written last."""
-    card = {
+def _about(alloy: Alloy, config: dict) -> dict:
+    """A card without its properties: what was trained, by what."""
+    return {
         "digest": store.digest(config),
         **config,
         "code": store.code_version(),
@@ -229,19 +269,27 @@ def _finish(alloy: Alloy, training: networks.Training, config: dict, rows: dict,
         "process": dict(alloy.process),
         "properties": {},
     }
+
+
+def _ship(alloy: Alloy, name: str, data: networks.Rows, working: Path, folder: Path) -> dict:
+    """Put the final weights of a property into `folder`; its entry of the card."""
+    path = networks.save(networks.load(working / f"{name}-final-0.safetensors").float(), folder / f"{name}.safetensors")
+    return {
+        "dataset": alloy.properties[name],
+        "rows": len(data),
+        "weights_sha256": store.file_digest(path),
+        "compositions": len(np.unique(data.groups)),
+    }
+
+
+def _finish(alloy: Alloy, training: networks.Training, config: dict, rows: dict, working: Path, folder: Path) -> Record:
+    """Gather the fits of `working` into weights, aggregates and the card, which is written last."""
+    card = _about(alloy, config)
     curves, parity = [], []
     for name in alloy.properties:
-        data = rows[name, "final"]
-        weights = networks.load(working / f"{name}-final-0.safetensors")
-        path = networks.save(weights.float(), folder / f"{name}.safetensors")
         curve = pd.read_csv(working / f"{name}-curve-0.csv")
         curves.append(curve.assign(property=name))
-        entry = {
-            "dataset": alloy.properties[name],
-            "rows": len(data),
-            "weights_sha256": store.file_digest(path),
-            "compositions": len(np.unique(data.groups)),
-        }
+        entry = _ship(alloy, name, rows[name, "final"], working, folder)
         for scheme in _kinds(alloy, name)[2:]:
             measured = rows[name, scheme].target
             predicted, scores = _scores(working, name, scheme, measured, training.folds)
@@ -285,6 +333,12 @@ def obtain(
     return record, "Trained from the published dataset; what an equal training had left behind was reused."
 
 
+def obtain_other(name: str, training: networks.Training, *, retrain: bool, workers: int | None = None) -> Path:
+    """Folder of one of `OTHERS`: trained now if wanted and the datasets can be had, else the shipped one."""
+    at_hand = all(datasets.available(source) for source in OTHERS[name][0].properties.values())
+    return train_other(name, training, workers=workers) if retrain and at_hand else FOLDER / name
+
+
 def reach(alloy: Alloy) -> pd.DataFrame:
     """How far the measurements of each property reach: quantiles, unit, and what the environment asks beyond them.
 
@@ -310,7 +364,10 @@ def counted(alloy: Alloy) -> pd.DataFrame:
     return pd.DataFrame.from_dict(table, orient="index")
 
 
-def difference(alloy: Alloy, record: Record, n_elements: int = 4) -> pd.DataFrame:
-    """How far a training is from the shipped one: RMS difference over random alloys, in units of their spread."""
-    shipped, other = random_alloys(alloy, n_elements), random_alloys(alloy, n_elements, folder=record.folder)
-    return (((shipped - other) ** 2).mean() ** 0.5 / shipped.std()).rename("difference").to_frame()
+def difference(alloy: Alloy, folder: Path, n_elements: int = 4) -> pd.Series:
+    """How far the networks in `folder` are from the shipped ones, by property, and the merit with them.
+
+    RMS difference over random alloys of the first `n_elements`, in units of their spread.
+    """
+    shipped, other = random_alloys(alloy, n_elements), random_alloys(alloy, n_elements, folder=folder)
+    return (((shipped - other) ** 2).mean() ** 0.5 / shipped.std()).rename("difference")

@@ -293,6 +293,36 @@ def arms(curves: pd.DataFrame, optima: dict[str, float], gaps: pd.DataFrame, tha
     return figure
 
 
+def other_trainings(table: pd.DataFrame, than: str) -> Figure:
+    """Paired differences to the arm `than`, on several trainings of the networks: final merit (top), state entropy.
+
+    table: columns alloy, method, training (the shipped one first), quantity, mean, low, high, n.
+    """
+    figure, axes = _alloys(table, 3.3, rows=2)
+    arms, trainings = ([*dict.fromkeys(table[column])] for column in ("method", "training"))
+    arms = [arm for arm in ARMS if arm in arms][::-1]
+    for alloy, panels in axes.items():
+        rows = table[table["alloy"] == alloy]
+        for axis, (quantity, own) in zip(panels, rows.groupby("quantity", sort=False), strict=True):
+            axis.axvline(0, color=COLOURS[than], lw=1.0)
+            for row in own.itertuples():
+                second, colour = trainings.index(row.training), COLOURS[row.method]
+                height = arms.index(row.method) + (-0.16 if second else 0.16)
+                axis.plot([row.low, row.high], [height] * 2, color=colour, lw=1.4)
+                axis.plot(row.mean, height, "o", ms=4.5, mfc="w" if second else colour, mec=colour, mew=1.1)
+            axis.set(xlabel=f"Δ {quantity} to {than}", ylim=(-0.6, len(arms) - 0.4))
+            first = alloy == next(iter(axes))
+            axis.set_yticks(range(len(arms)), [SHORT.get(arm, arm) if first else "" for arm in arms])
+            axis.tick_params(axis="y", length=0)
+            axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
+        numbers = sorted(set(rows["n"]))
+        panels[0].set_title(f"{ALLOYS[alloy]}\n(n = {', '.join(map(str, numbers))})")
+    marker = dict(ls="", marker="o", ms=4.5, mec="0.3", mew=1.1)
+    handles = [mpl.lines.Line2D([], [], mfc=fill, **marker) for fill in ("0.3", "w")[: len(trainings)]]
+    figure.legend(handles, [f"networks of {training}" for training in trainings], loc="outside upper center", ncols=2)
+    return figure
+
+
 def _alloys(table: pd.DataFrame, height: float, rows: int = 1, **options) -> tuple[Figure, dict]:
     """A page-wide figure and its panels by alloy, those of the table: an axis, or `rows` of them."""
     names: Sequence[str] = [alloy for alloy in ALLOYS if alloy in set(table["alloy"])]
