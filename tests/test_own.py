@@ -1,6 +1,7 @@
 """A user's own table: every fault is named and mended or survived, units are converted, nothing is overwritten."""
 
 import hashlib
+import warnings
 
 import numpy as np
 import pytest
@@ -133,6 +134,25 @@ def test_what_is_unusual_is_used_and_said(tmp_path):
     assert "Al 75, limits 80 … 100 at.%; Cu 15, limits 0 … 10 at.%; group {Cu Mg} 25, limits 0 … 15 at.%" in said[9]
     assert said[11] == "row 11: shares sum to 99.9" and sorted(said.index) == [0, 2, 6, 9, 11]
     assert not measured.report["done"].str.contains("set aside").any()
+
+
+def test_what_is_no_float_is_set_aside_without_a_warning(tmp_path):
+    """Shares of which the sum, and targets of which a multiple, exceeds the largest float."""
+    path = write(tmp_path / "t.csv", [*GOOD, (1e308, 1e308, 0, 100), (90, 5, 5, 1e308), (90, 5, 5, -1e308)])
+    for target, largest in (("HV", "1e+308"), ({"HV": 100.0}, "inf"), (lambda columns: 100.0 * columns["HV"], "inf")):
+        with warnings.catch_warnings(action="error"):
+            measured = read(path, target=target)
+        assert measured.rows.tolist() == [2, 3, 4, 5, 6, 7]
+        assert measured.report["finding"].tolist() == [
+            "row 8: sums to inf, expected 100 ± 0.2 (at.%)",
+            f"row 9: the target is {largest}, expected a finite number, 1e+50 at most",
+            f"row 10: the target is -{largest}, expected a finite number, 1e+50 at most",
+        ]
+
+
+def test_bounds_may_be_text_that_holds_numbers():
+    texts = {element: (str(least), str(most)) for element, (least, most) in BOUNDS.items()}
+    assert own.declare(ELEMENTS, texts, step=0.5, groups=[(["Cu", "Mg"], "0", "15")]) == SPACE
 
 
 def test_only_rows_of_the_held_process_are_used(tmp_path):

@@ -493,3 +493,11 @@ def test_bad_compositions_and_ranks_are_refused():
             space.unrank(bad)
     with pytest.raises(TypeError):
         space.unrank([0.5])
+
+
+@pytest.mark.parametrize("total", [10**5, 150_000, 10**6])
+def test_the_finest_grids_have_continuous_samples_too(total):
+    space = CompositionSpace(("A", "B"), (0.1, 0), (0.4, 0.8), 1 / total)
+    drawn = space.sample_continuous(50, np.random.default_rng(0))
+    np.testing.assert_allclose(drawn.sum(1), 1, rtol=1e-15)
+    assert (0.2 <= drawn[:, 0]).all() and (drawn[:, 0] <= 0.4).all() and len(np.unique(drawn[:, 0])) > 40

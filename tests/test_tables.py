@@ -68,6 +68,13 @@ def test_unreadable_csv(tmp_path, text, encoding, message):
     assert "bad.csv" in str(error.value)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_the_row_of_odd_bytes_is_that_of_a_spreadsheet(tmp_path, end):
+    text = end.join(["a,b", '"two\nlines",1', "", "ä,3", ""])
+    with pytest.raises(TableError, match="1 problem\n  row 4: not UTF-8 text"):
+        read_table(write(tmp_path / "bad.csv", text, "latin-1"))
+
+
 def test_unreadable_files(tmp_path):
     with pytest.raises(TableError, match=r"absent\.csv[\s\S]*no such file"):
         read_table(tmp_path / "absent.csv")
@@ -92,6 +99,10 @@ def test_wrong_separator_and_doubled_column(tmp_path):
         path = write(tmp_path / "other.csv", f"Ti{separator}Ni\n50,5{separator}49,5\n")
         with pytest.raises(TableError, match=rf"1 problem\n  row 1: .*{name}[\s\S]*Save the file with commas"):
             read_table(path)
+        for names in (f"Ti{separator}Ni", f'"Ti"{separator}"Ni"'):
+            quoted = write(tmp_path / "quoted.csv", f'{names}\n"50,5"{separator}"49,5"\n')
+            with pytest.raises(TableError, match=rf"1 problem\n  row 1: .*{name}[\s\S]*Save the file with commas"):
+                read_table(quoted)
     path = write(tmp_path / "double.csv", "Ti,Ti\n50,50\n")
     with pytest.raises(TableError, match="'Ti' occurs twice"):
         numeric(read_table(path), ["Ti"], path)

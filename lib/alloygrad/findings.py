@@ -47,7 +47,7 @@ def check_enough(rows, compositions, targets, faults, path, target) -> None:
     elif len(rows) > MOST_ROWS:
         remedy = "Keep the rows nearest to what you want to make, or those of one `process`."
         problems.add(0, f"{len(rows)} usable rows, expected {MOST_ROWS} at most", remedy)
-    elif np.ptp(targets) == 0:
+    elif targets.min() == targets.max():
         what = f"all {len(rows)} usable rows have the target {targets[0]:g}"
         problems.add(0, what, f"Check that {target!r} is what was measured; a model needs rows that differ.")
     elif (np.ptp(compositions, axis=0) < SAME).all():

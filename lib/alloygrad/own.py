@@ -71,7 +71,8 @@ def declare(symbols: Sequence[str], bounds: Mapping, *, step: float, groups: Seq
             raise ValueError(f"{name!r} is no element that properties are known of.{hint} Known are {' '.join(known)}.")
     if wrong := set(names) ^ set(bounds):
         raise ValueError(f"bounds must name exactly the elements {names}; missing or unknown: {sorted(wrong)}.")
-    limits = [(name, (name,), *_pair(bounds[name], f"bounds of {name}")) for name in names]
+    box = {name: _pair(bounds[name], f"bounds of {name}") for name in names}
+    limits = [(name, (name,), *box[name]) for name in names]
     for group in groups:
         if len(group) != 3 or isinstance(group[0], str):
             raise ValueError(f"group {group!r}: expected (list of elements, least, most), in at.%.")
@@ -80,7 +81,7 @@ def declare(symbols: Sequence[str], bounds: Mapping, *, step: float, groups: Seq
     for what, members, least, most in [*limits[len(names) :], ("the composition", tuple(names), 100.0, 100.0)]:
         if unknown := set(members) - set(names):
             raise ValueError(f"{what} names {sorted(unknown)}; the elements are {names}.")
-        low, high = (sum(bounds[name][side] for name in members) for side in (0, 1))
+        low, high = (sum(box[name][side] for name in members) for side in (0, 1))
         if low > most + ON_GRID:
             raise ValueError(f"empty space: least amounts make {low:g} at.%, {what} may have {most:g}. Lower some.")
         if high < least - ON_GRID:
@@ -204,7 +205,8 @@ def _targets(table, target: Target, path, problems: Problems) -> np.ndarray:
         with np.errstate(over="ignore", invalid="ignore"):  # told below, by row
             targets = sum(weight * columns[column] for column, weight in target.items())
     elif callable(target):
-        targets = np.asarray(target(columns), dtype=float)
+        with np.errstate(over="ignore", invalid="ignore"):
+            targets = np.asarray(target(columns), dtype=float)
     else:
         raise ValueError(f"target is {target!r}; expected a column, {{column: weight, …}} or a function of columns.")
     if targets.shape != (len(table),):

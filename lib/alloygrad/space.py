@@ -218,13 +218,14 @@ class CompositionSpace:
     def sample_continuous(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw n fractions (n, n_elements), all but uniform over the polytope; most lie off the grid.
 
-        Precisely: exactly uniform over the ten times finer grid within the same limits.
+        Precisely: exactly uniform over the ten times finer grid within the same limits, or over the grid itself where
+        that has more than 1e5 steps.
         """
         return self._finer.fractions(self._finer.sample(n, rng))
 
     @cached_property
     def _finer(self) -> "CompositionSpace":
-        return replace(self, step=self.step / 10)
+        return replace(self, step=self.step / 10) if self.total <= 10**5 else self
 
     def enumerate(self, chunk: int = 2**18) -> Iterator[np.ndarray]:
         """Stream the whole grid in the order of rank, as counts of shape (≤ chunk, n_elements)."""

@@ -18,12 +18,15 @@ import csv
 import difflib
 import io
 import math
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 SHOWN = 20  # problems spelled out in one message
+SEPARATORS = {";": "semicolons", "\t": "tabs"}  # that other programs, or other countries' put where commas belong
+NO_UTF8 = re.compile("[\udc80-\udcff]")
 TOTALS = {"fraction": (1.0,), "at.%": (100.0,), "wt.%": (100.0,), "mixed": (1.0, 100.0)}  # of a row, by unit
 
 
@@ -85,10 +88,8 @@ def read_table(path, *, sheet: str | int = 0, header_rows: int = 1) -> pd.DataFr
         header.pop()
     if not header:
         problems.add(1, "row 1 holds no column names", "Put the column names into the first row.")
-    elif len(header) == 1 and (separator := next((s for s in (";", "\t") if s in str(header[0])), None)):
-        named = "semicolons" if separator == ";" else "tabs"
-        remedy = "Save the file with commas between the columns and points in decimal numbers."
-        problems.add(1, f"row 1: all column names stand in one cell, with {named} between them", remedy)
+    elif len(header) == 1 and (named := next((n for s, n in SEPARATORS.items() if s in str(header[0])), "")):
+        problems.add(1, *_separated(named))
     problems.check()
     names = [f"unnamed {i + 1}" if name is None else str(name) for i, name in enumerate(header)]
     data, numbers = [], []
@@ -111,18 +112,30 @@ def read_table(path, *, sheet: str | int = 0, header_rows: int = 1) -> pd.DataFr
 def _read_csv(path: Path, problems: Problems) -> list[list]:
     raw = path.read_bytes()
     rows = []
+    # Spreadsheet programs put a byte-order mark in front. Bytes that are no UTF-8 come out as lone surrogates.
+    text = raw.decode("utf-8-sig", "surrogateescape")
     try:
-        text = raw.decode("utf-8-sig")  # spreadsheet programs put a byte-order mark in front
         for row in csv.reader(io.StringIO(text, newline=""), strict=True):
             rows.append(row)
-    except UnicodeDecodeError as error:
-        row = raw[: error.start].count(b"\n") + 1
-        problems.add(row, f"row {row}: not UTF-8 text", "Save the file as 'CSV UTF-8 (comma delimited)'.")
+            if NO_UTF8.search("".join(row)):
+                fault = f"row {len(rows)}: not UTF-8 text"
+                problems.add(len(rows), fault, "Save the file as 'CSV UTF-8 (comma delimited)'.")
+                break
     except csv.Error as error:
-        row = len(rows) + 1
-        problems.add(row, f"row {row}: {error}", "Look for a quotation mark that is not closed.")
+        row, names = len(rows) + 1, text.splitlines()[0]
+        named = next((n for s, n in SEPARATORS.items() if f'"{s}' in names or (s in names and "," not in names)), "")
+        if named:  # then quotation marks stand in the middle of what is no cell
+            problems.add(1, *_separated(named))
+        else:
+            problems.add(row, f"row {row}: {error}", "Look for a quotation mark that is not closed.")
     problems.check()
     return rows
+
+
+def _separated(named: str) -> tuple[str, str]:
+    """Fault and remedy of a table whose columns are separated otherwise."""
+    remedy = "Save the file with commas between the columns and points in decimal numbers."
+    return f"row 1: all column names stand in one cell, with {named} between them", remedy
 
 
 def _read_xlsx(path: Path, sheet: str | int, problems: Problems) -> list[list]:
@@ -236,7 +249,8 @@ def fractions(
         fault = f"row {table.index[i]}, column '{columns[j]}': negative share {values[i, j]:g}"
         own.add(int(table.index[i]), fault, "Shares of elements are zero or more: correct them.")
 
-    sums = values.sum(axis=1)
+    with np.errstate(over="ignore"):  # finite shares may have no finite sum; it is told below
+        sums = values.sum(axis=1)
     total = np.where(sums < 10, 1.0, 100.0)  # the one that the row's sum comes nearer to, as a ratio
     close = np.abs(sums / total - 1) <= tolerance + 1e-9  # with room for binary rounding of decimal shares
     good = close & np.isin(total, TOTALS[unit])
