@@ -87,7 +87,7 @@ PLANNED = (
     ("*_n4_enumeration", 8),
     ("*_n3_enumeration", 4),
     ("*_enumeration", 0),
-    *((f"*_n4_{arm}", 24) for arm in ("ascent", "published", "scored", "random")),
+    *((f"*_n4_{arm}", FULL) for arm in ("ascent", "published", "scored", "random")),
     ("sma_n4_*", 8),
     ("*_n[35]_published", 4),
     ("sma_n6_published", 4),
