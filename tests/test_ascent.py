@@ -18,7 +18,7 @@ from alloygrad.acquisition import ei, log_ei, ucb
 from alloygrad.features import FeatureMap
 from alloygrad.maximisers import Suggestion, maximise
 from alloygrad.maximisers.candidates import REACH, around, rounded, sparse, spread
-from alloygrad.maximisers.exchange import FEW, SIZES, distinct, exchange, neighbourhood, score, unmeasured
+from alloygrad.maximisers.exchange import ALL_PAIRS, SIZES, distinct, exchange, neighbourhood, score, unmeasured
 from alloygrad.maximisers.projection import Projection
 from alloygrad.maximisers.spectral import evaluate, spectral
 from alloygrad.space import CompositionSpace, Group
@@ -370,7 +370,7 @@ def test_nothing_to_spread():
 
 def neighbours(space, row) -> np.ndarray:
     """What a climber on `row` must beat: exchanges of SIZES (of every other size among many), small changes of few."""
-    n, few = len(row), len(row) <= FEW
+    n, few = len(row), len(row) <= ALL_PAIRS
     moves = []
     for size in SIZES if few else SIZES[::2]:
         for give, take in product(range(n), repeat=2):
@@ -401,7 +401,7 @@ def test_a_climber_ends_on_a_local_maximum(space, features):
 
 
 def test_the_neighbourhood_of_few_elements_is_all_of_it():
-    for n in range(2, FEW + 1):
+    for n in range(2, ALL_PAIRS + 1):
         space = CompositionSpace(METALS[:n], [0] * n, [1] * n, step=0.001)
         middle = space.snap(np.full(n, 1 / n))
         assert rows(middle + neighbourhood(n)) == rows(neighbours(space, middle))
@@ -580,7 +580,7 @@ def test_the_record_counts_what_was_evaluated(space):
     found = maximise(recorder, space, exclude=measured, rng=rng(), screen=300, starts_per_element=5)
     assert found.evaluations == len(recorder.points)
     assert found.starts == 5 * len(space.elements) < found.gradients <= recorder.with_gradient
-    if len(space.elements) <= FEW:
+    if len(space.elements) <= ALL_PAIRS:
         assert found.gradients == recorder.with_gradient
     assert found.moved > 0.5 and found.warning == "" and found.method == "ascent" and np.isnan(found.gap)
     assert found.composition.tolist() == space.fractions(found.counts).tolist()

@@ -23,6 +23,9 @@ import pyarrow.parquet as pq
 
 from alloygrad import DATA, ROOT, __version__
 
+WRITTEN = ("figures", "papermill_runs", "data/results", "data/SHA256SUMS")
+"""What runs of the code write: a change there makes it no other code."""
+
 
 def working() -> Path:
     """Folder of working files: `data/runs/`, or what ALLOYGRAD_STORE names, relative to the top folder."""
@@ -147,10 +150,15 @@ def read_json(path: Path) -> dict | None:
 
 
 def code_version() -> str:
-    """Version and commit of the code that runs, "-dirty" where a tracked file differs from it; for records."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    """Version and commit of the code that runs, "-dirty" where a tracked file but a result differs; for records."""
     try:
-        commit = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+        commit = _git("describe", "--always", "--abbrev=12", "--exclude=*")
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *(f":!{path}" for path in WRITTEN))
     except (OSError, subprocess.SubprocessError):
         return __version__
-    return f"{__version__}+{commit}"
+    return f"{__version__}+{commit}{'-dirty' if changed else ''}"
+
+
+def _git(*command: str) -> str:
+    full = ["git", "-C", str(ROOT), *command]
+    return subprocess.run(full, capture_output=True, text=True, check=True, timeout=10).stdout.strip()

@@ -335,8 +335,9 @@ def obtain(
 
 def obtain_other(name: str, training: networks.Training, *, retrain: bool, workers: int | None = None) -> Path:
     """Folder of one of `OTHERS`: trained now if wanted and the datasets can be had, else the shipped one."""
-    at_hand = all(datasets.available(source) for source in OTHERS[name][0].properties.values())
-    return train_other(name, training, workers=workers) if retrain and at_hand else FOLDER / name
+    if retrain and all(map(datasets.available, OTHERS[name][0].properties.values())):
+        return train_other(name, training, workers=workers)
+    return FOLDER / name
 
 
 def reach(alloy: Alloy) -> pd.DataFrame:

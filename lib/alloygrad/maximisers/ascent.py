@@ -63,7 +63,10 @@ AGAIN, DRAWS = 6, 512
 """Rounds of the last stage at most, and compositions drawn in each."""
 
 PATIENCE = (2, 1)
-"""Of these rounds without gain, likewise."""
+"""Of these rounds and the climb before them so many without gain in a row end it, likewise."""
+
+POLISHED = 64
+"""Small ascents in each of these rounds, among more than `FEW` elements."""
 
 CERTIFIABLE = 10**8
 """Largest grid that a certificate enumerates."""
@@ -81,16 +84,19 @@ def ascent(
 ) -> Suggestion:
     """The best grid composition that ascents and exchanges reach; a grid smaller than `screen` is enumerated instead.
 
-    starts_per_element: `STARTS`, `LEAST` in all, unless given; screen: `SCREEN` unless given. certificate: enumerate
-    the grid as well, and give in `gap` by how much its maximum is larger; slow. Raises ValueError without rng, and for
-    a certificate of more than `CERTIFIABLE` compositions.
+    starts_per_element: `STARTS`, but `LEAST` ascents in all, unless given; screen: `SCREEN` unless given. certificate:
+    enumerate the grid as well, and give in `gap` by how much its maximum is larger; slow. Raises ValueError without
+    rng, for options that are not positive, and for a certificate of more than `CERTIFIABLE` compositions.
     """
     if rng is None:
         raise ValueError("`ascent` draws its starts; pass rng=np.random.default_rng(seed).")
     if certificate and space.size > CERTIFIABLE:
         raise ValueError(f"No certificate: the grid has {space.size} compositions, {CERTIFIABLE} can be enumerated.")
     many = len(space.elements) > FEW
-    screen = screen or SCREEN[many]
+    screen = SCREEN[many] if screen is None else screen
+    if screen < 1 or (starts_per_element is not None and starts_per_element <= 0):
+        given = f"screen is {screen}, starts_per_element {starts_per_element}"
+        raise ValueError(f"{given}; they must be positive, or None for their defaults.")
     if space.size <= screen + len(exclude):
         return enumeration(acquire, space, exclude=exclude)
     project = Projection(space)
@@ -98,7 +104,7 @@ def ascent(
     if not len(candidates):  # nearly everything is measured
         return enumeration(acquire, space, exclude=exclude)
     values = score(acquire, space, candidates)
-    per_element, least = (starts_per_element, 1) if starts_per_element else (STARTS, LEAST[many])
+    per_element, least = (STARTS, LEAST[many]) if starts_per_element is None else (starts_per_element, 1)
     starts = chosen(space, candidates, values, max(least, round(per_element * len(space.elements))), rng)
     ends, moved, gradients = ascend(acquire, space, project, starts)
     best = candidates[spread(space.fractions(candidates), values, CLIMBERS[many], 2 * space.step)]
@@ -195,7 +201,7 @@ def _nearby(acquire, space, known, values, exclude, rng) -> tuple[np.ndarray, np
     near = near[unmeasured(near, exclude)]
     scores = score(acquire, space, near)
     if len(space.elements) > FEW and len(near):
-        rows = near[spread(space.fractions(near), scores, CLIMBERS[0], 0)]
+        rows = near[spread(space.fractions(near), scores, POLISHED, 0)]
         points, bounds = space.fractions(rows), support(space, rows)
         ends = spectral(acquire, Projection(space), points, *bounds, tolerance=space.step / 20, batches=BATCHES[2])
         more, spent = distinct(rounded(space, ends.points)), ends.gradients

@@ -22,7 +22,7 @@ from alloygrad.space import CompositionSpace
 SIZES = (1, 2, 4, 8, 16, 32)
 """Steps exchanged between two elements."""
 
-FEW = 7
+ALL_PAIRS = 7
 """Up to so many elements all pairs are tried, and all small changes of several elements."""
 
 PAIRS, RANDOM_PAIRS = 24, 8
@@ -45,7 +45,7 @@ def exchange(
     for _ in range(rounds):
         if not len(live):
             break
-        if len(space.elements) <= FEW:
+        if len(space.elements) <= ALL_PAIRS:
             changes = neighbourhood(len(space.elements))[None]
         else:
             _, slopes = evaluate(acquire, space.fractions(counts[live]))
