@@ -115,6 +115,13 @@ def test_every_code_of_the_records_has_its_versions_and_keeps_them(working, monk
     assert "python" not in records.other_versions()
 
 
+@pytest.mark.parametrize("name", [name for name, cell in studies.CELLS.items() if cell.planned])
+def test_what_is_planned_is_recorded(name):
+    """So that reading a notebook again computes nothing."""
+    packed = pd.read_parquet(studies.RESULTS / f"{name}.parquet", columns=["seed"])
+    assert set(range(studies.CELLS[name].planned)) <= set(packed["seed"])
+
+
 def test_recorded_versions_are_the_installed_ones_or_the_difference_is_told():
     """Of the repository's own records. An upgrade that `make audit` finds harmless is no failure, but not silent."""
     recorded = records.recorded_versions()
