@@ -141,9 +141,13 @@ def _run_all(alloy: Alloy, training: networks.Training, rows: dict, working: Pat
     """All fits of `rows`, by (property, kind), side by side."""
     properties = elements.matrix(alloy.inputs)
     jobs = [job for each, kind in rows for job in _jobs(each, kind, training)]
+    calls = [delayed(_run)(working, job, rows[job["property"], job["kind"]], properties, training) for job in jobs]
+    _side_by_side(calls, f"training {name}", workers)
+
+
+def _side_by_side(calls: list, what: str, workers: int | None) -> None:
     parallel = Parallel(n_jobs=workers or cpu_count(), return_as="generator_unordered")
-    calls = (delayed(_run)(working, job, rows[job["property"], job["kind"]], properties, training) for job in jobs)
-    for _ in tqdm(parallel(calls), total=len(jobs), desc=f"training {name}", unit="fit"):
+    for _ in tqdm(parallel(calls), total=len(calls), desc=what, unit="fit"):
         pass
 
 
@@ -165,9 +169,7 @@ def partitions(
         jobs = _jobs(name, "random", seeded)
         calls += [delayed(_run)(working, job, rows, properties, seeded) for job in jobs]
         found.append(working)
-    parallel = Parallel(n_jobs=workers or cpu_count(), return_as="generator_unordered")
-    for _ in tqdm(parallel(calls), total=len(calls), desc=f"partitions of {name}", unit="fit"):
-        pass
+    _side_by_side(calls, f"partitions of {name}", workers)
     scores = [_scores(working, name, "random", rows.target, training.folds)[1] for working in found]
     table = pd.DataFrame(scores, index=pd.RangeIndex(count, name="partition")).assign(property=name)
     if folder:
