@@ -15,6 +15,8 @@ import tempfile
 import tomllib
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements.lock"
 HEADER = "# Every version this compendium was computed with. Rebuild: make lock.\n"
@@ -24,10 +26,6 @@ HELD = ["torch==2.13.0", "scipy<1.18"]
 
 LEFT_OUT = re.compile(r"alloygrad|pip|setuptools|wheel|triton|(nvidia|cuda)-.*")
 """Not locked: the package itself, what every virtual environment brings, and what only a GPU needs."""
-
-
-def canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def resolve(names: list[str], constraints: list[str]) -> list[str]:
@@ -40,7 +38,7 @@ def resolve(names: list[str], constraints: list[str]) -> list[str]:
         if done.returncode:
             sys.exit("pip found no set of versions (see above); requirements.lock is as it was.")
         found = [entry["metadata"] for entry in json.loads(report.read_text())["install"]]
-    found = sorted((each for each in found if not LEFT_OUT.fullmatch(canonical(each["name"]))), key=_lower_name)
+    found = sorted((each for each in found if not LEFT_OUT.fullmatch(canonicalize_name(each["name"]))), key=_lower_name)
     return [f"{each['name']}=={each['version'].split('+')[0]}" for each in found]
 
 
@@ -52,10 +50,10 @@ def main(upgraded: list[str]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = [name for group in project["optional-dependencies"].values() for name in group] + project["dependencies"]
     before = [line for line in LOCK.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
-    locked = {canonical(pin.split("==")[0]): pin for pin in before}
-    if unknown := {canonical(name) for name in upgraded} - set(locked) - {"all"}:
+    locked = {canonicalize_name(pin.split("==")[0]): pin for pin in before}
+    if unknown := {canonicalize_name(name) for name in upgraded} - set(locked) - {"all"}:
         sys.exit(f"UPGRADE names {sorted(unknown)}, not in requirements.lock. Name packages of the lock, or 'all'.")
-    free = set(locked) if "all" in upgraded else {canonical(name) for name in upgraded}
+    free = set(locked) if "all" in upgraded else {canonicalize_name(name) for name in upgraded}
     after = resolve(names, [*HELD, *(pin for name, pin in locked.items() if name not in free)])
     LOCK.write_text(HEADER + "\n".join(after) + "\n", encoding="utf-8")
     for sign, pins in (("-", set(before) - set(after)), ("+", set(after) - set(before))):

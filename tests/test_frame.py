@@ -10,20 +10,17 @@ from importlib.metadata import PackageNotFoundError, requires, version
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from alloygrad import ROOT
 
 ASKED_FOR = {"jupyterlab", "papermill", "torch", "botorch", "scipy", "seaborn", "pandas", "opentsne"}
 
 
-def canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def locked() -> dict[str, str]:
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     pins = (line.split("==") for line in lines if line and not line.startswith("#"))
-    return {canonical(name): pin for name, pin in pins}
+    return {canonicalize_name(name): pin for name, pin in pins}
 
 
 def installed(name: str) -> str:
@@ -36,7 +33,7 @@ def installed(name: str) -> str:
 def direct() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return {
-        canonical(name)
+        canonicalize_name(name)
         for names in [project["dependencies"], *project["optional-dependencies"].values()]
         for name in names
     }
@@ -51,7 +48,7 @@ def tracked() -> list[str]:
 
 def test_environment_and_project_name_the_same_packages_and_the_lock_pins_them_all():
     lines = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"][-1]["pip"]
-    named = {canonical(line) for line in lines if not line.startswith("--")}
+    named = {canonicalize_name(line) for line in lines if not line.startswith("--")}
     assert "--constraint requirements.lock" in lines
     assert named == direct()
     assert ASKED_FOR <= named <= set(locked())
@@ -74,7 +71,7 @@ def needed() -> set[str]:
         for line in requires(package[0]) or []:
             wanted = Requirement(line)
             if wanted.marker is None or wanted.marker.evaluate({"extra": package[1], **LOCKED_ON}):
-                left += [(canonical(wanted.name), extra) for extra in ("", *wanted.extras)]
+                left += [(canonicalize_name(wanted.name), extra) for extra in ("", *wanted.extras)]
     return {name for name, _ in found}
 
 

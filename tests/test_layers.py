@@ -42,7 +42,7 @@ KNOWS = {
     "noisy": {"acquisition", "campaign", "maximisers", "space", "surrogate"},
     "advice": {"features", "noisy", "own", "selection", "space", "store"},
     "validation": {"advice", "noisy", "selection", "space", "surrogate"},
-    "replay": set(),
+    "replay": {"surrogate"},
     "sections": {"noisy", "space"},
     "cells": {"campaign", "elements", "environments", "features", "space", "store"},
     "clusters": set(),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from test_security import EXAMPLE
 
 from alloygrad import (
     DATA,
@@ -19,10 +20,6 @@ from alloygrad.campaign import Settings
 from alloygrad.cells import CELLS
 from alloygrad.maximisers import maximise
 from alloygrad.noisy import NoisyCampaign
-
-EXAMPLE = own.declare(
-    ["Ti", "Ni", "Cu", "Hf"], {"Ti": (20, 55), "Ni": (20, 55), "Cu": (0, 20), "Hf": (0, 20)}, step=0.5
-)  # fmt: skip
 
 
 def begun() -> NoisyCampaign:

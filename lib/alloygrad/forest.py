@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alloygrad.surrogate import MIN_VARIANCE, prepare
+from alloygrad.surrogate import MIN_VARIANCE, in_blocks, prepare
 
 TREES = 100
 
@@ -43,9 +43,7 @@ class Forest:
                 "a gradient of a random forest was asked for; it is constant between the thresholds of its trees: "
                 "take a maximiser that only evaluates ('grid_search', 'random_search', 'enumeration')"
             )
-        rows = compositions.reshape(-1, compositions.shape[-1]).split(BLOCK)
-        mean, std = zip(*map(self._block, rows), strict=True)
-        return torch.cat(mean).reshape(compositions.shape[:-1]), torch.cat(std).reshape(compositions.shape[:-1])
+        return in_blocks(self._block, compositions, BLOCK)
 
     def _block(self, compositions: Tensor) -> tuple[Tensor, Tensor]:
         x = self.features(compositions).numpy().astype(np.float32)  # as trained

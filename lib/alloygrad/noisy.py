@@ -34,7 +34,7 @@ from alloygrad.acquisition import ACQUISITIONS
 from alloygrad.campaign import Campaign
 from alloygrad.maximisers import Suggestion, maximise
 from alloygrad.space import CompositionSpace
-from alloygrad.surrogate import LARGEST, Surrogate, fit, matern52
+from alloygrad.surrogate import LARGEST, Surrogate, fit, matern52, standardisation
 
 PENALTY = 1e10
 """Taken from the acquisition value too near an earlier pick. No acquisition function spans as much: of n ≤ 1000
@@ -88,28 +88,27 @@ class NoisyCampaign(Campaign):
         self.surrogate = None
 
     @property
-    def _scale(self) -> tuple[float, float]:
-        """Centre and spread by which targets are standardised."""
-        # Equal targets may leave a rounding error for a spread, small ones a spread whose square is 0.
-        return self.targets.mean(), (self.targets.std() if np.ptp(self.targets) else 0.0) or 1.0
+    def scale(self) -> tuple[float, float]:
+        """Centre and spread by which targets are standardised, in their unit."""
+        return standardisation(self.targets)
 
     def fit(self) -> Surrogate:
         """The surrogate of standardised targets; `predict` gives their unit back."""
         if self.surrogate is None:
-            centre, spread = self._scale
+            centre, spread = self.scale
             self.surrogate = fit(self.features, self.compositions, (self.targets - centre) / spread, noise=None)
         return self.surrogate
 
     def predict(self, fractions) -> tuple[np.ndarray, np.ndarray]:
         """(mean, std) of the merit itself, each (...), of (..., n_elements), in the unit of the targets."""
-        centre, spread = self._scale
+        centre, spread = self.scale
         with torch.no_grad():
             mean, std = self.fit()(fractions)
         return centre + spread * mean.numpy(), spread * std.numpy()
 
     def noise_std(self) -> float:
         """Learned standard deviation of one measurement about the merit itself, in the unit of the targets."""
-        return self._scale[1] * sqrt(self.fit().noise)
+        return self.scale[1] * sqrt(self.fit().noise)
 
     def best(self) -> float:
         """The best so far, see above; standardised."""

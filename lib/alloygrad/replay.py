@@ -14,6 +14,8 @@ from functools import cached_property
 
 import numpy as np
 
+from alloygrad.surrogate import standardisation
+
 RESOLUTION = 1e-6
 """Fractions of a table are kept as whole multiples of this; closer ones are the same composition."""
 
@@ -88,8 +90,8 @@ def replay(elements: Sequence[str], compositions: np.ndarray, merits: np.ndarray
         raise ValueError("Compositions and merits must be finite; leave the other rows out.")
     counts, group = np.unique(np.rint(compositions / RESOLUTION).astype(np.int64), axis=0, return_inverse=True)
     means = np.bincount(group.ravel(), merits) / np.bincount(group.ravel())
-    space, spread = RowSpace(tuple(elements), counts), means.std() or 1.0
-    scaled = (means - means.mean()) / spread
+    space, (centre, spread) = RowSpace(tuple(elements), counts), standardisation(means)
+    scaled = (means - centre) / spread
 
     def environment(asked: np.ndarray) -> dict[str, np.ndarray]:
         """{"measured", "merit"} (...) of fractions (..., n_elements) that are rows of the table."""

@@ -22,6 +22,9 @@ from alloygrad.space import CompositionSpace
 MAPPED = 4
 """Elements whose ternary sections are drawn: with four of them there are four sections."""
 
+SLACK = 1e-9
+"""What a point of a section may break a limit by: rounding."""
+
 NEAR = 0.02
 """A measured alloy is shown in a section if no more than this share of it, outside the section, is other than there."""
 
@@ -35,8 +38,7 @@ def relevance(campaign: NoisyCampaign, rng: np.random.Generator, n: int = 512) -
     rest = (1 - points).clamp_min(space.step)
     along = (slopes - (slopes * points).sum(-1, keepdim=True)) / rest  # d mean/dc_i on the line of element i
     change = along.square().mean(0).sqrt().numpy() * np.subtract(space.upper, space.lower)
-    spread = campaign.targets.std() or 1.0
-    return pd.Series(spread * change, index=list(space.elements)).sort_values(ascending=False, kind="stable")
+    return pd.Series(campaign.scale[1] * change, index=list(space.elements)).sort_values(ascending=False, kind="stable")
 
 
 def triples(campaign: NoisyCampaign, rng: np.random.Generator) -> list[tuple[str, ...]]:
@@ -45,14 +47,6 @@ def triples(campaign: NoisyCampaign, rng: np.random.Generator) -> list[tuple[str
     free = {e for e, low, high in zip(space.elements, space.lower, space.upper, strict=True) if high > low}
     first = [element for element in relevance(campaign, rng).index if element in free][:MAPPED]
     return [tuple(sorted(three, key=space.elements.index)) for three in combinations(first, 3)]
-
-
-def feasible(space: CompositionSpace, fractions: np.ndarray, slack: float = 1e-9) -> np.ndarray:
-    """Whether fractions (..., n_elements), on the grid or not, lie within the limits: bool (...)."""
-    limits = space.polytope()
-    sums = fractions @ limits.masks.T
-    inside = ((fractions >= limits.lower - slack) & (fractions <= limits.upper + slack)).all(-1)
-    return inside & ((sums >= limits.group_lower - slack) & (sums <= limits.group_upper + slack)).all(-1)
 
 
 def ternary(
@@ -71,7 +65,7 @@ def ternary(
     shares = np.concatenate([corners, least + (composition[slots].sum() - least.sum()) * net])
     points = np.tile(composition, (len(shares), 1))
     points[:, slots] = shares
-    points = points[feasible(space, points)]
+    points = points[space.polytope().holds(points, SLACK)]
     mean, std = campaign.predict(points)
     with torch.no_grad():
         value = campaign.acquire()(points).numpy()
@@ -93,7 +87,7 @@ def _corners(space: CompositionSpace, slots: list[int], composition: np.ndarray)
             found.append(np.linalg.solve(system, [composition[slots].sum(), at[0][i], at[1][j]]))
     points = np.tile(composition, (len(found), 1))
     points[:, slots] = found
-    return points[feasible(space, points)][:, slots]
+    return points[space.polytope().holds(points, SLACK)][:, slots]
 
 
 def nearby(campaign: NoisyCampaign, three: tuple[str, ...], composition: np.ndarray) -> np.ndarray:
@@ -135,7 +129,7 @@ def lines(campaign: NoisyCampaign, composition: np.ndarray, *, sign: int = 1, po
         x = np.unique(np.append(np.linspace(space.lower[i], space.upper[i], points), composition[i]))
         path = np.outer((1 - x) / max(1 - composition[i], 1e-12), composition)
         path[:, i] = x
-        keep = feasible(space, path)
+        keep = space.polytope().holds(path, SLACK)
         x, path = x[keep], path[keep]
         if len(x) > 1:
             mean, std = campaign.predict(path)

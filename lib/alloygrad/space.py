@@ -57,6 +57,12 @@ class Polytope(NamedTuple):
     group_lower: np.ndarray  # (n_groups,)
     group_upper: np.ndarray
 
+    def holds(self, points: np.ndarray, slack: float = 0) -> np.ndarray:
+        """Whether points (..., n_elements), in the unit of the limits, break none by more than `slack`: bool (...)."""
+        sums = points @ self.masks.T
+        inside = ((points >= self.lower - slack) & (points <= self.upper + slack)).all(-1)
+        return inside & ((sums >= self.group_lower - slack) & (sums <= self.group_upper + slack)).all(-1)
+
 
 @dataclass(frozen=True)
 class CompositionSpace:
@@ -163,10 +169,7 @@ class CompositionSpace:
     def contains(self, counts) -> np.ndarray:
         """Whether counts (..., n_elements) are grid compositions of this space: bool (...)."""
         counts = self._counts_checked(counts)
-        lower, upper, masks, group_lower, group_upper = self._limits
-        sums = counts @ masks.T
-        inside = ((counts >= lower) & (counts <= upper)).all(-1) & (counts.sum(-1) == self.total)
-        return inside & ((sums >= group_lower) & (sums <= group_upper)).all(-1)
+        return self._limits.holds(counts) & (counts.sum(-1) == self.total)
 
     def violations(self, fractions) -> list[str]:
         """The limits that one composition (n_elements,) breaks, as readable text; on the grid or not."""

@@ -86,9 +86,7 @@ class Surrogate:
     def posterior(self, compositions: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
         """(mean, std), each (...), of (..., n_elements) fractions; differentiable; ``BLOCK`` rows at once."""
         compositions = torch.as_tensor(compositions, dtype=torch.float64)
-        rows = compositions.reshape(-1, compositions.shape[-1]).split(BLOCK)
-        mean, std = zip(*(self.posterior_features(self.features(c)) for c in rows), strict=True)
-        return torch.cat(mean).reshape(compositions.shape[:-1]), torch.cat(std).reshape(compositions.shape[:-1])
+        return in_blocks(lambda rows: self.posterior_features(self.features(rows)), compositions, BLOCK)
 
     def posterior_features(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """(mean, std), each (B,), of unscaled features (B, F), all at once."""
@@ -225,6 +223,19 @@ def condition(
 ):
     """The Surrogate at given hyperparameters (mean: the best one if None): nothing is optimised."""
     return _build(prepare(features, compositions, targets), np.append(lengthscales, outputscale), mean, noise)
+
+
+def in_blocks(predict: Callable, compositions: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """(mean, std), each (...), of compositions (..., n_elements), by `predict` of `size` rows at a time."""
+    rows = compositions.reshape(-1, compositions.shape[-1]).split(size)
+    mean, std = zip(*map(predict, rows), strict=True)
+    return torch.cat(mean).reshape(compositions.shape[:-1]), torch.cat(std).reshape(compositions.shape[:-1])
+
+
+def standardisation(targets: np.ndarray) -> tuple[float, float]:
+    """Centre and spread of targets (n,) by which they are standardised; the spread of equal ones is 1."""
+    # Equal targets may leave a rounding error for a spread, small ones a spread whose square is 0.
+    return targets.mean(), (targets.std() if np.ptp(targets) else 0.0) or 1.0
 
 
 def prepare(features, compositions, targets) -> dict:

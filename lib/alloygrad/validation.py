@@ -22,7 +22,7 @@ from alloygrad.advice import choose
 from alloygrad.noisy import NoisyCampaign
 from alloygrad.selection import deal_folds
 from alloygrad.space import CompositionSpace
-from alloygrad.surrogate import fit
+from alloygrad.surrogate import fit, standardisation
 
 NOMINAL = tuple(np.round(np.arange(0.1, 0.96, 0.05), 2))
 """Shares at which calibration is looked at."""
@@ -30,7 +30,7 @@ NOMINAL = tuple(np.round(np.arange(0.1, 0.96, 0.05), 2))
 
 def left_out(campaign: NoisyCampaign) -> pd.DataFrame:
     """Every measurement predicted from all others: columns measured, predicted, std, in the unit of the merits."""
-    centre, spread = campaign.targets.mean(), campaign.targets.std() or 1.0
+    centre, spread = campaign.scale
     with torch.no_grad():
         mean, variance = campaign.fit().leave_one_out()
     predicted, std = centre + spread * mean.numpy(), spread * variance.sqrt().numpy()
@@ -57,9 +57,9 @@ def by_folds(
     found = pd.DataFrame({"measured": merits, "predicted": np.nan, "std": np.nan})
     for fold in np.unique(folds):
         held, known = folds == fold, folds != fold
-        centre, spread = merits[known].mean(), merits[known].std()
+        centre, spread = standardisation(merits[known])
         found.loc[held, ["predicted", "std"]] = centre, 0.0
-        if spread > 0:
+        if np.ptp(merits[known]):
             features = choose(space.elements, compositions[known], merits[known], rng=rng, inputs=inputs, **selection)
             surrogate = fit(features, compositions[known], (merits[known] - centre) / spread, noise=None)
             with torch.no_grad():

@@ -9,7 +9,15 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from alloygrad.figures.diversity import ALLOYS, ARMS, SHORT, arms_of, line_of
+from alloygrad.figures.diversity import (
+    ALLOYS,
+    ARMS,
+    arms_of,
+    filled_and_open,
+    interval,
+    line_of,
+    rows_of_arms,
+)
 from alloygrad.figures.style import COLOURS, COLUMN, LABELS, PAGE, SURROGATES
 
 DASHES = ((None, None), (4, 1.2), (1.2, 1), (6, 1.2, 1.2, 1.2))
@@ -148,7 +156,8 @@ def _off_scale(axis: Axes, best: pd.DataFrame) -> None:
     if len(merits) > 2 and merits[1] - merits[0] > 3 * (span := merits[-1] - merits[1]):
         axis.set_ylim(merits[1] - 1.5 * span, merits[-1] + 0.2 * span)
         note = f"N = {lowest['n_elements']}: {lowest['merit']:.3f},\noff the scale"
-        axis.text(0.05, 0.05, note, fontsize=6, color="0.4", transform=axis.transAxes)
+        ground = dict(fc="w", ec="none", pad=1)  # a line that leaves the scale would cross it
+        axis.text(0.05, 0.05, note, fontsize=6, color="0.4", transform=axis.transAxes, bbox=ground)
 
 
 def band_as_bars(axis: Axes, x, rows: pd.DataFrame, **style) -> None:
@@ -283,10 +292,8 @@ def arms(curves: pd.DataFrame, optima: dict[str, float], gaps: pd.DataFrame, tha
             place = [shown.index(arm)] * len(own)
             bottom.hlines(place, own["low"].astype(float), own["high"].astype(float), color=COLOURS[arm], lw=1.5)
             bottom.plot(own["mean"], place, "o", ms=4.5, color=COLOURS[arm])
-        bottom.set(xlabel=f"Δ final merit to {than}", ylim=(-0.6, len(shown) - 0.4))
-        first = alloy == next(iter(axes))
-        bottom.set_yticks(range(len(shown)), [SHORT.get(arm, arm) if first else "" for arm in shown])
-        bottom.tick_params(axis="y", length=0)
+        bottom.set(xlabel=f"Δ final merit to {than}")
+        rows_of_arms(bottom, shown, named=alloy == next(iter(axes)))
         bottom.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
     next(iter(axes.values()))[0].set_ylabel("simple regret")
     _arms_legend(figure, [top for top, _ in axes.values()])
@@ -308,18 +315,13 @@ def other_trainings(table: pd.DataFrame, than: str) -> Figure:
             for row in own.itertuples():
                 second, colour = trainings.index(row.training), COLOURS[row.method]
                 height = arms.index(row.method) + (-0.16 if second else 0.16)
-                axis.plot([row.low, row.high], [height] * 2, color=colour, lw=1.4)
-                axis.plot(row.mean, height, "o", ms=4.5, mfc="w" if second else colour, mec=colour, mew=1.1)
-            axis.set(xlabel=f"Δ {quantity} to {than}", ylim=(-0.6, len(arms) - 0.4))
-            first = alloy == next(iter(axes))
-            axis.set_yticks(range(len(arms)), [SHORT.get(arm, arm) if first else "" for arm in arms])
-            axis.tick_params(axis="y", length=0)
+                interval(axis, row, height, colour, "w" if second else colour)
+            axis.set(xlabel=f"Δ {quantity} to {than}")
+            rows_of_arms(axis, arms, named=alloy == next(iter(axes)))
             axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
         numbers = sorted(set(rows["n"]))
         panels[0].set_title(f"{ALLOYS[alloy]}\n(n = {', '.join(map(str, numbers))})")
-    marker = dict(ls="", marker="o", ms=4.5, mec="0.3", mew=1.1)
-    handles = [mpl.lines.Line2D([], [], mfc=fill, **marker) for fill in ("0.3", "w")[: len(trainings)]]
-    figure.legend(handles, [f"networks of {training}" for training in trainings], loc="outside upper center", ncols=2)
+    filled_and_open(figure, [f"networks of {training}" for training in trainings])
     return figure
 
 

@@ -10,6 +10,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from alloygrad.figures.style import COLOURS, LABELS, PAGE
@@ -95,16 +96,33 @@ def entropy_differences(table: pd.DataFrame, margin: float) -> Figure:
             for measure, shift, fill in (("all points", 0.16, COLOURS[arm]), ("new picks", -0.16, "w")):
                 for row in own[own["measure"] == measure].itertuples():
                     height = shown.index(arm) + shift
-                    axis.plot([row.low, row.high], [height] * 2, color=COLOURS[arm], lw=1.4)
-                    axis.plot(row.mean, height, "o", ms=4.5, mfc=fill, mec=COLOURS[arm], mew=1.1)
-        axis.set(xlabel="Δ entropy (nats)", ylim=(-0.6, len(shown) - 0.4))
-        axis.set_yticks(range(len(shown)), [SHORT.get(arm, arm) for arm in shown])
-        axis.tick_params(axis="y", length=0)
-    marker = dict(ls="", marker="o", ms=4.5, mec="0.3", mew=1.1)
-    handles = [mpl.lines.Line2D([], [], mfc=fill, **marker) for fill in ("0.3", "w")]
-    labels = ["all points, second other point (as published)", "newly proposed points, third other point"]
-    figure.legend(handles, labels, loc="outside upper center", ncols=2)
+                    interval(axis, row, height, COLOURS[arm], fill)
+        axis.set(xlabel="Δ entropy (nats)")
+        rows_of_arms(axis, shown)
+    filled_and_open(
+        figure, ["all points, second other point (as published)", "newly proposed points, third other point"]
+    )
     return figure
+
+
+def interval(axis: Axes, row, height: float, colour: str, fill: str) -> None:
+    """One difference, a `row` with mean, low and high: a dot on its interval."""
+    axis.plot([row.low, row.high], [height] * 2, color=colour, lw=1.4)
+    axis.plot(row.mean, height, "o", ms=4.5, mfc=fill, mec=colour, mew=1.1)
+
+
+def filled_and_open(figure: Figure, labels: Sequence[str]) -> None:
+    """The legend of filled and open dots."""
+    marker = dict(ls="", marker="o", ms=4.5, mec="0.3", mew=1.1)
+    handles = [mpl.lines.Line2D([], [], mfc=fill, **marker) for fill in ("0.3", "w")[: len(labels)]]
+    figure.legend(handles, labels, loc="outside upper center", ncols=2)
+
+
+def rows_of_arms(axis: Axes, shown: Sequence[str], *, named: bool = True) -> None:
+    """A row for each arm of `shown`, from below; without their names where a panel to the left has them."""
+    axis.set_ylim(-0.6, len(shown) - 0.4)
+    axis.set_yticks(range(len(shown)), [SHORT.get(arm, arm) if named else "" for arm in shown])
+    axis.tick_params(axis="y", length=0)
 
 
 def pick_distances(table: pd.DataFrame, floors: dict[str, float]) -> Figure:
@@ -181,9 +199,8 @@ def scatter_measures(table: pd.DataFrame) -> Figure:
                 height = shown.index(arm) + 0.22 * (1 - list(ALLOYS).index(row.alloy))
                 axis.plot([row.low, row.high], [height] * 2, color=COLOURS[arm], lw=1.3)
                 axis.plot(row.mean, height, marks[row.alloy], ms=3.8, color=COLOURS[arm])
-        axis.set(xlabel=measure, ylim=(-0.6, len(shown) - 0.4))
-        axis.set_yticks(range(len(shown)), [SHORT.get(arm, arm) for arm in shown])
-        axis.tick_params(axis="y", length=0)
+        axis.set(xlabel=measure)
+        rows_of_arms(axis, shown)
     handles = [mpl.lines.Line2D([], [], ls="", marker=mark, ms=4, color="0.3") for mark in marks.values()]
     figure.legend(handles, [ALLOYS[alloy] for alloy in marks], loc="outside upper center", ncols=3)
     return figure

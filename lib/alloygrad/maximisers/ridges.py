@@ -121,7 +121,7 @@ def _model(acquire, space: CompositionSpace, point: np.ndarray, present: np.ndar
     rest, unit, width = int(np.argmax(np.where(present, point, -1))), np.eye(len(point)), space.step / 10
     free = np.flatnonzero(present & (np.arange(len(point)) != rest))
     steps = width * (unit[free] - unit[rest])
-    there, back = _inside(space, point + steps), _inside(space, point - steps)
+    there, back = (space.polytope().holds(point + side, 1e-12) for side in (steps, -steps))
     free, steps = free[there | back], np.where(there[:, None], steps, -steps)[there | back]
     _, slopes = evaluate(acquire, np.concatenate([point[None], point + steps]))
     directions = unit[free] - unit[rest]
@@ -130,14 +130,6 @@ def _model(acquire, space: CompositionSpace, point: np.ndarray, present: np.ndar
     values, vectors = np.linalg.eigh((curvature + curvature.T) / 2)
     curvature = vectors * np.minimum(values, 0) @ vectors.T
     return slopes[0] @ directions.T * space.step, curvature * space.step**2, free, rest, len(slopes)
-
-
-def _inside(space: CompositionSpace, points: np.ndarray) -> np.ndarray:
-    """(rows,): whether points (rows, n_elements), whose sum is 1, are within the limits."""
-    limits = space.polytope()
-    sums = points @ limits.masks.T
-    bounds = (limits.lower, points), (points, limits.upper), (limits.group_lower, sums), (sums, limits.group_upper)
-    return np.all([(low <= high + 1e-12).all(-1) for low, high in bounds], axis=0)
 
 
 def _moves(n_elements: int, rng: np.random.Generator) -> np.ndarray:
