@@ -165,7 +165,7 @@ def believe(surrogate: Surrogate, composition: np.ndarray) -> Surrogate:
     """
     composition = torch.as_tensor(composition, dtype=torch.float64)[None]
     x = (surrogate.features(composition) - surrogate.low) / surrogate.width
-    kernel = matern52(x / surrogate.lengthscales, surrogate._points, surrogate.outputscale)[2]
+    kernel = matern52(x / surrogate.lengthscales, surrogate.points, surrogate.outputscale)[2]
     row = torch.linalg.solve_triangular(surrogate.cholesky, kernel.mT, upper=False)
     corner = surrogate.outputscale + surrogate.noise + surrogate.jitter - row.square().sum()
     n = len(surrogate.targets)

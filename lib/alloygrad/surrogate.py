@@ -22,7 +22,7 @@ settings: Xian et al. 2025, doi 10.1039/d5dd00080g, section 2.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from math import log, sqrt
+from math import sqrt
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from alloygrad.bounds import worthwhile
 from alloygrad.evidence import LARGEST, LENGTHSCALE_PRIOR, NOISE, NOISE_PRIOR, OUTPUTSCALE_PRIOR, log_posterior, pairs
 
 MIN_VARIANCE = 1e-10
@@ -51,8 +52,6 @@ BOUNDS = dict(lengthscale=(1e-6, 1e3), outputscale=(1e-10, 1e10), noise=(1e-4, 1
 
 DIRECT = "donot_use_mm_for_euclid_dist"
 """Distances from differences; see above."""
-
-EPSILON = np.finfo(float).eps
 
 BLOCK = 512
 """Compositions evaluated at once: the (BLOCK, n) kernel stays in cache."""
@@ -95,37 +94,18 @@ class Surrogate:
     def posterior_where(self, compositions: Tensor | np.ndarray, worth: Callable) -> tuple[Tensor, Tensor]:
         """(mean, std), each (rows,), of (rows, n_elements), only where they matter; no gradient.
 
-        `worth(mean, std)` says for upper bounds of both, each (rows,), for which rows they are wanted (bool, (rows,));
-        elsewhere they are NaN. Raises nothing of its own. The bounds cost a fraction of the exact values:
-
-        - What one measurement tells leaves no less variance than what all of them tell, so
-          std² ≤ s − max_i k(x, x_i)²/(s + σ²): no triangular solution.
-        - Distances come from one product, r² = |a|² + |b|² − 2ab, whose rounding error is at most
-          δ = 2 (F + 10) ε (max|a|² + max|b|²). As |dk/dr²| ≤ s/6, no k is wrong by more than e = s (δ/6 + 20 ε), and no
-          mean by more than Σ|w_i| (e + n ε s); both are added.
+        `worth(mean, std)` says for upper bounds of both, each (m,), for which they are wanted (bool, (m,)); elsewhere
+        they are NaN. The bounds, see `bounds`, cost little where many rows have similar features.
         """
         compositions = torch.as_tensor(compositions, dtype=torch.float64)
+
+        def above_floor(mean: Tensor, std: Tensor) -> Tensor:
+            return worth(mean, std.clamp_min(sqrt(MIN_VARIANCE)))
+
+        found = torch.full((2, len(compositions)), torch.nan, dtype=torch.float64)
         with torch.no_grad():
             features = self.features(compositions)
-            centre = self._points.mean(0)
-            a, b = (((features - self.low) * self._scale) - centre) * sqrt(5), (self._points - centre) * sqrt(5)
-            aa, bb = a.square().sum(1, keepdim=True), b.square().sum(1, keepdim=True)
-            left, right = torch.cat([a, aa, torch.ones_like(aa)], 1), torch.cat([-2 * b, torch.ones_like(bb), bb], 1).mT
-            error = 2 * (a.shape[1] + 10) * EPSILON * (aa.max() + bb.max()).item()
-            error = self.outputscale * (error / 6 + 20 * EPSILON)
-            slack = self.weights.abs().sum().item() * (error + len(b) * EPSILON * self.outputscale)
-            mean, roof = torch.empty(2, len(a), dtype=torch.float64)
-            for start in range(0, len(a), BLOCK):
-                rows = slice(start, start + BLOCK)
-                r = (left[rows] @ right).clamp_min_(0).sqrt_()
-                decay = (log(self.outputscale) - r).exp_()
-                kernel = r.mul(1 / 3).add_(1).mul_(r).add_(1).mul_(decay)
-                mean[rows] = self.mean + kernel @ self.weights + slack
-                told = (kernel.amax(1) - error).clamp_min_(0) ** 2 / (self.outputscale + self.noise + self.jitter)
-                roof[rows] = self.outputscale * (1 + 1e-12) - told
-            wanted = worth(mean, roof.clamp_min_(MIN_VARIANCE).sqrt_()).nonzero()[:, 0]
-            found = torch.full((2, len(a)), torch.nan, dtype=torch.float64)
-            for rows in wanted.split(BLOCK):
+            for rows in worthwhile(self, (features - self.low) * self._scale, above_floor).split(BLOCK):
                 found[:, rows] = torch.stack(self.posterior_features(features[rows]))
         return found[0], found[1]
 
@@ -134,7 +114,8 @@ class Surrogate:
         return 1 / (self.width * self.lengthscales)
 
     @cached_property
-    def _points(self) -> Tensor:
+    def points(self) -> Tensor:
+        """The measured features in lengthscales, (n, F)."""
         return self.inputs / self.lengthscales
 
     def leave_one_out(self) -> tuple[Tensor, Tensor]:
@@ -154,7 +135,7 @@ class _Posterior(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x: Tensor, surrogate: Surrogate) -> tuple[Tensor, Tensor]:
-        r, decay, kernel = matern52(x, surrogate._points, surrogate.outputscale)
+        r, decay, kernel = matern52(x, surrogate.points, surrogate.outputscale)
         v = torch.linalg.solve_triangular(surrogate.cholesky, kernel.mT, upper=False)
         variance = surrogate.outputscale - v.square().sum(0)
         std = variance.clamp_min(MIN_VARIANCE).sqrt()
@@ -169,7 +150,7 @@ class _Posterior(torch.autograd.Function):
         solved = torch.linalg.solve_triangular(ctx.surrogate.cholesky.mT, v, upper=True).mT  # (B, n): K⁻¹ k(X, x)
         by_std = torch.where(ctx.floor, 0.0, by_std / std)[:, None]
         pull = (by_std * solved - by_mean[:, None] * ctx.surrogate.weights) * (1 + r) * decay * (5 / 3)
-        return pull.sum(1, keepdim=True) * x - pull @ ctx.surrogate._points, None
+        return pull.sum(1, keepdim=True) * x - pull @ ctx.surrogate.points, None
 
 
 def matern52(x: Tensor, z: Tensor, outputscale: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:

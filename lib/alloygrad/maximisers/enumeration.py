@@ -2,7 +2,8 @@
 
 The reference of every other maximiser: exact, and as slow as the grid is large. Where `acquire` can say that a
 composition is certainly below a floor (`exceeding`), the floor is what has been found so far, first on a sieve of
-evenly spaced ranks, and such compositions cost less. Memory holds one chunk, however large the grid.
+evenly spaced ranks, and such compositions cost less. Large chunks have
+more compositions of similar features, which are judged together (`bounds`); memory holds one, however large the grid.
 """
 
 from functools import partial
@@ -19,7 +20,7 @@ ROUNDING = 1e-9
 """By so much, relative, a value may differ between two batches."""
 
 
-def enumeration(acquire, space: CompositionSpace, *, exclude: np.ndarray, rng=None, chunk: int = 2**14) -> Suggestion:
+def enumeration(acquire, space: CompositionSpace, *, exclude: np.ndarray, rng=None, chunk: int = 2**17) -> Suggestion:
     """The grid maximum; the first in the order of the space's ranks wins a tie. Draws nothing from `rng`."""
     best, value, evaluate = None, -np.inf, acquire
     if bounded := hasattr(acquire, "exceeding"):

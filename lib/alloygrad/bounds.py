@@ -1,0 +1,134 @@
+"""Upper bounds on a GP's mean and std over small cells of feature space, from one expansion in each cell.
+
+In lengthscales, x = c + d with t = ‖d‖, the kernel's element of its Hilbert space is
+
+    k(·, x) = k(·, c) + Σ_j d_j ∂_j k(·, c) + ρ,   ‖ρ‖ ≤ t²/2 · 5 √s = 2.5 t² √s,
+
+because a second derivative of k(·, x) along a unit vector has the norm (k'''' at 0)^½ = (25 s)^½. The mean is
+m + ⟨k(·, x), g⟩ with g = Σ w_i k(·, x_i), and std(x) is the length of what is left of k(·, x) when its projection on
+what was measured is taken away, which makes nothing longer. Hence
+
+    mean(x) ≤ mean(c) + d·∇mean(c) + 2.5 t² √s ‖g‖,           ‖g‖² = wᵀ K w ≤ wᵀ(y − m),
+    std(x)  ≤ ([1 d] C [1 d]ᵀ)^½ + 2.5 t² √s,                 C the posterior covariance of (f, ∇f) at c,
+
+and for all x of the cell with t ≤ T: mean(c) + T ‖∇mean(c)‖ + … and C_00^½ + T (C_11 + … + C_FF)^½ + ….
+
+Rounding, with ε that of floats: a kernel value is wrong by 40 ε s at most, its product with the n weights by n ε times
+the sum of the terms; a triangular solution of length v by n ε κ v, where κ² = n (s + σ²)/σ² is no less than the
+condition of K; wᵀ(y − m) differs from wᵀKw by n² ε s ‖w‖². Each is added.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import sqrt
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+SIDE = 0.2
+"""Side of a cell times √F, in lengthscales; no point is farther than half of it from the centre of its cell."""
+
+CROWDED = 2
+"""An expansion costs about as much as F + 2 exact values; it pays while there are this many times more points."""
+
+BLOCK = 128
+"""Centres expanded at once."""
+
+EPSILON = np.finfo(float).eps
+
+
+class Cells(NamedTuple):
+    """Points (rows, F) sorted into cubes."""
+
+    centres: Tensor  # (cells, F)
+    cell: Tensor  # (rows,): the cell of each point
+    radius: Tensor  # (cells,): the largest distance of a point from its centre
+
+
+@dataclass(frozen=True, eq=False)
+class Expansion:
+    """A GP at centres, to first order."""
+
+    mean: Tensor  # (cells,)
+    slope: Tensor  # (cells, F)
+    covariance: Tensor  # (cells, F + 1, F + 1): of value and slope
+    remainder: tuple[float, float]  # of mean and std where t = 1
+    slack: tuple[float, float]  # what rounding may add to mean and variance
+
+    def over_cells(self, radius: Tensor) -> tuple[Tensor, Tensor]:
+        """Upper bounds of mean and std, each (cells,), within `radius` (cells,) of the centres."""
+        variances = self.covariance.diagonal(dim1=1, dim2=2)
+        of_mean, of_std = (rest * radius.square() for rest in self.remainder)
+        std = self._root(variances[:, 0]) + radius * self._root(variances[:, 1:].sum(1))
+        return self.mean + radius * self.slope.norm(dim=1) + of_mean + self.slack[0], std + of_std
+
+    def at(self, cell: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
+        """Upper bounds of mean and std, each (rows,), at d (rows, F) from the centres of the cells `cell` (rows,)."""
+        of_mean, of_std = (rest * d.square().sum(1) for rest in self.remainder)
+        step = torch.cat([torch.ones_like(d[:, :1]), d], 1)[:, :, None]
+        variance = (step.mT @ self.covariance[cell] @ step).flatten()
+        return self.mean[cell] + (self.slope[cell] * d).sum(1) + of_mean + self.slack[0], self._root(variance) + of_std
+
+    def _root(self, variance: Tensor) -> Tensor:
+        return (variance.clamp_min(0) + self.slack[1]).sqrt()
+
+
+def worthwhile(surrogate, x: Tensor, worth: Callable) -> Tensor:
+    """Rows (m,) of x (rows, F), features in lengthscales, for which `worth` of bounds on mean and std holds."""
+    rows = torch.arange(len(x))
+    cubes = cells(x)
+    if cubes is None or CROWDED * len(cubes.centres) * (x.shape[1] + 2) > len(x):
+        return rows
+    expansion = expand(surrogate, cubes.centres)
+    rows = rows[worth(*expansion.over_cells(cubes.radius))[cubes.cell]]
+    cell = cubes.cell[rows]
+    return rows[worth(*expansion.at(cell, x[rows] - cubes.centres[cell]))]
+
+
+def cells(x: Tensor) -> Cells | None:
+    """The cubes that hold the points x (rows, F); None where they cannot be numbered."""
+    side = SIDE / sqrt(x.shape[1])
+    places = (x / side).floor()
+    least = places.amin(0)
+    sizes = places.amax(0) - least + 1
+    if not sizes.prod() < 2**52:  # true for NaN too
+        return None
+    numbers = (places - least) @ torch.cat([sizes.new_ones(1), sizes[:-1].cumprod(0)])
+    found, cell = torch.unique(numbers, return_inverse=True)
+    centres = x.new_empty(len(found), x.shape[1])
+    centres[cell] = (places + 0.5) * side
+    radius = x.new_zeros(len(found)).scatter_reduce_(0, cell, (x - centres[cell]).norm(dim=1), "amax")
+    return Cells(centres, cell, radius)
+
+
+def expand(surrogate, centres: Tensor) -> Expansion:
+    """The expansion of `surrogate` about centres (cells, F), in lengthscales."""
+    mean, slope, covariance = map(torch.cat, zip(*(_jet(surrogate, c) for c in centres.split(BLOCK)), strict=True))
+    n, s, w = len(surrogate.targets), surrogate.outputscale, surrogate.weights
+    fixed = surrogate.noise + surrogate.jitter
+    condition = sqrt(n * (s + fixed) / fixed)
+    norm = sqrt(max((w @ (surrogate.targets - surrogate.mean)).item(), 0) + n**2 * EPSILON * s * (w @ w).item())
+    return Expansion(
+        surrogate.mean + mean,
+        slope,
+        covariance,
+        remainder=(2.5 * sqrt(s) * norm, 2.5 * sqrt(s)),
+        slack=(
+            2 * (n + 40) * EPSILON * (s * w.abs().sum().item() + abs(surrogate.mean)),
+            4 * centres.shape[1] * n * EPSILON * condition * s,
+        ),
+    )
+
+
+def _jet(surrogate, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean less its constant, slope and covariance at c (m, F)."""
+    s, apart = surrogate.outputscale, c[:, None] - surrogate.points
+    r = sqrt(5) * apart.norm(dim=-1, keepdim=True)
+    decay = s * (-r).exp()
+    kernels = torch.cat([(1 + r + r * r / 3) * decay, -5 / 3 * (1 + r) * decay * apart], -1)  # (m, n, F + 1)
+    jet = kernels.mT @ surrogate.weights
+    solved = torch.linalg.solve_triangular(surrogate.cholesky, kernels, upper=False)
+    prior = s * torch.diag(torch.tensor([1.0] + [5 / 3] * c.shape[1], dtype=c.dtype))
+    return jet[:, 0], jet[:, 1:], prior - solved.mT @ solved
