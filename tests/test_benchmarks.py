@@ -177,7 +177,7 @@ def test_a_run_is_complete_and_a_second_one_computes_nothing(tmp_path, monkeypat
     assert len(list(tmp_path.rglob("stations/*.json"))) == len(stations)
 
     small, large = found[found["n_elements"] == 3], found[found["n_elements"] == 6]
-    assert set(small["maximiser"]) == {"ascent", "enumeration", *peers.PEERS}
+    assert set(small["maximiser"]) == {"ascent", "enumeration", "exhaustive", *peers.PEERS}
     assert set(large["maximiser"]) == {"ascent", "ascent_x20", *peers.PEERS}
     assert (small["regret"] > -1e-9).all() and (large["regret"] >= 0).all()
     assert (large.groupby("experiment")["regret"].min() == 0).all()
