@@ -133,6 +133,18 @@ def test_logarithms_stay_finite_and_monotone(formula):
 
 
 @pytest.mark.parametrize("name", A.ACQUISITIONS)
+def test_every_formula_grows_with_the_mean_and_is_monotone_in_std(name):
+    """What `exceeding` takes for granted; a formula without it would lose maxima without a word."""
+    formula = A.ACQUISITIONS[name](None, 0.3).formula
+    mean, std = torch.linspace(-4, 4, 161, dtype=torch.float64), torch.logspace(-4, 1, 121, dtype=torch.float64)
+    value = formula(mean[:, None], std[None], 0.3)
+    lost = 1e-12 * (1 + value.abs())
+    assert (value.diff(dim=0) >= -lost[1:]).all()
+    along = value.diff(dim=1)
+    assert ((along >= -lost[:, 1:]).all(1) | (along <= lost[:, 1:]).all(1)).all()
+
+
+@pytest.mark.parametrize("name", A.ACQUISITIONS)
 def test_gradcheck(name):
     mean = torch.tensor([-30.0, -3.0, -0.9, 0.4, 2.0], dtype=torch.float64, requires_grad=True)
     std = torch.tensor([0.5, 1.0, 0.8, 1.2, 0.3], dtype=torch.float64, requires_grad=True)

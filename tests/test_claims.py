@@ -227,7 +227,7 @@ def test_entropy_counts_the_arms_that_follow_and_the_published_one():
 def test_an_exponent_is_found_and_a_share_of_nothing_but_hits_has_an_interval():
     size = np.repeat([10.0, 100, 1000], 10)
     noise = np.random.default_rng(0).normal(0, 0.01, 30)
-    table = pd.DataFrame({"maximiser": "enumeration", "n_elements": 4, "evaluations": size, "regret": 0.0})
+    table = pd.DataFrame({"maximiser": "exhaustive", "n_elements": 4, "evaluations": size, "regret": 0.0})
     table["cpu_s"] = 3e-6 * size * np.exp(noise)
     results = made({})
     object.__setattr__(results, "benchmark", table)

@@ -27,7 +27,7 @@ from test_datasets import TOY as TABLE
 from test_datasets import TOY_ENTRY, answer, serve, toy  # noqa: F401
 from test_studies import SETTINGS, Toy, assert_same, fresh_store  # noqa: F401
 
-from alloygrad import ROOT, campaign, clusters, datasets, records, store, studies
+from alloygrad import ROOT, campaign, clusters, datasets, landscapes, records, store, studies
 
 WHOLE = 6 + 4
 """Rows of a finished trajectory here: initial ones and experiments."""
@@ -341,7 +341,7 @@ def packed(undisturbed, monkeypatch, tmp_path) -> Path:
     """Three recorded trajectories and nothing else."""
     monkeypatch.delenv("ALLOYGRAD_STORE")
     monkeypatch.setattr(store, "DATA", tmp_path)
-    monkeypatch.setattr(studies, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(store, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(studies, "CELLS", {"plain": PLAIN})
     studies.trajectories(PLAIN, 3, workers=1)
     records.record()
@@ -371,7 +371,7 @@ def test_recording_passes_over_broken_files(packed, undisturbed):
 @pytest.mark.parametrize("kind", ["selections", "optima"])
 def test_a_cut_json_file_is_set_aside_and_made_anew(kind, tmp_path):
     def computed():
-        return studies.trajectories(PLAIN, 1, experiments=1, workers=1), studies.optimum(PLAIN).counts.tolist()
+        return studies.trajectories(PLAIN, 1, experiments=1, workers=1), landscapes.optimum(PLAIN).counts.tolist()
 
     rows, best = computed()
     (path,) = (store.working() / kind).glob("*.json")

@@ -47,7 +47,8 @@ KNOWS = {
     "sections": {"noisy", "space"},
     "cells": {"campaign", "elements", "environments", "features", "space", "store"},
     "clusters": set(),
-    "studies": {"campaign", "cells", "clusters", "environments", "maximisers", "store", "threads"},
+    "studies": {"campaign", "cells", "clusters", "store", "threads"},
+    "landscapes": {"cells", "environments", "maximisers", "store", "threads"},
     "comparisons": {"datasets", "elements", "features", "selection", "store", "surrogate", "threads"},
     "records": {
         "acquisition",

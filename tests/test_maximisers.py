@@ -1,5 +1,6 @@
 """Inner loops against brute force over the materialised grid, and the published one's stall."""
 
+from dataclasses import replace
 from math import sqrt
 
 import numpy as np
@@ -329,9 +330,10 @@ def random_gp(seed: int):
     selected = [["mean:VEC", "mean:MT"], ["mean:R", "mismatch:XP", "max:MT"], ["weighted_range:E", "min:R"]][seed % 3]
     targets = generator.normal(size=len(counts)) * 10 ** generator.uniform(-3, 1)
     lengthscales = 10 ** generator.uniform(-2, 1, size=len(selected))
-    outputscale = 10 ** generator.uniform(-3, 2)
+    outputscale = 10 ** generator.uniform(-3, (2, 5)[seed % 4 == 3])
+    noise = (1e-6, 10 ** generator.uniform(-6, 0))[seed % 3 == 2]
     features = FeatureMap(ELEMENTS, selected)
-    return space, counts, condition(features, space.fractions(counts), targets, lengthscales, outputscale)
+    return space, counts, condition(features, space.fractions(counts), targets, lengthscales, outputscale, noise=noise)
 
 
 @pytest.mark.parametrize("block", range(20))
@@ -348,7 +350,9 @@ def test_bounds_hold_on_1000_random_gps(block):
         assert (apart.abs().max(1).values <= bounds.SIDE / 2 / sqrt(x.shape[1]) + 1e-12).all()
         assert (apart.norm(dim=1) <= cubes.radius[cubes.cell] + 1e-12).all()
         expansion = bounds.expand(surrogate, cubes.centres)
-        for above in (expansion.at(cubes.cell, apart), (b[cubes.cell] for b in expansion.over_cells(cubes.radius))):
+        here = bounds.expand(surrogate, x)  # every point a centre: nothing but the allowance for rounding
+        found = here.at(torch.arange(len(x)), torch.zeros_like(x)), expansion.at(cubes.cell, apart)
+        for above in (*found, (bound[cubes.cell] for bound in expansion.over_cells(cubes.radius))):
             for bound, value, floor in zip(above, (mean, std), (-torch.inf, sqrt(MIN_VARIANCE)), strict=True):
                 assert (bound.clamp_min(floor) >= value).all()
 
@@ -382,6 +386,32 @@ def test_an_expansion_is_the_posterior_and_its_derivatives():
         with torch.no_grad():
             means = surrogate.posterior_features(surrogate.low + ends * surrogate.width * surrogate.lengthscales)[0]
         torch.testing.assert_close(found.slope[i], means @ weights, rtol=1e-3, atol=1e-4)
+
+
+def test_an_undefined_value_is_found_and_not_skipped(monkeypatch):
+    """A surrogate that is NaN at one composition, wherever it stands."""
+    monkeypatch.setattr(bounds, "CROWDED", 0)
+    counts, surrogate = state(0)
+    bad = SPACE.unrank(np.array([SPACE.size // 3]))[0]
+
+    def features(compositions):
+        found = surrogate.features(compositions).clone()
+        found[(compositions - torch.from_numpy(SPACE.fractions(bad))).abs().max(-1).values < 1e-9] = torch.nan
+        return found
+
+    broken = replace(surrogate, features=features)
+    with pytest.raises(FloatingPointError):
+        maximise(log_ei(broken, surrogate.targets.max()), SPACE, "enumeration", exclude=counts)
+
+
+def test_bounds_that_rounding_could_undo_rule_nothing_out():
+    _, surrogate = state(0)
+    x = surrogate.points[[0] * 100]
+    assert not len(bounds.worthwhile(surrogate, x, lambda mean, std: mean > torch.inf))
+    coarse = condition(
+        surrogate.features, surrogate.compositions, surrogate.targets, surrogate.lengthscales, 1.0, noise=1e-14
+    )
+    assert len(bounds.worthwhile(coarse, x, lambda mean, std: mean > torch.inf)) == 100
 
 
 def test_points_without_number_are_all_evaluated():

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from test_studies import TOY, assert_same, changed
 
-from alloygrad import campaign, cells, records, store, studies
+from alloygrad import campaign, cells, landscapes, records, store, studies
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def working(monkeypatch, tmp_path):
     """A working store with two seeds of one cell, results in an empty folder, records being read."""
     monkeypatch.delenv("ALLOYGRAD_STORE", raising=False)
     monkeypatch.setattr(store, "DATA", tmp_path)
-    monkeypatch.setattr(studies, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(store, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(studies, "CELLS", {"toy": TOY})
     cells.fixed.cache_clear()
     studies.trajectories(TOY, 2, workers=1)
@@ -33,13 +33,13 @@ def packed(folder) -> pd.DataFrame:
 
 
 def test_a_reader_without_working_files_gets_the_same(working):
-    rows, best = studies.trajectories(TOY, 2, workers=1), studies.optimum(TOY)
+    rows, best = studies.trajectories(TOY, 2, workers=1), landscapes.optimum(TOY)
     summary = records.record()
     assert summary[["cell", "trajectories", "new"]].to_numpy().tolist() == [["toy", 2, 2]]
     remove_working_files(working)
     measured = len((working / "measured").read_text())
     pd.testing.assert_frame_equal(studies.trajectories(TOY, 2, workers=1), rows, check_exact=True)
-    again = studies.optimum(TOY)
+    again = landscapes.optimum(TOY)
     assert (again.counts.tolist(), again.merit, again.compared) == (best.counts.tolist(), best.merit, best.compared)
     assert len((working / "measured").read_text()) == measured + 1  # a recorded optimum is measured again, no more
     assert packed(working).groupby("trajectory")["code"].nunique().tolist() == [1, 1]
@@ -118,7 +118,7 @@ def test_every_code_of_the_records_has_its_versions_and_keeps_them(working, monk
 @pytest.mark.parametrize("name", [name for name, cell in studies.CELLS.items() if cell.planned])
 def test_what_is_planned_is_recorded(name):
     """So that reading a notebook again computes nothing."""
-    packed = pd.read_parquet(studies.RESULTS / f"{name}.parquet", columns=["seed"])
+    packed = pd.read_parquet(store.RESULTS / f"{name}.parquet", columns=["seed"])
     assert set(range(studies.CELLS[name].planned)) <= set(packed["seed"])
 
 

@@ -25,7 +25,6 @@ from alloygrad import (
     own,
     records,
     store,
-    studies,
     training,
 )
 from alloygrad.space import CompositionSpace
@@ -93,9 +92,9 @@ def read_everything() -> None:
         space = alloy.space(3)
         environments.load(alloy, space.elements)(space.fractions(space.sample(2, np.random.default_rng(0))))
         assert len(training.recorded(alloy).parity)
-    for path in studies.RESULTS.glob("*.parquet"):
+    for path in store.RESULTS.glob("*.parquet"):
         assert len(store.read_parquet(path))
-    for path in (studies.RESULTS / "optima").glob("*.json"):
+    for path in (store.RESULTS / "optima").glob("*.json"):
         assert store.read_json(path)["merit"]
     assert len(comparisons.stored(comparisons.COMPARISONS["SMA"], 2, recorded=True)) == 6
     assert len(own.read(DATA / "examples" / "sma_noisy.csv", EXAMPLE, unit="at.%", target="enthalpy_J_per_g").rows) > 20

@@ -70,14 +70,14 @@ def test_interval_is_seeded_and_scales():
 def test_one_trajectory_has_a_mean_and_no_interval():
     mean, low, high = mean_interval(np.array([[1.0, 2.0]]))
     assert mean.tolist() == [1, 2] and np.isnan(low).all() and np.isnan(high).all()
-    constant = mean_interval(np.full((5, 1), 0.7))
+    constant = mean_interval(np.full((8, 1), 0.7))
     assert np.ravel(constant) == pytest.approx([0.7] * 3)
 
 
 def test_curve():
-    merits = {seed: np.random.default_rng(seed).normal(size=8).tolist() for seed in range(6)}
+    merits = {seed: np.random.default_rng(seed).normal(size=8).tolist() for seed in range(9)}
     curve = best_so_far_curve(rows(merits))
-    assert curve["experiment"].tolist() == list(range(-1, 6)) and (curve["n"] == 6).all()
+    assert curve["experiment"].tolist() == list(range(-1, 6)) and (curve["n"] == 9).all()
     expected = [np.mean([max(m[: done + 3]) for m in merits.values()]) for done in range(-1, 6)]
     assert curve["mean"].tolist() == pytest.approx(expected)
     assert curve["mean"].is_monotonic_increasing
@@ -172,7 +172,7 @@ def test_paired_scores_are_the_tests_of_each_dataset_by_draw():
     rows = [
         {"dataset": name, "draw": draw, "rows": 10, "of": of, "input": i, "mae": rng.normal(5), "mape": np.nan}
         for name, of in (("b", 40), ("a", 20))
-        for draw in range(6)
+        for draw in range(8)
         for i in ("x", "y")
     ]
     scores = pd.DataFrame(rows)

@@ -16,7 +16,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from alloygrad import ROOT, campaign, cells, elements, environments, store, studies, training
+from alloygrad import ROOT, campaign, cells, elements, environments, landscapes, store, studies, training
 from alloygrad.campaign import SECONDS, Settings
 from alloygrad.cells import Cell
 from alloygrad.maximisers import maximise
@@ -353,75 +353,75 @@ def test_optimum_is_computed_once(fresh_store, monkeypatch):
     space, environment = TOY.space(), TOY.environment()
     merits = {tuple(c): environment(space.fractions(c))["merit"] for c in next(space.enumerate())}
     (fresh_store / "measured").unlink()
-    best = studies.optimum(TOY)
+    best = landscapes.optimum(TOY)
     assert tuple(best.counts) == max(merits, key=merits.get) and best.merit == max(merits.values())
     assert best.compared == space.size and measured(fresh_store) == 1  # one block
-    again = studies.optimum(changed(maximiser="published"))  # the landscape is what counts
+    again = landscapes.optimum(changed(maximiser="published"))  # the landscape is what counts
     assert measured(fresh_store) == 2  # the optimum itself is measured again
     assert (again.counts.tolist(), again.merit, again.compared) == (best.counts.tolist(), best.merit, best.compared)
-    studies.optimum(replace(TOY, step=0.1))
+    landscapes.optimum(replace(TOY, step=0.1))
     assert measured(fresh_store) == 3
 
 
 @pytest.mark.parametrize("merit", [lambda m: m + 1e-8, lambda m: m - 1e-8], ids=["up", "down"])
 def test_a_tampered_optimum_is_computed_again(fresh_store, merit):
-    best = studies.optimum(TOY)
+    best = landscapes.optimum(TOY)
     (path,) = (fresh_store / "store" / "optima").glob("*.json")
     kept = path.read_text()
     entry = json.loads(kept)
     store.write_json(path, {**entry, "merit": merit(entry["merit"])})
-    again = studies.optimum(TOY)
+    again = landscapes.optimum(TOY)
     assert again.merit == best.merit and again.counts.tolist() == best.counts.tolist()
     assert measured(fresh_store) == 3 and path.read_text() == kept  # found out, enumerated, written anew
     store.write_json(path, {**entry, "counts": [8, 8, 4]})  # another composition under the optimum's merit
-    assert studies.optimum(TOY).counts.tolist() == best.counts.tolist() and path.read_text() == kept
+    assert landscapes.optimum(TOY).counts.tolist() == best.counts.tolist() and path.read_text() == kept
 
 
 def test_a_tampered_record_of_an_optimum_is_computed_again(fresh_store, monkeypatch):
     monkeypatch.delenv("ALLOYGRAD_STORE")
     monkeypatch.setattr(store, "DATA", fresh_store)
-    monkeypatch.setattr(studies, "RESULTS", fresh_store / "results")
-    best = studies.optimum(TOY)
+    monkeypatch.setattr(store, "RESULTS", fresh_store / "results")
+    best = landscapes.optimum(TOY)
     (path,) = (fresh_store / "runs" / "optima").glob("*.json")
     entry = json.loads(path.read_text())
     path.unlink()
     store.write_json(fresh_store / "results" / "optima" / path.name, {**entry, "merit": entry["merit"] + 0.1})
-    assert studies.optimum(TOY).merit == best.merit and json.loads(path.read_text())["merit"] == best.merit
+    assert landscapes.optimum(TOY).merit == best.merit and json.loads(path.read_text())["merit"] == best.merit
 
 
 SMALL = Cell("small", "SMA", 4, 0.005, Settings())  # 35 301 compositions
 
 
 def test_best_known_is_the_optimum_of_a_grid_that_can_be_enumerated(monkeypatch):
-    best = studies.best_known(SMALL)
+    best = landscapes.best_known(SMALL)
     assert best.exact and best.compared == SMALL.space().size
-    monkeypatch.setattr(studies, "ENUMERABLE", 1000)
-    again = studies.best_known(SMALL)  # kept
+    monkeypatch.setattr(landscapes, "ENUMERABLE", 1000)
+    again = landscapes.best_known(SMALL)  # kept
     assert again.exact and again.merit == best.merit
 
 
 def test_long_ascents_find_the_optimum_of_an_enumerable_grid(monkeypatch, fresh_store):
-    monkeypatch.setattr(studies, "ENUMERABLE", 1000)
-    monkeypatch.setattr(studies, "SEARCH", {"screen": 4000, "starts_per_element": 20})
-    monkeypatch.setattr(studies, "SEARCHES", 2)
-    found = studies.best_known(SMALL)
+    monkeypatch.setattr(landscapes, "ENUMERABLE", 1000)
+    monkeypatch.setattr(landscapes, "SEARCH", {"screen": 4000, "starts_per_element": 20})
+    monkeypatch.setattr(landscapes, "SEARCHES", 2)
+    found = landscapes.best_known(SMALL)
     true = environments.true_optimum(SMALL.environment(), SMALL.space(), progress=False)
     assert found.counts.tolist() == true.counts.tolist() and found.merit == true.merit
     assert not found.exact and 2 * 4000 < found.compared < true.compared
 
-    monkeypatch.setattr(studies, "maximise", None)  # kept, not searched again
-    assert studies.best_known(SMALL).merit == found.merit
-    assert not studies.best_known(SMALL).exact
+    monkeypatch.setattr(landscapes, "maximise", None)  # kept, not searched again
+    assert landscapes.best_known(SMALL).merit == found.merit
+    assert not landscapes.best_known(SMALL).exact
     rows = pd.DataFrame([[100, 80, 10, 10, found.merit + 0.5]] * 2, columns=[*SMALL.space().elements, "merit"])
-    better = studies.best_known(SMALL, [pd.DataFrame(), rows, rows.assign(merit=0.0)])
+    better = landscapes.best_known(SMALL, [pd.DataFrame(), rows, rows.assign(merit=0.0)])
     assert better.counts.tolist() == [100, 80, 10, 10] and better.merit == found.merit + 0.5 and not better.exact
     (path,) = (fresh_store / "store" / "optima").glob("*.json")  # what is kept is what the searches found
     assert json.loads(path.read_text())["merit"] == found.merit
     with monkeypatch.context() as patch, pytest.raises(TypeError):  # other searches have another name
-        patch.setattr(studies, "SEARCHES", 3)
-        studies.best_known(SMALL)
-    studies.optimum(SMALL)
-    assert studies.best_known(SMALL, [rows]).exact  # the true optimum, once known, goes before anything
+        patch.setattr(landscapes, "SEARCHES", 3)
+        landscapes.best_known(SMALL)
+    landscapes.optimum(SMALL)
+    assert landscapes.best_known(SMALL, [rows]).exact  # the true optimum, once known, goes before anything
 
 
 def test_costs_are_sums_over_trajectories():

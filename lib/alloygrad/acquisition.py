@@ -184,10 +184,9 @@ class Acquisition:
         def worth(mean: Tensor, std: Tensor) -> Tensor:
             return torch.maximum(self.formula(mean, std, self.best), self.formula(mean, least, self.best)) >= floor
 
-        mean, std = self.surrogate.posterior_where(compositions, worth)
-        known = ~std.isnan()
-        values = torch.full_like(mean, -torch.inf)
-        values[known] = self.formula(mean[known], std[known], self.best)
+        rows, mean, std = self.surrogate.posterior_where(compositions, worth)
+        values = torch.full((len(compositions),), -torch.inf, dtype=torch.float64)
+        values[rows] = self.formula(mean, std, self.best)
         return values
 
 

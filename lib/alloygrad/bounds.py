@@ -1,21 +1,28 @@
-"""Upper bounds on a GP's mean and std over small cells of feature space, from one expansion in each cell.
+"""Upper bounds on a GP's mean and std over small cells of feature space.
 
-In lengthscales, x = c + d with t = ‖d‖, the kernel's element of its Hilbert space is
+Value and gradient of mean and std at the centre of a cell, and a bound on their curvature, cap both in the whole cell:
+one expansion rules out, or keeps, all compositions with similar features.
+
+Notation of `surrogate`: n measurements y at x_i, F features, outputscale s, constant m, noise σ² (with any jitter),
+L Lᵀ = K, w = K⁻¹(y − m). x is a scaled feature over its lengthscale, so distances, slopes and C are per lengthscale.
+
+With x = c + d and t = ‖d‖, the kernel's element of its Hilbert space is
 
     k(·, x) = k(·, c) + Σ_j d_j ∂_j k(·, c) + ρ,   ‖ρ‖ ≤ t²/2 · 5 √s = 2.5 t² √s,
 
-because a second derivative of k(·, x) along a unit vector has the norm (k'''' at 0)^½ = (25 s)^½. The mean is
-m + ⟨k(·, x), g⟩ with g = Σ w_i k(·, x_i), and std(x) is the length of what is left of k(·, x) when its projection on
-what was measured is taken away, which makes nothing longer. Hence
+because its second derivative along a unit vector has the norm (25 s)^½, the root of the kernel's fourth at 0. The mean
+is m + ⟨k(·, x), g⟩ with g = Σ w_i k(·, x_i). A measurement is k(·, x_i) ⊕ σ e_i in the sum of that space and ℝⁿ, and
+std(x) is the length of what is left of k(·, x) ⊕ 0 when its projection on all measurements is taken away, which makes
+nothing longer. Hence
 
-    mean(x) ≤ mean(c) + d·∇mean(c) + 2.5 t² √s ‖g‖,           ‖g‖² = wᵀ K w ≤ wᵀ(y − m),
-    std(x)  ≤ ([1 d] C [1 d]ᵀ)^½ + 2.5 t² √s,                 C the posterior covariance of (f, ∇f) at c,
+    mean(x) ≤ mean(c) + d·∇mean(c) + 2.5 t² √s ‖g‖,   ‖g‖² = wᵀ k(X, X) w ≤ wᵀ(y − m),
+    std(x)  ≤ ([1 d] C [1 d]ᵀ)^½ + 2.5 t² √s,         C the posterior covariance of (f, ∇f) at c,
 
 and for all x of the cell with t ≤ T: mean(c) + T ‖∇mean(c)‖ + … and C_00^½ + T (C_11 + … + C_FF)^½ + ….
 
-Rounding, with ε that of floats: a kernel value is wrong by 40 ε s at most, its product with the n weights by n ε times
-the sum of the terms; a triangular solution of length v by n ε κ v, where κ² = n (s + σ²)/σ² is no less than the
-condition of K; wᵀ(y − m) differs from wᵀKw by n² ε s ‖w‖². Each is added.
+Rounding is allowed for generously, with ε that of floats: 40 ε s for an entry of the kernel, 2 n ε for the relative
+error of a sum of n terms, n ε κ for that of a triangular solution, κ² = n (s + σ²)/σ² ≥ ‖L‖² ‖L⁻¹‖², and 2 n² ε s for
+an eigenvalue of L Lᵀ − K. Where the last is not far below σ², nothing is ruled out.
 """
 
 from collections.abc import Callable
@@ -76,10 +83,12 @@ class Expansion:
 
 
 def worthwhile(surrogate, x: Tensor, worth: Callable) -> Tensor:
-    """Rows (m,) of x (rows, F), features in lengthscales, for which `worth` of bounds on mean and std holds."""
-    rows = torch.arange(len(x))
-    cubes = cells(x)
-    if cubes is None or CROWDED * len(cubes.centres) * (x.shape[1] + 2) > len(x):
+    """Rows (m,) of x (rows, F), features in lengthscales, for which `worth` of bounds on mean and std holds.
+
+    All rows where the points are too far apart for cells to pay, or rounding leaves nothing certain.
+    """
+    rows, cubes = torch.arange(len(x)), cells(x)
+    if cubes is None or CROWDED * len(cubes.centres) * (x.shape[1] + 2) > len(x) or not _is_certain(surrogate):
         return rows
     expansion = expand(surrogate, cubes.centres)
     rows = rows[worth(*expansion.over_cells(cubes.radius))[cubes.cell]]
@@ -107,19 +116,29 @@ def expand(surrogate, centres: Tensor) -> Expansion:
     """The expansion of `surrogate` about centres (cells, F), in lengthscales."""
     mean, slope, covariance = map(torch.cat, zip(*(_jet(surrogate, c) for c in centres.split(BLOCK)), strict=True))
     n, s, w = len(surrogate.targets), surrogate.outputscale, surrogate.weights
-    fixed = surrogate.noise + surrogate.jitter
-    condition = sqrt(n * (s + fixed) / fixed)
-    norm = sqrt(max((w @ (surrogate.targets - surrogate.mean)).item(), 0) + n**2 * EPSILON * s * (w @ w).item())
+    noise = surrogate.noise + surrogate.jitter
+    condition = sqrt(n * (s + noise) / noise)
+    square = (w @ (surrogate.targets - surrogate.mean)).item() + _wrong(surrogate) * (w @ w).item()
     return Expansion(
         surrogate.mean + mean,
         slope,
         covariance,
-        remainder=(2.5 * sqrt(s) * norm, 2.5 * sqrt(s)),
+        remainder=(2.5 * sqrt(s * max(square, 0)), 2.5 * sqrt(s)),
         slack=(
             2 * (n + 40) * EPSILON * (s * w.abs().sum().item() + abs(surrogate.mean)),
-            4 * centres.shape[1] * n * EPSILON * condition * s,
+            4 * centres.shape[1] * (n + 40) * EPSILON * condition * s,
         ),
     )
+
+
+def _wrong(surrogate) -> float:
+    """What rounding may add to an eigenvalue of K."""
+    n = len(surrogate.targets)
+    return (2 * n**2 + 40 * n) * EPSILON * (surrogate.outputscale + surrogate.noise + surrogate.jitter)
+
+
+def _is_certain(surrogate) -> bool:
+    return 10 * _wrong(surrogate) < surrogate.noise + surrogate.jitter
 
 
 def _jet(surrogate, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -35,7 +35,7 @@ def record() -> pd.DataFrame:
     """
     summary = []
     for cell in studies.CELLS.values():
-        packed, tables = studies.RESULTS / f"{cell.name}.parquet", {}
+        packed, tables = store.RESULTS / f"{cell.name}.parquet", {}
         if (table := store.read_parquet(packed)) is not None:
             tables = {name: rows for name, rows in table.groupby("trajectory", sort=False)}
         before = {name: len(rows) for name, rows in tables.items()}
@@ -58,7 +58,7 @@ def record() -> pd.DataFrame:
                 {"cell": cell.name, "trajectories": len(tables), "new": len(set(tables) - set(before)), "kB": size}
             )
     for path in (store.working() / "optima").glob("*.json"):
-        store.write(studies.RESULTS / "optima" / path.name, lambda p, path=path: p.write_bytes(path.read_bytes()))
+        store.write(store.RESULTS / "optima" / path.name, lambda p, path=path: p.write_bytes(path.read_bytes()))
     return pd.DataFrame(summary)
 
 
@@ -90,16 +90,16 @@ def record_versions() -> pd.DataFrame:
     new = [{"code": code, **installed_versions()} for code in sorted(codes - set(known["code"]))]
     if new or set(known["code"]) - codes:
         table = pd.concat([known[known["code"].isin(codes)], pd.DataFrame(new, columns=known.columns)])
-        store.write(studies.RESULTS / "versions.csv", lambda path: table.to_csv(path, index=False))
+        store.write(store.RESULTS / "versions.csv", lambda path: table.to_csv(path, index=False))
     return recorded_versions()
 
 
 def recorded_codes() -> set[str]:
     """The code versions that anything recorded was computed with."""
-    codes = {store.read_json(best)["code"] for best in (studies.RESULTS / "optima").glob("*.json")}
-    for packed in studies.RESULTS.glob("*.parquet"):
+    codes = {store.read_json(best)["code"] for best in (store.RESULTS / "optima").glob("*.json")}
+    for packed in store.RESULTS.glob("*.parquet"):
         codes |= set(pq.read_table(packed, columns=["code"])["code"].to_pylist())
-    scores = studies.RESULTS / comparisons.RECORD.name
+    scores = store.RESULTS / comparisons.RECORD.name
     return codes | (set(pd.read_csv(scores)["code"]) if scores.exists() else set())
 
 
@@ -110,7 +110,7 @@ def installed_versions() -> dict[str, str]:
 
 def recorded_versions() -> pd.DataFrame:
     """The table of `record_versions`, all text; empty where nothing is recorded."""
-    path = studies.RESULTS / "versions.csv"
+    path = store.RESULTS / "versions.csv"
     return pd.read_csv(path, dtype=str) if path.exists() else pd.DataFrame(columns=["code", "python", *DECISIVE])
 
 
@@ -156,7 +156,7 @@ def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
     recorded = {
         cell.name: _recorded(cell)
         for cell in studies.CELLS.values()
-        if cell.settings.surrogate == "gp" and (studies.RESULTS / f"{cell.name}.parquet").exists()
+        if cell.settings.surrogate == "gp" and (store.RESULTS / f"{cell.name}.parquet").exists()
     }
     order = list(rng.permutation(sorted(recorded)))
     for state in tqdm(range(states if recorded else 0), desc="audit", unit="state"):
@@ -202,7 +202,7 @@ def _log_ei(cell: Cell, before: list[dict], was: pd.Series, composition: np.ndar
 
 
 def _recorded(cell: Cell) -> pd.DataFrame:
-    return pd.read_parquet(studies.RESULTS / f"{cell.name}.parquet").drop(columns="trajectory")
+    return pd.read_parquet(store.RESULTS / f"{cell.name}.parquet").drop(columns="trajectory")
 
 
 def report_audit(states: int = 50) -> None:

@@ -18,9 +18,9 @@ LEVEL = 0.05
 
 
 def mean_interval(values: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(mean, low, high), each (...), of values (n, ...) over their first axis; low = high = NaN for n = 1."""
+    """(mean, low, high), each (...), of values (n, ...) over their first axis; low = high = NaN below `MIN_PAIRS`."""
     mean = values.mean(0)
-    if len(values) < 2:
+    if len(values) < MIN_PAIRS:
         return mean, np.nan * mean, np.nan * mean
     low, high = np.percentile(resampled_means(values, seed), [2.5, 97.5], axis=0)
     return mean, low, high

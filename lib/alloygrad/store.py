@@ -23,6 +23,9 @@ import pyarrow.parquet as pq
 
 from alloygrad import DATA, ROOT, __version__
 
+RESULTS = DATA / "results"
+"""Recorded results: what is kept of finished work and committed."""
+
 WRITTEN = ("figures", "papermill_runs", "data/results", "data/SHA256SUMS")
 """What runs of the code write: a change there makes it no other code."""
 

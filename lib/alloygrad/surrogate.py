@@ -91,23 +91,20 @@ class Surrogate:
         """(mean, std), each (B,), of unscaled features (B, F), all at once."""
         return _Posterior.apply((features - self.low) * self._scale, self)
 
-    def posterior_where(self, compositions: Tensor | np.ndarray, worth: Callable) -> tuple[Tensor, Tensor]:
-        """(mean, std), each (rows,), of (rows, n_elements), only where they matter; no gradient.
+    def posterior_where(self, compositions: Tensor | np.ndarray, worth: Callable) -> tuple[Tensor, Tensor, Tensor]:
+        """(rows, mean, std), each (m,), of those of (rows, n_elements) that matter; no gradient.
 
-        `worth(mean, std)` says for upper bounds of both, each (m,), for which they are wanted (bool, (m,)); elsewhere
-        they are NaN. The bounds, see `bounds`, cost little where many rows have similar features.
+        `worth(mean, std)` says of upper bounds of both, each (k,), for which they are wanted (bool, (k,)). The bounds,
+        see `bounds`, cost little where many rows have similar features.
         """
-        compositions = torch.as_tensor(compositions, dtype=torch.float64)
 
         def above_floor(mean: Tensor, std: Tensor) -> Tensor:
             return worth(mean, std.clamp_min(sqrt(MIN_VARIANCE)))
 
-        found = torch.full((2, len(compositions)), torch.nan, dtype=torch.float64)
         with torch.no_grad():
-            features = self.features(compositions)
-            for rows in worthwhile(self, (features - self.low) * self._scale, above_floor).split(BLOCK):
-                found[:, rows] = torch.stack(self.posterior_features(features[rows]))
-        return found[0], found[1]
+            features = self.features(torch.as_tensor(compositions, dtype=torch.float64))
+            rows = worthwhile(self, (features - self.low) * self._scale, above_floor)
+            return rows, *in_blocks(self.posterior_features, features[rows], BLOCK)
 
     @cached_property
     def _scale(self) -> Tensor:
@@ -206,11 +203,11 @@ def condition(
     return _build(prepare(features, compositions, targets), np.append(lengthscales, outputscale), mean, noise)
 
 
-def in_blocks(predict: Callable, compositions: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """(mean, std), each (...), of compositions (..., n_elements), by `predict` of `size` rows at a time."""
-    rows = compositions.reshape(-1, compositions.shape[-1]).split(size)
+def in_blocks(predict: Callable, points: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """(mean, std), each (...), of points (..., d), by `predict` of `size` rows at a time."""
+    rows = points.reshape(-1, points.shape[-1]).split(size)
     mean, std = zip(*map(predict, rows), strict=True)
-    return torch.cat(mean).reshape(compositions.shape[:-1]), torch.cat(std).reshape(compositions.shape[:-1])
+    return torch.cat(mean).reshape(points.shape[:-1]), torch.cat(std).reshape(points.shape[:-1])
 
 
 def standardisation(targets: np.ndarray) -> tuple[float, float]:

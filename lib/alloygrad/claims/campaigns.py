@@ -86,11 +86,11 @@ def more_elements(results: Results, least: float) -> list[Part]:
 
 @measure("titanium_gains_most")
 def titanium_gains_most(results: Results, least: float) -> list[Part]:
-    """Relative gain in final merit from three to ten elements: titanium − another alloy."""
+    """Rise of the final merit from three to ten elements, titanium − another alloy; no ratio, for merits can be < 0."""
     gains = {}
     for alloy in ALLOYS:
         ten, three = results.best(f"{alloy}_n10_ascent"), results.best(f"{alloy}_n3_ascent")
-        gains[alloy] = (ten - three).dropna() / (three.mean() if len(three) else np.nan)
+        gains[alloy] = (ten - three).dropna()
     source = "{ti,sma,hea}_n{3,10}_ascent"
     others = [alloy for alloy in ALLOYS if alloy != "ti"]
     return [difference(f"Ti − {ALLOYS[a]}", gains["ti"], gains[a], least=least, source=source) for a in others]

@@ -70,8 +70,8 @@ def grid_growth(results: Results, least: float) -> list[Part]:
 
 @measure("enumeration_exponent")
 def enumeration_exponent(results: Results, margin: float) -> list[Part]:
-    """Exponent of the CPU time of enumeration in the number of compositions."""
-    rows = _rows(results, "enumeration")
+    """Exponent of the CPU time in the number of compositions, of an enumeration that evaluates all of them."""
+    rows = _rows(results, "exhaustive")
     return [_exponent(rows, "cpu_s", "evaluations", "exponent", least=1 - margin, most=1 + margin)]
 
 
@@ -84,7 +84,7 @@ def evaluations_exponent(results: Results, most: float) -> list[Part]:
 
 def _rate(results: Results) -> np.ndarray:
     """log CPU seconds per composition of enumeration, (states, 1)."""
-    rows = _rows(results, "enumeration")
+    rows = _rows(results, "exhaustive")
     return np.log((rows["cpu_s"] / rows["evaluations"]).to_numpy())[:, None] if len(rows) else np.empty((0, 1))
 
 
@@ -150,7 +150,7 @@ def near_optimal(results: Results, upto: int, least: float) -> list[Part]:
 @measure("formulas_cost")
 def formulas_cost(results: Results, least: float) -> list[Part]:
     """CPU seconds per composition of enumeration, eight formulas / weighted averages, at the same alloy and N."""
-    rows = _rows(results, "enumeration")
+    rows = _rows(results, "exhaustive")
     if rows.empty:
         return [Part("ratio", least=least)]
     logs = np.log(rows["cpu_s"] / rows["evaluations"])

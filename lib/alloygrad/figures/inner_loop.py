@@ -63,7 +63,7 @@ def inner_loop_costs(table: pd.DataFrame, grids: pd.DataFrame) -> Figure:
             axis.plot(rows["n_elements"], rows[column] * (100 if column == "within" else 1), **style)
     for _, rows in grids.groupby("alloy"):
         for axis, column in ((axes[0], "seconds"), (axes[1], "compositions")):
-            axis.plot(rows["n_elements"], rows[column], color=COLOURS["enumeration"], lw=0.6, ls=":")
+            axis.plot(rows["n_elements"], rows[column], color=COLOURS["exhaustive"], lw=0.8, ls=":")
     numbers = sorted(table["n_elements"].unique())
     for axis, label in zip(axes, ("CPU seconds", "compositions evaluated", "states within 1 % (%)"), strict=True):
         axis.set(xscale="log", xlabel="elements", ylabel=label)
@@ -74,7 +74,7 @@ def inner_loop_costs(table: pd.DataFrame, grids: pd.DataFrame) -> Figure:
     axes[1].set(yscale="log", ylim=(None, 10 * top["evaluations"]))
     axes[2].set(ylim=(-3, 103))
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=4)
+    figure.legend(handles, labels, loc="outside upper center", ncols=4, columnspacing=1.2, handlelength=1.6)
     return figure
 
 

@@ -12,7 +12,7 @@ PALETTE = sns.color_palette("colorblind")
 COLOURS = {
     "enumeration": PALETTE[0], "published": PALETTE[1], "ascent": PALETTE[2], "random": PALETTE[7],
     "slsqp": PALETTE[3], "botorch_joint": PALETTE[5], "botorch_batched": PALETTE[4], "random_search": PALETTE[6],
-    "cmaes": PALETTE[8], "box": PALETTE[9], "scored": (0.2, 0.13, 0.53),
+    "cmaes": PALETTE[8], "box": PALETTE[9], "exhaustive": (0.55, 0.7, 0.9), "scored": (0.2, 0.13, 0.53),
 }  # fmt: skip
 """One colour per inner loop, in every figure."""
 
@@ -37,9 +37,10 @@ LABELS = {
     "forest": "random forest",
     "deep_kernel": "deep kernel",
     "enumeration": "enumeration",
+    "exhaustive": "exhaustive enumeration",
     "published": "published gradient loop",
     "ascent": "ascent",
-    "slsqp": "SLSQP per start, log EI",
+    "slsqp": "SLSQP on log EI",
     "scored": "20 N random ones, scored",
     "random": "random experiments",
     "botorch_joint": "optimize_acqf",

@@ -16,8 +16,9 @@ from alloygrad.space import CompositionSpace
 SIEVE = 4096
 """Compositions of the sieve."""
 
-ROUNDING = 1e-9
-"""By so much, relative, a value may differ between two batches."""
+ROUNDING = 1e-6
+"""By so much of itself a value may differ between two batches. Between chunks this does not matter: what is only as
+good as the best so far does not replace it."""
 
 
 def enumeration(acquire, space: CompositionSpace, *, exclude: np.ndarray, rng=None, chunk: int = 2**17) -> Suggestion:
@@ -26,7 +27,7 @@ def enumeration(acquire, space: CompositionSpace, *, exclude: np.ndarray, rng=No
     if bounded := hasattr(acquire, "exceeding"):
         sieve = space.unrank(np.unique(np.linspace(0, space.size - 1, SIEVE).astype(np.int64)))
         top, values = best_of(acquire, space, sieve, exclude)
-        floor = values[top] - ROUNDING * (1 + abs(values[top])) if top >= 0 else -np.inf
+        floor = values[top] - ROUNDING * abs(values[top]) if top >= 0 else -np.inf
     for counts in space.enumerate(chunk):
         if bounded:
             evaluate = partial(acquire.exceeding, floor=max(floor, value))

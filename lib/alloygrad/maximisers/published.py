@@ -5,9 +5,9 @@
         candidates ← candidates ∪ {floor/ceil roundings of c' and of c₀ that are feasible}
     c* ← the candidate with the largest a that is not yet measured
 
-Kept as published on purpose, ftol included: once |a| and its gradient fall below 1e-6, as those of the expected
-improvement do after a few experiments, SLSQP declares success where it stands and what remains is a random search
-over the starts' roundings. `moved` says so.
+Kept as published on purpose, ftol included: where |a| and its gradient are below 1e-6, as those of the expected
+improvement are at more and more starts, SLSQP declares success where it stands, and such a start gives its own
+roundings and no more. `moved` says how many did better.
 """
 
 import numpy as np

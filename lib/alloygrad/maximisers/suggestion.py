@@ -11,9 +11,9 @@ class Suggestion:
     """A grid composition and its diagnosis.
 
     counts (n_elements,) in steps, composition (n_elements,) in fractions, value of the acquisition function there;
-    evaluations: compositions evaluated; gradients: of these, with a gradient; starts: gradient searches begun;
-    moved: share of the starts that ended more than half a step away (NaN without starts); gap: by how much the
-    exhaustive maximum is larger (NaN where nobody looked); warning: "" if all is well.
+    evaluations: compositions evaluated, or ruled out by a bound; gradients: of these, with a gradient;
+    starts: gradient searches begun; moved: share of them that ended more than half a step away (NaN without starts);
+    gap: by how much the exhaustive maximum is larger (NaN where nobody looked); warning: "" if all is well.
     """
 
     counts: np.ndarray
