@@ -11,9 +11,10 @@ import torch
 from alloygrad import ROOT
 from alloygrad.acquisition import log_ei
 from alloygrad.features import FeatureMap, all_features
+from alloygrad.kernel import matern52
 from alloygrad.maximisers import maximise
 from alloygrad.space import CompositionSpace, Group
-from alloygrad.surrogate import fit, matern52
+from alloygrad.surrogate import fit
 
 sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
 import collected

@@ -10,10 +10,11 @@ import torch
 from alloygrad import bounds
 from alloygrad.acquisition import ei, log_ei, log_pi, pi, ucb
 from alloygrad.features import FeatureMap
+from alloygrad.kernel import matern52
 from alloygrad.maximisers import METHODS, maximise
 from alloygrad.maximisers.published import climb
 from alloygrad.space import CompositionSpace, Group
-from alloygrad.surrogate import MIN_VARIANCE, condition, fit, matern52
+from alloygrad.surrogate import MIN_VARIANCE, condition, fit
 
 ELEMENTS = ("Ti", "Ni", "Cu", "Hf")
 BOX = dict(lower=(0.2, 0.2, 0, 0), upper=(0.55, 0.55, 0.2, 0.2))

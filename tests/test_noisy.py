@@ -11,6 +11,7 @@ from alloygrad.acquisition import log_ei
 from alloygrad.advice import Fractions
 from alloygrad.campaign import Campaign
 from alloygrad.features import FeatureMap
+from alloygrad.kernel import matern52
 from alloygrad.noisy import APART, NoisyCampaign, believe, exchanged
 from alloygrad.space import CompositionSpace, Group
 
@@ -132,8 +133,8 @@ def test_believing_takes_from_the_variance_what_the_docstring_says():
     (_, at_x), (_, at_y) = fitted(x), fitted(y)
     a, b = ((FEATURES(point[None]) - fitted.low) / fitted.width for point in c)
     ell = fitted.lengthscales
-    prior = S.matern52(a / ell, b / ell, fitted.outputscale)[2][0, 0]
-    rows = [S.matern52(p / ell, fitted.inputs / ell, fitted.outputscale)[2] for p in (a, b)]
+    prior = matern52(a / ell, b / ell, fitted.outputscale)[2][0, 0]
+    rows = [matern52(p / ell, fitted.inputs / ell, fitted.outputscale)[2] for p in (a, b)]
     covariance = prior - (rows[0] @ torch.cholesky_solve(rows[1].mT, fitted.cholesky))[0, 0]
     expected = at_x**2 - covariance**2 / (at_y**2 + fitted.noise)
     assert believe(fitted, y)(x)[1].item() ** 2 == pytest.approx(expected.item(), rel=1e-9)

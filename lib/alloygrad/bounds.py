@@ -34,6 +34,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alloygrad.kernel import matern52
+
 SIDE = 0.2
 """Side of a cell times √F, in lengthscales; no point is farther than half of it from the centre of its cell."""
 
@@ -143,10 +145,9 @@ def _is_certain(surrogate) -> bool:
 
 def _jet(surrogate, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Mean less its constant, slope and covariance at c (m, F)."""
-    s, apart = surrogate.outputscale, c[:, None] - surrogate.points
-    r = sqrt(5) * apart.norm(dim=-1, keepdim=True)
-    decay = s * (-r).exp()
-    kernels = torch.cat([(1 + r + r * r / 3) * decay, -5 / 3 * (1 + r) * decay * apart], -1)  # (m, n, F + 1)
+    s = surrogate.outputscale
+    r, decay, kernel = (part[..., None] for part in matern52(c, surrogate.points, s))
+    kernels = torch.cat([kernel, -5 / 3 * (1 + r) * decay * (c[:, None] - surrogate.points)], -1)  # (m, n, F + 1)
     jet = kernels.mT @ surrogate.weights
     solved = torch.linalg.solve_triangular(surrogate.cholesky, kernels, upper=False)
     prior = s * torch.diag(torch.tensor([1.0] + [5 / 3] * c.shape[1], dtype=c.dtype))

@@ -30,7 +30,8 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from alloygrad.evidence import JITTERS, LENGTHSCALE_PRIOR, NOISE, OUTPUTSCALE_PRIOR
-from alloygrad.surrogate import BOUNDS, Surrogate, condition, matern52, prepare
+from alloygrad.kernel import matern52
+from alloygrad.surrogate import BOUNDS, Surrogate, condition, prepare
 
 SIZES = (16, 16, 4)
 """Outputs of the layers, the last of them the latent features: as many as campaigns have features. Two are too few."""

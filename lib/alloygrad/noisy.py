@@ -32,9 +32,10 @@ from torch import Tensor
 from alloygrad import require_whole
 from alloygrad.acquisition import ACQUISITIONS
 from alloygrad.campaign import Campaign
+from alloygrad.kernel import matern52
 from alloygrad.maximisers import Suggestion, maximise
 from alloygrad.space import CompositionSpace
-from alloygrad.surrogate import LARGEST, Surrogate, fit, matern52, standardisation
+from alloygrad.surrogate import LARGEST, Surrogate, fit, standardisation
 
 PENALTY = 1e10
 """Taken from the acquisition value too near an earlier pick. No acquisition function spans as much: of n ≤ 1000

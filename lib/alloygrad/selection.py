@@ -28,7 +28,7 @@ from torch import Tensor
 from alloygrad import require_whole
 from alloygrad.elements import available
 from alloygrad.features import Feature, FeatureMap, all_features
-from alloygrad.surrogate import matern52
+from alloygrad.kernel import matern52
 
 GRID = ((0.5, 1e-2), (2.0, 1e-2))
 """(lengthscale on features scaled to 0 … 1, noise variance as a share of the signal's). Chosen by how well the GP of

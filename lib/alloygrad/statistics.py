@@ -86,8 +86,6 @@ def paired(one: pd.Series, other: pd.Series) -> dict[str, float]:
     if not len(difference):
         raise ValueError("The two sets of trajectories have no seed in common; a paired difference needs some.")
     mean, low, high = mean_interval(difference)
-    if len(difference) < MIN_PAIRS:
-        low = high = np.nan
     spread = difference.std(ddof=1) if len(difference) > 1 else np.nan
     effect_size = mean / spread if spread > 0 else np.nan
     return {"n": len(difference), "mean": mean, "low": low, "high": high, "effect_size": effect_size}
@@ -105,9 +103,8 @@ def paired_curve(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """`paired` after every experiment: columns experiment (−1 = before the first), n, mean, low, high."""
     difference = (best_so_far(one) - best_so_far(other)).dropna(axis=1)
     mean, low, high = mean_interval(difference.to_numpy().T)
-    if (n := difference.shape[1]) < MIN_PAIRS:
-        low = high = np.full(len(mean), np.nan)
-    return pd.DataFrame({"experiment": difference.index, "n": n, "mean": mean, "low": low, "high": high})
+    columns = {"experiment": difference.index, "n": difference.shape[1], "mean": mean, "low": low, "high": high}
+    return pd.DataFrame(columns)
 
 
 def differences(

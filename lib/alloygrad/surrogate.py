@@ -33,6 +33,7 @@ from torch.autograd.function import once_differentiable
 
 from alloygrad.bounds import worthwhile
 from alloygrad.evidence import LARGEST, LENGTHSCALE_PRIOR, NOISE, NOISE_PRIOR, OUTPUTSCALE_PRIOR, log_posterior, pairs
+from alloygrad.kernel import matern52
 
 MIN_VARIANCE = 1e-10
 """Floor of std² (GPyTorch's too), below the ~1e-6 that a measured point leaves; the gradient on it is 0."""
@@ -49,9 +50,6 @@ NOISE_START = 0.1
 
 BOUNDS = dict(lengthscale=(1e-6, 1e3), outputscale=(1e-10, 1e10), noise=(1e-4, 1e3))
 """The least learned noise is BoTorch's."""
-
-DIRECT = "donot_use_mm_for_euclid_dist"
-"""Distances from differences; see above."""
 
 BLOCK = 512
 """Compositions evaluated at once: the (BLOCK, n) kernel stays in cache."""
@@ -148,16 +146,6 @@ class _Posterior(torch.autograd.Function):
         by_std = torch.where(ctx.floor, 0.0, by_std / std)[:, None]
         pull = (by_std * solved - by_mean[:, None] * ctx.surrogate.weights) * (1 + r) * decay * (5 / 3)
         return pull.sum(1, keepdim=True) * x - pull @ ctx.surrogate.points, None
-
-
-def matern52(x: Tensor, z: Tensor, outputscale: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
-    """r, s exp(−r) and the kernel, each (..., B, n), of x (..., B, F) and z (..., n, F) in lengthscales.
-
-    The kernel's gradient where x = z is 0.
-    """
-    r = sqrt(5) * torch.cdist(x, z, compute_mode=DIRECT)
-    decay = outputscale * torch.exp(-r)
-    return r, decay, (1 + r * (1 + r / 3)) * decay
 
 
 def fit(features: Callable[[Tensor], Tensor], compositions, targets, *, noise: float | None = NOISE) -> Surrogate:

@@ -18,7 +18,7 @@ from alloygrad.figures.diversity import (
     line_of,
     rows_of_arms,
 )
-from alloygrad.figures.style import COLOURS, COLUMN, LABELS, PAGE, SURROGATES
+from alloygrad.figures.style import COLOURS, COLUMN, LABELS, PAGE, SURROGATES, WIDE
 
 DASHES = ((None, None), (4, 1.2), (1.2, 1), (6, 1.2, 1.2, 1.2))
 """Of the variants of one arm, in order, beside their shades: they can be told apart without colours."""
@@ -55,8 +55,7 @@ def best_so_far(table: pd.DataFrame, optimum: float) -> Figure:
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 2.5))
     for method, rows in table.groupby("method", sort=False):
-        done, style = rows["experiment"] + 1, dict(color=(COLOURS | SURROGATES)[method])
-        style |= dict(lw=2.8, alpha=0.5) if method == "enumeration" else {}  # others lie on it
+        done, style = rows["experiment"] + 1, dict(color=(COLOURS | SURROGATES)[method]) | WIDE.get(method, {})
         style["label"] = f"{LABELS.get(method, method)} (n = {rows['n'].iloc[0]})"
         band(left, done, rows, **style)
         band(right, done, rows, less=optimum, **style)

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from alloygrad.figures.style import COLOURS, LABELS, PAGE
+from alloygrad.figures.style import COLOURS, LABELS, PAGE, WIDE
 
 ARMS = ("enumeration", "ascent", "slsqp", "published", "scored", "random")
 
@@ -49,8 +49,7 @@ def arms_of(rows: pd.DataFrame):
 
 
 def line_of(arm: str) -> dict:
-    wide = dict(lw=2.8, alpha=0.5) if arm == "enumeration" else {}  # others lie on it
-    return dict(color=COLOURS[arm], label=LABELS[arm], dashes=DASHES.get(arm, (None, None)), **wide)
+    return dict(color=COLOURS[arm], label=LABELS[arm], dashes=DASHES.get(arm, (None, None))) | WIDE.get(arm, {})
 
 
 def _legend(figure: Figure, axes, **options) -> None:
@@ -143,6 +142,7 @@ def pick_distances(table: pd.DataFrame, floors: dict[str, float]) -> Figure:
         axis.axhline(floors[alloy], color="0.6", lw=0.7, ls=":")
         axis.set(yscale="log", xticks=range(len(stretches)))
         axis.yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
+        axis.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())  # a row of less than a decade labels them
         axis.set_xticklabels(stretches, rotation=45)
         if measure == down[-1]:
             axis.set_xlabel("experiments")

@@ -16,6 +16,9 @@ COLOURS = {
 }  # fmt: skip
 """One colour per inner loop, in every figure."""
 
+WIDE = {"enumeration": dict(lw=2.8, alpha=0.5)}
+"""Lines that others lie on."""
+
 SURROGATES = {"gp": COLOURS["ascent"], "forest": PALETTE[5], "deep_kernel": PALETTE[4]}
 """One colour per surrogate; the GP's is that of the loop it is run with."""
 

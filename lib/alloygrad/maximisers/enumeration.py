@@ -2,8 +2,8 @@
 
 The reference of every other maximiser: exact, and as slow as the grid is large. Where `acquire` can say that a
 composition is certainly below a floor (`exceeding`), the floor is what has been found so far, first on a sieve of
-evenly spaced ranks, and such compositions cost less. Large chunks have
-more compositions of similar features, which are judged together (`bounds`); memory holds one, however large the grid.
+evenly spaced ranks, and such compositions cost less. A large chunk has many compositions of similar features, which
+`bounds` judges together; memory holds one, however large the grid.
 """
 
 from functools import partial
