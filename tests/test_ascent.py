@@ -283,7 +283,7 @@ def test_candidates_are_feasible_and_on_the_grid(n_elements, seed):
     exchanged = np.abs(changes).sum(2).min(1) / 2
     assert exchanged.max() <= 3 * 2**REACH and (exchanged > 0).any()
     measured = drawn[1][:20]
-    screened = module.screened(peak([0.1] * n_elements), space, Projection(space), measured, 400, generator)
+    screened, _ = module.screened(peak([0.1] * n_elements), space, Projection(space), measured, 400, generator)
     assert space.contains(screened).all() and len(rows(screened)) == len(screened) <= 400
     assert not rows(screened) & rows(measured)
 
@@ -724,6 +724,76 @@ def test_every_other_start_keeps_its_support():
     assert kept == pytest.approx(np.array([0.2, 0.4, 0.0, 0.4]) + np.array([-1, -1, 3, -1]) / 300)  # keeps a step
 
 
+# Among many elements
+
+SIX = STATES[5][0]
+TWELVE = CompositionSpace(METALS, [0] * 12, [0.5] * 12, step=0.001)
+
+
+def test_starts_beside_the_best_measured_ascend_to_the_end():
+    """Also those that end below all others: they come after these."""
+    measured, centres = SIX.sample(200, rng()), SIX.sample(5, rng(1))
+    near = module.beside(SIX, centres, measured, 400, rng(2))  # so many draws that some repeat or are measured
+    drawn = around(SIX, centres, 800, rng(2))
+    assert rows(near) == rows(drawn) - rows(measured) and len(near) == len(rows(near)) < len(drawn)
+    assert len(module.beside(TWELVE, TWELVE.sample(5, rng()), np.empty((0, 12), dtype=np.int64), 7, rng(2))) <= 7
+    assert len(module.beside(SIX, centres[:0], measured, 7, rng(2))) == 0
+
+    far = np.array([[0, 0, 0, 500, 500] + [0] * 7])
+    low_plain = lambda c: torch.where(c[..., 3] + c[..., 4] > 0.9, -1.0, 0.0)  # noqa: E731
+    starts = np.concatenate([far, TWELVE.sample(40, rng(2))])
+    without, _, _ = module.ascend(low_plain, TWELVE, Projection(TWELVE), starts)
+    ends, _, _ = module.ascend(low_plain, TWELVE, Projection(TWELVE), starts, kept=1)
+    assert without.values.min() == 0
+    assert ends.values.tolist() == [*without.values, -1] and (ends.points[-1] == far / 1000).all()
+
+
+@pytest.mark.parametrize("groups", [(), (Group(METALS[:3], upper=0.6, lower=0.3),)])
+def test_replacements_are_all_swaps_of_a_present_and_an_absent_element(groups):
+    space = CompositionSpace(METALS[:6], [0, 0, 0, 0, 0.1, 0], [0.5, 0.5, 0.5, 0.2, 0.5, 0.5], step=0.1, groups=groups)
+    centres = np.array([[3, 0, 2, 0, 2, 3], [4, 0, 1, 0, 5, 0], [3, 2, 1, 1, 2, 1]])
+    expected = set()
+    for row in centres[space.contains(centres)]:
+        for gives, takes in product(range(6), repeat=2):
+            if row[gives] > 0 and row[takes] == 0:
+                swapped = row.copy()
+                swapped[takes], swapped[gives] = row[gives], 0
+                expected |= rows(swapped[None]) if space.contains(swapped) else set()
+    found = module.replacements(space, centres)
+    assert expected and rows(found) == expected and len(found) == len(expected)
+    assert len(module.replacements(space, centres[2:])) == 0  # nothing is absent
+
+
+def test_a_maximum_behind_a_swap_is_found():
+    """Two elements do not go together, and the one that is absent is the better one: no exchange of a part pays."""
+    target = torch.tensor([0.3, 0.3, 0.1, 0.3] + [0.0] * 8, dtype=torch.float64)
+
+    def acquire(c):
+        merged = torch.cat([c[..., :3], c[..., 3:4] + c[..., 4:5], torch.zeros_like(c[..., :1]), c[..., 5:]], -1)
+        return -30 * (merged - target).pow(2).sum(-1) - 200 * c[..., 3] * c[..., 4] + c[..., 4]
+
+    start = np.array([[300, 300, 100, 300] + [0] * 8])
+    counts, heights, _, _ = exchange(
+        acquire, TWELVE, start, values(acquire, TWELVE, start), start[:0], rng(), rounds=60
+    )
+    assert heights.max() < 0.01 and counts[0, 4] == 0  # or the test shows nothing
+    reached, evaluations, gradients = module.elsewhere(acquire, TWELVE, Projection(TWELVE), start, start[:0], rng())
+    assert values(acquire, TWELVE, reached).max() > 0.29 and evaluations > gradients > 0
+    recorder = Recorder(acquire)
+    spent = module.elsewhere(recorder, TWELVE, Projection(TWELVE), start, start[:0], rng())[1:]
+    assert spent == (len(recorder.points), recorder.with_gradient)
+    found = maximise(acquire, TWELVE, rng=rng())
+    assert found.counts[3] == 0 and found.value > 0.3
+
+
+def test_elsewhere_of_nothing_is_nothing():
+    start = TWELVE.sample(3, rng())
+    reached, evaluations, gradients = module.elsewhere(
+        peak([0.1] * 12), TWELVE, Projection(TWELVE), start, start, rng()
+    )
+    assert (len(reached), evaluations, gradients) == (0, 0, 0)
+
+
 # Certificates
 
 
@@ -788,8 +858,6 @@ def test_the_finish_never_ends_below_what_it_was_given(space):
 
 
 # Found by testing
-
-SIX = STATES[5][0]
 
 
 @pytest.mark.parametrize("features", [JUMPING, ("mean:VEC", "mismatch:R", "mean:MT")])

@@ -43,7 +43,7 @@ from alloygrad.maximisers.suggestion import score
 from alloygrad.space import CompositionSpace
 from alloygrad.surrogate import to_botorch
 
-VERSIONS = (1, 4)
+VERSIONS = (1, 5)
 """Up to `FEW` elements, and above. Raised when a change changes what an inner loop gives or costs there: recorded rows
 then no longer match."""
 
@@ -182,7 +182,7 @@ def box(acquire, space, *, exclude, rng, starts_per_element: int | None = None, 
     BoTorch's, which advances all starts in each evaluation; default tolerances, at most 40 iterations.
     """
     project, limits, many = Projection(space), space.polytope(), len(space.elements) > FEW
-    candidates = screened(acquire, space, project, exclude, screen or SCREEN[many], rng)
+    candidates, _ = screened(acquire, space, project, exclude, screen or SCREEN[many], rng)
     values = score(acquire, space, candidates)
     per_element, least = (starts_per_element, 1) if starts_per_element else (STARTS, LEAST[many])
     n_starts = max(least, per_element * len(space.elements))

@@ -143,7 +143,7 @@ class State:
             {
                 **self.space.describe(),
                 **known,
-                "code": [BEHAVIOUR, VERSION, peers.VERSIONS[len(self.space.elements) > peers.FEW]],
+                "code": _code(len(self.space.elements)),
             }
         )
 
@@ -177,11 +177,16 @@ def taken(walk: Walk, path: Path) -> list[State]:
     return [State(walk, e, counts[:n], merits[:n], features) for e, n in known]
 
 
+def _code(n_elements: int) -> list[int]:
+    """Versions of all code that a row, or a trajectory, follows from."""
+    return [BEHAVIOUR, VERSION, peers.VERSIONS[n_elements > peers.FEW]]
+
+
 def walk_name(walk: Walk) -> str:
     """Digest of what makes the trajectory."""
     made_by = {"landscape": "drawn" if walk.alloy == "drawn" else environments.digest(environments.FOLDER / walk.alloy)}
-    made_by |= {**walk.space.describe(), "settings": walk.settings().describe(), "seed": walk.seed, "code": VERSION}
-    return store.digest(made_by)
+    made_by |= {**walk.space.describe(), "settings": walk.settings().describe(), "seed": walk.seed}
+    return store.digest(made_by | {"code": _code(walk.n_elements)})
 
 
 def kept(path: Path, measure: Callable[[], dict], collect: bool) -> dict | None:

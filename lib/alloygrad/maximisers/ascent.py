@@ -3,6 +3,7 @@
     screen     random compositions: uniform ones, sparse ones, and ones around what is measured
     ascend     from the best that lie apart, and as many others: projected gradient, all starts in each evaluation;
                then on from the best ends
+    elsewhere  among many elements: a few exchanges from all ends, then from the best with one element replaced
     exchange   from the rounded ends and the best of the screen: steps between elements until none improves
     again      the same in small, from compositions around the best so far, until such rounds bring nothing new
     follow     among many elements: on from the best along ridges that are narrower than a step (`ridges`)
@@ -35,8 +36,8 @@ FEW = 5
 APART = 0.03
 """Least distance of two starts that are chosen for their value, as the largest difference of a fraction."""
 
-BATCHES = (20, 20, 8)
-"""Batched gradients: for all starts, then for the `BEST` of them, and in each small ascent of the last stage."""
+BATCHES = (20, 20, 8, 12)
+"""Batched gradients: for all starts, for the `BEST` of them, in small ascents of the last stage, of replacements."""
 
 BEST = (16, 4)
 """One in so many of the starts ascends further: among few elements; among more."""
@@ -50,11 +51,22 @@ STARTS = 8
 LEAST = (1, 384)
 """Ascents at least, among few elements and among more: six elements make no fewer basins than twelve."""
 
+BESIDE = 6
+"""Among many elements one start in so many lies beside the best measured compositions, and is never dropped: the
+maximum there can be a spike that no draw hits."""
+
 SCREEN = (4096, 16384)
 """Compositions of the screen, likewise."""
 
 CLIMBERS = (64, 40)
 """Climbs on the grid, likewise."""
+
+SHORT = (160, 4)
+"""Climbs among many elements before the worse are dropped, and batched exchanges in each: what an end is worth shows
+only once it has climbed."""
+
+REPLACED, REPLACEMENTS, CLIMBED = 4, 160, 80
+"""Compositions in which elements are replaced, replacements tried at most, and climbs from them."""
 
 ROUNDS = 60
 """Batched exchanges at most in one climb."""
@@ -100,19 +112,24 @@ def ascent(
     if space.size <= screen + len(exclude):
         return enumeration(acquire, space, exclude=exclude)
     project = Projection(space)
-    candidates = screened(acquire, space, project, exclude, screen, rng)
+    candidates, centres = screened(acquire, space, project, exclude, screen, rng)
     if not len(candidates):  # nearly everything is measured
         return enumeration(acquire, space, exclude=exclude)
     values = score(acquire, space, candidates)
     per_element, least = (STARTS, LEAST[many]) if starts_per_element is None else (starts_per_element, 1)
-    starts = chosen(space, candidates, values, max(least, round(per_element * len(space.elements))), rng)
-    ends, moved, gradients = ascend(acquire, space, project, starts)
+    n_starts = max(least, round(per_element * len(space.elements)))
+    near = beside(space, centres, exclude, n_starts // BESIDE, rng) if many else candidates[:0]
+    starts = np.concatenate([near, chosen(space, candidates, values, n_starts - len(near), rng)])
+    ends, moved, gradients = ascend(acquire, space, project, starts, kept=len(near))
     best = candidates[spread(space.fractions(candidates), values, CLIMBERS[many], 2 * space.step)]
-    found = finish(acquire, space, np.concatenate([rounded(space, ends.points), best]), exclude, rng)
+    counts, tried, climbed = np.concatenate([rounded(space, ends.points), best]), 0, 0
+    if many:
+        counts, tried, climbed = elsewhere(acquire, space, project, counts, exclude, rng)
+    found = finish(acquire, space, counts, exclude, rng)
     found = replace(
         found,
-        evaluations=found.evaluations + len(candidates) + len(exclude) + gradients,
-        gradients=found.gradients + gradients,
+        evaluations=found.evaluations + len(candidates) + len(exclude) + gradients + tried,
+        gradients=found.gradients + gradients + climbed,
         starts=len(starts),
         moved=float(moved.mean()),
         warning="" if moved.mean() >= 0.5 else f"{1 - moved.mean():.0%} of {len(starts)} starts did not move.",
@@ -120,14 +137,29 @@ def ascent(
     return certified(found, acquire, space, exclude) if certificate else found
 
 
-def screened(acquire, space: CompositionSpace, project: Projection, exclude, n: int, rng) -> np.ndarray:
-    """About `n` distinct counts (rows, n_elements), none of them measured."""
+def screened(
+    acquire, space: CompositionSpace, project: Projection, exclude: np.ndarray, n: int, rng
+) -> tuple[np.ndarray, np.ndarray]:
+    """About `n` distinct counts (rows, n_elements), none measured, and the `CENTRES` measured ones of largest a."""
+    best = exclude[np.argsort(-score(acquire, space, exclude), kind="stable")[:CENTRES]]
     drawn = [space.sample(n // 4, rng), sparse(space, project, n // 2, rng)]
     if len(exclude):
-        best = exclude[np.argsort(-score(acquire, space, exclude), kind="stable")[:CENTRES]]
         drawn += [around(space, centres, n // 8, rng) for centres in (best, exclude)]
-    candidates = distinct(np.concatenate(drawn))
-    return candidates[unmeasured(candidates, exclude)]
+    return _fresh(np.concatenate(drawn), exclude), best
+
+
+def beside(space: CompositionSpace, centres: np.ndarray, exclude: np.ndarray, n: int, rng) -> np.ndarray:
+    """At most `n` distinct counts (rows, n_elements), none measured, around `centres` (rows, n_elements)."""
+    if not len(centres):
+        return centres
+    drawn = around(space, centres, 2 * n, rng)  # some of them leave the limits
+    return _fresh(drawn, exclude)[:n]
+
+
+def _fresh(counts: np.ndarray, exclude: np.ndarray) -> np.ndarray:
+    """The distinct rows of counts (rows, n_elements) that are not measured."""
+    counts = distinct(counts)
+    return counts[unmeasured(counts, exclude)]
 
 
 def chosen(space: CompositionSpace, candidates: np.ndarray, values: np.ndarray, n: int, rng) -> np.ndarray:
@@ -141,8 +173,10 @@ def chosen(space: CompositionSpace, candidates: np.ndarray, values: np.ndarray, 
     return candidates[np.concatenate([top, others])]
 
 
-def ascend(acquire, space: CompositionSpace, project: Projection, starts: np.ndarray) -> tuple[Ends, np.ndarray, int]:
-    """(ends of the `BEST`, which of all starts moved, gradients) from counts (rows, n_elements)."""
+def ascend(
+    acquire, space: CompositionSpace, project: Projection, starts: np.ndarray, *, kept: int = 0
+) -> tuple[Ends, np.ndarray, int]:
+    """(ends of the `BEST` and the first `kept`, which of all moved, gradients) from counts (rows, n_elements)."""
     points, limits, free = space.fractions(starts), space.polytope(), np.arange(len(starts))[:, None] % 2 == 0
     lower, upper = support(space, starts)
     lower, upper = np.where(free, limits.lower, lower), np.where(free, limits.upper, upper)
@@ -151,10 +185,51 @@ def ascend(acquire, space: CompositionSpace, project: Projection, starts: np.nda
     moved = np.abs(first.points - points).max(1) > space.step / 2
     most = max(8, len(starts) // BEST[len(space.elements) > FEW])
     best = spread(first.points, first.values, most, 5 * space.step)
+    best = np.concatenate([best, np.setdiff1d(np.arange(kept), best)])
     last = spectral(
         acquire, project, first.points[best], lower[best], upper[best], tolerance=tolerance, batches=BATCHES[1]
     )
     return last, moved, first.gradients + last.gradients
+
+
+def elsewhere(
+    acquire, space: CompositionSpace, project: Projection, counts: np.ndarray, exclude: np.ndarray, rng
+) -> tuple[np.ndarray, int, int]:
+    """What `SHORT` climbs reach from `counts` (rows, n_elements), and what they reach from the best of these once an
+    element gives all it has to an absent one; compositions evaluated, of these with a gradient.
+
+    On the way from one support to another all compositions can be worse, and right after the swap still are.
+    """
+    known, values, evaluations, gradients = _climbed(acquire, space, counts, exclude, rng, SHORT[0])
+    rows = replacements(space, known[spread(space.fractions(known), values, REPLACED, APART)])
+    if not len(rows):
+        return known, evaluations, gradients
+    rows = rows[rng.permutation(len(rows))[:REPLACEMENTS]]
+    points, bounds = space.fractions(rows), support(space, rows)
+    ends = spectral(acquire, project, points, *bounds, tolerance=space.step / 10, batches=BATCHES[3])
+    more, _, tried, climbed = _climbed(acquire, space, rounded(space, ends.points), exclude, rng, CLIMBED)
+    spent = np.array([evaluations + tried, gradients + climbed]) + ends.gradients
+    return np.concatenate([known, more]), *spent.tolist()
+
+
+def replacements(space: CompositionSpace, centres: np.ndarray) -> np.ndarray:
+    """Distinct counts (rows, n_elements): `centres`, all of one present element given to an absent one."""
+    swaps = np.eye(len(space.elements), dtype=np.int64)
+    swaps = swaps - swaps[:, None]  # (gives, takes, n_elements)
+    rows = centres[:, None, None] + centres[:, :, None, None] * swaps
+    rows = rows[(centres[:, :, None] > 0) & (centres[:, None] == 0)]
+    return distinct(rows[space.contains(rows)])
+
+
+def _climbed(acquire, space, counts, exclude, rng, most: int) -> tuple[np.ndarray, np.ndarray, int, int]:
+    """Climb `SHORT` from at most so many of `counts`: as `exchange`, with what it takes to choose them."""
+    counts = _fresh(counts, exclude)
+    values = score(acquire, space, counts)
+    rows = spread(space.fractions(counts), values, most, 0)
+    reached, heights, tried, climbed = exchange(
+        acquire, space, counts[rows], values[rows], exclude, rng, rounds=SHORT[1]
+    )
+    return reached, heights, tried + len(counts), climbed
 
 
 def finish(acquire, space: CompositionSpace, counts: np.ndarray, exclude: np.ndarray, rng) -> Suggestion:
@@ -163,11 +238,9 @@ def finish(acquire, space: CompositionSpace, counts: np.ndarray, exclude: np.nda
     Where all of `counts` are measured, fresh random ones are taken. Peers of `ascent` end with it too.
     """
     many = len(space.elements) > FEW
-    known = distinct(counts)
-    known = known[unmeasured(known, exclude)]
+    known = _fresh(counts, exclude)
     while not len(known):
-        known = space.sample(DRAWS, rng)
-        known = known[unmeasured(known, exclude)]
+        known = _fresh(space.sample(DRAWS, rng), exclude)
     values, evaluations, gradients, calm = score(acquire, space, known), len(known), 0, 0
     near, scores = known, values
     for again in range(AGAIN + 1):
@@ -197,15 +270,13 @@ def _nearby(acquire, space, known, values, exclude, rng) -> tuple[np.ndarray, np
     each gives another rounding of about the same features.
     """
     best = known[spread(space.fractions(known), values, CENTRES, 0)]
-    near, spent = distinct(around(space, best, DRAWS, rng)), 0
-    near = near[unmeasured(near, exclude)]
+    near, spent = _fresh(around(space, best, DRAWS, rng), exclude), 0
     scores = score(acquire, space, near)
     if len(space.elements) > FEW and len(near):
         rows = near[spread(space.fractions(near), scores, POLISHED, 0)]
         points, bounds = space.fractions(rows), support(space, rows)
         ends = spectral(acquire, Projection(space), points, *bounds, tolerance=space.step / 20, batches=BATCHES[2])
-        more, spent = distinct(rounded(space, ends.points)), ends.gradients
-        more = more[unmeasured(more, exclude)]
+        more, spent = _fresh(rounded(space, ends.points), exclude), ends.gradients
         near, scores = np.concatenate([near, more]), np.concatenate([scores, score(acquire, space, more)])
     return near, scores, spent
 

@@ -23,7 +23,7 @@ def grid_search(acquire, space: CompositionSpace, *, exclude: np.ndarray, rng: n
     many = len(space.elements) > FEW
     if space.size <= SCREEN[many] + len(exclude):
         return enumeration(acquire, space, exclude=exclude)
-    candidates = screened(acquire, space, Projection(space), exclude, SCREEN[many], rng)
+    candidates, _ = screened(acquire, space, Projection(space), exclude, SCREEN[many], rng)
     values = score(acquire, space, candidates)
     best = candidates[spread(space.fractions(candidates), values, CLIMBERS[many], 2 * space.step)]
     return finish(acquire, space, best, exclude, rng)
