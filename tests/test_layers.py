@@ -46,7 +46,7 @@ KNOWS = {
     "validation": {"advice", "noisy", "selection", "space", "surrogate"},
     "replay": {"surrogate"},
     "sections": {"noisy", "space"},
-    "cells": {"campaign", "elements", "environments", "features", "space", "store"},
+    "cells": {"campaign", "elements", "environments", "features", "maximisers", "space", "store"},
     "clusters": set(),
     "studies": {"campaign", "cells", "clusters", "store", "threads"},
     "landscapes": {"cells", "environments", "maximisers", "store", "threads"},

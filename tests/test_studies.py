@@ -239,6 +239,14 @@ def test_the_name_of_a_real_cell(monkeypatch):
     assert len(names) == 1 + len(varied) + 4
 
 
+def test_the_version_of_ascent_names_trajectories_of_many_elements_alone(monkeypatch):
+    told = ("sma_n5_ascent", "sma_n6_published", "sma_n6_ascent", "sma_n10_ascent")
+    before = [studies.CELLS[name].trajectory_name(0) for name in told]
+    monkeypatch.setattr(cells, "ASCENT_VERSION", cells.ASCENT_VERSION + 1)
+    after = [studies.CELLS[name].trajectory_name(0) for name in told]
+    assert [a == b for a, b in zip(before, after, strict=True)] == [True, True, False, False]
+
+
 def test_declared_cells():
     plain = {name: cell for name, cell in studies.CELLS.items() if len(name.split("_")) == 3}
     for name, cell in studies.CELLS.items():

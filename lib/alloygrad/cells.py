@@ -31,6 +31,8 @@ from pathlib import Path
 from alloygrad import elements, environments, store
 from alloygrad.campaign import Settings
 from alloygrad.features import FORMULAS
+from alloygrad.maximisers.ascent import FEW
+from alloygrad.maximisers.ascent import VERSION as ASCENT_VERSION
 from alloygrad.space import CompositionSpace
 
 WORKING_STEP = {
@@ -135,7 +137,10 @@ class Cell:
 
     def trajectory_name(self, seed: int) -> str:
         """Digest of all that makes the trajectory, plus its seed."""
-        return store.digest({**fixed(replace(self, settings=None)), "settings": self.settings.describe(), "seed": seed})
+        made_by = {**fixed(replace(self, settings=None)), "settings": self.settings.describe(), "seed": seed}
+        if self.settings.maximiser == "ascent" and self.n_elements > FEW:
+            made_by["ascent"] = ASCENT_VERSION
+        return store.digest(made_by)
 
     def _networks(self) -> Path:
         return environments.FOLDER / (self.trained or self.alloy)

@@ -33,6 +33,9 @@ from alloygrad.space import CompositionSpace
 FEW = 5
 """Elements up to which a lattice search alone would do."""
 
+VERSION = 2
+"""Raised when a change alters what is found among more elements: their recorded trajectories then no longer match."""
+
 APART = 0.03
 """Least distance of two starts that are chosen for their value, as the largest difference of a fraction."""
 
