@@ -3,7 +3,7 @@
     screen     random compositions: uniform ones, sparse ones, and ones around what is measured
     ascend     from the best that lie apart, and as many others: projected gradient, all starts in each evaluation;
                then on from the best ends
-    elsewhere  among many elements: a few exchanges from all ends, then from the best with one element replaced
+    elsewhere  among many elements: a few exchanges from the ends, then from the best with one element replaced
     exchange   from the rounded ends and the best of the screen: steps between elements until none improves
     again      the same in small, from compositions around the best so far, until such rounds bring nothing new
     follow     among many elements: on from the best along ridges that are narrower than a step (`ridges`)
@@ -42,17 +42,17 @@ APART = 0.03
 BATCHES = (20, 20, 8, 12)
 """Batched gradients: for all starts, for the `BEST` of them, in small ascents of the last stage, of replacements."""
 
-BEST = (16, 4)
-"""One in so many of the starts ascends further: among few elements; among more."""
+BEST, BEST_LEAST = (16, 4), 8
+"""One in so many of the starts ascends further: among few elements; among more. But so many at least."""
 
 CENTRES = 5
 """Best compositions around which new ones are drawn."""
 
 STARTS = 8
-"""Ascents per element."""
+"""Ascents per element, where these are more than `LEAST`."""
 
 LEAST = (1, 384)
-"""Ascents at least, among few elements and among more: six elements make no fewer basins than twelve."""
+"""Ascents at least, among few elements and among more: six elements make no fewer basins than twelve, or forty."""
 
 BESIDE = 6
 """Among many elements one start in so many lies beside the best measured compositions, and is never dropped: the
@@ -186,7 +186,7 @@ def ascend(
     tolerance = space.step / 10
     first = spectral(acquire, project, points, lower, upper, tolerance=tolerance, batches=BATCHES[0])
     moved = np.abs(first.points - points).max(1) > space.step / 2
-    most = max(8, len(starts) // BEST[len(space.elements) > FEW])
+    most = max(BEST_LEAST, len(starts) // BEST[len(space.elements) > FEW])
     best = spread(first.points, first.values, most, 5 * space.step)
     best = np.concatenate([best, np.setdiff1d(np.arange(kept), best)])
     last = spectral(

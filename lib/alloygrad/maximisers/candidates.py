@@ -54,8 +54,12 @@ def spread(points: np.ndarray, values: np.ndarray, n: int, distance: float) -> n
     Distances are the largest difference of a fraction. Only the best 16 n rows are looked at.
     """
     order = np.argsort(-values, kind="stable")[: 16 * n]
-    chosen = []
+    if not distance:  # then only equal ones are passed over
+        keys = np.ascontiguousarray(points[order] + 0.0).view(f"V{8 * points.shape[1]}").ravel().tolist()
+        return order[sorted(dict(zip(reversed(keys), reversed(range(len(keys))), strict=True)).values())[:n]]
+    chosen, points = [], points[order]
     while len(order) and len(chosen) < n:
         chosen.append(order[0])
-        order = order[np.abs(points[order] - points[order[0]]).max(1) > distance]
+        apart = np.abs(points - points[0]).max(1) > distance
+        order, points = order[apart], points[apart]
     return np.array(chosen, dtype=int)

@@ -87,9 +87,10 @@ def pairs(n_elements: int) -> np.ndarray:
 def _promising(slopes: np.ndarray, space: CompositionSpace, counts: np.ndarray, rng) -> np.ndarray:
     """Changes (rows, m, n_elements) for each composition: the pairs of largest first-order gain, random ones, drops."""
     limits, swaps = space.polytope(), pairs(counts.shape[1])
-    gain = slopes @ swaps.T
+    takes, gives = swaps.argmax(1), swaps.argmin(1)
+    gain = slopes[:, takes] - slopes[:, gives]
     full, empty = counts >= space.counts(limits.upper), counts <= space.counts(limits.lower)
-    gain[(full @ (swaps > 0).T) | (empty @ (swaps < 0).T)] = -np.inf
+    gain[full[:, takes] | empty[:, gives]] = -np.inf
     top = np.argpartition(-gain, min(PAIRS, gain.shape[1]) - 1, axis=1)[:, :PAIRS]
     some = rng.integers(len(swaps), size=(len(counts), RANDOM_PAIRS))
     chosen = swaps[np.concatenate([top, some], axis=1)]

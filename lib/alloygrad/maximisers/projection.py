@@ -84,17 +84,23 @@ def _shift(parts, total, points, lower, upper) -> np.ndarray:
     y = points[:, columns]
     least, most = (y - upper[:, columns]).min(1), (y - lower[:, columns]).max(1)
     shift = np.clip((y.sum(1) - total) / len(columns), least, most)
+    live, found_shift = np.arange(len(shift)), shift.copy()
     for _ in range(100):
         found, slope = _sum(parts, shift, points, lower, upper)
         excess = found - total
         done = (np.abs(excess) <= TOLERANCE) | (most - least <= TOLERANCE * np.maximum(1, np.abs(shift)))
+        found_shift[live] = shift
         if done.all():
             break
         least, most = np.where(excess > 0, shift, least), np.where(excess > 0, most, shift)
         newton = shift + excess / np.maximum(slope, 1)
         inside = (slope > 0) & (newton > least) & (newton < most)
-        shift = np.where(done, shift, np.where(inside, newton, (least + most) / 2))
-    return shift
+        shift = np.where(inside, newton, (least + most) / 2)
+        if done.any():  # these need no more
+            rest = ~done
+            live, shift, least, most, total = live[rest], shift[rest], least[rest], most[rest], total[rest]
+            points, lower, upper = points[rest], lower[rest], upper[rest]
+    return found_shift
 
 
 def support(space: CompositionSpace, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

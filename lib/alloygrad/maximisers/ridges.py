@@ -98,13 +98,16 @@ def _ridge(acquire, space: CompositionSpace, counts: np.ndarray, top: np.ndarray
         return filled
 
     moves = _moves(len(free) + 1, rng)
-    bent = moves @ curvature
-    gain = moves @ slope + 0.5 * (bent * moves).sum(1)
+    floats = moves.astype(float)
+    bent = floats @ curvature
+    gain = floats @ slope + 0.5 * (bent * floats).sum(1)
     best = np.zeros((1, len(free)), dtype=np.int64)
     for _ in range(DEPTH):
         beam = best[:BEAM]
-        promised = height(beam)[:, None] + gain + (beam - peak) @ bent.T
-        highest = np.argpartition(-promised.ravel(), min(8 * GIVEN, promised.size) - 1)[: 8 * GIVEN]
+        promised = height(beam)[:, None] + gain
+        promised += (beam - peak) @ bent.T
+        lacking = np.negative(promised, out=promised).ravel()
+        highest = np.argpartition(lacking, min(8 * GIVEN, lacking.size) - 1)[: 8 * GIVEN]
         row, move = np.divmod(highest, len(moves))
         z = np.unique(np.concatenate([best, beam[row] + moves[move]]), axis=0)
         filled = whole(z)
