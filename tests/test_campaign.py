@@ -192,7 +192,11 @@ INSIDE = SPACE.sample(2, np.random.default_rng(0))
         (INSIDE[0], np.nan, r"target at \{'Ti': .* is nan"),
         (INSIDE, [0.5, np.inf], "is inf"),
         (INSIDE[0] + [1, -1, 0, 40], 0.5, "Hf = .* is above"),
-        ([INSIDE[0], [40, 0, 0, 0]], [0.5, 0.5], "Ti = 1 is above 0.55"),
+        (
+            [INSIDE[0], [40, 0, 0, 0]],
+            [0.5, 0.5],
+            r"\{'Ti': 1.0, .* is not in the space: Ti = 1 is above 0.55; Ni = 0 is below 0.2.* Leave it out",
+        ),
         (INSIDE, 0.5, r"\(2, 4\) came with targets of shape \(1,\)"),
         (INSIDE[0], [0.5, 0.5], r"targets of shape \(2,\)"),
         (INSIDE[None], [0.5], r"\(1, 2, 4\)"),
@@ -209,6 +213,14 @@ def test_a_refused_tell_leaves_everything_as_it_was(counts, targets, message):
         campaign.tell(counts, targets)
     assert campaign.counts.tolist() == start.tolist() and len(campaign.targets) == 5
     assert campaign.fit() is surrogate
+
+
+def test_asking_before_telling_is_refused():
+    campaign = Campaign(SPACE, FeatureMap(ELEMENTS, ["mean:VEC"]))
+    with pytest.raises(ValueError, match="Nothing is measured yet; `tell`"):
+        campaign.ask(np.random.default_rng(0))
+    campaign.tell(INSIDE[0], 0.1)
+    assert SPACE.contains(campaign.ask(np.random.default_rng(0)).counts)
 
 
 def test_counts_of_any_integer_type_stay_whole_numbers():

@@ -188,6 +188,17 @@ def test_spread_and_slope_are_numpys():
     assert slope.value == pytest.approx(fits[0] - fits[1])
 
 
+@pytest.mark.parametrize(("own", "outcome"), [(1e-4, "open"), (3e-4, "open"), (0.02, "fails"), (None, "fails")])
+def test_nothing_is_below_what_has_no_room_below(own, outcome):
+    """Enumeration that always ends alike: less spread cannot be shown, more can; with room, as little less fails."""
+    rng = np.random.default_rng(0)
+    exact = rng.normal(0, 1e-4 if own else 0.02, 40)
+    final = {"ascent": rng.normal(0, own, 40) if own else exact * 0.999, "enumeration": exact}
+    results = made({f"sma_n4_{arm}": rows(f"sma_n4_{arm}", 40, final=values) for arm, values in final.items()})
+    (spread,) = [part for part in campaigns.spread(results, margin=0.001) if part.name == "ascent SMA N=4"]
+    assert spread.outcome() == outcome and not spread.is_lacking()
+
+
 def test_starts_are_judged_by_slope_and_bend():
     steps = {10: 0.0, 20: 0.4, 40: 0.6, 80: 0.7}
     noise = np.random.default_rng(0).normal(0, 1e-3, (4, 20))
@@ -297,7 +308,7 @@ def test_shares_and_differences_are_those_of_the_means():
         assert question.against_enumeration(wide, arm)[0] == pytest.approx(differences[0])
         assert question.share(wide, arm)[0] == pytest.approx(differences[0] / differences[1])
     answer = claims.heart(results)
-    assert answer.startswith("Over 12 paired campaigns at four elements in SMA and Ti") and answer.count(". ") == 2
+    assert answer.startswith("Over 12 seeds in each of SMA and Ti at four elements") and answer.count(". ") == 2
     assert "log EI" in answer
 
 

@@ -112,9 +112,10 @@ class Campaign:
                 "Leave it out, repeat it, or rescale all targets."
             )
         if not (inside := self.space.contains(counts)).all():
-            bad = int(np.flatnonzero(~inside)[0])
+            bad = counts[np.flatnonzero(~inside)[0]] / self.space.total
             raise ValueError(
-                f"Composition {counts[bad].tolist()}: {self.space.violations(counts[bad] / self.space.total)}."
+                f"{dict(zip(self.space.elements, bad.tolist(), strict=True))} is not in the space: "
+                f"{'; '.join(self.space.violations(bad))}. Leave it out, or widen the limits."
             )
         self.counts = np.concatenate([self.counts, counts], dtype=np.int64)
         self.targets = np.concatenate([self.targets, targets])
@@ -127,7 +128,12 @@ class Campaign:
         return self.surrogate
 
     def ask(self, rng: np.random.Generator | None = None) -> Suggestion:
-        """The next composition; the campaign is left as it is until `tell`. Enumeration needs no rng."""
+        """The next composition; the campaign is left as it is until `tell`. Enumeration needs no rng.
+
+        Raises ValueError where nothing has been told yet.
+        """
+        if not len(self.targets):
+            raise ValueError("Nothing is measured yet; `tell` the campaign some compositions and their targets first.")
         acquire = ACQUISITIONS[self.acquisition](self.fit(), self.targets.max())
         return maximise(acquire, self.space, self.maximiser, exclude=self.counts, rng=rng, **self.options)
 

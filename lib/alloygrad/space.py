@@ -194,7 +194,11 @@ class CompositionSpace:
         counts = self._counts_checked(counts)
         outside = counts[~self.contains(counts)]
         if len(outside):
-            raise ValueError(f"{outside[0]} is not in the space: {self.violations(outside[0] / self.total)}.")
+            bad = outside[0] / self.total
+            raise ValueError(
+                f"{dict(zip(self.elements, bad.tolist(), strict=True))} is not in the space: "
+                f"{'; '.join(self.violations(bad))}. `space.snap` gives the nearest composition inside."
+            )
         _, ranks = self._tree.rank(counts.reshape(-1, len(self.elements)))
         return int(ranks[0]) if counts.ndim == 1 else ranks.reshape(counts.shape[:-1])
 

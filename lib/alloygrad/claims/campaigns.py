@@ -115,32 +115,34 @@ def entropy_decay(results: Results, half: int, margin: float) -> list[Part]:
 @measure("spread")
 def spread(results: Results, margin: float) -> list[Part]:
     """Standard deviation of final merits over trajectories − enumeration's over the same seeds."""
-    return _against_enumeration(results, wider, lambda cell: [results.best(cell)], most=-margin)
+    return _against_enumeration(results, lambda v: v[..., 0].std(axis=-1, ddof=1), lambda c: [results.best(c)], margin)
 
 
 @measure("slope_on_start")
 def slope_on_start(results: Results, margin: float) -> list[Part]:
     """Slope of final merit on the best initial one − enumeration's over the same seeds."""
-
-    def steeper(values):
-        return diversity.slope(values[..., :2]) - diversity.slope(values[..., 2:])
-
-    def ends(cell):
-        return [results.best(cell, 0), results.best(cell)]
-
-    return _against_enumeration(results, steeper, ends, most=-margin)
+    return _against_enumeration(results, diversity.slope, lambda c: [results.best(c, 0), results.best(c)], margin)
 
 
-def _against_enumeration(results: Results, statistic, columns, **bounds) -> list[Part]:
-    """A statistic of the joined `columns`(cell) of an arm and of enumeration, seeds resampled whole."""
+def _against_enumeration(results: Results, statistic: Callable, columns: Callable, margin: float) -> list[Part]:
+    """A statistic (..., n, k) → (...) of the `columns`(cell) of an arm, at least `margin` below enumeration's; seeds
+    are resampled whole. Where enumeration's own is below the margin none can be so far below; such a part is open,
+    unless it lies above by the margin.
+    """
     parts = []
     for arm, group in BOTH.items():
         for alloy, name in ALLOYS.items():
             cells = f"{alloy}_n4_{arm}", f"{alloy}_n4_enumeration"
             joined = pd.concat([column for cell in cells for column in columns(cell)], axis=1).dropna().to_numpy()
-            options = {"group": group, "source": ", ".join(cells), **bounds}
-            found = statistics.interval(joined, statistic) if len(joined) > 1 else ()
-            parts.append(Part(f"{arm} {name} N=4", *found, len(joined), **options))
+            options = {"group": group, "source": ", ".join(cells), "most": -margin}
+            if len(joined) > 1:
+                k = joined.shape[1] // 2
+                found = statistics.interval(joined, lambda v, k=k: statistic(v[..., :k]) - statistic(v[..., k:]))
+                if statistic(joined[:, k:]) < margin and not found[1] > margin:
+                    options["told"] = ("open", 1.0)
+                parts.append(Part(f"{arm} {name} N=4", *found, len(joined), **options))
+            else:
+                parts.append(Part(f"{arm} {name} N=4", n=len(joined), **options))
     return parts
 
 

@@ -52,11 +52,9 @@ def largest_grid(results: Results, upto: int, most: float) -> list[Part]:
 
 
 @measure("grid_growth")
-def grid_growth(results: Results, least: float) -> list[Part]:
-    """d log compositions / d log N from nine to ten elements − from three to four: 0 for a power of N.
-
-    The claim holds where the grid grows with every element; `stronger` where the exponent rises.
-    """
+def grid_growth(results: Results, most: float) -> list[Part]:
+    """Least factor from one element to the next, and d log compositions / d log N from nine to ten elements − from
+    three to four: 0 for a power of N."""
     parts = []
     for alloy, own in results.grids.groupby("alloy", sort=False):
         size = own.set_index("n_elements")["compositions"].astype(float)
@@ -64,7 +62,7 @@ def grid_growth(results: Results, least: float) -> list[Part]:
         exponent = growth / np.diff(np.log(size.index.to_numpy(float)))
         parts.append(Part(f"{alloy} least factor", float(np.exp(growth.min())), n=None, least=1, source=source))
         rise = float(exponent[-1] - exponent[0])
-        parts.append(Part(f"{alloy} rise", rise, n=None, least=least, group="stronger", source=source))
+        parts.append(Part(f"{alloy} rise", rise, n=None, most=most, source=source))
     return parts
 
 
@@ -115,22 +113,25 @@ def crossover(results: Results, beyond: list[int], already: list[int]) -> list[P
 
 
 @measure("starts_solve")
-def starts_solve(results: Results, per_element: int, least: float) -> list[Part]:
+def starts_solve(results: Results, per_element: int, experiments: list[int], least: float) -> list[Part]:
     """Chance that 20 N starts come within 1 % of the best known EI, on log EI, mean over states; and as published.
 
-    A share p of ascents from random compositions gets there, so 20 N of them do with 1 − (1 − p)^(20 N).
+    Over states before the same experiments for every number of elements: late ones are harder. A share p of ascents
+    from random compositions gets there, so 20 N of them do with 1 − (1 − p)^(20 N).
     """
     ranges = {"3–5": (3, 5), "6–10": (6, 10)}
     parts = []
     for name, (low, high) in ranges.items():
         own = results.starts
-        own = own[own["n_elements"].between(low, high)] if len(own) else own
+        if len(own):
+            own = own[own["n_elements"].between(low, high) & own["experiment"].isin(experiments)]
         chance = 1 - (1 - own["hits"]) ** (per_element * own["n_elements"]) if len(own) else own
         found = _part(f"N={name}", np.asarray(chance, float).reshape(-1, 1), _mean, least=least)
         parts.append(Part(**{**vars(found), "source": STARTS}))
     for name, (low, high) in ranges.items():
         rows = _rows(results, "published")
-        rows = rows[rows["n_elements"].between(low, high)] if len(rows) else rows
+        if len(rows):
+            rows = rows[rows["n_elements"].between(low, high) & rows["experiment"].isin(experiments)]
         near = (rows["regret"] <= np.log(1.01)).to_numpy() if len(rows) else np.empty(0)
         parts.append(_share(f"published N={name}", near, least=least, group="published"))
     return parts

@@ -97,10 +97,11 @@ def heart(results: Results) -> str:
     alloys = [ALLOYS[alloy] for alloy in wide.columns.get_level_values(0).unique()]
     entropies = [f"{_shown(against_enumeration(wide, arm), 2)} {SAID[arm]}" for arm in arms]
     finals = [f"{_shown(against_enumeration(merits, arm), 4)} {SAID[arm].split(' (')[0]}" for arm in arms]
+    each = f"each of {_listed(alloys)}" if len(alloys) > 1 else alloys[0]
     return (
-        f"Over {len(wide)} paired campaigns at four elements in {_listed(alloys)}, state entropy exceeds that of exact "
-        f"maximisation by {_listed(entropies)} (nats, means and 95 % intervals). "
-        f"Final merit exceeds it by {_listed(finals)}. {_concluded(wide)}"
+        f"Over {len(wide)} seeds in {each} at four elements, state entropy (the mean log distance of a composition to "
+        f"its second nearest one) differs from that of exact maximisation by {_listed(entropies)}: nats, means over "
+        f"alloys and seeds, 95 % intervals. Final merit differs from it by {_listed(finals)}. {_concluded(wide)}"
     )
 
 
@@ -122,7 +123,7 @@ def _concluded(wide: pd.DataFrame) -> str:
 
 def _shown(interval: tuple[float, float, float], digits: int, percent: bool = False) -> str:
     if percent:
-        value, low, high = (f"{100 * x:.0f}".replace("-", "−") for x in interval)
+        value, low, high = (f"{round(100 * x) + 0:.0f}".replace("-", "−") for x in interval)
         return f"{value} % [{low}, {high}]"
     value, low, high = (f"{round(x, digits) + 0.0:+.{digits}f}".replace("-", "−") for x in interval)  # no −0
     return f"{value} [{low}, {high}]"

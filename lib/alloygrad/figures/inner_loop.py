@@ -7,6 +7,9 @@ from matplotlib.figure import Figure
 
 from alloygrad.figures.style import COLOURS, COLUMN, LABELS, PAGE
 
+FEW_STATES = 8
+"""Fewer are drawn as open points."""
+
 
 def inner_loop_map(grid: pd.DataFrame, starts: pd.DataFrame, picks: pd.DataFrame, x: str, y: str) -> Figure:
     """log EI over two elements (largest over the others), the published loop's starts and ends, and every pick.
@@ -51,16 +54,22 @@ def inner_loop_values(table: pd.DataFrame) -> Figure:
 def inner_loop_costs(table: pd.DataFrame, grids: pd.DataFrame) -> Figure:
     """CPU seconds, evaluations and share of states within 1 % of the reference EI, against the number of elements.
 
-    table: columns maximiser, n_elements, cpu_s, evaluations, within. grids: columns alloy, n_elements, seconds,
+    Lines break where the landscape is another; open: fewer than `FEW_STATES` states. table: columns maximiser,
+    landscape, n_elements, cpu_s, evaluations, within, states. grids: columns alloy, n_elements, seconds,
     compositions of exhaustive enumeration at the paper's step, extrapolated.
     """
     figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.9))
-    for maximiser, rows in table.groupby("maximiser", sort=False):
-        strong = maximiser == "ascent"
-        style = dict(color=COLOURS[maximiser], marker="o", ms=3.5 if strong else 2.5, lw=1.8 if strong else 0.9)
-        style |= dict(zorder=3 if strong else 2, label=LABELS.get(maximiser, maximiser))
+    for (maximiser, _), rows in table.groupby(["maximiser", "landscape"], sort=False):
+        strong, few = maximiser == "ascent", rows["states"] < FEW_STATES
+        style = dict(color=COLOURS[maximiser], lw=1.8 if strong else 0.9, zorder=3 if strong else 2)
+        points = dict(style, marker="o", ms=3.5 if strong else 2.5, lw=0)
         for axis, column in zip(axes, ("cpu_s", "evaluations", "within"), strict=True):
-            axis.plot(rows["n_elements"], rows[column] * (100 if column == "within" else 1), **style)
+            values = rows[column] * (100 if column == "within" else 1)
+            axis.plot(rows["n_elements"], values, **style)
+            axis.plot(rows.loc[~few, "n_elements"], values[~few], **points)
+            axis.plot(rows.loc[few, "n_elements"], values[few], **points, mfc="w", mew=0.8)
+    for maximiser in table["maximiser"].unique():
+        axes[0].plot([], [], color=COLOURS[maximiser], marker="o", ms=2.5, label=LABELS.get(maximiser, maximiser))
     for _, rows in grids.groupby("alloy"):
         for axis, column in ((axes[0], "seconds"), (axes[1], "compositions")):
             axis.plot(rows["n_elements"], rows[column], color=COLOURS["exhaustive"], lw=0.8, ls=":")
@@ -81,18 +90,21 @@ def inner_loop_costs(table: pd.DataFrame, grids: pd.DataFrame) -> Figure:
 def starts_needed(table: pd.DataFrame) -> Figure:
     """Starts that find the reference with 95 % certainty, against the number of elements: states and their medians.
 
-    table: columns n_elements, formulas, needed (inf where no start found it).
+    table: columns landscape, n_elements, needed (inf where no start found it: drawn at the top).
     """
     figure, axis = plt.subplots(figsize=(COLUMN, 2.6))
     most = table.loc[np.isfinite(table["needed"]), "needed"].max()
-    shown = table.assign(needed=table["needed"].clip(upper=3 * most))
-    jitter = np.random.default_rng(0).uniform(0.96, 1.04, len(shown))
-    axis.scatter(shown["n_elements"] * jitter, shown["needed"], s=5, color="0.6", lw=0, label="states")
-    median = shown.groupby("n_elements")["needed"].median()
-    axis.plot(median.index, median, marker="o", ms=4, color=COLOURS["ascent"], label="median")
-    axis.plot(median.index, 20 * median.index, ls="--", lw=0.8, color=COLOURS["published"], label="20 N, the paper's")
+    jitter = np.random.default_rng(0).uniform(0.96, 1.04, len(table))
+    axis.scatter(table["n_elements"] * jitter, table["needed"].clip(upper=3 * most), s=5, color="0.6", lw=0)
+    axis.scatter([], [], s=5, color="0.6", lw=0, label="states")
+    for landscape, rows in table.groupby("landscape", sort=False):
+        median = rows.groupby("n_elements")["needed"].median().clip(upper=3 * most)
+        label = "median" if landscape == table["landscape"].iloc[0] else None
+        axis.plot(median.index, median, marker="o", ms=4, color=COLOURS["ascent"], label=label)
+    n = np.array(sorted(table["n_elements"].unique()))
+    axis.plot(n, 20 * n, ls="--", lw=0.8, color=COLOURS["published"], label="20 N, the paper's")
     axis.set(xscale="log", yscale="log", xlabel="elements", ylabel="starts needed")
-    axis.set_xticks(median.index, [str(n) if n not in (5, 8) else "" for n in median.index])
+    axis.set_xticks(n, [str(k) if k not in (5, 8) else "" for k in n])
     axis.minorticks_off()
     figure.legend(loc="outside upper center", ncols=3)
     return figure

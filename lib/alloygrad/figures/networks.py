@@ -50,15 +50,10 @@ def parity(histogram: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
         cells = dict(s=15, marker="s", norm=norm, cmap="viridis_r", lw=0)
         drawn = axis.scatter(rows["measured"], rows["predicted"], c=rows["count"], **cells)
         r2, mae = metrics.loc[name, (scheme, "r2")], metrics.loc[name, (scheme, "mae")]
-        axis.text(
-            0.04,
-            0.96,
-            f"R² = {r2:.3f}\nMAE = {mae:.3f}",
-            transform=axis.transAxes,
-            va="top",
-            fontsize=7,
-            bbox=dict(color="w", pad=1),
-        )
+        high, low = (((s * rows["measured"] < 0.5) & (s * rows["predicted"] > 2)).sum() for s in (1, -1))
+        x, y, across, up = (0.04, 0.96, "left", "top") if high <= low else (0.96, 0.04, "right", "bottom")  # emptier
+        said = f"R² = {r2:.3f}\nMAE = {mae:.3f}".replace("-", "−")
+        axis.text(x, y, said, transform=axis.transAxes, ha=across, va=up, fontsize=7)
         axis.set(xlim=(-4.1, 4.1), ylim=(-4.1, 4.1), aspect="equal")
         if row == 0:
             axis.set_title(LABELS.get(name, name))
