@@ -99,6 +99,7 @@ PLANNED = (
     ("*_n[35]_published", 4),
     ("sma_n6_published", 4),
     ("*_published", 0),
+    ("*_n3_ascent", FULL),
     ("*_ascent*", 4),
 )
 """(pattern of cells, trajectories): the first that fits. Fewer than 96 where time has not been spent yet: notebook 06
