@@ -55,8 +55,8 @@ def spread(points: np.ndarray, values: np.ndarray, n: int, distance: float) -> n
     """
     order = np.argsort(-values, kind="stable")[: 16 * n]
     if not distance:  # then only equal ones are passed over
-        keys = np.ascontiguousarray(points[order] + 0.0).view(f"V{8 * points.shape[1]}").ravel().tolist()
-        return order[sorted(dict(zip(reversed(keys), reversed(range(len(keys))), strict=True)).values())[:n]]
+        _, first = np.unique(points[order], axis=0, return_index=True)
+        return order[np.sort(first)[:n]]
     chosen, points = [], points[order]
     while len(order) and len(chosen) < n:
         chosen.append(order[0])
