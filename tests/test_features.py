@@ -112,6 +112,17 @@ def test_first_element_wins_a_tie():
     assert FORMULAS["weighted_min"](c, p) == 0.15 * 1 / average
 
 
+def test_fractions_can_stand_among_the_features():
+    c = compositions(20)
+    chosen = FeatureMap(ELEMENTS, ["fraction:Cu", "mean:VEC", ("fraction", "Ti")])
+    expected = torch.stack([c[:, 2], FeatureMap(ELEMENTS, ["mean:VEC"])(c)[:, 0], c[:, 0]], 1)
+    torch.testing.assert_close(chosen(c), expected, rtol=0, atol=1e-15)
+    assert chosen.names == ["fraction:Cu", "mean:VEC", "fraction:Ti"]
+    assert all(name != "fraction" for name, _ in all_features())
+    with pytest.raises(ValueError, match=r"no fraction of \['Pd'\]"):
+        FeatureMap(ELEMENTS, ["fraction:Pd"])
+
+
 def test_only_mean_and_mismatch_are_continuous_where_an_element_appears():
     p = torch.tensor([3.0, 5.0, 4.0, 1.0, 9.0], dtype=torch.float64)
     bare = torch.tensor([0.5, 0.3, 0.2, 0.0, 0.0], dtype=torch.float64)

@@ -13,6 +13,10 @@ and two at SMA, N = 4, with another surrogate than the GP:
     forest       a random forest, searched on the grid alone: it has no gradient
     deep_kernel  a GP behind a network, by `ascent`
 
+and one without material features:
+
+    fractions    `ascent`, with a GP of the raw fractions
+
 The same arms in other landscapes, from other trainings of the networks (`training.OTHERS`):
 
     {arm}_retrained     trained from another seed
@@ -55,6 +59,7 @@ OTHER_ARMS = {
     "slsqp": Settings("published"),
     "scored": Settings("random_search"),
     "random": Settings("random_search", options={"draws": 1}),
+    "fractions": Settings(selection="fractions"),
 }
 """Run beside them at N = 4, for every alloy."""
 
@@ -79,6 +84,7 @@ FULL = 96
 """The paper's number of trajectories."""
 
 PLANNED = (
+    ("*_n4_fractions", 0),
     ("ti_n4_enumeration_retrained", 4),
     ("hea_n4_enumeration_retrained", 2),
     ("*_n4_enumeration_retrained", 0),

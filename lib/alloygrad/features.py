@@ -9,6 +9,8 @@ A feature is one formula applied to one elemental property, written ``mean:VEC``
     weighted_min    c_m p_m / p̄
     weighted_range  c_M c_m (p_M − p_m)
 
+To compare with them, a fraction itself can stand among the features: ``fraction:Ti``.
+
 An element is present if its fraction exceeds ``PRESENT``. The support (the set of elements present) only
 decides which elements compete for M and m; sums run over all elements. So ``mean`` and ``mismatch`` are
 continuous everywhere, and the other six jump where an element appears or vanishes.
@@ -39,8 +41,11 @@ PRESENT = 1e-5
 MISMATCH_ZERO = 1e-12
 """Mismatch below this is rounding and returned as exactly 0, with gradient 0."""
 
+FRACTION = "fraction"
+"""In a formula's place: the fraction of one element, and no material feature."""
+
 Feature = tuple[str, str]
-"""(formula, property symbol), for example ("mean", "VEC")."""
+"""(formula, property symbol), for example ("mean", "VEC"); or ("fraction", element)."""
 
 FORMULAS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {}
 """Each formula maps fractions (..., N) and properties (N,) to (...), or properties (N, P) to (..., P)."""
@@ -128,10 +133,10 @@ def weighted_range(c: Tensor, p: Tensor) -> Tensor:
 def parse_feature(feature: str | Feature) -> Feature:
     """("mean", "VEC") from "mean:VEC" (a pair passes through). Raises ValueError for an unknown formula."""
     name, _, symbol = feature.partition(":") if isinstance(feature, str) else (feature[0], ":", feature[1])
-    if name not in FORMULAS or not symbol:
+    if name not in (*FORMULAS, FRACTION) or not symbol:
         raise ValueError(
             f"feature {feature!r}: expected 'formula:property' with a formula among {', '.join(FORMULAS)}, "
-            "for example 'mean:VEC'"
+            f"for example 'mean:VEC', or '{FRACTION}:element'"
         )
     return name, symbol
 
@@ -150,7 +155,8 @@ class FeatureMap:
 
     ``selected`` holds pairs or texts ("mean:VEC"); the columns come out in that order. ``table`` (DataFrame,
     elements × property symbols) replaces the project's own elemental properties. NumPy or torch goes in,
-    torch comes out. Raises ValueError for a missing value, KeyError for an unknown element or property.
+    torch comes out. Raises ValueError for a missing value or for the fraction of an element that is not among
+    ``elements``, KeyError for an unknown element or property.
     """
 
     elements: tuple[str, ...]
@@ -168,11 +174,16 @@ class FeatureMap:
         object.__setattr__(self, "elements", tuple(self.elements))
         object.__setattr__(self, "selected", selected)
         object.__setattr__(self, "order", tuple(np.argsort(grouped).tolist()))
-        properties = [self._properties([s for n, s in selected if n == name]) for name in names]
+        properties = [self._properties(name, [s for n, s in selected if n == name]) for name in names]
+        names = ["mean" if name == FRACTION else name for name in names]
         object.__setattr__(self, "groups", tuple(zip(names, properties, strict=True)))
 
-    def _properties(self, symbols: list[str]) -> Tensor:
-        """(N, P) values of these properties, none missing."""
+    def _properties(self, name: str, symbols: list[str]) -> Tensor:
+        """(N, P) values of these properties, none missing; a fraction is the mean of 1 for its element, else 0."""
+        if name == FRACTION:
+            if unknown := set(symbols) - set(self.elements):
+                raise ValueError(f"no fraction of {sorted(unknown)}: the elements are {list(self.elements)}")
+            return torch.tensor(np.array([[e == s for s in symbols] for e in self.elements], dtype=float))
         return torch.tensor(elemental.matrix(self.elements, symbols, self.table), dtype=torch.float64)
 
     @property
