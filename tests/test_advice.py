@@ -74,13 +74,44 @@ def test_smaller_is_better_when_asked():
     assert tables[1]["predicted"].item() < np.median(one.targets) < tables[0]["predicted"].item()
 
 
+@pytest.mark.parametrize("maximise", [True, False])
+def test_what_is_told_later_is_in_the_tables_sense_and_counts_as_measured(maximise):
+    measured = read(maximise=maximise)
+    campaign = advice.begin(measured, SPACE, rng=np.random.default_rng(0), **QUICK)
+    first = advice.suggest(campaign, measured, q=1, rng=np.random.default_rng(1))
+    composition = first[[f"{e} at.%" for e in ELEMENTS]].to_numpy() / 100
+    worst = measured.targets.min() if maximise else measured.targets.max()
+    advice.tell(campaign, measured, composition, [worst])
+    assert campaign.targets[-1] == campaign.targets.min()  # a merit, and the worst
+    again = advice.suggest(campaign, measured, q=3, rng=np.random.default_rng(2))
+    told = exchanged(again[[f"{e} at.%" for e in ELEMENTS]].to_numpy() / 100, composition) * 100
+    assert (again["distance"] <= told + 1e-9).all()
+    nearer = told < first["distance"].item() / 2
+    assert again.loc[nearer, "nearest_row"].isna().all() and again.loc[~nearer, "nearest_row"].notna().any()
+
+
+def test_a_table_read_for_another_order_of_elements_is_refused(asked):
+    measured, campaign, _ = asked
+    bounds = {e: (100 * low, 100 * high) for e, low, high in zip(ELEMENTS, SPACE.lower, SPACE.upper, strict=True)}
+    other = own.declare(ELEMENTS[::-1], bounds, step=0.1)
+    for ask in (
+        lambda: advice.begin(measured, other, rng=np.random.default_rng(0), **QUICK),
+        lambda: advice.suggest(campaign, dataclasses.replace(measured, elements=other.elements), q=1, rng=None),
+    ):
+        with pytest.raises(ValueError, match=r"read for .*, the space has .*: read the table with that space"):
+            ask()
+
+
 def test_features_or_fractions():
     measured, rng = read(), np.random.default_rng(0)
     arguments = (ELEMENTS, measured.compositions, measured.merits)
     chosen = advice.choose(*arguments, rng=rng, n_features=2, **QUICK)
     assert len(chosen.names) == 2 and chosen(measured.compositions).shape == (len(measured.rows), 2)
     raw = advice.choose(*arguments, rng=rng, inputs="fractions")
-    assert raw.names == list(ELEMENTS) and raw(measured.compositions).tolist() == measured.compositions.tolist()
+    assert (
+        raw.names == [f"fraction:{e}" for e in ELEMENTS]
+        and raw(measured.compositions).tolist() == measured.compositions.tolist()
+    )
     with pytest.raises(ValueError, match="inputs is 'both'; known are"):
         advice.choose(*arguments, rng=rng, inputs="both")
 

@@ -23,6 +23,7 @@ from alloygrad.campaign import (
 from alloygrad.cells import CELLS
 from alloygrad.features import FeatureMap, parse_feature
 from alloygrad.maximisers import METHODS
+from alloygrad.noisy import NoisyCampaign
 from alloygrad.space import CompositionSpace, Group
 
 ELEMENTS = ("Ti", "Ni", "Cu", "Hf")
@@ -215,10 +216,12 @@ def test_a_refused_tell_leaves_everything_as_it_was(counts, targets, message):
     assert campaign.fit() is surrogate
 
 
-def test_asking_before_telling_is_refused():
-    campaign = Campaign(SPACE, FeatureMap(ELEMENTS, ["mean:VEC"]))
-    with pytest.raises(ValueError, match="Nothing is measured yet; `tell`"):
-        campaign.ask(np.random.default_rng(0))
+@pytest.mark.parametrize("kind", [Campaign, NoisyCampaign])
+def test_asking_before_telling_is_refused(kind):
+    campaign = kind(SPACE, FeatureMap(ELEMENTS, ["mean:VEC"]))
+    for ask in (lambda: campaign.ask(np.random.default_rng(0)), campaign.fit):
+        with pytest.raises(ValueError, match="Nothing is measured yet; `tell`"):
+            ask()
     campaign.tell(INSIDE[0], 0.1)
     assert SPACE.contains(campaign.ask(np.random.default_rng(0)).counts)
 
@@ -276,6 +279,12 @@ def test_the_surrogate_is_described_where_it_is_not_the_gp():
     """Golden name: a trajectory recorded before other surrogates were known."""
     assert CELLS["sma_n4_enumeration"].trajectory_name(0) == "bc84b8fa779eeeb1"
     assert replace(SETTINGS["published"], surrogate="forest").describe()["surrogate"] == "forest"
+
+
+@pytest.mark.parametrize(("scale", "warned"), [(1.0, False), (1e3, True), (1e-3, True)])
+def test_targets_of_another_order_are_warned_of(scale, warned):
+    rows = run(SETTINGS["enumeration"], lambda c: scale * hills(c)["merit"])[7:]
+    assert all(("rescale them" in row["warning"]) == warned for row in rows)
 
 
 @pytest.mark.parametrize("name", set(SURROGATES) - {"gp"})

@@ -356,16 +356,32 @@ def test_a_broken_record_is_set_aside_and_computed_anew(undisturbed, packed, dam
     with pytest.warns(UserWarning, match=r"plain.parquet is broken .* plain.parquet.broken"):
         assert_same(studies.trajectories(PLAIN, 3, workers=1), undisturbed)
     assert packed.with_name("plain.parquet.broken").read_bytes() == content and not packed.exists()
+    packed.with_name("plain.parquet.broken").unlink()
     assert records.record()["trajectories"].tolist() == [3] and packed.exists()
 
 
-def test_recording_passes_over_broken_files(packed, undisturbed):
+def test_recording_passes_over_a_broken_working_file(packed, undisturbed):
     studies.trajectories(PLAIN, 3, experiments=5, workers=1)
-    for path in (packed, studies._path(PLAIN, 2)):
-        path.write_bytes(cut(path.read_bytes()))
+    path = studies._path(PLAIN, 2)
+    path.write_bytes(cut(path.read_bytes()))
     with pytest.warns(UserWarning, match="is broken"):
-        assert records.record()["trajectories"].tolist() == [2]
-    assert pd.read_parquet(packed)["seed"].unique().tolist() == [0, 1]
+        assert records.record()["trajectories"].tolist() == [3]
+    lengths = pd.read_parquet(packed)["seed"].value_counts()
+    assert lengths[0] == lengths[1] > lengths[2] > 0
+
+
+def test_recording_refuses_to_replace_a_broken_record_by_what_is_left(packed, undisturbed):
+    whole = packed.read_bytes()
+    packed.write_bytes(flip(whole))
+    with pytest.warns(UserWarning, match="is broken"):
+        studies.trajectories(PLAIN, 1, workers=1)
+    for _ in range(2):
+        with pytest.raises(SystemExit, match=r"git checkout .*plain.parquet"):
+            records.record()
+        assert not packed.exists()
+    packed.write_bytes(whole)
+    packed.with_name("plain.parquet.broken").unlink()
+    assert records.record()["trajectories"].tolist() == [3]
 
 
 @pytest.mark.parametrize("kind", ["selections", "optima"])
@@ -411,7 +427,9 @@ def test_repeated_compositions_and_fits_that_do_not_converge_are_got_over_and_sa
     assert np.isfinite([row["value"], row["log_ei"], row["log_posterior"], row["merit"]]).all()
     known = {tuple(row[element] for element in PLAIN.space().elements) for row in rows}
     assert tuple(row[element] for element in PLAIN.space().elements) not in known
-    said = re.fullmatch(r"GP fit stopped: .*; jitter .* on the diagonal\.", row["warning"])
+    said = re.fullmatch(
+        r"GP fit stopped: .*; jitter .* on the diagonal\. Targets differ by .*: rescale them\.", row["warning"]
+    )
     assert bool(said) == (scatter >= 100) and (said or row["warning"] == ""), row["warning"]
 
 

@@ -43,7 +43,7 @@ KNOWS = {
     "own": {"elements", "evidence", "findings", "space", "tables"},
     "noisy": {"acquisition", "campaign", "kernel", "maximisers", "space", "surrogate"},
     "advice": {"features", "noisy", "own", "selection", "space", "store"},
-    "validation": {"advice", "noisy", "selection", "space", "surrogate"},
+    "validation": {"advice", "findings", "noisy", "selection", "space", "surrogate"},
     "replay": {"surrogate"},
     "sections": {"noisy", "space"},
     "cells": {"campaign", "elements", "environments", "features", "maximisers", "space", "store"},

@@ -34,7 +34,7 @@ def test_a_sound_table_is_read_as_it_is_and_nothing_is_said(tmp_path):
     measured = read(write(tmp_path / "t.csv", GOOD))
     np.testing.assert_allclose(100 * measured.compositions, [row[:3] for row in GOOD], rtol=1e-14)
     assert measured.targets.tolist() == [row[3] for row in GOOD] and measured.rows.tolist() == [2, 3, 4, 5, 6, 7]
-    assert measured.report.empty and measured.merits is measured.targets
+    assert measured.report.empty and measured.merits.tolist() == measured.targets.tolist()
     assert read(tmp_path / "t.csv", maximise=False).merits.tolist() == (-measured.targets).tolist()
 
 
@@ -183,9 +183,29 @@ def test_a_figure_of_merit_over_columns(tmp_path):
     assert hole.rows.tolist() == [2, 3, 5, 6, 7]
     assert hole.report["finding"].tolist()[0] == "row 4: the target is nan, expected a finite number, 1e+50 at most"
     for wrong, message in ((3, "expected a column"), ({}, "finite weights"), ({"HV": "1"}, "finite weights"),
-                           (lambda c: 1.0, r"7, one per row")):  # fmt: skip
+                           (lambda c: 1.0, r"\(7,\), one per row")):  # fmt: skip
         with pytest.raises(ValueError, match=message):
             read(path, target=wrong)
+
+
+def test_a_function_sees_all_columns_and_no_row_that_is_set_aside(tmp_path):
+    rows = [(*row, i, "T6") for i, row in enumerate(GOOD)]
+    rows += [(90, 5, 3, 9000, 1, "T6"), (90, 5, 5, 9000, 1, "O"), (90, 5, 5, 9000, "x", "T6"), (90, 5, 5, "x", 1, "T6")]
+    path = write(tmp_path / "t.csv", rows, "Al,Cu,Mg,HV,A,temper")
+    hardest = max(row[3] for row in GOOD)
+
+    def share(columns):
+        assert set(columns) == {"Al", "Cu", "Mg", "HV", "A", "temper"} and len(columns) == 6
+        assert "A" in columns and "B" not in columns and columns.get("B", 7) == 7
+        return columns["HV"] / columns["HV"].max() + columns.get("A", 0)
+
+    measured = read(path, target=share, process={"temper": "T6"})
+    assert measured.rows.tolist() == [2, 3, 4, 5, 6, 7]
+    assert measured.targets == pytest.approx([row[3] / hardest + i for i, row in enumerate(GOOD)])
+    assert sorted(measured.report["row"]) == [8, 9, 10, 11]
+    few = write(tmp_path / "few.csv", [(90, 5, 3, 1, 1, "T6")] * 6, "Al,Cu,Mg,HV,A,temper")
+    with pytest.raises(TableError, match="0 usable"):
+        read(few, target=share)
 
 
 def test_the_unit_is_never_guessed(tmp_path):

@@ -12,7 +12,6 @@ from alloygrad import (
     figures,
     networks,
     own,
-    require_whole,
     studies,
     training,
 )
@@ -20,6 +19,7 @@ from alloygrad.campaign import Settings
 from alloygrad.cells import CELLS
 from alloygrad.maximisers import maximise
 from alloygrad.noisy import NoisyCampaign
+from alloygrad.surrogate import condition
 
 
 def begun() -> NoisyCampaign:
@@ -34,6 +34,10 @@ def declared(**options):
 def choose(**options):
     c = EXAMPLE.fractions(EXAMPLE.sample(8, np.random.default_rng(0)))
     return advice.choose(EXAMPLE.elements, c, c[:, 0], rng=np.random.default_rng(0), **options)
+
+
+def searched(method, **options):
+    return maximise(sum, EXAMPLE, method, rng=np.random.default_rng(0), **options)
 
 
 def read_example(**options):
@@ -76,8 +80,10 @@ NONSENSE = {
     "csv": (lambda: own.find(None), "The file is None; expected the path of a .csv or .xlsx table"),
     "maximise": (lambda: read_example(maximise="no"), "maximise is 'no'; expected True, or False"),
     "unit": (lambda: read_example(unit="percent"), "unit is 'percent'; declare"),
-    "screen": (lambda: maximise(sum, EXAMPLE, rng=np.random.default_rng(0), screen=0), "screen is 0, .* positive"),
-    "replays": (lambda: require_whole(0, replays=-1), "replays is -1; it must be a whole number from 0 on"),
+    "screen": (lambda: searched("ascent", screen=0), "screen is 0, .* positive"),
+    "draws of a search": (lambda: searched("random_search", draws=0), "draws is 0; it must be a whole number"),
+    "starts": (lambda: searched("published", starts_per_element=0.1), "starts_per_element is 0.1; of 4 elements"),
+    "noise": (lambda: condition(abs, [[1.0]], [1.0], [1.0], 1.0, noise=None), "noise variance None: expected"),
 }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ def working(monkeypatch, tmp_path):
     monkeypatch.setattr(store, "DATA", tmp_path)
     monkeypatch.setattr(store, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(studies, "CELLS", {"toy": TOY})
-    cells.fixed.cache_clear()
+    cells._fixed.cache_clear()
     studies.trajectories(TOY, 2, workers=1)
     return tmp_path
 

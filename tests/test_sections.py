@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from alloygrad import figures, sections, validation
-from alloygrad.advice import Fractions
+from alloygrad.features import raw_fractions
 from alloygrad.noisy import NoisyCampaign
 from alloygrad.space import CompositionSpace, Group
 
@@ -18,7 +18,7 @@ RNG = np.random.default_rng
 
 
 def told(space=SPACE, n=40):
-    campaign = NoisyCampaign(space, Fractions(space.elements))
+    campaign = NoisyCampaign(space, raw_fractions(space.elements))
     c = space.sample_continuous(n, RNG(0))
     campaign.tell_fractions(c, 200 + 900 * c[:, 1] - 3000 * (c[:, -3 % c.shape[1]] - 0.05) ** 2 + RNG(1).normal(size=n))
     return campaign
@@ -72,7 +72,7 @@ def test_a_section_holds_the_rest_and_the_limits(campaign):
 
 
 def test_measured_alloys_of_a_section_are_found():
-    campaign = NoisyCampaign(SPACE, Fractions(ELEMENTS))
+    campaign = NoisyCampaign(SPACE, raw_fractions(ELEMENTS))
     near, far = [0.8, 0.1, 0.05, 0.05, 0], [0.8, 0.1, 0.0, 0.1, 0]
     campaign.tell_fractions([near, far, [0.79, 0.1, 0.05, 0.06, 0]], [1.0, 2.0, 3.0])
     found = sections.nearby(campaign, ("Al", "Cu", "Mg"), np.array(near))

@@ -16,7 +16,7 @@ from alloygrad import acquisition as A
 from alloygrad import advice, deep_kernel, forest, own
 from alloygrad import surrogate as S
 from alloygrad.campaign import SURROGATES, Campaign
-from alloygrad.features import FeatureMap
+from alloygrad.features import FeatureMap, raw_fractions
 from alloygrad.noisy import NoisyCampaign, believe, exchanged
 from alloygrad.space import CompositionSpace
 from alloygrad.tables import TableError
@@ -229,7 +229,7 @@ def test_a_batch_keeps_its_distance_however_bad_what_lies_there_is():
     """On 510 exact measurements of a line log EI falls to −1e6 at its other end; it is asked for nevertheless."""
     space = CompositionSpace(("Ti", "Ni"), (0, 0), (1, 1), step=0.01)
     measured = np.repeat([[i, 100 - i] for i in range(0, 101, 2)], 10, 0)
-    campaign = NoisyCampaign(space, advice.Fractions(space.elements))
+    campaign = NoisyCampaign(space, raw_fractions(space.elements))
     campaign.tell(measured, measured[:, 0].astype(float))
     first, second = campaign.ask_batch(2, np.random.default_rng(0), apart=0.6)
     assert second.value < -1e6 and exchanged(first.composition, second.composition) > 0.59 and not second.warning

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from alloygrad import surrogate as S
-from alloygrad.advice import Fractions
-from alloygrad.features import FeatureMap
+from alloygrad.features import FeatureMap, raw_fractions
 from alloygrad.noisy import NoisyCampaign
 from alloygrad.space import CompositionSpace
 from alloygrad.validation import by_folds, coverage, left_out, scores, verdict
@@ -45,12 +44,15 @@ def test_leaving_out_in_closed_form_is_refitting_without_each_row():
 
 def test_folds_are_fits_on_the_other_rows_and_repeats_stay_together():
     c, y = data()
-    c, y = np.concatenate([c, c[:3]]), np.concatenate([y, y[:3] + 5])
+    again = 0.999 * c[:3]  # written down with sums of 99.9
+    again /= again.sum(1, keepdims=True)
+    assert (again != c[:3]).any()
+    c, y = np.concatenate([c, again]), np.concatenate([y, y[:3] + 5])
     one = by_folds(SPACE, c, y, rng=np.random.default_rng(1), inputs="fractions", n_folds=40)
     for i in (0, 7, 26):  # as many folds as compositions: each without its repeats
-        keep = (c != c[i]).any(1)
+        keep = (abs(c - c[i]) > 1e-6).any(1)
         centre, spread = y[keep].mean(), y[keep].std()
-        part = S.fit(Fractions(SPACE.elements), c[keep], (y[keep] - centre) / spread, noise=None)
+        part = S.fit(raw_fractions(SPACE.elements), c[keep], (y[keep] - centre) / spread, noise=None)
         mean, std = part(torch.from_numpy(c[i]))
         assert one["predicted"][i] == pytest.approx(centre + spread * mean.item(), rel=1e-6)
         assert one["std"][i] == pytest.approx(spread * np.sqrt(std.item() ** 2 + part.noise), rel=1e-5)
@@ -110,7 +112,7 @@ def test_the_verdict_follows_the_numbers():
     assert "calibrated as far as 60 rows can tell." in verdict(good, poor, "fractions")
     assert "not clearly better than their mean" in verdict(poor, good, "fractions")
     assert "Inputs 'fractions' do better (MAE 0.0" in verdict(poor, good, "fractions")
-    assert "do better" not in verdict(good, good.assign(predicted=good["predicted"][::-1].to_numpy()), "x")
-    assert "do better" not in verdict(good, good, "x")
+    assert "Inputs 'x' do worse" in verdict(good, good.assign(predicted=good["predicted"][::-1].to_numpy()), "x")
+    assert "Inputs 'x' are not told apart" in verdict(good, good, "x")
     assert "too sure of itself" in verdict(good.assign(std=0.03), poor, "x")
     assert "too cautious" in verdict(good.assign(std=0.4), poor, "x")

@@ -3,6 +3,7 @@
     measured = own.read("my.csv", space, unit="at.%", target="hardness_HV")
     campaign = begin(measured, space, rng=rng)                    # features chosen, noise learned
     table = suggest(campaign, measured, q=4, rng=rng)             # compositions, predictions, distances
+    tell(campaign, measured, compositions, targets)               # once they are made; and suggest again
     path, line = write_new(table, "suggestions.csv")              # never over another table
 
 Predictions are in the unit of the target. Two spreads stand beside each mean: `std` is how well the model knows the
@@ -15,11 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor
 
 from alloygrad import ROOT, store
-from alloygrad.features import FeatureMap
+from alloygrad.features import FeatureMap, raw_fractions
 from alloygrad.noisy import NoisyCampaign, exchanged
 from alloygrad.own import Measurements, to_weight
 from alloygrad.selection import genetic
@@ -31,18 +30,8 @@ SELECTION_ROWS = 100
 INPUTS = ("features", "fractions")
 
 
-class Fractions:
-    """Raw atomic fractions in the place of features: compositions (..., n_elements) as they are."""
-
-    def __init__(self, elements: Sequence[str]):
-        self.names = list(elements)
-
-    def __call__(self, compositions) -> Tensor:
-        return torch.as_tensor(compositions, dtype=torch.float64)
-
-
-def choose(elements, compositions, merits, *, rng, inputs: str = "features", **selection):
-    """What the model sees of a composition: a `FeatureMap` of features chosen on these rows, or `Fractions`.
+def choose(elements, compositions, merits, *, rng, inputs: str = "features", **selection) -> FeatureMap:
+    """What the model sees of a composition: features chosen on these rows, or the raw fractions.
 
     compositions (n, n_elements), merits (n,). selection: arguments of `selection.genetic`. Fewer features are chosen
     than asked for where fewer vary over the rows. Raises ValueError for other `inputs`.
@@ -50,7 +39,7 @@ def choose(elements, compositions, merits, *, rng, inputs: str = "features", **s
     if inputs not in INPUTS:
         raise ValueError(f"inputs is {inputs!r}; known are {list(INPUTS)}.")
     if inputs == "fractions":
-        return Fractions(elements)
+        return raw_fractions(elements)
     rows = rng.permutation(len(merits))[:SELECTION_ROWS]
     if np.ptp(merits[rows]) == 0:
         rows = np.arange(len(merits))
@@ -66,11 +55,23 @@ def begin(
     options: Mapping | None = None,
     **selection,
 ) -> NoisyCampaign:
-    """A campaign that knows all usable rows. options: of `NoisyCampaign`; selection: of `choose`."""
+    """A campaign that knows all usable rows. options: of `NoisyCampaign`; selection: of `choose`.
+
+    Raises ValueError where the table was read for another space.
+    """
+    measured.require(space)
     features = choose(space.elements, measured.compositions, measured.merits, rng=rng, inputs=inputs, **selection)
     campaign = NoisyCampaign(space, features, **(options or {}))
     campaign.tell_fractions(measured.compositions, measured.merits)
     return campaign
+
+
+def tell(campaign: NoisyCampaign, measured: Measurements, compositions: np.ndarray, targets: np.ndarray) -> None:
+    """Add measurements made since, on the grid or off it: fractions (m, n_elements), targets (m,) as in the table.
+
+    Smaller targets are better where the table's are. Raises ValueError as `NoisyCampaign.tell_fractions`.
+    """
+    campaign.tell_fractions(compositions, measured.sign * np.asarray(targets, dtype=float))
 
 
 def suggest(
@@ -79,14 +80,17 @@ def suggest(
     """The next q experiments, one row each, numbered from 1; see the module's docstring.
 
     Columns: formula (at.%), each element in at.% and in wt.%, predicted, std, std_measurement, the acquisition value by
-    its name, distance (share of the alloy to exchange for the nearest measured one, at.%), nearest_row (of the table),
-    and warning. apart: as in `ask_batch`.
+    its name, distance (share of the alloy to exchange for the nearest measured one, at.%), nearest_row (of the table;
+    missing where the nearest was told since), and warning. apart: as in `ask_batch`.
     """
-    space, sign = campaign.space, 1 if measured.maximise else -1
+    measured.require(campaign.space)
+    space, sign = campaign.space, measured.sign
     picks = campaign.ask_batch(q, rng, apart=apart)
     fractions = np.array([pick.composition for pick in picks])
     mean, std = campaign.predict(fractions)
-    distances = exchanged(fractions[:, None], measured.compositions[None])
+    known = np.concatenate([measured.compositions, campaign.compositions])  # a row of the table comes first
+    rows = pd.array([*measured.rows.tolist(), *[None] * len(campaign.compositions)], dtype="Int64")
+    distances = exchanged(fractions[:, None], known[None])
     atomic = at_percent(space, np.array([pick.counts for pick in picks]))
     weight = (100 * to_weight(fractions, space.elements)).round(3)
     table = pd.DataFrame({"formula": [formula(space.elements, row) for row in atomic]})
@@ -96,7 +100,7 @@ def suggest(
     table["std_measurement"] = np.hypot(std, campaign.noise_std())
     table[campaign.acquisition] = [pick.value for pick in picks]
     table["distance"] = 100 * distances.min(1)
-    table["nearest_row"] = measured.rows[distances.argmin(1)]
+    table["nearest_row"] = rows[distances.argmin(1)]
     table["warning"] = [pick.warning for pick in picks]
     return table.set_axis(pd.RangeIndex(1, q + 1, name="suggestion"))
 

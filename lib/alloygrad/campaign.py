@@ -13,7 +13,7 @@ trajectories of one seed start from the same compositions and the same features 
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,9 @@ INITIAL, SELECTION, INNER_LOOP = range(3)  # purposes of random numbers
 
 SECONDS = ("fit_seconds", "maximise_seconds", "seconds", "cpu_seconds")
 """Columns of a trajectory that differ from run to run; all others are the same bit for bit."""
+
+SPREADS = (0.01, 100.0)
+"""Targets whose range lies beyond are warned of: noise and priors of the GP are made for about 1."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,11 @@ class Settings:
 
 
 class Campaign:
-    """The measured compositions of one space and the next suggestion; knows nothing of where targets come from."""
+    """The measured compositions of one space and the next suggestion; knows nothing of where targets come from.
+
+    Targets are fitted as they are and should differ by about 1: megapascals are to be rescaled. `noisy.NoisyCampaign`
+    does that itself.
+    """
 
     def __init__(
         self,
@@ -122,7 +129,8 @@ class Campaign:
         self.surrogate = None
 
     def fit(self) -> Callable:
-        """The surrogate of all that is measured; fitted once per state."""
+        """The surrogate of all that is measured; fitted once per state. Raises ValueError where nothing is."""
+        self.require_measured()
         if self.surrogate is None:
             self.surrogate = self.fit_surrogate(self.features, self.space.fractions(self.counts), self.targets)
         return self.surrogate
@@ -130,12 +138,26 @@ class Campaign:
     def ask(self, rng: np.random.Generator | None = None) -> Suggestion:
         """The next composition; the campaign is left as it is until `tell`. Enumeration needs no rng.
 
-        Raises ValueError where nothing has been told yet.
+        Raises ValueError where nothing has been told yet. What is to be said against the fit joins the warning.
         """
+        model = self.fit()
+        acquire = ACQUISITIONS[self.acquisition](model, self.targets.max())
+        found = maximise(acquire, self.space, self.maximiser, exclude=self.counts, rng=rng, **self.options)
+        return replace(found, warning=" ".join(filter(None, [found.warning, self._doubts()])))
+
+    def require_measured(self) -> None:
+        """Raises ValueError where nothing has been told yet."""
         if not len(self.targets):
             raise ValueError("Nothing is measured yet; `tell` the campaign some compositions and their targets first.")
-        acquire = ACQUISITIONS[self.acquisition](self.fit(), self.targets.max())
-        return maximise(acquire, self.space, self.maximiser, exclude=self.counts, rng=rng, **self.options)
+
+    def _doubts(self) -> str:
+        """A search that did not converge, a kernel singular in floats, targets that the priors do not expect."""
+        diagnosis, spread = getattr(self.surrogate, "diagnosis", ""), np.ptp(self.targets)
+        doubtful = getattr(self.surrogate, "jitter", 0.0) or diagnosis.startswith("stopped")
+        said = [f"GP fit {diagnosis}."] if doubtful else []
+        if diagnosis and spread and not SPREADS[0] <= spread <= SPREADS[1]:
+            said.append(f"Targets differ by {spread:.3g}; the fit expects about 1: rescale them.")
+        return " ".join(said)
 
 
 def trajectory(
@@ -149,7 +171,8 @@ def trajectory(
 ) -> Iterator[dict]:
     """Yield the rows of a trajectory that follow those in `done`, one experiment at a time.
 
-    environment: fractions (..., n_elements) → {property: (...), "merit": (...)}, or the merit alone. choose: called as
+    environment: fractions (..., n_elements) → {property: (...), "merit": (...)}, or the merit alone; merits that differ
+    by about 1, see `Campaign`. choose: called as
     `choose_features` and in its place, by those who keep what it gave; not called where rows name their features.
     Row: seed, experiment (−n_initial … −1 random, then 0 …), counts per element, properties, merit, and for proposed
     ones the acquisition value, log EI, diagnosis, GP hyperparameters, seconds. NaN where a column does not apply.
@@ -191,7 +214,7 @@ def trajectory(
             "gradients": suggestion.gradients,
             "starts": suggestion.starts,
             "moved": suggestion.moved,
-            "warning": " ".join(filter(None, [suggestion.warning, _doubts(model)])),
+            "warning": suggestion.warning,
             "features": " ".join(features.names),
             **hyperparameters(model, len(features.names)),
             "fit_seconds": fitted - started,
@@ -207,13 +230,6 @@ def hyperparameters(model: Callable, n_features: int) -> dict[str, float]:
     lengthscales += [np.nan] * (n_features - len(lengthscales))
     others = {name: float(getattr(model, name, np.nan)) for name in ("outputscale", "mean", "log_posterior")}
     return {**{f"lengthscale_{i}": value for i, value in enumerate(lengthscales)}, **others}
-
-
-def _doubts(model: Callable) -> str:
-    """What is to be said against a fit: a search that did not converge, a kernel that is singular in floats."""
-    diagnosis = getattr(model, "diagnosis", "")
-    doubtful = getattr(model, "jitter", 0.0) or diagnosis.startswith("stopped")
-    return f"GP fit {diagnosis}." if doubtful else ""
 
 
 def generator(seed: int, purpose: int, experiment: int = 0) -> np.random.Generator:

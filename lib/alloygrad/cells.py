@@ -144,7 +144,7 @@ class Cell:
 
     def trajectory_name(self, seed: int) -> str:
         """Digest of all that makes the trajectory, plus its seed."""
-        made_by = {**fixed(replace(self, settings=None)), "settings": self.settings.describe(), "seed": seed}
+        made_by = {**fixed(self), "settings": self.settings.describe(), "seed": seed}
         if self.settings.maximiser == "ascent" and self.n_elements > FEW:
             made_by["ascent"] = ASCENT_VERSION
         return store.digest(made_by)
@@ -153,9 +153,14 @@ class Cell:
         return environments.FOLDER / (self.trained or self.alloy)
 
 
-@cache
 def fixed(cell: Cell) -> dict:
-    """The part of a trajectory's name that settings and seed do not change; of a cell whose settings are None."""
+    """The part of a trajectory's name that settings and seed do not change."""
+    return _fixed(replace(cell, settings=None), environments.digest(cell._networks()))
+
+
+@cache
+def _fixed(cell: Cell, networks: str) -> dict:
+    """`fixed` of a cell whose settings are None; networks: their digest, so that a training is not overlooked."""
     used = cell.space().elements
     table = {"elements": used, "symbols": elements.SYMBOLS, "values": elements.matrix(used).tolist()}
     return {**cell.landscape(), "elements_table": store.digest(table)}
@@ -177,8 +182,11 @@ def declare() -> Iterator[Cell]:
 
 
 def _other_landscapes() -> Iterator[Cell]:
+    """Of the further trainings that there are: no alloy needs one."""
     others = [(alloy, RETRAINED, "retrained", None) for alloy in environments.ALLOYS]
     for alloy, arms, training, merit in [*others, ("Ti", AS_PUBLISHED, "as_published", "code")]:
+        if not (environments.FOLDER / f"{alloy}_{training}").exists():
+            continue
         step = WORKING_STEP.get((alloy, N_ARMS), 0.001)
         for arm in arms:
             name, settings = f"{alloy.lower()}_n{N_ARMS}_{arm}_{training}", (INNER_LOOPS | OTHER_ARMS)[arm]

@@ -209,6 +209,11 @@ class FeatureMap:
         return as_input_transform(self)
 
 
+def raw_fractions(elements: Iterable[str]) -> FeatureMap:
+    """The map of compositions to themselves, for comparison with material features."""
+    return FeatureMap(tuple(elements), tuple((FRACTION, element) for element in elements))
+
+
 def as_input_transform(function: Callable[[Tensor], Tensor]):
     """Any compositions → features function as a BoTorch ``InputTransform``, for training and prediction."""
     from botorch.models.transforms.input import InputTransform  # late: studies need torch only

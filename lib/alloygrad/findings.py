@@ -69,17 +69,22 @@ def sums(table, names, unit: str, usable) -> list[tuple]:
     ]
 
 
+def alike(compositions: np.ndarray) -> np.ndarray:
+    """Numbers (n,) from 0 on, equal where fractions (n, n_elements) are of one composition."""
+    return np.unique(np.rint(compositions / SAME), axis=0, return_inverse=True)[1].ravel()
+
+
 def repeats(rows, compositions, targets) -> list[tuple]:
     """Findings on compositions that occur more than once."""
     found = []
-    _, first, group = np.unique(np.rint(compositions / SAME), axis=0, return_index=True, return_inverse=True)
-    for number in np.flatnonzero(np.bincount(group.ravel()) > 1):
-        these = group.ravel() == number
+    group = alike(compositions)
+    for number in np.flatnonzero(np.bincount(group) > 1):
+        these = group == number
         where, values = ", ".join(map(str, rows[these])), ", ".join(f"{v:g}" for v in targets[these])
         copies = len(set(targets[these])) < these.sum()
         remedy = "Take copies out; true repeats may stay." if copies else "Nothing: the model learns the noise."
         what = f"rows {where}: one composition, targets {values}"
-        found.append((int(rows[first[number]]), what, "all used; their scatter counts as noise", remedy))
+        found.append((int(rows[these][0]), what, "all used; their scatter counts as noise", remedy))
     return found
 
 

@@ -34,7 +34,7 @@ from alloygrad.acquisition import ACQUISITIONS
 from alloygrad.campaign import Campaign
 from alloygrad.kernel import matern52
 from alloygrad.maximisers import Suggestion, maximise
-from alloygrad.space import CompositionSpace
+from alloygrad.space import ON_GRID, CompositionSpace
 from alloygrad.surrogate import LARGEST, Surrogate, fit, standardisation
 
 PENALTY = 1e10
@@ -94,7 +94,8 @@ class NoisyCampaign(Campaign):
         return standardisation(self.targets)
 
     def fit(self) -> Surrogate:
-        """The surrogate of standardised targets; `predict` gives their unit back."""
+        """The surrogate of standardised targets; `predict` gives their unit back. Raises ValueError without any."""
+        self.require_measured()
         if self.surrogate is None:
             centre, spread = self.scale
             self.surrogate = fit(self.features, self.compositions, (self.targets - centre) / spread, noise=None)
@@ -130,6 +131,7 @@ class NoisyCampaign(Campaign):
         as far from the earlier picks, the warning says so. Raises ValueError where fewer than q are left to suggest.
         """
         require_whole(1, q=q)
+        self.require_measured()
         left = self.space.size - len(np.unique(self.counts[self._measured()], axis=0))
         if q > left:
             raise ValueError(f"{q} experiments asked for; {left} compositions of the space are not measured yet.")
@@ -143,7 +145,7 @@ class NoisyCampaign(Campaign):
             exclude = np.concatenate([self.counts[self._measured()], taken])
             acquire = ACQUISITIONS[self.acquisition](surrogate, best)
             if picks:
-                acquire = _Apart(acquire, torch.from_numpy(self.space.fractions(taken)), apart - self.space.step / 2)
+                acquire = _Apart(acquire, torch.from_numpy(self.space.fractions(taken)), apart - ON_GRID)
             pick = maximise(acquire, self.space, self.maximiser, exclude=exclude, rng=rng, **self.options)
             if picks and acquire.near(torch.from_numpy(pick.composition)):
                 warning = f"{pick.warning} No composition is {100 * apart:.3g} at.% from the earlier picks.".strip()

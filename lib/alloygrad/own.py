@@ -14,7 +14,7 @@ Weight shares w_i become atomic fractions c_i, and back, by the atomic masses A_
 """
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
@@ -39,17 +39,30 @@ class Measurements:
     """What a table holds for a campaign: n usable rows, each by its number in a spreadsheet program."""
 
     file: Path
+    elements: tuple[str, ...]
     rows: np.ndarray  # (n,)
-    compositions: np.ndarray  # (n, n_elements) atomic fractions, in the order of the space's elements
+    compositions: np.ndarray  # (n, n_elements) atomic fractions, in the order of `elements`
     targets: np.ndarray  # (n,) in the table's unit
     target: str
     maximise: bool
     report: pd.DataFrame  # row (0: the table), finding, done, remedy
 
     @property
+    def sign(self) -> int:
+        """By which targets become merits, the larger the better."""
+        return 1 if self.maximise else -1
+
+    @property
     def merits(self) -> np.ndarray:
-        """Targets with the sign by which larger is better."""
-        return self.targets if self.maximise else -self.targets
+        return self.sign * self.targets
+
+    def require(self, space: CompositionSpace) -> None:
+        """Raises ValueError where `space` has other elements, or another order of them."""
+        if self.elements != space.elements:
+            raise ValueError(
+                f"The table was read for {' '.join(self.elements)}, the space has {' '.join(space.elements)}: read the "
+                "table with that space."
+            )
 
 
 def declare(symbols: Sequence[str], bounds: Mapping, *, step: float, groups: Sequence = ()) -> CompositionSpace:
@@ -126,7 +139,8 @@ def read(
 
     Args:
         unit: of the element columns: "at.%", "wt.%" or "fraction" (atomic, with a sum of 1). Never guessed.
-        target: a column; or {column: weight}, the weighted sum; or a function of columns, {name: (rows,)} → (rows,).
+        target: a column; or {column: weight}, the weighted sum; or a function of columns, {name: (rows,)} → (rows,),
+            which is given the rows that are not set aside.
         maximise: whether a larger target is better.
         process: {column: value} of conditions held fixed; rows measured under others are set aside.
 
@@ -149,8 +163,8 @@ def read(
     tables.require_columns(table, [*names, *process, *wanted], path)
 
     compositions = tables.fractions(table, names, unit, path, problems=problems)
-    targets = _targets(table, target, path, problems)
     others = findings.other_process(table, process, path, problems)
+    targets = _targets(table, target, path, problems, {row for row, *_ in others})
     faults = [(row, what, "set aside", remedy) for row, what, remedy in problems.found] + others
     bad = {row for row, *_ in faults}
     usable = ~table.index.isin(bad)
@@ -162,7 +176,7 @@ def read(
     said += findings.unusual(rows, compositions, space)
     report = pd.DataFrame(sorted(said, key=lambda finding: finding[0]), columns=["row", "finding", "done", "remedy"])
     named = target if isinstance(target, str) else _described(target)
-    return Measurements(path, rows, compositions, targets, named, maximise, report)
+    return Measurements(path, space.elements, rows, compositions, targets, named, maximise, report)
 
 
 def to_atomic(weights: np.ndarray, symbols: Sequence[str]) -> np.ndarray:
@@ -181,42 +195,68 @@ def _masses(symbols: Sequence[str]) -> np.ndarray:
     return elements.matrix(symbols, ["RAM"])[:, 0]
 
 
-class _Columns(dict):
+class _Columns(Mapping):
     """Columns of a table as numbers, read when they are asked for; faults go to `problems`."""
 
-    def __init__(self, table, path, problems):
-        super().__init__()
-        self.read = lambda column: tables.numeric(table, [column], path, problems=problems)[:, 0]
-        self.require = lambda column: tables.require_columns(table, [column], path)
+    def __init__(self, table: pd.DataFrame, path: Path, problems: Problems):
+        self.table, self.path, self.problems, self.numbers = table, path, problems, {}
 
-    def __missing__(self, column):
-        self.require(column)
-        self[column] = self.read(column)
-        return self[column]
+    def __getitem__(self, column: str) -> np.ndarray:
+        if column not in self.numbers:
+            tables.require_columns(self.table, [column], self.path)
+            self.numbers[column] = tables.numeric(self.table, [column], self.path, problems=self.problems)[:, 0]
+        return self.numbers[column]
+
+    def get(self, column: str, default=None):
+        return self[column] if column in self else default  # a missing one raises no KeyError but a TableError
+
+    def __contains__(self, column) -> bool:
+        return column in self.table
+
+    def __iter__(self):
+        return iter(self.table)
+
+    def __len__(self) -> int:
+        return len(self.table.columns)
 
 
-def _targets(table, target: Target, path, problems: Problems) -> np.ndarray:
-    columns = _Columns(table, path, problems)
-    if isinstance(target, str):
-        targets = columns[target]
+def _targets(table, target: Target, path, problems: Problems, others: Set[int]) -> np.ndarray:
+    """Targets (n,) of all rows; NaN in those of `others` and in rows with faults where a function was not asked."""
+    if callable(target):
+        targets = _of_function(table, target, path, problems, others)
+    elif isinstance(target, str):
+        targets = _Columns(table, path, problems)[target]
     elif isinstance(target, Mapping):
         if not target or not all(isinstance(w, int | float) and abs(w) <= LARGEST for w in target.values()):
             raise ValueError(f"target is {dict(target)}; expected {{column: weight, …}} with finite weights.")
+        columns = _Columns(table, path, problems)
         with np.errstate(over="ignore", invalid="ignore"):  # told below, by row
             targets = sum(weight * columns[column] for column, weight in target.items())
-    elif callable(target):
-        with np.errstate(over="ignore", invalid="ignore"):
-            targets = np.asarray(target(columns), dtype=float)
     else:
         raise ValueError(f"target is {target!r}; expected a column, {{column: weight, …}} or a function of columns.")
-    if targets.shape != (len(table),):
-        raise ValueError(f"The target's function gave shape {targets.shape}; expected {len(table)}, one per row.")
-    told, remedy = {row for row, *_ in problems.found}, "Mend the row, or the target's weights or function."
+    told, remedy = {row for row, *_ in problems.found} | others, "Mend the row, or the target's weights or function."
     for row, value in zip(table.index, targets, strict=True):
         if row not in told and not abs(value) <= LARGEST:  # true for NaN too
             what = f"row {row}: the target is {value}, expected a finite number, {LARGEST:.0e} at most"
             problems.add(int(row), what, remedy)
     return targets
+
+
+def _of_function(table, target: Callable, path, problems: Problems, others: Set[int]) -> np.ndarray:
+    """A function's targets. A row that it should not see could change all others, as by a column's maximum."""
+
+    def left() -> pd.DataFrame:
+        return table[~table.index.isin(others | {row for row, *_ in problems.found})]
+
+    targets, seen = pd.Series(dtype=float), 0
+    while len(rows := left()) not in (0, seen):  # again, where the columns that it read had faults
+        seen = len(rows)
+        with np.errstate(over="ignore", invalid="ignore"):  # told by row
+            values = np.asarray(target(_Columns(rows, path, problems)), dtype=float)
+        if values.shape != (seen,):
+            raise ValueError(f"The target's function gave shape {values.shape}; expected ({seen},), one per row.")
+        targets = pd.Series(values, rows.index)
+    return targets.reindex(table.index).to_numpy()
 
 
 def _described(target) -> str:

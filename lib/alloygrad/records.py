@@ -31,12 +31,19 @@ DECISIVE = ("numpy", "scipy", "scikit-learn", "torch")
 def record() -> pd.DataFrame:
     """Pack the complete trajectories of the working store into `data/results/`; returns what is recorded now.
 
-    Only trajectories that the present code would name so are kept: those of earlier behaviour go.
+    Only trajectories that the present code would name so are kept: those of earlier behaviour go. Raises SystemExit
+    where a record was found broken: packing what is left would pass for the whole of it.
     """
     summary = []
     for cell in studies.CELLS.values():
         packed, tables = store.RESULTS / f"{cell.name}.parquet", {}
-        if (table := store.read_parquet(packed)) is not None:
+        table = store.read_parquet(packed)
+        if (broken := packed.with_name(f"{packed.name}.broken")).exists():
+            raise SystemExit(
+                f"{packed} was broken and stands aside as {broken.name}. Restore it (`git checkout {packed}`) and "
+                f"delete {broken.name}, or delete both to record what has been computed since; then record again."
+            )
+        if table is not None:
             tables = {name: rows for name, rows in table.groupby("trajectory", sort=False)}
         before = {name: len(rows) for name, rows in tables.items()}
         for path in sorted(studies.folder(cell).glob("*.parquet")):
@@ -140,12 +147,15 @@ def broken_seals() -> list[str]:
 
 
 def _seals() -> dict[str, str]:
-    files = sorted(path for pattern in SEALED for path in DATA.glob(pattern) if path.is_file())
+    files = sorted(path for pattern in SEALED for path in DATA.glob(pattern) if path.is_file() and path.name[0] != ".")
     return {path.relative_to(DATA).as_posix(): store.file_digest(path) for path in files}
 
 
 def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
-    """Repeat recorded experiments, drawn at random over all recorded cells, from the rows before them.
+    """Repeat recorded experiments from the rows before them: one at random of each recorded cell, in random order.
+
+    States beyond their number begin anew with the first. Cells with another surrogate than the GP are left out: what
+    their fits give depends on the processor.
 
     One row per state: do its trajectory's initial compositions and features come out the same, was the same
     composition suggested, and by how much do these differ now: merit and log EI of the recorded composition, at the

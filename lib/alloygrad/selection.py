@@ -27,7 +27,7 @@ from torch import Tensor
 
 from alloygrad import require_whole
 from alloygrad.elements import available
-from alloygrad.features import FRACTION, Feature, FeatureMap, all_features
+from alloygrad.features import Feature, FeatureMap, all_features, raw_fractions
 from alloygrad.kernel import matern52
 
 GRID = ((0.5, 1e-2), (2.0, 1e-2))
@@ -126,7 +126,7 @@ def random_search(
 
 def fractions(elements: Sequence[str], compositions, targets, **_) -> Selection:
     """No choice: the fractions of all elements. For comparison; its score is not known (NaN)."""
-    return Selection(tuple((FRACTION, element) for element in elements), float("nan"), (), 0)
+    return Selection(raw_fractions(elements).selected, float("nan"), (), 0)
 
 
 SELECTIONS = {"genetic": genetic, "random": random_search, "fractions": fractions}

@@ -108,7 +108,8 @@ def read(path: Path, reader: Callable[[bytes], Any]) -> Any:
     """
     path = Path(path)
     try:
-        return reader(path.read_bytes())
+        content = path.read_bytes()
+        return reader(content)
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, LookupError, OSError, pa.ArrowException) as error:
@@ -116,6 +117,8 @@ def read(path: Path, reader: Callable[[bytes], Any]) -> Any:
             raise
         reason = str(error).splitlines()[0]
     try:
+        if path.read_bytes() != content:  # another process has put a new one there
+            return read(path, reader)
         os.replace(path, broken := path.with_name(f"{path.name}.broken"))
         where = f"set aside as {broken.name}"
     except OSError as error:

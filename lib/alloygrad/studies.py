@@ -74,11 +74,14 @@ def run_planned(pattern: str = "*", *, wave: int = 8, upto: int = FULL, cluster:
     """Compute what the planned trajectories of the cells named by `pattern` lack: the first `wave` of each, and so on.
 
     So that, whenever it is stopped, every curve has been given about as many trajectories. A wave should be no less
-    than the workers of a cluster. Raises `StudyFailed` at the end, for all that failed.
+    than the workers of a cluster. Raises ValueError where no cell fits, `StudyFailed` at the end, for all that failed.
     """
+    require_whole(1, wave=wave, upto=upto)
+    if not (names := fnmatch.filter(CELLS, pattern)):
+        raise ValueError(f"no study cell fits {pattern!r}: names are {{alloy}}_n{{N}}_{{arm}}, as {next(iter(CELLS))}.")
     failed = {}
     for n in range(wave, upto + wave, wave):
-        for name in fnmatch.filter(CELLS, pattern):
+        for name in names:
             try:
                 trajectories(CELLS[name], min(n, upto), cluster=cluster)
             except StudyFailed as error:
@@ -164,7 +167,7 @@ def _chosen(cell: Cell, folder: Path, settings: Settings, space, counts, merits,
     """`choose_features`, kept in `folder` for all cells that share landscape, initial data and selection."""
     made_by = {"behaviour": BEHAVIOUR, "selection": settings.selection, "formulas": settings.formulas}
     made_by |= {"n_features": settings.n_features, "n_initial": settings.n_initial, "seed": seed}
-    name = store.digest({**fixed(replace(cell, settings=None)), **made_by})
+    name = store.digest({**fixed(cell), **made_by})
     path = folder / f"{name}.json"
     if (entry := store.read_json(path)) is None:
         features = [":".join(feature) for feature in choose_features(settings, space, counts, merits, seed)]

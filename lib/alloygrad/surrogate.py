@@ -187,7 +187,12 @@ def fit(features: Callable[[Tensor], Tensor], compositions, targets, *, noise: f
 def condition(
     features, compositions, targets, lengthscales, outputscale: float, mean: float | None = None, *, noise=NOISE
 ):
-    """The Surrogate at given hyperparameters (mean: the best one if None): nothing is optimised."""
+    """The Surrogate at given hyperparameters (mean: the best one if None): nothing is optimised.
+
+    Raises ValueError as `fit`, and for a noise variance that is not positive.
+    """
+    if noise is None or not noise > 0:  # true for NaN too
+        raise ValueError(f"noise variance {noise}: expected a positive one; `fit` learns it")
     return _build(prepare(features, compositions, targets), np.append(lengthscales, outputscale), mean, noise)
 
 

@@ -19,6 +19,7 @@ import torch
 from scipy.stats import binom, norm
 
 from alloygrad.advice import choose
+from alloygrad.findings import alike
 from alloygrad.noisy import NoisyCampaign
 from alloygrad.selection import deal_folds
 from alloygrad.space import CompositionSpace
@@ -51,8 +52,7 @@ def by_folds(
 
     inputs, selection: as in `advice.choose`. Where other compositions are fewer than `n_folds`, so are the folds.
     """
-    _, group = np.unique(compositions, axis=0, return_inverse=True)
-    group = group.ravel()
+    group = alike(compositions)
     folds = deal_folds(group.max() + 1, rng, n_folds=min(n_folds, group.max() + 1))[0][group]
     found = pd.DataFrame({"measured": merits, "predicted": np.nan, "std": np.nan})
     for fold in np.unique(folds):
@@ -84,7 +84,7 @@ def scores(table: pd.DataFrame) -> dict[str, float]:
 
 
 def verdict(table: pd.DataFrame, other: pd.DataFrame, name: str) -> str:
-    """What a table of predictions says of a model, and whether `other` inputs, by `name`, do better; in words.
+    """What a table of predictions says of a model, and whether `other` inputs, by `name`, do better or worse; in words.
 
     Better: the mean difference of absolute errors exceeds twice its standard error. Not calibrated: more than a fifth
     of the nominal shares lie outside the band of `coverage`, on one side.
@@ -99,7 +99,10 @@ def verdict(table: pd.DataFrame, other: pd.DataFrame, name: str) -> str:
     sure = "too sure of itself" if low.mean() > 0.2 else "too cautious" if high.mean() > 0.2 else "calibrated"
     text = f"On rows it has not seen the model is {worth} their mean (MAE {here['MAE']:.3g} against "
     text += f"{here['MAE of the mean']:.3g}), and {sure} as far as {len(table)} rows can tell."
-    return f"{text} Inputs {name!r} do better (MAE {there['MAE']:.3g})." if _clearly(error - others) else text
+    other = (
+        "do better" if _clearly(error - others) else "do worse" if _clearly(others - error) else "are not told apart"
+    )
+    return f"{text} Inputs {name!r} {other} (MAE {there['MAE']:.3g})."
 
 
 def _clearly(difference: pd.Series) -> bool:

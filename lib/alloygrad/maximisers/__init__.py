@@ -49,7 +49,9 @@ def maximise(
     """
     if method not in METHODS:
         raise ValueError(f"method is {method!r}; known are {sorted(METHODS)}.")
-    exclude = np.empty((0, len(space.elements)), dtype=np.int64) if exclude is None else np.atleast_2d(exclude)
+    if exclude is None or not len(exclude):
+        exclude = np.empty((0, len(space.elements)), dtype=np.int64)
+    exclude = np.atleast_2d(exclude)
     exclude = np.unique(exclude[space.contains(exclude)], axis=0)
     if len(exclude) >= space.size:
         raise ValueError(

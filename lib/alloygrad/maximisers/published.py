@@ -28,7 +28,12 @@ def published(
     """
     if rng is None:
         raise ValueError("`published` draws its starts; pass rng=np.random.default_rng(seed).")
-    starts = space.sample_continuous(round(starts_per_element * len(space.elements)), rng)
+    n_starts = round(starts_per_element * len(space.elements))
+    if n_starts < 1:
+        raise ValueError(
+            f"starts_per_element is {starts_per_element}; of {len(space.elements)} elements that is no start."
+        )
+    starts = space.sample_continuous(n_starts, rng)
     ends, gradients = zip(*(climb(acquire, space, start) for start in starts), strict=True)
     moved = float(np.mean(np.abs(np.array(ends) - starts).max(1) > space.step / 2))
     warning = "" if moved >= 0.5 else f"{1 - moved:.0%} of {len(starts)} starts did not move."

@@ -5,6 +5,7 @@ With `draws=1` the acquisition function has no say, and a campaign is a series o
 
 import numpy as np
 
+from alloygrad import require_whole
 from alloygrad.maximisers.suggestion import Suggestion, best_of
 from alloygrad.space import CompositionSpace
 
@@ -18,9 +19,11 @@ def random_search(
     """
     if rng is None:
         raise ValueError("`random_search` draws compositions; pass rng=np.random.default_rng(seed).")
+    draws = 20 * len(space.elements) if draws is None else draws
+    require_whole(1, draws=draws)
     top, evaluated = -1, 0
     while top < 0:
-        counts = space.sample(draws or 20 * len(space.elements), rng)
+        counts = space.sample(draws, rng)
         top, values = best_of(acquire, space, counts, exclude)
         evaluated += len(counts)
     best = counts[top]
