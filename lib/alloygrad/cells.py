@@ -22,6 +22,10 @@ The same arms in other landscapes, from other trainings of the networks (`traini
     {arm}_retrained     trained from another seed
     {arm}_as_published  titanium with the wrong value it was published with, and the published code's figure of merit
 
+and with another target of shape-memory alloys:
+
+    {arm}_300K          a transformation at 300 K in place of 300 °C
+
 ``PLANNED`` says of which cells fewer trajectories than the paper's 96 are computed.
 """
 
@@ -84,6 +88,7 @@ FULL = 96
 """The paper's number of trajectories."""
 
 PLANNED = (
+    ("*_300K", 0),
     ("*_n4_fractions", 0),
     ("ti_n4_enumeration_retrained", 4),
     ("hea_n4_enumeration_retrained", 2),
@@ -182,15 +187,17 @@ def declare() -> Iterator[Cell]:
 
 
 def _other_landscapes() -> Iterator[Cell]:
-    """Of the further trainings that there are: no alloy needs one."""
-    others = [(alloy, RETRAINED, "retrained", None) for alloy in environments.ALLOYS]
-    for alloy, arms, training, merit in [*others, ("Ti", AS_PUBLISHED, "as_published", "code")]:
-        if not (environments.FOLDER / f"{alloy}_{training}").exists():
+    """Of the further trainings that there are (no alloy needs one), and of another figure of merit."""
+    others = [(alloy, RETRAINED, "retrained", None, f"{alloy}_retrained") for alloy in environments.ALLOYS]
+    others.append(("Ti", AS_PUBLISHED, "as_published", "code", "Ti_as_published"))
+    others.append(("SMA", AS_PUBLISHED, "300K", "300 K", None))
+    for alloy, arms, ending, merit, trained in others:
+        if not (environments.FOLDER / (trained or alloy)).exists():
             continue
         step = WORKING_STEP.get((alloy, N_ARMS), 0.001)
         for arm in arms:
-            name, settings = f"{alloy.lower()}_n{N_ARMS}_{arm}_{training}", (INNER_LOOPS | OTHER_ARMS)[arm]
-            yield Cell(name, alloy, N_ARMS, step, settings, merit, f"{alloy}_{training}")
+            name, settings = f"{alloy.lower()}_n{N_ARMS}_{arm}_{ending}", (INNER_LOOPS | OTHER_ARMS)[arm]
+            yield Cell(name, alloy, N_ARMS, step, settings, merit, trained)
 
 
 def _ablations() -> Iterator[Cell]:
