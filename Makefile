@@ -11,8 +11,8 @@ NOTEBOOKS := $(basename $(notdir $(sort $(wildcard notebooks/*.ipynb))))
 STAMPS    := $(or $(ALLOYGRAD_STORE),data/runs)/stamps/$(PROFILE)
 SOURCES   := $(wildcard lib/alloygrad/*.py lib/alloygrad/*/*.py data/*.csv data/examples/*.csv data/*.toml data/environments/*/card.json data/results/*.parquet data/results/*.csv data/results/optima/*.json $(addprefix figures/05_,inner_loop.csv starts.csv stations.csv verdicts.csv))
 RUN       := OMP_NUM_THREADS=1 $(BIN)/
-# Recorded experiments that an audit repeats
-STATES    ?= $(if $(filter paper,$(PROFILE)),52,6)
+# Recorded experiments that an audit repeats; 96 are at least one of each cell
+STATES    ?= $(if $(filter paper,$(PROFILE)),96,6)
 
 # A Dask cluster for the trajectories: local, tcp://scheduler:8786, or a profile like notebooks/profiles/cluster_slurm.yaml
 ifdef CLUSTER
@@ -46,11 +46,11 @@ reproduce: datasets $(NOTEBOOKS:%=$(STAMPS)/%) audit ## execute every notebook a
 datasets: .venv/ready ## say whether the published datasets are at hand
 	@$(BIN)/python -c "from alloygrad import datasets; print(datasets.summary())"
 
-# One rule for every notebook: papermill executes it under the profile's parameters.
+# One rule for every notebook: papermill executes it under the profile's parameters (a notebook's own are the paper's).
 $(STAMPS)/%: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml $(SOURCES) .venv/ready
 	@mkdir -p $(@D) papermill_runs/$(PROFILE)
 	@echo "— $* ($(PROFILE))"
-	$(RUN)papermill --log-level ERROR --cwd notebooks -f notebooks/profiles/$(PROFILE).yaml $(EXTRA) $< papermill_runs/$(PROFILE)/$*.ipynb
+	$(RUN)papermill --log-level ERROR --cwd notebooks $(if $(filter paper,$(PROFILE)),,-f notebooks/profiles/$(PROFILE).yaml) $(EXTRA) $< papermill_runs/$(PROFILE)/$*.ipynb
 	@touch $@
 
 recompute: ## as reproduce, from an empty store (goes on if interrupted; `make clean` empties it); CLUSTER=local|address|yaml

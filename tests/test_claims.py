@@ -71,7 +71,10 @@ LACKING, NOTHING = dict(value=5.0, n=4, least=0), dict(least=0)
     ("meant", "published", "stronger", "verdict"),
     [
         ([HOLDS, HOLDS], [], [], "reproduced"),
-        ([HOLDS], [FAILS], [], "reproduced"),
+        ([HOLDS], [FAILS], [], "only as meant"),
+        ([HOLDS, HOLDS], [HOLDS, FAILS], [OPEN], "only as meant"),
+        ([HOLDS], [OPEN], [], "reproduced"),
+        ([HOLDS], [FAILS], [HOLDS], "stronger than claimed"),
         ([HOLDS], [], [HOLDS], "stronger than claimed"),
         ([HOLDS], [], [OPEN], "reproduced"),
         ([FAILS, HOLDS], [HOLDS, HOLDS], [], "only as published"),
@@ -222,6 +225,20 @@ def test_entropy_is_that_of_all_points_after_so_many_experiments(done):
     curves = diversity.entropy_curves(table, cell.space().elements, cell.step).query("done == @done")
     found = made({cell.name: table}).entropy(cell.name, done)
     assert found.to_dict() == pytest.approx(curves.set_index("seed")["simple"].to_dict())
+
+
+def test_a_search_is_judged_by_its_mean_best_merit():
+    arms = {arm: rows(f"sma_n4_{arm}", 9, reach=reach) for arm, reach in (("ascent", 0), ("fractions", 3))}
+    late = arms["ascent"]["experiment"].between(5, 10) & (arms["ascent"]["seed"] != 0)
+    arms["ascent"].loc[late, "merit"] += 20  # the best so far rises when half of the experiments are done
+    results = made({f"sma_n4_{arm}": table for arm, table in arms.items()})
+    (part,) = [part for part in campaigns.features_in_search(results, least=0.0) if part.n]
+
+    def by_hand(table):
+        return np.mean([table[table["experiment"] <= last].groupby("seed")["merit"].max() for last in range(12)])
+
+    assert part.value == pytest.approx(by_hand(arms["ascent"]) - by_hand(arms["fractions"]))
+    assert (part.n, part.outcome()) == (9, "holds")
 
 
 def test_entropy_counts_the_arms_that_follow_and_the_published_one():

@@ -175,6 +175,14 @@ def by_variant(names=("10 starts", "20 starts", "40 starts", "80 starts")):
     return campaigns(variant=list(names)).query("method != 'enumeration'")
 
 
+def inputs():
+    """Curves on features, a little better, and on fractions; and their differences."""
+    one = campaigns(alloy=["sma", "ti"]).query("method == 'ascent'").drop(columns="method")
+    other = one.assign(mean=one["mean"] - 0.1)
+    gaps = one.assign(mean=0.1, low=0.05, high=0.15)
+    return pd.concat([one.assign(input="features"), other.assign(input="fractions")]), gaps
+
+
 DRAWN = {
     "best_so_far_by_elements": lambda: figures.best_so_far_by_elements(campaigns(n_elements=[3, 4]), known()[:2]),
     "regret_by_elements": lambda: figures.regret_by_elements(final(alloy=["sma", "hea"], n_elements=[3, 4])),
@@ -186,6 +194,10 @@ DRAWN = {
     "variants of one, no intervals": lambda: figures.variants(by_variant(["a"]).assign(low=np.nan, high=np.nan), 1.0),
     "regret_by_starts": lambda: figures.regret_by_starts(final(starts=[10, 20, 40]), (1e-3, 0.0, 2e-3)),
     "difference_curves": lambda: figures.difference_curves(by_variant(["UCB − EI", "PI − EI"]), "Δ", early=3),
+    "searched_inputs": lambda: figures.searched_inputs(*inputs(), {"sma": 1.0, "ti": 0.9}),
+    "searched_inputs without intervals": lambda: figures.searched_inputs(
+        *(table.assign(low=np.nan, high=np.nan) for table in inputs()), {"sma": 1.0, "ti": 0.9}
+    ),
     "moved_shares": lambda: figures.moved_shares(by_variant(["EI"])),
     "other_trainings": lambda: figures.other_trainings(trainings(), "ascent"),
     "other_trainings without intervals": lambda: figures.other_trainings(
@@ -292,6 +304,19 @@ def test_variants_draw_means_and_what_they_lack():
     assert one.lines[1].get_color() == figures.COLOURS["ascent"]  # a single variant has the arm's own colour
 
 
+def test_inputs_show_what_they_lack_above_and_what_features_bring_below():
+    curves, gaps = inputs()
+    figure = figures.searched_inputs(curves, gaps, {"sma": 3.0, "ti": 4.0})
+    assert [axis.get_title() for axis in figure.axes[:2]] == [
+        "shape-memory alloys (n = 9)",
+        "titanium alloys (n = 9)",
+    ]
+    for top, bottom, optimum in zip(figure.axes[:2], figure.axes[2:], (3, 4), strict=True):
+        for line, last in zip(top.lines, (0.9, 0.8), strict=True):
+            assert line.get_ydata()[-1] == pytest.approx(optimum - last)
+        assert bottom.lines[1].get_ydata() == pytest.approx(0.1)
+
+
 def test_arms_show_regret_above_and_differences_below():
     figure = figures.arms(campaigns(alloy=["sma", "ti"]), {"sma": 3.0, "ti": 4.0}, final(alloy=["sma", "ti"]), "scored")
     for top, optimum in zip(figure.axes[:2], (3, 4), strict=True):
@@ -322,7 +347,8 @@ def test_a_number_of_elements_far_below_is_written_not_drawn():
     best = sweep()[1].assign(merit=[-1, 0.8, 0.85, 0.9, 0.9] * 2)
     table = final(alloy=["sma", "ti"], n_elements=[3, 4], experiments=[60]).query("method == 'ascent'")
     for axis in figures.more_elements(table, best).axes:
-        assert axis.get_ylim()[0] > 0 and axis.texts[0].get_text().startswith("N = 3: -1.000")
+        assert axis.texts[0].get_text() == "N = 3: −1.000, off the scale"
+        assert min(x for line in axis.lines for x in line.get_xdata()) > 3.5
     for axis in figures.more_elements(table, best.assign(merit=best["n_elements"] / 10)).axes:
         assert not axis.texts
 
@@ -342,8 +368,8 @@ def test_arms_keep_their_order_their_colours_and_their_numbers():
     table = arms(["all points"], done=[0, 3]).sample(frac=1, random_state=0).sort_values("done", kind="stable")
     one, other = figures.entropy_curves(table).axes
     assert [one.get_title(), other.get_title()] == [
-        "shape-memory alloys (n = 8–13)",
-        "high-entropy alloys (n = 8–13)",
+        "shape-memory alloys\n(n = 13; enumeration 8; ascent 9; slsqp 10; published 11; scored 12)",
+        "high-entropy alloys\n(n = 13; enumeration 8; ascent 9; slsqp 10; published 11; scored 12)",
     ]
     for axis in (one, other):
         assert [line.get_color() for line in axis.lines] == [figures.COLOURS[arm] for arm in figures.ARMS]

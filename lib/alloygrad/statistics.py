@@ -99,6 +99,21 @@ def paired_difference(one: pd.DataFrame, other: pd.DataFrame, experiments: list[
     )
 
 
+def gains_by_movement(rows: pd.DataFrame) -> pd.DataFrame:
+    """Experiments of trajectories apart by whether any start of the inner loop moved: index "one moved", "none moved".
+
+    Columns experiments; better: the share that improved on the best so far; gained: the sum of these improvements;
+    share_of_gain; log10_ei: the median over the picks.
+    """
+    rise = best_so_far(rows).diff().loc[0:].stack().rename("gain").to_frame()
+    picks = rows.set_index(["experiment", "seed"])
+    rise["log10_ei"] = picks["log_ei"] / np.log(10)
+    kinds = picks["moved"].gt(0).map({True: "one moved", False: "none moved"}).rename("start").reindex(rise.index)
+    found = rise.groupby(kinds)["gain"].agg(experiments="size", better=lambda g: (g > 0).mean(), gained="sum")
+    found["share_of_gain"] = found["gained"] / found["gained"].sum()
+    return found.join(rise.groupby(kinds)["log10_ei"].median())
+
+
 def paired_curve(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """`paired` after every experiment: columns experiment (−1 = before the first), n, mean, low, high."""
     difference = (best_so_far(one) - best_so_far(other)).dropna(axis=1)

@@ -74,6 +74,18 @@ def loss_to_enumeration(results: Results, margin: float) -> list[Part]:
     return arms(results.best, ALLOYS, {"published": "meant"}, least=-margin)
 
 
+@measure("features_in_search")
+def features_in_search(results: Results, least: float) -> list[Part]:
+    """Best merit so far, mean over the experiments: `ascent` on material features − on raw fractions, N = 4."""
+
+    def on_average(rows):
+        best = rows.groupby("seed")["merit"].cummax()
+        return best[rows["experiment"] >= 0].groupby(rows["seed"]).mean()
+
+    found = partial(results.by_seed, quantity=on_average)
+    return arms(found, ALLOYS, {"ascent": "meant"}, than="fractions", least=least)
+
+
 @measure("more_elements")
 def more_elements(results: Results, least: float) -> list[Part]:
     """Final merit with ten elements − with three, `ascent` on the grid of 0.1 at.%."""

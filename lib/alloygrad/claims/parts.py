@@ -11,8 +11,9 @@ Parts come in three groups. `meant`: the claim as the paper states it, on a meth
 test that does not see its answers; `published`: the same with the loop, the data or the protocol as published;
 `stronger`: a bound beyond what is claimed.
 
-    reproduced             all of `meant` hold
-    stronger than claimed  so do all of `stronger`
+    reproduced             all of `meant` hold, and none of `published` fails
+    stronger than claimed  all of `meant` hold, and so do all of `stronger`
+    only as meant          all of `meant` hold, but one of `published` fails
     only as published      one of `meant` fails, but all of `published` hold
     not reproduced         one of `meant` fails, and `published`, if it applies, has been measured and does not hold
     not tested             nothing is recorded, or it cannot be
@@ -35,9 +36,10 @@ from alloygrad import statistics
 Z = norm.isf(0.025)
 GROUPS = ("meant", "published", "stronger")
 
-REPRODUCED, STRONGER, AS_PUBLISHED = "reproduced", "stronger than claimed", "only as published"
+REPRODUCED, STRONGER = "reproduced", "stronger than claimed"
+AS_MEANT, AS_PUBLISHED = "only as meant", "only as published"
 NOT_REPRODUCED, INCONCLUSIVE, NOT_TESTED = "not reproduced", "inconclusive", "not tested"
-VERDICTS = (REPRODUCED, STRONGER, AS_PUBLISHED, NOT_REPRODUCED, INCONCLUSIVE, NOT_TESTED)
+VERDICTS = (REPRODUCED, STRONGER, AS_MEANT, AS_PUBLISHED, NOT_REPRODUCED, INCONCLUSIVE, NOT_TESTED)
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,9 @@ def judge(parts: Sequence[Part]) -> tuple[str, float]:
         return NOT_TESTED, 1.0
     meant, published, stronger = (together([part for part in parts if part.group == group]) for group in GROUPS)
     if meant[0] == "holds":
-        further = stronger[0] == "holds"
-        return (STRONGER, max(meant[1], stronger[1])) if further else (REPRODUCED, meant[1])
+        if stronger[0] == "holds":
+            return STRONGER, max(meant[1], stronger[1])
+        return (AS_MEANT, max(meant[1], published[1])) if published[0] == "fails" else (REPRODUCED, meant[1])
     if meant[0] == "fails" and published[0] == "holds":
         return AS_PUBLISHED, max(meant[1], published[1])
     applies = any(part.group == "published" for part in parts)

@@ -96,13 +96,20 @@ def heart(results: Results) -> str:
     arms = [arm for arm in SAID if arm in wide.columns.get_level_values(1)]
     alloys = [ALLOYS[alloy] for alloy in wide.columns.get_level_values(0).unique()]
     entropies = [f"{_shown(against_enumeration(wide, arm), 2)} {SAID[arm]}" for arm in arms]
-    finals = [f"{_shown(against_enumeration(merits, arm), 4)} {SAID[arm].split(' (')[0]}" for arm in arms]
+    finals = [f"{_by_alloy(merits, arm)} {SAID[arm].split(' (')[0]}" for arm in arms]
     each = f"each of {_listed(alloys)}" if len(alloys) > 1 else alloys[0]
     return (
         f"Over {len(wide)} seeds in {each} at four elements, state entropy (the mean log distance of a composition to "
         f"its second nearest one) differs from that of exact maximisation by {_listed(entropies)}: nats, means over "
-        f"alloys and seeds, 95 % intervals. Final merit differs from it by {_listed(finals)}. {_concluded(wide)}"
+        f"alloys and seeds, 95 % intervals. Final merit, whose scale is each alloy's own, differs from it by "
+        f"{_listed(finals)}{f' ({_listed(alloys)} in turn)' if len(alloys) > 1 else ''}. {_concluded(wide)}"
     )
+
+
+def _by_alloy(wide: pd.DataFrame, arm: str) -> str:
+    """Mean of arm − enumeration of each landscape."""
+    means = [against_enumeration(wide[[alloy]], arm)[0] for alloy in wide.columns.get_level_values(0).unique()]
+    return " / ".join(_signed(mean, 4) for mean in means)
 
 
 def _concluded(wide: pd.DataFrame) -> str:
@@ -110,23 +117,31 @@ def _concluded(wide: pd.DataFrame) -> str:
     of = virtue(wide)
     each = {ALLOYS[alloy]: virtue(wide[[alloy]]) for alloy in alloys}
     blind, followed = (_shown(share(wide, arm), 0, percent=True) for arm in ("scored", "ascent"))
-    numbers = f"blind guesses have {blind} of it, an ascent to the maximum {followed}"
+    apart = "".join(f", {ALLOYS[alloy]} {100 * share(wide[[alloy]], 'scored')[0]:.0f}" for alloy in alloys)
+    apart = f" ({apart[2:]})" if len(alloys) > 1 else ""
+    numbers = f"blind guesses have {blind} of it{apart}, an ascent to the maximum {followed}"
     said = {
         "not following": f"So the wider exploration is a virtue of not following the gradient: {numbers}",
         "the gradient": f"So the wider exploration is a virtue of the gradient: {numbers}",
         "undecided": f"Whether that is a virtue of the gradient or of not following it stays open: {numbers}",
         "nothing": "So there is no wider exploration to explain",
     }[of]
-    apart = [f"{alloy} alone: {other}" for alloy, other in each.items() if other != of]
-    return said + (f" ({'; '.join(apart)})." if apart else ", in every landscape alike." if len(each) > 1 else ".")
+    others = [f"{alloy} alone: {other}" for alloy, other in each.items() if other != of]
+    return said + (
+        f" ({'; '.join(others)})." if others else "; each landscape alone says so too." if len(each) > 1 else "."
+    )
 
 
 def _shown(interval: tuple[float, float, float], digits: int, percent: bool = False) -> str:
     if percent:
         value, low, high = (f"{round(100 * x) + 0:.0f}".replace("-", "−") for x in interval)
         return f"{value} % [{low}, {high}]"
-    value, low, high = (f"{round(x, digits) + 0.0:+.{digits}f}".replace("-", "−") for x in interval)  # no −0
+    value, low, high = (_signed(x, digits) for x in interval)
     return f"{value} [{low}, {high}]"
+
+
+def _signed(x: float, digits: int) -> str:
+    return f"{round(x, digits) + 0.0:+.{digits}f}".replace("-", "−")  # no −0
 
 
 def _listed(items: list[str]) -> str:

@@ -20,6 +20,7 @@ from alloygrad.figures.campaigns import (
     other_trainings,
     regret_by_elements,
     regret_by_starts,
+    searched_inputs,
     trajectory_costs,
     variants,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "regret_by_starts",
     "save",
     "scatter_measures",
+    "searched_inputs",
     "section_maps",
     "starts_needed",
     "surrogate_accuracy",

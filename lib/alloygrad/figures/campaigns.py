@@ -16,9 +16,10 @@ from alloygrad.figures.diversity import (
     filled_and_open,
     interval,
     line_of,
+    numbers_of,
     rows_of_arms,
 )
-from alloygrad.figures.style import COLOURS, COLUMN, LABELS, PAGE, SURROGATES, WIDE
+from alloygrad.figures.style import COLOURS, COLUMN, INPUTS, LABELS, PAGE, SURROGATES, WIDE
 
 DASHES = ((None, None), (4, 1.2), (1.2, 1), (6, 1.2, 1.2, 1.2))
 """Of the variants of one arm, in order, beside their shades: they can be told apart without colours."""
@@ -136,28 +137,31 @@ def more_elements(table: pd.DataFrame, known: pd.DataFrame) -> Figure:
     """
     figure, axes = _alloys(known, 2.3)
     for alloy, axis in axes.items():
-        own, best = table[table["alloy"] == alloy], known[known["alloy"] == alloy]
+        own, best = (rows[rows["alloy"] == alloy] for rows in (table, known))
+        if (off := _off_scale(best)) is not None:
+            merit = f"{best.loc[best['n_elements'] == off, 'merit'].item():.3f}".replace("-", "−")
+            axis.text(
+                0.03, 0.03, f"N = {off}: {merit}, off the scale", fontsize=6, color="0.4", transform=axis.transAxes
+            )
+            own, best = (rows[rows["n_elements"] != off] for rows in (own, best))
         for last, rows in own.groupby("experiments"):
             strong = last == own["experiments"].max()
             style = dict(color=COLOURS["ascent"], alpha=1 if strong else 0.5, label=f"ascent, {last} experiments")
             band_as_bars(axis, rows["n_elements"] + (0.08 if strong else -0.08), rows, **style)
         axis.plot(best["n_elements"], best["merit"], "k:", lw=0.9, marker="_", ms=5, label="best known")
         axis.set(xlabel="elements", title=ALLOYS[alloy], xticks=sorted(best["n_elements"].unique()))
-        _off_scale(axis, best.sort_values("merit"))
     next(iter(axes.values())).set_ylabel("figure of merit")
     handles, labels = next(iter(axes.values())).get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3)
     return figure
 
 
-def _off_scale(axis: Axes, best: pd.DataFrame) -> None:
-    """A number of elements whose best merit lies far below all others is written, not drawn."""
-    lowest, merits = best.iloc[0], best["merit"].to_numpy()
-    if len(merits) > 2 and merits[1] - merits[0] > 3 * (span := merits[-1] - merits[1]):
-        axis.set_ylim(merits[1] - 1.5 * span, merits[-1] + 0.2 * span)
-        note = f"N = {lowest['n_elements']}: {lowest['merit']:.3f},\noff the scale"
-        ground = dict(fc="w", ec="none", pad=1)  # a line that leaves the scale would cross it
-        axis.text(0.05, 0.05, note, fontsize=6, color="0.4", transform=axis.transAxes, bbox=ground)
+def _off_scale(best: pd.DataFrame) -> int | None:
+    """The number of elements whose best known merit lies far below all others, if there is one."""
+    best = best.sort_values("merit")
+    merits = best["merit"].to_numpy()
+    far = len(merits) > 2 and merits[1] - merits[0] > 3 * (merits[-1] - merits[1])
+    return int(best["n_elements"].iloc[0]) if far else None
 
 
 def band_as_bars(axis: Axes, x, rows: pd.DataFrame, **style) -> None:
@@ -172,12 +176,18 @@ def trajectory_costs(table: pd.DataFrame) -> Figure:
     table: columns alloy (SMA, Ti, HEA), arm, n_elements, cpu_seconds; arms that have no colour are left out.
     """
     figure, axis = plt.subplots(figsize=(COLUMN, 2.8))
+    marks = dict(zip(("SMA", "Ti", "HEA"), "osD", strict=True))
     for arm, rows in arms_of(table.rename(columns={"arm": "method"})):
-        for mark, (_, own) in zip("osD", rows.groupby("alloy", sort=False), strict=False):
-            style = line_of(arm) | dict(lw=0.8, alpha=1, marker=mark, ms=3)
-            axis.plot(own["n_elements"], own["cpu_seconds"], **style)
+        shift, style = 0.07 * (ARMS.index(arm) - 2.5), line_of(arm) | dict(lw=0.8, alpha=1)
+        axis.plot([], [], **style)
+        for alloy, own in rows.groupby("alloy", sort=False):
+            axis.plot(
+                own["n_elements"] + shift, own["cpu_seconds"], **style | dict(marker=marks[alloy], ms=3, label=None)
+            )
     axis.set(yscale="log", xlabel="elements", ylabel="CPU seconds of one trajectory")
     _arms_legend(figure, [axis], ncols=2)
+    alloys = [mpl.lines.Line2D([], [], ls="", marker=m, ms=3, color="0.3", label=a) for a, m in marks.items()]
+    axis.legend(handles=alloys, loc="lower right")
     return figure
 
 
@@ -260,6 +270,31 @@ def difference_curves(table: pd.DataFrame, ylabel: str, early: int = 0) -> Figur
     return figure
 
 
+def searched_inputs(curves: pd.DataFrame, gaps: pd.DataFrame, optima: dict[str, float]) -> Figure:
+    """Campaigns on different inputs of the model, alloys across: simple regret (top); what features bring (bottom).
+
+    curves: columns alloy, input ("features" or "fractions"), experiment, mean, low, high, n. gaps: columns alloy,
+    experiment, mean, low, high, n, of the best merit so far with features less that with fractions.
+    """
+    figure, axes = _alloys(curves, 4.0, rows=2, sharex=True)
+    styles = {"features": dict(color=COLOURS["ascent"], label="material features")}
+    styles["fractions"] = dict(color=INPUTS["fractions"], ls=(0, DASHES[1]), label="raw fractions")
+    for alloy, (top, bottom) in axes.items():
+        for name, rows in curves[curves["alloy"] == alloy].groupby("input"):
+            band(top, rows["experiment"] + 1, rows, less=optima[alloy], **styles[name])
+        regret_axis(top)
+        bottom.axhline(0, color="0.5", lw=0.7)
+        own = gaps[gaps["alloy"] == alloy]
+        band(bottom, own["experiment"] + 1, own, color=COLOURS["ascent"])
+        bottom.set(xlabel="experiments")
+        top.set_title(f"{ALLOYS[alloy]} (n = {own['n'].min()})")
+    top, bottom = next(iter(axes.values()))
+    top.set_ylabel("simple regret")
+    bottom.set_ylabel("Δ best merit so far")
+    figure.legend(*top.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return figure
+
+
 def moved_shares(table: pd.DataFrame) -> Figure:
     """Share of starts that moved along the campaign, a panel for each inner loop: means over trajectories.
 
@@ -283,9 +318,8 @@ def arms(curves: pd.DataFrame, optima: dict[str, float], gaps: pd.DataFrame, tha
     for alloy, (top, bottom) in axes.items():
         for arm, own in arms_of(curves[curves["alloy"] == alloy]):
             band(top, own["experiment"] + 1, own, less=optima[alloy], **line_of(arm))
-        n = curves.loc[curves["alloy"] == alloy, "n"]
-        numbers = f"{n.min()}" if n.nunique() == 1 else f"{n.min()}–{n.max()}"
-        top.set(xlabel="experiments", title=f"{ALLOYS[alloy]}\n(n = {numbers})")
+        numbers = numbers_of(curves[curves["alloy"] == alloy])
+        top.set(xlabel="experiments", title=f"{ALLOYS[alloy]}\n({numbers})")
         regret_axis(top)
         bottom.axvline(0, color=COLOURS[than], lw=1.0)
         for arm, own in arms_of(gaps[gaps["alloy"] == alloy]):

@@ -10,6 +10,7 @@ from alloygrad.figures.style import PAGE, PALETTE
 VERDICTS = {
     "stronger than claimed": PALETTE[9],
     "reproduced": PALETTE[2],
+    "only as meant": PALETTE[8],
     "only as published": PALETTE[1],
     "not reproduced": PALETTE[3],
     "inconclusive": PALETTE[7],

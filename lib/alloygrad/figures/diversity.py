@@ -37,10 +37,15 @@ def _panels(table: pd.DataFrame, down: Sequence[str], height: float, **options) 
     across = [alloy for alloy in ALLOYS if alloy in set(table["alloy"])]
     figure, axes = plt.subplots(len(down), len(across), figsize=(PAGE, height), squeeze=False, **options)
     for column, alloy in enumerate(across):
-        n = table.loc[table["alloy"] == alloy, "n"]
-        numbers = f"{n.min()}" if n.nunique() == 1 else f"{n.min()}–{n.max()}"
-        axes[0, column].set_title(f"{ALLOYS[alloy]} (n = {numbers})")
+        axes[0, column].set_title(f"{ALLOYS[alloy]}\n({numbers_of(table[table['alloy'] == alloy])})")
     return figure, {(row, alloy): axes[i, j] for i, row in enumerate(down) for j, alloy in enumerate(across)}
+
+
+def numbers_of(rows: pd.DataFrame) -> str:
+    """ "n = 96; slsqp 8": of most arms, and of those that have another. rows: columns method, n."""
+    numbers = pd.Series({arm: own["n"].max() for arm, own in arms_of(rows)})
+    usual = numbers.mode().max()
+    return "; ".join([f"n = {usual}", *(f"{arm} {n}" for arm, n in numbers[numbers != usual].items())])
 
 
 def arms_of(rows: pd.DataFrame):

@@ -6,10 +6,14 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.figure import Figure
 
 from alloygrad.figures.diversity import arms_of, line_of
 from alloygrad.figures.style import COLOURS, LABELS, PAGE
+
+RARE = 0.02
+"""Per cent of all picks: what fewer fall into has the lightest shade."""
 
 
 def _map(axis, own: pd.DataFrame, norm):
@@ -78,10 +82,15 @@ def perplexities(table: pd.DataFrame) -> Figure:
 def pair_distributions(table: pd.DataFrame, elements: Sequence[str], bins: int = 20) -> Figure:
     """Picks of two arms by pairs of elements: the first arm below the diagonal, the second above, both on it.
 
-    table: columns method, seed and one per element, at.%; the shades of all panels share one scale.
+    table: columns method, seed and one per element, at.%; the shades of all panels share one logarithmic scale, from
+    `RARE` on; where nothing was picked is white.
     """
     elements, arms = list(elements), [arm for arm, _ in arms_of(table)]
-    figure, axes = plt.subplots(len(elements), len(elements), figsize=(PAGE, 6.2), sharex="col")
+    figure, axes = plt.subplots(len(elements), len(elements), figsize=(PAGE, 6.6), sharex="col")
+    shades = {
+        arm: sns.blend_palette([sns.light_palette(COLOURS[arm])[1], COLOURS[arm], "k"], as_cmap=True) for arm in arms
+    }
+    norm, drawn = mpl.colors.LogNorm(RARE, 15, clip=True), {}
     edges = {e: np.linspace(table[e].min(), table[e].max() + 1e-9, bins + 1) for e in elements}
     for i, one in enumerate(elements):
         for j, other in enumerate(elements):
@@ -98,10 +107,10 @@ def pair_distributions(table: pd.DataFrame, elements: Sequence[str], bins: int =
                 continue
             arm = arms[0] if i > j else arms[-1]
             own = table[table["method"] == arm]
-            share = np.histogram2d(own[other], own[one], [edges[other], edges[one]])[0] / len(own)
-            cmap = mpl.colors.LinearSegmentedColormap.from_list(arm, ["w", COLOURS[arm], "k"])
-            norm = mpl.colors.PowerNorm(0.35, 0, 0.15)
-            axis.pcolormesh(edges[other], edges[one], share.T, cmap=cmap, norm=norm, rasterized=True)
+            share = 100 * np.histogram2d(own[other], own[one], [edges[other], edges[one]])[0] / len(own)
+            share = np.ma.masked_equal(share.T, 0)
+            style = dict(cmap=shades[arm], norm=norm, rasterized=True)
+            drawn[arm] = axis.pcolormesh(edges[other], edges[one], share, **style)
             if j:
                 axis.set_yticklabels([])
             for side in ("top", "right"):
@@ -110,6 +119,13 @@ def pair_distributions(table: pd.DataFrame, elements: Sequence[str], bins: int =
         axes[-1, k].set_xlabel(f"{element} (at.%)")
         if k:
             axes[k, 0].set_ylabel(f"{element} (at.%)")
+    axes[0, 0].yaxis.set_label_position("right")
+    axes[0, 0].set_ylabel("% of picks")
+    for arm, half in zip(arms, np.array_split(np.arange(len(elements)), len(arms)), strict=True):
+        bar = dict(
+            location="bottom", shrink=0.8, aspect=40, extend="both", format="%g", label=f"% of picks, {LABELS[arm]}"
+        )
+        figure.colorbar(drawn[arm], ax=list(axes[:, half].flat), **bar)
     places = ["below the diagonal", "above it"] if len(arms) > 1 else [""]
     handles = [mpl.patches.Patch(color=COLOURS[arm], alpha=0.7) for arm in arms]
     n = table.groupby("method")["seed"].nunique()

@@ -14,8 +14,8 @@ from alloygrad.figures.ternary import MARKS, mark, shade, window
 
 MAPS = ("viridis", "magma", "cividis")
 
-LOG_SPAN = 10
-"""A hundred-thousandth of the largest expected improvement is as good as none."""
+LOG_SPAN = 5
+"""Less than a hundredth of the largest expected improvement is as good as none."""
 
 
 def trust(predictions: Mapping[str, pd.DataFrame], coverages: Mapping[str, pd.DataFrame], label: str) -> Figure:

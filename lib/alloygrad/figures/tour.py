@@ -134,9 +134,12 @@ def ten_experiments(
     mark(whole, elements, **marks)
     whole.scatter(*at(rows, elements), s=12, color=WHERE, edgecolor="w", lw=0.5, zorder=6)
     mark(zoom, elements, optimum=marks["optimum"])
-    edge = [patheffects.withStroke(linewidth=1.5, foreground="0.15")]
-    style = dict(color="w", fontsize=7, weight="bold", ha="center", va="center", path_effects=edge, zorder=7)
-    for number, inside, *where in zip(range(1, len(rows) + 1), close, *at(rows, elements), strict=True):
+    zoom.scatter(*at(rows[close], elements), s=8, color=WHERE, edgecolor="w", lw=0.4, zorder=6)
+    edge = [patheffects.withStroke(linewidth=1.3, foreground="0.15")]
+    style = dict(color="w", fontsize=6, weight="bold", ha="center", va="center", path_effects=edge, zorder=7)
+    away = rows[names] - middle
+    beside = rows.assign(**(rows[names] + 0.22 * AROUND * away.div(np.linalg.norm(away, axis=1) + 1e-9, axis=0)))
+    for number, inside, *where in zip(range(1, len(rows) + 1), close, *at(beside, elements), strict=True):
         if inside:
             zoom.text(*where, str(number), **style)
     axis = panels[2].subplots()
