@@ -165,6 +165,7 @@ def test_exclusion_counts_only_what_lies_in_the_space(method):
     best = maximise(peak((0.4, 0.4, 0.2)), TINY, method, exclude=many, rng=rng()).counts
     assert best.tolist() == [4, 4, 2]
     assert maximise(peak((0.4, 0.4, 0.2)), TINY, method, exclude=best, rng=rng()).counts.tolist() != [4, 4, 2]
+    assert maximise(peak((0.4, 0.4, 0.2)), TINY, method, exclude=[], rng=rng()).counts.tolist() == [4, 4, 2]
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -49,7 +49,7 @@ def maximise(
     """
     if method not in METHODS:
         raise ValueError(f"method is {method!r}; known are {sorted(METHODS)}.")
-    if exclude is None or not len(exclude):
+    if exclude is None or np.shape(exclude) == (0,):  # [] as well
         exclude = np.empty((0, len(space.elements)), dtype=np.int64)
     exclude = np.atleast_2d(exclude)
     exclude = np.unique(exclude[space.contains(exclude)], axis=0)
