@@ -211,3 +211,16 @@ def test_a_table_that_is_rewritten_all_the_time_is_always_read_whole(tmp_path):
         done.set()
         writer.join()
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_broken_file_that_is_replaced_while_it_is_read_is_not_set_aside(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text("{")
+
+    def reader(content):
+        if content == b"{":
+            path.write_text('{"whole": 1}')  # another process mends it
+        return json.loads(content)
+
+    assert store.read(path, reader) == {"whole": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["a.json"]

@@ -131,7 +131,6 @@ class NoisyCampaign(Campaign):
         as far from the earlier picks, the warning says so. Raises ValueError where fewer than q are left to suggest.
         """
         require_whole(1, q=q)
-        self.require_measured()
         left = self.space.size - len(np.unique(self.counts[self._measured()], axis=0))
         if q > left:
             raise ValueError(f"{q} experiments asked for; {left} compositions of the space are not measured yet.")

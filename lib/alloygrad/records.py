@@ -38,7 +38,7 @@ def record() -> pd.DataFrame:
     for cell in studies.CELLS.values():
         packed, tables = store.RESULTS / f"{cell.name}.parquet", {}
         table = store.read_parquet(packed)
-        if (broken := packed.with_name(f"{packed.name}.broken")).exists():
+        if (broken := store.set_aside(packed)).exists():
             raise SystemExit(
                 f"{packed} was broken and stands aside as {broken.name}. Restore it (`git checkout {packed}`) and "
                 f"delete {broken.name}, or delete both to record what has been computed since; then record again."

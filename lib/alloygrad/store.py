@@ -116,15 +116,20 @@ def read(path: Path, reader: Callable[[bytes], Any]) -> Any:
         if isinstance(error, OSError) and error.errno:
             raise
         reason = str(error).splitlines()[0]
+    if path.exists() and path.read_bytes() != content:  # another process has put a new one there
+        return read(path, reader)
     try:
-        if path.read_bytes() != content:  # another process has put a new one there
-            return read(path, reader)
-        os.replace(path, broken := path.with_name(f"{path.name}.broken"))
-        where = f"set aside as {broken.name}"
+        os.replace(path, set_aside(path))
+        where = f"set aside as {set_aside(path).name}"
     except OSError as error:
         where = f"passed over (it cannot be renamed: {error.strerror})"
     warnings.warn(f"{path} is broken ({reason}): {where}; what it held is computed anew.", stacklevel=2)
     return None
+
+
+def set_aside(path: Path) -> Path:
+    """Where `read` puts a file that is broken."""
+    return path.with_name(f"{path.name}.broken")
 
 
 def write_parquet(path: Path, table: pd.DataFrame) -> Path:

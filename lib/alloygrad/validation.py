@@ -99,10 +99,12 @@ def verdict(table: pd.DataFrame, other: pd.DataFrame, name: str) -> str:
     sure = "too sure of itself" if low.mean() > 0.2 else "too cautious" if high.mean() > 0.2 else "calibrated"
     text = f"On rows it has not seen the model is {worth} their mean (MAE {here['MAE']:.3g} against "
     text += f"{here['MAE of the mean']:.3g}), and {sure} as far as {len(table)} rows can tell."
-    other = (
-        "do better" if _clearly(error - others) else "do worse" if _clearly(others - error) else "are not told apart"
-    )
-    return f"{text} Inputs {name!r} {other} (MAE {there['MAE']:.3g})."
+    compared = "are not told apart"
+    if _clearly(error - others):
+        compared = "do better"
+    elif _clearly(others - error):
+        compared = "do worse"
+    return f"{text} Inputs {name!r} {compared} (MAE {there['MAE']:.3g})."
 
 
 def _clearly(difference: pd.Series) -> bool:
