@@ -81,13 +81,33 @@ def test_what_is_told_later_is_in_the_tables_sense_and_counts_as_measured(maximi
     first = advice.suggest(campaign, measured, q=1, rng=np.random.default_rng(1))
     composition = first[[f"{e} at.%" for e in ELEMENTS]].to_numpy() / 100
     worst = measured.targets.min() if maximise else measured.targets.max()
-    advice.tell(campaign, measured, composition, [worst])
+    advice.tell(campaign, measured, composition, [worst], unit="fraction")
     assert campaign.targets[-1] == campaign.targets.min()  # a merit, and the worst
     again = advice.suggest(campaign, measured, q=3, rng=np.random.default_rng(2))
     told = exchanged(again[[f"{e} at.%" for e in ELEMENTS]].to_numpy() / 100, composition) * 100
     assert (again["distance"] <= told + 1e-9).all()
     nearer = told < first["distance"].item() / 2
     assert again.loc[nearer, "nearest_row"].isna().all() and again.loc[~nearer, "nearest_row"].notna().any()
+
+
+def test_the_same_alloy_told_in_each_unit_and_what_is_none_is_refused(asked):
+    measured = asked[0]
+    campaign = advice.begin(measured, SPACE, rng=np.random.default_rng(0), **QUICK)
+    known, one = len(campaign.targets), measured.compositions[:1]
+    for shares, unit in ((one, "fraction"), (100 * one, "at.%"), (100 * own.to_weight(one, ELEMENTS), "wt.%")):
+        advice.tell(campaign, measured, shares, [1.0], unit=unit)
+    assert campaign.compositions[known:] == pytest.approx(np.tile(one, (3, 1)), abs=1e-12)
+    for shares, unit, said in (
+        (one, "at.%", "sums to 1 in a table declared in at.%"),
+        (100 * one, "fraction", "sums to 100 in a table declared in fraction"),
+        (90 * one, "wt.%", "sums to 90"),
+        (100 * one[:, :-1], "at.%", r"shape \(1, 3\); expected \(m, 4\)"),
+        (one, "percent", "unit is 'percent'"),
+        (np.full_like(one, np.nan), "fraction", "row 0"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            advice.tell(campaign, measured, shares, [1.0], unit=unit)
+    assert len(campaign.targets) == known + 3
 
 
 def test_a_table_read_for_another_order_of_elements_is_refused(asked):

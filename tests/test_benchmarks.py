@@ -52,7 +52,7 @@ def test_a_peer_gives_a_feasible_new_composition_and_its_value_always_the_same(s
     assert one.value == pytest.approx(acquire(SPACE.fractions(one.counts)).item(), rel=1e-9)
     assert one.evaluations > 0 and (one.starts == 0 or 0 <= one.moved <= 1)
     assert two.counts.tolist() == one.counts.tolist() and two.evaluations == one.evaluations
-    if name != "published":  # on a grid this small the common end alone leads to the maximum
+    if not name.startswith("published"):  # on a grid this small the common end alone leads to the maximum
         assert one.counts.tolist() == second.counts.tolist()
 
 
@@ -179,7 +179,7 @@ def test_a_run_is_complete_and_a_second_one_computes_nothing(tmp_path, monkeypat
 
     small, large = found[found["n_elements"] == 3], found[found["n_elements"] == 6]
     assert set(small["maximiser"]) == {"ascent", "enumeration", "exhaustive", *peers.PEERS}
-    assert set(large["maximiser"]) == {"ascent", "ascent_x20", *peers.PEERS}
+    assert set(large["maximiser"]) == {"ascent", "ascent_x20", *peers.PEERS} - {"published_log_ei"}
     assert (small["regret"] > -1e-9).all() and (large["regret"] >= 0).all()
     assert (large.groupby("experiment")["regret"].min() == 0).all()
     assert (found.loc[found["maximiser"] == "ascent", "ratio_to_ascent"] == 1).all()

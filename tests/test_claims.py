@@ -2,6 +2,7 @@
 
 import ast
 import tomllib
+from dataclasses import replace
 from math import inf, nan
 
 import numpy as np
@@ -260,7 +261,7 @@ def test_an_exponent_is_found_and_a_share_of_nothing_but_hits_has_an_interval():
     results = made({})
     object.__setattr__(results, "benchmark", table)
     assert inner_loop.enumeration_exponent(results, margin=0.1)[0].value == pytest.approx(1, abs=0.01)
-    object.__setattr__(results, "benchmark", table.assign(maximiser="slsqp"))
+    object.__setattr__(results, "benchmark", table.assign(maximiser="published_log_ei"))
     share = inner_loop.near_optimal(results, upto=5, least=0.5)[0]
     assert (share.value, share.high) == (1, 1) and 0.8 < share.low < 1
 
@@ -336,13 +337,30 @@ def test_the_answer_waits_for_the_arms_and_does_without_slsqp():
     assert "log EI" not in claims.heart(arms_made(**reaches))
 
 
+def test_the_papers_loop_on_log_ei_is_told_where_it_has_run():
+    reaches = dict(enumeration=4, ascent=4, published=0, scored=0, random=0)
+    every, one = arms_made(("sma", "ti"), **reaches), arms_made(("sma",), slsqp=2, **reaches)
+    read = lambda cell: one.read(cell) if cell == "sma_n4_slsqp" else every.read(cell)  # noqa: E731
+    results = replace(every, read=read)
+    share = question.share(question.table(one, "entropy"), "slsqp")[0]
+    said = claims.heart(results)
+    assert "slsqp" not in question.table(results, "entropy").columns.get_level_values(1)
+    assert f"whose starts do move, {100 * share:.0f} % [".replace("-", "−") in said and "(SMA, n = 12)" in said
+
+
 def test_the_answer_is_put_between_the_markers_and_nowhere_else(tmp_path):
     path = tmp_path / "README.md"
     path.write_text(f"before\n{question.BEGIN}\nold\n{question.END}\nafter\n", encoding="utf-8")
     claims.write_answer(made({}), path)
     text = path.read_text(encoding="utf-8")
     assert text.startswith("before\n") and text.endswith("\nafter\n") and "old" not in text
-    assert claims.answer_in(text) == claims.heart(made({}))
+    assert claims.answer_in(text) == claims.answer(made({})) == claims.heart(made({}))
+    results = arms_made(("sma", "ti"), enumeration=4, ascent=20, published=0, scored=60, random=0)
+    claims.write_answer(results, path)
+    said, _, numbers = claims.answer_in(path.read_text(encoding="utf-8")).partition("\n\n")
+    assert said == claims.heart(results) and len(numbers.splitlines()) == 2 + 4  # head, rule, arms but enumeration
+    expected = question.against_enumeration(question.table(results, "best")[["ti"]], "scored")[0]
+    assert f"{expected:+.4f}".replace("-", "−") in numbers.splitlines()[3].split("|")[4]
 
 
 # What is declared, and what is committed.
@@ -425,7 +443,7 @@ def test_the_committed_scoreboard_is_what_the_records_give(recorded):
 
 def test_readme_holds_the_answer_that_the_records_give(recorded):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert claims.answer_in(text) == claims.heart(recorded[0]), "write it: claims.write_answer(claims.gather())"
+    assert claims.answer_in(text) == claims.answer(recorded[0]), "write it: claims.write_answer(claims.gather())"
     assert text.index(question.END) < 4500  # the first screen
 
 

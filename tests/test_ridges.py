@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from alloygrad.maximisers.exchange import distinct, exchange, pairs, unmeasured
-from alloygrad.maximisers.ridges import GIVEN, SUMS, _model, _moves, follow, ridges
+from alloygrad.maximisers.ridges import DEPTH, GIVEN, SIZES, SUMS, _model, _moves, _sorted, follow, ridges
 from alloygrad.maximisers.suggestion import score
 from alloygrad.space import CompositionSpace, Group
 
@@ -116,6 +116,15 @@ def test_following_counts_evaluations_and_avoids_what_is_measured():
     free, values, *_ = follow(acquire, NINE, start, heights, start[:0], rng(), rounds=60)
     best = free[np.argsort(-values)[:20]]
     assert unmeasured(follow(acquire, NINE, start, heights, best, rng(), rounds=60)[0], best).all()
+
+
+def test_rows_are_sorted_as_by_numpy_for_all_that_moves_can_reach():
+    most = DEPTH * 2 * max(SIZES)
+    assert most < 128
+    for seed, width in enumerate((1, 2, 5, 29)):
+        z = rng(seed).integers(-most, most + 1, size=(300, width)) * (rng(seed).random((300, width)) < 0.3)
+        z = np.concatenate([z, z[:50]])
+        assert np.array_equal(_sorted(z), np.unique(z, axis=0))
 
 
 def test_an_element_goes_at_once_where_each_step_of_it_costs():

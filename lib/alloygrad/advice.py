@@ -3,7 +3,7 @@
     measured = own.read("my.csv", space, unit="at.%", target="hardness_HV")
     campaign = begin(measured, space, rng=rng)                    # features chosen, noise learned
     table = suggest(campaign, measured, q=4, rng=rng)             # compositions, predictions, distances
-    tell(campaign, measured, compositions, targets)               # once they are made; and suggest again
+    tell(campaign, measured, shares, targets, unit="at.%")        # once they are made; and suggest again
     path, line = write_new(table, "suggestions.csv")              # never over another table
 
 Predictions are in the unit of the target. Two spreads stand beside each mean: `std` is how well the model knows the
@@ -20,7 +20,7 @@ import pandas as pd
 from alloygrad import ROOT, store
 from alloygrad.features import FeatureMap, raw_fractions
 from alloygrad.noisy import NoisyCampaign, exchanged
-from alloygrad.own import Measurements, to_weight
+from alloygrad.own import Measurements, atomic, to_weight
 from alloygrad.selection import genetic
 from alloygrad.space import CompositionSpace
 
@@ -66,11 +66,13 @@ def begin(
     return campaign
 
 
-def tell(campaign: NoisyCampaign, measured: Measurements, compositions: np.ndarray, targets: np.ndarray) -> None:
-    """Add measurements made since, on the grid or off it: fractions (m, n_elements), targets (m,) as in the table.
+def tell(campaign: NoisyCampaign, measured: Measurements, shares, targets: np.ndarray, *, unit: str) -> None:
+    """Add measurements made since, on the grid or off it: shares (m, n_elements), targets (m,) as in the table.
 
-    Smaller targets are better where the table's are. Raises ValueError as `NoisyCampaign.tell_fractions`.
+    unit: of the shares, as in `own.read`; never guessed. Smaller targets are better where the table's are. Raises
+    ValueError as `own.atomic` and `NoisyCampaign.tell_fractions`; nothing is added then.
     """
+    compositions = atomic(shares, campaign.space.elements, unit=unit)
     campaign.tell_fractions(compositions, measured.sign * np.asarray(targets, dtype=float))
 
 

@@ -179,6 +179,20 @@ def read(
     return Measurements(path, space.elements, rows, compositions, targets, named, maximise, report)
 
 
+def atomic(shares, symbols: Sequence[str], *, unit: str) -> np.ndarray:
+    """Atomic fractions (m, n_elements) of shares (m, n_elements), or of one row, in a unit of `UNITS`.
+
+    Raises ValueError for another unit or shape, and for rows that are no compositions in it, as `read` would.
+    """
+    shares, names = np.atleast_2d(np.asarray(shares, dtype=float)), list(symbols)
+    if unit not in UNITS:
+        raise ValueError(f"unit is {unit!r}; declare in what the shares are written: one of {list(UNITS)}.")
+    if shares.ndim != 2 or shares.shape[1] != len(names):
+        raise ValueError(f"Shares have shape {shares.shape}; expected (m, {len(names)}): {', '.join(names)}.")
+    fractions = tables.fractions(pd.DataFrame(shares, columns=names), names, unit, "what was told")
+    return to_atomic(fractions, names) if unit == "wt.%" else fractions
+
+
 def to_atomic(weights: np.ndarray, symbols: Sequence[str]) -> np.ndarray:
     """Atomic fractions (..., n_elements) of shares by weight (..., n_elements), in any unit."""
     moles = np.asarray(weights) / _masses(symbols)

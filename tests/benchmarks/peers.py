@@ -3,6 +3,7 @@
     suggestion = PEERS["slsqp"](acquire, space, exclude=measured, rng=np.random.default_rng(0))
 
     published        the paper's loop as the library keeps it: SLSQP on raw EI, its own roundings; scored on log EI
+    published_log_ei the same on log EI: what campaigns run as the arm `slsqp`
     slsqp            SciPy's SLSQP from each of 20 N uniform starts, default tolerances, through a BoTorch posterior
     botorch_joint    `optimize_acqf`, its defaults: one SLSQP problem that holds all restarts
     botorch_batched  the same with options={"batch_limit": 5}: five restarts to a problem
@@ -10,8 +11,8 @@
     cmaes            CMA-ES, restarted with twice as many offspring until it has evaluated as many as `ascent`
     box              from the starts of `ascent`: batched L-BFGS-B on a map of the limits to the unit box
 
-`acquire` must be a log EI from `acquisition.log_ei`: the first four ask for its surrogate and best target. All but
-`published` end as `ascent` does, with `finish`, from their rounded ends and the best of what they have scored.
+`acquire` must be a log EI from `acquisition.log_ei`: the first five ask for its surrogate and best target. All but the
+two published ones end as `ascent` does, with `finish`, from their rounded ends and the best of what they have scored.
 
 Budgets are the paper's 20 N searches; those of `botorch_joint` are capped (`JOINT`), since one takes minutes. A capped
 peer does less work than its name promises, so its CPU time is a lower bound. `optimize_acqf` does not draw its initial
@@ -53,8 +54,9 @@ PER_ELEMENT = 20
 JOINT = ((4, 80), (5, 60), (10, 30), (20, 15), (99, 10))
 """(up to so many elements, restarts of `botorch_joint` at most): its step costs (restarts × elements)³."""
 
-ROUNDABLE = 10
-"""Elements up to which `published` is run: it lists every rounding of every point, up to C(N, N/2) of each."""
+UPTO = {"published": 10, "published_log_ei": 5}
+"""Elements up to which these are run: they list every rounding of every point, up to C(N, N/2) of each, and on log EI
+the searches take as long as those of `slsqp`."""
 
 
 def published(acquire, space: CompositionSpace, *, exclude, rng, starts_per_element: int = PER_ELEMENT) -> Suggestion:
@@ -269,6 +271,7 @@ class Sticks:
 
 PEERS = {
     "published": published,
+    "published_log_ei": METHODS["published"],
     "slsqp": slsqp,
     "botorch_joint": partial(botorch, "botorch_joint", {}),
     "botorch_batched": partial(botorch, "botorch_batched", {"batch_limit": 5}),

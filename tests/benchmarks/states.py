@@ -75,9 +75,10 @@ def declare() -> list[Walk]:
                 walks.append(Walk(alloy, n, formulas, 0, "ascent", "log_ei", (0, 10, 20, 30, 40, 50)))
                 walks.append(Walk(alloy, n, formulas, 1, "published", "ei", (5, 15, 25, 35, 45, 59)))
             for n in (6, 8, 10):
-                walks.append(Walk(alloy, n, formulas, 0, "ascent", "log_ei", (0, 5, 15, 30)))
+                for seed in range(2):
+                    walks.append(Walk(alloy, n, formulas, seed, "ascent", "log_ei", (0, 5, 15, 30)))
         for n in (15, 20, 30):
-            for seed in range(3):
+            for seed in range(6):
                 walks.append(Walk("drawn", n, formulas, seed, "ascent", "log_ei", (0, 5, 15, 30)))
     return walks
 

@@ -33,7 +33,7 @@ from alloygrad.claims.parts import (
     keep,
     standardised,
 )
-from alloygrad.claims.question import answer_in, heart, write_answer
+from alloygrad.claims.question import answer, answer_in, heart, write_answer
 from alloygrad.claims.results import Results, gather
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "Judgement",
     "Part",
     "Results",
+    "answer",
     "answer_in",
     "gather",
     "heart",

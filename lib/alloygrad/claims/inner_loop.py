@@ -141,7 +141,7 @@ def starts_solve(results: Results, per_element: int, experiments: list[int], lea
 def near_optimal(results: Results, upto: int, least: float) -> list[Part]:
     """Share of states in which a loop's pick has at least half of the largest EI; enumerated grids."""
     parts = []
-    for maximiser, group in (("slsqp", "meant"), ("published", "published")):
+    for maximiser, group in (("published_log_ei", "meant"), ("published", "published")):
         rows = _rows(results, maximiser, upto)
         near = (rows["regret"] <= np.log(2)).to_numpy() if len(rows) else np.empty(0)
         parts.append(_share(maximiser, near, least=least, group=group))

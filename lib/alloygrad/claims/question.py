@@ -14,6 +14,7 @@ with their 95 % intervals; else it is undecided. `random` and the final merits s
 over the landscapes; seeds are resampled whole, so that what arms and landscapes of a seed share stays together.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,14 +39,14 @@ SAID = {
 BEGIN, END = "<!-- heart: written by claims.write_answer -->", "<!-- /heart -->"
 
 
-def table(results: Results, quantity: str) -> pd.DataFrame:
+def table(results: Results, quantity: str, alloys: Sequence[str] = tuple(ALLOYS)) -> pd.DataFrame:
     """ "entropy" or "best" by seed: columns (alloy, arm) of the landscapes that have all the arms needed.
 
     SLSQP is there where every such landscape has it at least `statistics.MIN_PAIRS` times. Seeds that lack one are out.
     """
     number = getattr(results, quantity)
     found = {}
-    for alloy in ALLOYS:
+    for alloy in alloys:
         arms = {arm: number(f"{alloy}_n4_{arm}") for arm in (*NEEDED, "slsqp")}
         if min(len(arms[arm]) for arm in NEEDED) >= statistics.MIN_PAIRS:
             found |= {(alloy, arm): values for arm, values in arms.items()}
@@ -93,33 +94,57 @@ def heart(results: Results) -> str:
     wide, merits = table(results, "entropy"), table(results, "best")
     if len(wide) < statistics.MIN_PAIRS:
         return f"Not answered: fewer than {statistics.MIN_PAIRS} trajectories of the arms at N = 4 are recorded."
-    arms = [arm for arm in SAID if arm in wide.columns.get_level_values(1)]
-    alloys = [ALLOYS[alloy] for alloy in wide.columns.get_level_values(0).unique()]
+    arms = [arm for arm in SAID if arm in wide.columns.get_level_values(1) and arm != "random"]
+    alloys = {ALLOYS[alloy]: merits[[alloy]] for alloy in wide.columns.get_level_values(0).unique()}
     entropies = [f"{_shown(against_enumeration(wide, arm), 2)} {SAID[arm]}" for arm in arms]
-    finals = [f"{_by_alloy(merits, arm)} {SAID[arm].split(' (')[0]}" for arm in arms]
-    each = f"each of {_listed(alloys)}" if len(alloys) > 1 else alloys[0]
+    finals = [f"{_shown(against_enumeration(own, 'published'), 4)} in {alloy}" for alloy, own in alloys.items()]
+    each = f"each of {_listed(list(alloys))}" if len(alloys) > 1 else next(iter(alloys))
     return (
         f"Over {len(wide)} seeds in {each} at four elements, state entropy (the mean log distance of a composition to "
         f"its second nearest one) differs from that of exact maximisation by {_listed(entropies)}: nats, means over "
-        f"alloys and seeds, 95 % intervals. Final merit, whose scale is each alloy's own, differs from it by "
-        f"{_listed(finals)}{f' ({_listed(alloys)} in turn)' if len(alloys) > 1 else ''}. {_concluded(wide)}"
+        f"alloys and seeds, 95 % intervals. Final merit, whose scale is each alloy's own, differs from it in the "
+        f"published loop by {_listed(finals)}. {_concluded(wide, unstalled(results, wide))}"
     )
 
 
-def _by_alloy(wide: pd.DataFrame, arm: str) -> str:
-    """Mean of arm − enumeration of each landscape."""
-    means = [against_enumeration(wide[[alloy]], arm)[0] for alloy in wide.columns.get_level_values(0).unique()]
-    return " / ".join(_signed(mean, 4) for mean in means)
+def unstalled(results: Results, wide: pd.DataFrame) -> dict[str, tuple[tuple[float, float, float], int]]:
+    """(share, seeds) of the paper's loop on log EI by alloy, where it is not in `wide` since others lack it."""
+    alone = (
+        {}
+        if (arm := "slsqp") in wide.columns.get_level_values(1)
+        else {a: table(results, "entropy", [a]) for a in ALLOYS}
+    )
+    return {a: (share(own, arm), len(own)) for a, own in alone.items() if len(own) and arm in own[a]}
 
 
-def _concluded(wide: pd.DataFrame) -> str:
+def by_alloy(results: Results) -> str:
+    """The numbers behind the answer, as a table in Markdown: one row an arm."""
+    wide, merits = table(results, "entropy"), table(results, "best")
+    alloys = list(wide.columns.get_level_values(0).unique())
+    head = ["less exact maximisation", "state entropy, nats", *(f"final merit, {ALLOYS[a]}" for a in alloys)]
+    lines = [head, ["---"] * len(head)]
+    for arm in (arm for arm in SAID if arm in wide.columns.get_level_values(1)):
+        merit = [_shown(against_enumeration(merits[[alloy]], arm), 4) for alloy in alloys]
+        lines.append([SAID[arm].removeprefix("in ").split(" (")[0], _shown(against_enumeration(wide, arm), 2), *merit])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def answer(results: Results) -> str:
+    """The three sentences, and the table where there is one."""
+    said = heart(results)
+    return said if said.startswith("Not answered") else f"{said}\n\n{by_alloy(results)}"
+
+
+def _concluded(wide: pd.DataFrame, unstalled: dict) -> str:
     alloys = wide.columns.get_level_values(0).unique()
     of = virtue(wide)
     each = {ALLOYS[alloy]: virtue(wide[[alloy]]) for alloy in alloys}
     blind, followed = (_shown(share(wide, arm), 0, percent=True) for arm in ("scored", "ascent"))
     apart = "".join(f", {ALLOYS[alloy]} {100 * share(wide[[alloy]], 'scored')[0]:.0f}" for alloy in alloys)
     apart = f" ({apart[2:]})" if len(alloys) > 1 else ""
-    numbers = f"blind guesses have {blind} of it{apart}, an ascent to the maximum {followed}"
+    moving = [f"{_shown(own, 0, percent=True)} ({ALLOYS[alloy]}, n = {n})" for alloy, (own, n) in unstalled.items()]
+    moving = f", the paper's own loop on log EI, whose starts do move, {_listed(moving)}" if moving else ""
+    numbers = f"blind guesses have {blind} of it{apart}, an ascent to the maximum {followed}{moving}"
     said = {
         "not following": f"So the wider exploration is a virtue of not following the gradient: {numbers}",
         "the gradient": f"So the wider exploration is a virtue of the gradient: {numbers}",
@@ -149,12 +174,12 @@ def _listed(items: list[str]) -> str:
 
 
 def answer_in(text: str) -> str:
-    """What stands between the markers of a text, on one line."""
-    return " ".join(text.split(BEGIN)[1].split(END)[0].split())
+    """What stands between the markers of a text."""
+    return text.split(BEGIN)[1].split(END)[0].strip()
 
 
 def write_answer(results: Results, path: Path = ROOT / "README.md") -> None:
     """Put the answer between the markers of README."""
     text = path.read_text(encoding="utf-8")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    path.write_text(f"{before}{BEGIN}\n{heart(results)}\n{END}{after}", encoding="utf-8")
+    path.write_text(f"{before}{BEGIN}\n{answer(results)}\n{END}{after}", encoding="utf-8")

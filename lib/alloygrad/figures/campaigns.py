@@ -353,8 +353,10 @@ def other_trainings(table: pd.DataFrame, than: str) -> Figure:
             axis.set(xlabel=f"Δ {quantity} to {than}")
             rows_of_arms(axis, arms, named=alloy == next(iter(axes)))
             axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
-        numbers = sorted(set(rows["n"]))
-        panels[0].set_title(f"{ALLOYS[alloy]}\n(n = {', '.join(map(str, numbers))})")
+        first = rows["training"] == trainings[0]
+        numbers = {"filled": rows.loc[first, "n"], "open": rows.loc[~first, "n"]}
+        said = [f"{' or '.join(map(str, sorted(set(n))))} {which}" for which, n in numbers.items() if len(n)]
+        panels[0].set_title(f"{ALLOYS[alloy]}\n(n = {', '.join(said)})")
     filled_and_open(figure, [f"networks of {training}" for training in trainings])
     return figure
 

@@ -13,6 +13,7 @@ COLOURS = {
     "enumeration": PALETTE[0], "published": PALETTE[1], "ascent": PALETTE[2], "random": PALETTE[7],
     "slsqp": PALETTE[3], "botorch_joint": PALETTE[5], "botorch_batched": PALETTE[4], "random_search": PALETTE[6],
     "cmaes": PALETTE[8], "box": PALETTE[9], "exhaustive": (0.55, 0.7, 0.9), "scored": (0.2, 0.13, 0.53),
+    "published_log_ei": (0.45, 0.22, 0.0),
 }  # fmt: skip
 """One colour per inner loop, in every figure."""
 
@@ -42,6 +43,7 @@ LABELS = {
     "enumeration": "enumeration",
     "exhaustive": "exhaustive enumeration",
     "published": "published gradient loop",
+    "published_log_ei": "published loop on log EI",
     "ascent": "ascent",
     "slsqp": "SLSQP on log EI",
     "scored": "20 N random ones, scored",

@@ -91,6 +91,7 @@ def ternary_maps(
     and options of `shade`; "lines" adds contours at these levels.
     """
     figure, axes = plt.subplots(1, len(shown), figsize=(PAGE, height), subplot_kw=AXES, squeeze=False)
+    figure.get_layout_engine().set(rect=(0, 0, 1, 0.98))  # the titles' height is underrated
     for axis, (column, options) in zip(axes[0], shown.items(), strict=True):
         options = dict(options)
         title, label, lines = (options.pop(key, None) for key in ("title", "label", "lines"))

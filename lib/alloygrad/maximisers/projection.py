@@ -47,46 +47,63 @@ class Projection:
         self._parts = tuple(parts)
 
     def __call__(self, points: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
-        nearest = np.empty_like(points)
-        _place(self._parts, np.ones(len(points)), points, lower, upper, nearest)
-        return nearest
+        columns = (np.ascontiguousarray(array.T) for array in (points, lower, upper))
+        nearest = np.empty(points.shape[::-1])
+        _place(self._parts, np.ones(len(points)), *columns, nearest)
+        return np.ascontiguousarray(nearest.T)
+
+
+class _Given(NamedTuple):
+    """Parts: (m, rows) points and bounds of those that are elements; each group with what is given of its children."""
+
+    points: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    groups: list[tuple[_Part, "_Given"]]
+
+    def rows(self, kept: np.ndarray) -> "_Given":
+        groups = [(part, inside.rows(kept)) for part, inside in self.groups]
+        return _Given(*(np.compress(kept, array, axis=1) for array in self[:3]), groups)
+
+
+def _given(parts, points, lower, upper) -> _Given:
+    """Of arrays (n_elements, rows), once for all multipliers that are tried."""
+    leaves = [part.columns[0] for part in parts if not part.children]
+    groups = [(part, _given(part.children, points, lower, upper)) for part in parts if part.children]
+    return _Given(points[leaves], lower[leaves], upper[leaves], groups)
 
 
 def _place(parts, total, points, lower, upper, nearest) -> None:
-    """Write the nearest amounts of these parts, which sum to `total` (rows,), into `nearest`."""
-    shift = _shift(parts, total, points, lower, upper)
-    for part in parts:
-        if part.children:
-            amount = np.clip(_sum(part.children, shift, points, lower, upper)[0], part.lower, part.upper)
-            _place(part.children, amount, points, lower, upper, nearest)
-        else:
-            i = part.columns[0]
-            nearest[:, i] = np.minimum(np.maximum(points[:, i] - shift, lower[:, i]), upper[:, i])
-
-
-def _sum(parts, shift, points, lower, upper) -> tuple[np.ndarray, np.ndarray]:
-    """What the parts take together at multiplier `shift` (rows,), and minus its slope there."""
+    """Write the nearest amounts of these parts, which sum to `total` (rows,), into `nearest` (n_elements, rows)."""
+    given = _given(parts, points, lower, upper)
+    columns = [column for part in parts for column in part.columns]
+    shift = _shift(given, total, points[columns], lower[columns], upper[columns])
     leaves = [part.columns[0] for part in parts if not part.children]
-    low, high = lower[:, leaves], upper[:, leaves]
-    amount = points[:, leaves] - shift[:, None]
-    free = (amount > low) & (amount < high)
-    total, slope = np.minimum(np.maximum(amount, low), high).sum(1), free.sum(1)
-    for part in (part for part in parts if part.children):
-        inner, inner_slope = _sum(part.children, shift, points, lower, upper)
+    nearest[leaves] = np.minimum(np.maximum(given.points - shift, given.lower), given.upper)
+    for part, inside in given.groups:
+        amount = np.clip(_sum(inside, shift)[0], part.lower, part.upper)
+        _place(part.children, amount, points, lower, upper, nearest)
+
+
+def _sum(given: _Given, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the parts take together at multiplier `shift` (rows,), and minus its slope there."""
+    amount = given.points - shift
+    free = (amount > given.lower) & (amount < given.upper)
+    total, slope = np.minimum(np.maximum(amount, given.lower), given.upper).sum(0), free.sum(0)
+    for part, inside in given.groups:
+        inner, inner_slope = _sum(inside, shift)
         total = total + np.clip(inner, part.lower, part.upper)
         slope = slope + np.where((inner > part.lower) & (inner < part.upper), inner_slope, 0)
     return total, slope
 
 
-def _shift(parts, total, points, lower, upper) -> np.ndarray:
-    """The multiplier (rows,) at which the parts take `total`."""
-    columns = [column for part in parts for column in part.columns]
-    y = points[:, columns]
-    least, most = (y - upper[:, columns]).min(1), (y - lower[:, columns]).max(1)
-    shift = np.clip((y.sum(1) - total) / len(columns), least, most)
+def _shift(given: _Given, total, y, lower, upper) -> np.ndarray:
+    """The multiplier (rows,) at which the parts, of elements with points `y` (m, rows) and bounds, take `total`."""
+    least, most = (y - upper).min(0), (y - lower).max(0)
+    shift = np.clip((y.sum(0) - total) / len(y), least, most)
     live, found_shift = np.arange(len(shift)), shift.copy()
     for _ in range(100):
-        found, slope = _sum(parts, shift, points, lower, upper)
+        found, slope = _sum(given, shift)
         excess = found - total
         done = (np.abs(excess) <= TOLERANCE) | (most - least <= TOLERANCE * np.maximum(1, np.abs(shift)))
         found_shift[live] = shift
@@ -99,7 +116,7 @@ def _shift(parts, total, points, lower, upper) -> np.ndarray:
         if done.any():  # these need no more
             rest = ~done
             live, shift, least, most, total = live[rest], shift[rest], least[rest], most[rest], total[rest]
-            points, lower, upper = points[rest], lower[rest], upper[rest]
+            given = given.rows(rest)
     return found_shift
 
 

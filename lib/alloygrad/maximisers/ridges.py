@@ -109,7 +109,7 @@ def _ridge(acquire, space: CompositionSpace, counts: np.ndarray, top: np.ndarray
         lacking = np.negative(promised, out=promised).ravel()
         highest = np.argpartition(lacking, min(8 * GIVEN, lacking.size) - 1)[: 8 * GIVEN]
         row, move = np.divmod(highest, len(moves))
-        z = np.unique(np.concatenate([best, beam[row] + moves[move]]), axis=0)
+        z = _sorted(np.concatenate([best, beam[row] + moves[move]]))
         filled = whole(z)
         z = z[space.contains(filled) & (filled[:, present] > 0).all(1)]
         best = z[np.argsort(-height(z), kind="stable")[:GIVEN]]
@@ -135,9 +135,16 @@ def _model(acquire, space: CompositionSpace, point: np.ndarray, present: np.ndar
     return slopes[0] @ directions.T * space.step, curvature * space.step**2, free, rest, len(slopes)
 
 
+def _sorted(z: np.ndarray) -> np.ndarray:
+    """The distinct rows of z (rows, m) in ascending order, as `np.unique` has them, sooner: one byte holds a value,
+    for no sum of `DEPTH` moves is larger."""
+    keys = np.ascontiguousarray(z + 128, dtype=np.uint8).view(f"V{z.shape[1]}").ravel()
+    return z[np.unique(keys, return_index=True)[1]]
+
+
 def _moves(n_elements: int, rng: np.random.Generator) -> np.ndarray:
     """Changes of z (m, n_elements − 1): exchanges, and sums of two; the place of the element left out is the last."""
-    single = np.concatenate([size * pairs(n_elements)[:, :-1] for size in SIZES])
+    single = np.concatenate([size * pairs(n_elements)[:, :-1] for size in SIZES]).astype(np.int8)
     both = len(single) ** 2
     first, second = np.divmod(np.arange(both) if both <= SUMS else rng.integers(both, size=SUMS), len(single))
     moves = np.concatenate([single, single[first] + single[second]])
