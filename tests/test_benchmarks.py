@@ -213,8 +213,10 @@ def test_regrets_and_verdicts_on_numbers_made_up():
     assert found.loc[(3, "ascent"), "regret"] == pytest.approx(0.1)
     assert found.loc[(3, "botorch_batched"), "regret"] == pytest.approx(-0.9)  # never the reference of a small grid
     assert found.loc[(30, "slsqp"), ["regret", "ratio_to_ascent"]].tolist() == pytest.approx([0.2, 30.0])
-    stations = pd.DataFrame({"what": ["fit", "experiment", "enumeration"], "ratio": [0.1, 0.1, 0.1], "difference": 0.0})
+    whats, differences = ["fit", "fit", "fit", "experiment", "enumeration"], [0.0, 1e-4, -1.0, 0.0, 0.0]
+    stations = pd.DataFrame({"what": whats, "ratio": 0.1, "difference": differences})
     lines = collected.verdicts(found.reset_index(), stations)
     met = [line["met"] for line in lines.to_dict("records")]
-    assert met == [False, True, True, True, False, True, True, True, False, True, True, True]
+    assert met == [False, True, True, True, False, True, True, True, False, False, True, True, True]
+    assert lines["measured"][7:9].tolist() == pytest.approx([0, 2 / 3])
     assert lines["measured"].iloc[-1] == pytest.approx(1.0)

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from alloygrad import __version__, store
@@ -223,4 +224,17 @@ def test_a_broken_file_that_is_replaced_while_it_is_read_is_not_set_aside(tmp_pa
         return json.loads(content)
 
     assert store.read(path, reader) == {"whole": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "no"), MemoryError(), pa.ArrowMemoryError("full")])
+def test_a_file_that_the_system_cannot_read_is_not_broken(tmp_path, error):
+    path = tmp_path / "a.json"
+    path.write_text("{}")
+
+    def reader(content):
+        raise error
+
+    with pytest.raises(type(error)):
+        store.read(path, reader)
     assert [file.name for file in tmp_path.iterdir()] == ["a.json"]

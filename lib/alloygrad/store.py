@@ -104,7 +104,7 @@ def read(path: Path, reader: Callable[[bytes], Any]) -> Any:
     """`reader` of a file's bytes; None where there is none, or a broken one: it is set aside as `*.broken`, and told.
 
     The file is opened once, so that one which is replaced meanwhile is read whole, as it was. An error of the system
-    (no permission, a disk that fails) does not mean that the file is broken: it passes.
+    (no permission, a disk that fails, memory that is used up) does not mean that the file is broken: it passes.
     """
     path = Path(path)
     try:
@@ -113,7 +113,7 @@ def read(path: Path, reader: Callable[[bytes], Any]) -> Any:
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, LookupError, OSError, pa.ArrowException) as error:
-        if isinstance(error, OSError) and error.errno:
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno):
             raise
         reason = str(error).splitlines()[0]
     if path.exists() and path.read_bytes() != content:  # another process has put a new one there

@@ -198,9 +198,12 @@ def condition(
 
 def in_blocks(predict: Callable, points: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """(mean, std), each (...), of points (..., d), by `predict` of `size` rows at a time."""
-    rows = points.reshape(-1, points.shape[-1]).split(size)
-    mean, std = zip(*map(predict, rows), strict=True)
-    return torch.cat(mean).reshape(points.shape[:-1]), torch.cat(std).reshape(points.shape[:-1])
+    rows = points.reshape(-1, points.shape[-1])
+    if len(rows) <= size:  # an inner loop that asks for one at a time feels each further step
+        mean, std = predict(rows)
+    else:
+        mean, std = map(torch.cat, zip(*map(predict, rows.split(size)), strict=True))
+    return mean.reshape(points.shape[:-1]), std.reshape(points.shape[:-1])
 
 
 def standardisation(targets: np.ndarray) -> tuple[float, float]:

@@ -43,6 +43,8 @@ def verdicts(found: pd.DataFrame, stations: pd.DataFrame) -> pd.DataFrame:
         ratio = rows["ratio"].median()
         line(where, f"CPU of {what}, here / other, median (n = {len(rows)})", ratio, f"≤ 1/{bound}", ratio <= 1 / bound)
         if what == "fit":
+            middle = rows["difference"].median()
+            line(3, "log posterior of fit, here − other, median", middle, "≥ −.001", middle >= -1e-3)
             share, other = ((sign * rows["difference"] >= -1e-3).mean() for sign in (1, -1))
             line(3, f"states with our log posterior no worse by .001 (BoTorch's: {other:.3f})", share, "1", share == 1)
         if what == "enumeration":
