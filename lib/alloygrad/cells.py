@@ -106,10 +106,8 @@ PLANNED = (
     ("sma_n6_published", 8),
     ("*_published", 0),
     ("*_n[35]_ascent", FULL),
-    ("*_n10_ascent", 8),
-    ("sma_n6_ascent", 8),
+    ("*_ascent", 16),
     ("*_ascent_fine", 8),
-    ("*_ascent*", 4),
 )
 """(pattern of cells, trajectories): the first that fits. Fewer than 96 where time has not been spent yet: notebook 06
 says what one costs. To have more, raise a number and run `make study`."""
