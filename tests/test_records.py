@@ -192,8 +192,11 @@ def swap_initial_counts(table):
     table.loc[~proposed(table), ["Ti", "Ni"]] = table.loc[~proposed(table), ["Ni", "Ti"]].to_numpy()
 
 
-def reverse_features(text):
-    return text.str.split().map(lambda names: " ".join(names[::-1]))
+def other_features(text):
+    """The first one gives way to one that is not among them."""
+    names = text.iloc[0].split()
+    other = next(name for name in ("mean:R", "mean:MT", "mean:AN", "mean:XP") if name not in names)
+    return " ".join([other, *names[1:]])
 
 
 @pytest.mark.parametrize(
@@ -209,7 +212,7 @@ def reverse_features(text):
         swap_compositions,
         lambda table: table.__setitem__("merit", table["merit"].where(proposed(table), table["merit"] * 1.1)),
         swap_initial_counts,
-        set_proposed("features", reverse_features),
+        set_proposed("features", other_features),
     ],
     ids=[
         "merit", "merit NaN", "posterior", "log EI up", "log EI down", "value", "hyperparameters", "composition",
@@ -227,7 +230,7 @@ def test_audit_finds_what_was_changed(working, monkeypatch, edit):
 
 @pytest.mark.parametrize(
     "column, edit",
-    [("same_start", swap_initial_counts), ("same_features", set_proposed("features", reverse_features))],
+    [("same_start", swap_initial_counts), ("same_features", set_proposed("features", other_features))],
 )
 def test_start_and_features_are_recomputed_and_judged(working, monkeypatch, column, edit):
     """Regression: both were taken from the record. Each alone fails the audit, whatever else still agrees."""
@@ -241,6 +244,24 @@ def test_start_and_features_are_recomputed_and_judged(working, monkeypatch, colu
     monkeypatch.setattr(records, "audit", lambda states: sound.assign(**{column: [True, False]}))
     with pytest.raises(SystemExit, match="Audit failed for 1 of them"):
         records.report_audit()
+
+
+@pytest.mark.parametrize(
+    "chosen, recorded, alike",
+    [
+        ("AN XP R", "R VEC XP", True),  # both by one from V to Fe, whatever the order
+        ("AN VEC R", "AN R XP", False),
+        ("AN VEC R", "AN R R", False),  # each has its like, but not one each
+        ("AN R", "AN R XP", False),
+        ("AN R", "AN XP", False),
+    ],
+)
+def test_features_are_alike_that_are_one_up_to_scale(chosen, recorded, alike):
+    """Regression: among such features another processor chooses another, and the audit failed."""
+    cell = studies.CELLS["hea_n4_ascent"]  # V Cr Mn Fe
+    counts = cell.space().sample(40, np.random.default_rng(0))
+    named = [[f"mean:{symbol}" for symbol in symbols.split()] for symbols in (chosen, recorded)]
+    assert records._alike(cell, *named, counts) == alike
 
 
 def first_experiment(real):

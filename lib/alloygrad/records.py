@@ -5,12 +5,14 @@ table: a file that is no longer what was recorded is found, whoever changed it.
 """
 
 import platform
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+from scipy.optimize import linear_sum_assignment
 from tqdm import tqdm
 
 from alloygrad import DATA, comparisons, store, studies
@@ -157,10 +159,10 @@ def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
     States beyond their number begin anew with the first. Cells with another surrogate than the GP are left out: what
     their fits give depends on the processor.
 
-    One row per state: do its trajectory's initial compositions and features come out the same, was the same
-    composition suggested, and by how much do these differ now: merit and log EI of the recorded composition, at the
-    recorded hyperparameters; log posterior of a new fit; value (of the acquisition function; log EI in place of EI)
-    where it is maximised anew?
+    One row per state: do its trajectory's initial compositions come out the same, and its features (see `_alike`), was
+    the same composition suggested, and by how much do these differ now: merit and log EI of the recorded composition,
+    at the recorded hyperparameters; log posterior of a new fit; value (of the acquisition function; log EI in place of
+    EI) where it is maximised anew?
     """
     rng, found = np.random.default_rng(seed), []
     recorded = {
@@ -194,11 +196,30 @@ def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
         }
         same = {
             "same_start": np.array_equal(counts, rows.loc[rows["experiment"] < 0, elements].to_numpy()),
-            "same_features": " ".join(map(":".join, chosen)) == was["features"],
+            "same_features": _alike(cell, chosen, was["features"].split(), counts),
             "same_composition": bool((was[elements] == pd.Series(now)[elements]).all()),
         }
         found.append({"cell": name, "seed": then, "experiment": experiment, **same, **differences})
     return pd.DataFrame(found)
+
+
+def _alike(cell: Cell, chosen: Sequence, recorded: Sequence, counts: np.ndarray) -> bool:
+    """Whether two sets of features tell `counts` (rows, n_elements) apart alike, each feature as one of the other set.
+
+    Among an alloy's elements two properties can be one up to scale and sign: atomic number and valence electrons of
+    V Cr Mn Fe. Sets that differ in these alone score the same but for rounding, so that the processor decides.
+    """
+
+    def distances(features: Sequence) -> np.ndarray:
+        """(rows, rows, n_features), each feature scaled to 0 … 1."""
+        values = FeatureMap(cell.space().elements, features)(cell.space().fractions(counts)).numpy()
+        width = np.ptp(values, axis=0)
+        values = values / np.where(width > 0, width, 1.0)
+        return np.abs(values[:, None] - values)
+
+    apart = np.abs(distances(chosen)[..., None] - distances(recorded)[..., None, :]).max((0, 1))
+    pairs = linear_sum_assignment(apart > 1e-6)
+    return len(chosen) == len(recorded) and bool((apart[pairs] <= 1e-6).all())
 
 
 def _log_ei(cell: Cell, before: list[dict], was: pd.Series, composition: np.ndarray) -> float:
@@ -218,9 +239,9 @@ def _recorded(cell: Cell) -> pd.DataFrame:
 def report_audit(states: int = 50) -> None:
     """`audit`, printed; raises SystemExit where a recorded result no longer comes out of the code.
 
-    Bounds: the same initial compositions and features; merit and log EI, at recorded hyperparameters, to 1e-6; log
-    posterior no worse by 1e-3; value of the new maximum no lower by 1e-3, but for the paper's loop: SLSQP turns the
-    last bit of another processor into another end. What is sealed must be as it was sealed.
+    Bounds: the same initial compositions, features that are alike; merit and log EI, at recorded hyperparameters, to
+    1e-6; log posterior no worse by 1e-3; value of the new maximum no lower by 1e-3, but for the paper's loop: SLSQP
+    turns the last bit of another processor into another end. What is sealed must be as it was sealed.
     """
     if broken := broken_seals():
         raise SystemExit(
