@@ -442,8 +442,11 @@ def test_skipping_leaves_the_arg_max_on_1000_random_gps(block, monkeypatch):
         everything = torch.from_numpy(space.fractions(grid(space)))
         with torch.no_grad():
             exact, some = acquire(everything), acquire.exceeding(everything, naive.value)
+            _, std = surrogate(everything)
         kept = some > -torch.inf
-        torch.testing.assert_close(some[kept], exact[kept], rtol=1e-9, atol=1e-9)
+        # σ² = s − ‖v‖² is rounded as s is, on one processor not as on another where rows come in other numbers.
+        rounding = 1e-9 + 1e-12 * surrogate.outputscale / std**2
+        assert ((some - exact).abs() <= 1e-9 + rounding * (exact.abs() + std))[kept].all()
         skipped += (~kept).sum().item() / len(kept)
     assert skipped > 0.3 * 50
 
