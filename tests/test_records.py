@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -63,6 +64,24 @@ def test_a_record_is_continued_and_packed_again(working):
     remove_working_files(working)
     assert_same(studies.trajectories(TOY, 2, experiments=4, compute=False), longer)
     assert len(studies.trajectories(TOY, 2, compute=False)) == 2 * 9
+
+
+def test_another_arm_takes_the_recorded_features(working, monkeypatch):
+    """Regression: the arms of a seed differed where each had run on another processor, which decides between equals."""
+    chosen = first_features(studies.trajectories(TOY, 2, workers=1))
+    records.record()
+    tamper(working, set_proposed("features", other_features))
+    arm = replace(changed(maximiser="random_search"), name="arm")
+    fewer = replace(changed(n_features=1), name="fewer")  # chooses otherwise: nothing is taken
+    monkeypatch.setattr(studies, "CELLS", {"toy": TOY, "arm": arm, "fewer": fewer})
+    remove_working_files(working)
+    taken, recorded = first_features(studies.trajectories(arm, 3, workers=1)), first_features(packed(working))
+    assert set(taken) == {0, 1, 2} and all(taken[seed] == recorded[seed] != chosen[seed] for seed in (0, 1))
+    assert len(first_features(studies.trajectories(fewer, 1, workers=1))[0].split()) == 1
+
+
+def first_features(table) -> dict:
+    return table.dropna(subset="features").groupby("seed")["features"].first().to_dict()
 
 
 def test_recording_again_changes_nothing_and_adds_what_is_new(working):

@@ -163,22 +163,48 @@ def _attempt(cell: Cell, seed: int, found: pd.DataFrame, path: Path) -> str:
     return ""
 
 
+def _choice(cell: Cell, seed: int) -> tuple[str, dict]:
+    """(name of the file in `selections`, what makes them) of the features that a trajectory begins with."""
+    fields = ("selection", "formulas", "n_features", "n_initial")
+    made_by = {"behaviour": BEHAVIOUR, **{name: getattr(cell.settings, name) for name in fields}, "seed": seed}
+    return f"{store.digest({**fixed(cell), **made_by})}.json", made_by
+
+
 def _chosen(cell: Cell, folder: Path, settings: Settings, space, counts, merits, seed: int) -> list[str]:
     """`choose_features`, kept in `folder` for all cells that share landscape, initial data and selection."""
-    made_by = {"behaviour": BEHAVIOUR, "selection": settings.selection, "formulas": settings.formulas}
-    made_by |= {"n_features": settings.n_features, "n_initial": settings.n_initial, "seed": seed}
-    name = store.digest({**fixed(cell), **made_by})
-    path = folder / f"{name}.json"
-    if (entry := store.read_json(path)) is None:
+    name, made_by = _choice(cell, seed)
+    if (entry := store.read_json(folder / name)) is None:
         features = [":".join(feature) for feature in choose_features(settings, space, counts, merits, seed)]
         entry = {"cell": cell.name, **made_by, "features": features, "code": store.code_version()}
-        store.write_json(path, entry)
+        store.write_json(folder / name, entry)
     return entry["features"]
+
+
+def _keep_recorded_choices(cell: Cell, seeds: Iterable[int]) -> None:
+    """Enter in `selections` the features that recorded trajectories of other cells chose from the same initial data.
+
+    Features that are one up to scale score the same but for rounding, and the processor decides between them. So arms
+    that are compared share them wherever each was run.
+    """
+    place = store.working() / "selections"
+    lacking = {seed: path for seed in seeds if not (path := place / _choice(cell, seed)[0]).exists()}
+    for other in CELLS.values() if store.is_default() else ():
+        packed = store.RESULTS / f"{other.name}.parquet"
+        if not lacking or not packed.exists() or _choice(other, 0) != _choice(cell, 0):
+            continue
+        if (table := store.read_parquet(packed)) is None:
+            continue
+        first = table.dropna(subset="features").drop_duplicates("trajectory").set_index("trajectory")
+        for seed in [seed for seed in lacking if other.trajectory_name(seed) in first.index]:
+            row = first.loc[other.trajectory_name(seed)]
+            entry = {"cell": other.name, **_choice(cell, seed)[1], "features": row["features"].split()}
+            store.write_json(lacking.pop(seed), {**entry, "code": row["code"]})
 
 
 def _run_all(cell: Cell, found: dict[int, pd.DataFrame], workers: int | None, cluster: str | None) -> None:
     """Run trajectories side by side, each to its end or its failure; then raise `StudyFailed` if any failed."""
     store.require_writable(folder(cell))
+    _keep_recorded_choices(cell, found)
     paths = {seed: _path(cell, seed) for seed in found}
     calls = {seed: (cell, seed, rows, paths[seed]) for seed, rows in found.items()}
     client = clusters.connect(cluster, workers) if cluster else None
