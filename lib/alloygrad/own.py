@@ -151,8 +151,7 @@ def read(
     path, process, names = find(path), dict(process or {}), list(space.elements)
     if not isinstance(maximise, bool):
         raise ValueError(f"maximise is {maximise!r}; expected True, or False where smaller is better.")
-    if unit not in UNITS:
-        raise ValueError(f"unit is {unit!r}; declare in what the element columns are written: one of {list(UNITS)}.")
+    _require_unit(unit, "the element columns")
     problems = Problems(path)
     if path.is_file() and path.stat().st_size > MOST_BYTES:
         size = f"the file has {path.stat().st_size / 1e6:.0f} MB"
@@ -185,12 +184,16 @@ def atomic(shares, symbols: Sequence[str], *, unit: str) -> np.ndarray:
     Raises ValueError for another unit or shape, and for rows that are no compositions in it, as `read` would.
     """
     shares, names = np.atleast_2d(np.asarray(shares, dtype=float)), list(symbols)
-    if unit not in UNITS:
-        raise ValueError(f"unit is {unit!r}; declare in what the shares are written: one of {list(UNITS)}.")
+    _require_unit(unit, "the shares")
     if shares.ndim != 2 or shares.shape[1] != len(names):
         raise ValueError(f"Shares have shape {shares.shape}; expected (m, {len(names)}): {', '.join(names)}.")
     fractions = tables.fractions(pd.DataFrame(shares, columns=names), names, unit, "what was told")
     return to_atomic(fractions, names) if unit == "wt.%" else fractions
+
+
+def _require_unit(unit: str, what: str) -> None:
+    if unit not in UNITS:
+        raise ValueError(f"unit is {unit!r}; declare in what {what} are written: one of {list(UNITS)}.")
 
 
 def to_atomic(weights: np.ndarray, symbols: Sequence[str]) -> np.ndarray:

@@ -218,8 +218,8 @@ def _alike(cell: Cell, chosen: Sequence, recorded: Sequence, counts: np.ndarray)
         return np.abs(values[:, None] - values)
 
     apart = np.abs(distances(chosen)[..., None] - distances(recorded)[..., None, :]).max((0, 1))
-    pairs = linear_sum_assignment(apart > 1e-6)
-    return len(chosen) == len(recorded) and bool((apart[pairs] <= 1e-6).all())
+    one = apart <= 1e-6  # (chosen, recorded)
+    return len(chosen) == len(recorded) and bool(one[linear_sum_assignment(one, maximize=True)].all())
 
 
 def _log_ei(cell: Cell, before: list[dict], was: pd.Series, composition: np.ndarray) -> float:

@@ -110,15 +110,19 @@ def _path(cell: Cell, seed: int) -> Path:
 
 def _read(cell: Cell, seeds: Iterable[int]) -> dict[int, pd.DataFrame]:
     """Rows of each seed's trajectory, the longer of record and working file; empty if there is neither."""
-    recorded = {}
-    if store.is_default() and (packed := store.read_parquet(store.RESULTS / f"{cell.name}.parquet")) is not None:
+    recorded, found = {}, {}
+    if (packed := _record(cell)) is not None:
         recorded = dict(iter(packed.drop(columns="trajectory").groupby(packed["trajectory"])))
-    found = {}
     for seed in seeds:
         path = _path(cell, seed)
         rows = _working_rows(path)
         found[seed] = max(rows, recorded.get(path.stem, rows), key=len).reset_index(drop=True)
     return found
+
+
+def _record(cell: Cell) -> pd.DataFrame | None:
+    """What is packed of a cell; None where nothing is, or where another store is in use."""
+    return store.read_parquet(store.RESULTS / f"{cell.name}.parquet") if store.is_default() else None
 
 
 def _working_rows(path: Path) -> pd.DataFrame:
@@ -188,13 +192,11 @@ def _keep_recorded_choices(cell: Cell, seeds: Iterable[int]) -> None:
     """
     place = store.working() / "selections"
     lacking = {seed: path for seed in seeds if not (path := place / _choice(cell, seed)[0]).exists()}
-    for other in CELLS.values() if store.is_default() else ():
-        packed = store.RESULTS / f"{other.name}.parquet"
-        if not lacking or not packed.exists() or _choice(other, 0) != _choice(cell, 0):
+    others = [other for other in CELLS.values() if _choice(other, 0) == _choice(cell, 0)] if lacking else []
+    for other in others:
+        if (packed := _record(other)) is None:
             continue
-        if (table := store.read_parquet(packed)) is None:
-            continue
-        first = table.dropna(subset="features").drop_duplicates("trajectory").set_index("trajectory")
+        first = packed.dropna(subset="features").drop_duplicates("trajectory").set_index("trajectory")
         for seed in [seed for seed in lacking if other.trajectory_name(seed) in first.index]:
             row = first.loc[other.trajectory_name(seed)]
             entry = {"cell": other.name, **_choice(cell, seed)[1], "features": row["features"].split()}

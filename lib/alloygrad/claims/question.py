@@ -109,17 +109,17 @@ def heart(results: Results) -> str:
 
 def unstalled(results: Results, wide: pd.DataFrame) -> dict[str, tuple[tuple[float, float, float], int]]:
     """(share, seeds) of the paper's loop on log EI by alloy, where it is not in `wide` since others lack it."""
-    alone = (
-        {}
-        if (arm := "slsqp") in wide.columns.get_level_values(1)
-        else {a: table(results, "entropy", [a]) for a in ALLOYS}
-    )
-    return {a: (share(own, arm), len(own)) for a, own in alone.items() if len(own) and arm in own[a]}
+    if "slsqp" in wide.columns.get_level_values(1):
+        return {}
+    alone = {alloy: table(results, "entropy", [alloy]) for alloy in ALLOYS}
+    return {a: (share(own, "slsqp"), len(own)) for a, own in alone.items() if len(own) and "slsqp" in own[a]}
 
 
 def by_alloy(results: Results) -> str:
-    """The numbers behind the answer, as a table in Markdown: one row an arm."""
+    """The numbers behind the answer, as a table in Markdown: one row an arm; empty where there is no answer."""
     wide, merits = table(results, "entropy"), table(results, "best")
+    if len(wide) < statistics.MIN_PAIRS:
+        return ""
     alloys = list(wide.columns.get_level_values(0).unique())
     head = ["less exact maximisation", "state entropy, nats", *(f"final merit, {ALLOYS[a]}" for a in alloys)]
     lines = [head, ["---"] * len(head)]
@@ -131,18 +131,18 @@ def by_alloy(results: Results) -> str:
 
 def answer(results: Results) -> str:
     """The three sentences, and the table where there is one."""
-    said = heart(results)
-    return said if said.startswith("Not answered") else f"{said}\n\n{by_alloy(results)}"
+    return f"{heart(results)}\n\n{by_alloy(results)}".strip()
 
 
-def _concluded(wide: pd.DataFrame, unstalled: dict) -> str:
+def _concluded(wide: pd.DataFrame, beside: dict) -> str:
+    """The last sentence; beside: what `unstalled` gives."""
     alloys = wide.columns.get_level_values(0).unique()
     of = virtue(wide)
     each = {ALLOYS[alloy]: virtue(wide[[alloy]]) for alloy in alloys}
     blind, followed = (_shown(share(wide, arm), 0, percent=True) for arm in ("scored", "ascent"))
     apart = "".join(f", {ALLOYS[alloy]} {100 * share(wide[[alloy]], 'scored')[0]:.0f}" for alloy in alloys)
     apart = f" ({apart[2:]})" if len(alloys) > 1 else ""
-    moving = [f"{_shown(own, 0, percent=True)} ({ALLOYS[alloy]}, n = {n})" for alloy, (own, n) in unstalled.items()]
+    moving = [f"{_shown(own, 0, percent=True)} ({ALLOYS[alloy]}, n = {n})" for alloy, (own, n) in beside.items()]
     moving = f", the paper's own loop on log EI, whose starts do move, {_listed(moving)}" if moving else ""
     numbers = f"blind guesses have {blind} of it{apart}, an ascent to the maximum {followed}{moving}"
     said = {

@@ -47,9 +47,9 @@ class Projection:
         self._parts = tuple(parts)
 
     def __call__(self, points: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
-        columns = (np.ascontiguousarray(array.T) for array in (points, lower, upper))
+        columns = [np.ascontiguousarray(array.T) for array in (points, lower, upper)]
         nearest = np.empty(points.shape[::-1])
-        _place(self._parts, np.ones(len(points)), *columns, nearest)
+        _place(self._parts, _given(self._parts, *columns), np.ones(len(points)), *columns, nearest)
         return np.ascontiguousarray(nearest.T)
 
 
@@ -73,16 +73,15 @@ def _given(parts, points, lower, upper) -> _Given:
     return _Given(points[leaves], lower[leaves], upper[leaves], groups)
 
 
-def _place(parts, total, points, lower, upper, nearest) -> None:
+def _place(parts, given: _Given, total, points, lower, upper, nearest) -> None:
     """Write the nearest amounts of these parts, which sum to `total` (rows,), into `nearest` (n_elements, rows)."""
-    given = _given(parts, points, lower, upper)
     columns = [column for part in parts for column in part.columns]
     shift = _shift(given, total, points[columns], lower[columns], upper[columns])
     leaves = [part.columns[0] for part in parts if not part.children]
     nearest[leaves] = np.minimum(np.maximum(given.points - shift, given.lower), given.upper)
     for part, inside in given.groups:
         amount = np.clip(_sum(inside, shift)[0], part.lower, part.upper)
-        _place(part.children, amount, points, lower, upper, nearest)
+        _place(part.children, inside, amount, points, lower, upper, nearest)
 
 
 def _sum(given: _Given, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
