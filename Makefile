@@ -2,7 +2,7 @@
 #   make reproduce [PROFILE=smoke|quick|paper]   execute every notebook, redraw every figure
 #   make test                                    lint, unit tests, all notebooks at `smoke`
 PROFILE ?= paper
-PYTHON  ?= $(firstword $(shell command -v python3.11 python3 2>/dev/null) python3.11)
+PYTHON  ?= $(or $(shell command -v python3.11 || command -v python3),python3.11)
 # Another torch index, for a CPU-only build where the default brings a GPU one: make env TORCH_INDEX=<url>
 TORCH_INDEX ?=
 
@@ -95,7 +95,7 @@ lint: .venv/ready
 lab: .venv/ready ## open JupyterLab with this environment's kernel
 	$(BIN)/jupyter lab notebooks
 
-clean: ## remove outputs of smoke, quick and recompute (computed trajectories stay)
+clean: ## remove outputs of smoke and quick, and all that recompute computed (what study computed stays)
 	rm -rf data/runs/stamps data/runs/recomputed papermill_runs/smoke papermill_runs/quick figures/smoke figures/quick
 
 distclean: clean ## remove the environment too, and computed work that is not recorded

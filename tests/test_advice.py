@@ -147,6 +147,15 @@ def test_features_of_many_rows_are_chosen_on_some(monkeypatch):
     assert len(merits) == 10 and all(y in measured.merits[row] for y, row in zip(merits, rows, strict=True))
 
 
+def test_features_are_chosen_on_all_rows_where_those_drawn_have_one_composition(monkeypatch):
+    monkeypatch.setattr(advice, "SELECTION_ROWS", 5)
+    compositions = np.repeat([[0.5, 0.5, 0, 0], [0.4, 0.5, 0, 0.1]], [40, 1], axis=0)
+    merits = np.random.default_rng(0).normal(size=41)
+    assert len(advice.choose(ELEMENTS, compositions, merits, rng=np.random.default_rng(0), **QUICK).names) == 4
+    with pytest.raises(ValueError, match=r"of 30 features vary .*; 31 asked for"):
+        advice.choose(ELEMENTS, compositions, merits, rng=np.random.default_rng(0), n_features=31, **QUICK)
+
+
 def test_formula():
     assert advice.formula(ELEMENTS, [49.5, 50.5, 0, 0]) == "Ti49.5Ni50.5"
     space = own.declare(["Ti", "Ni"], {"Ti": (0, 100), "Ni": (0, 100)}, step=0.1)
@@ -176,6 +185,13 @@ def test_nothing_is_overwritten(tmp_path, asked):
         "suggestions-3.csv",
         "suggestions.csv",
     ]
+
+
+def test_a_tilde_is_the_users_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    path, _ = advice.write_new(pd.DataFrame({"a": [1]}), "~/new/s.csv")
+    assert path == tmp_path / "home" / "new" / "s.csv" and path.is_file() and not (tmp_path / "~").exists()
 
 
 def test_the_example_is_what_its_script_makes(tmp_path):

@@ -264,6 +264,13 @@ def test_measure():
         measure(lambda c: {"soft": 1.0}, np.zeros(4))  # regression
 
 
+@pytest.mark.parametrize("name", ["Ti", "experiment", "mean", "starts"])
+def test_no_property_takes_the_place_of_another_column(name):
+    """Regression: a property named V, for a volume, replaced the counts of vanadium."""
+    with pytest.raises(ValueError, match=rf"gave \['{name}'\], which name other columns"):
+        run(SETTINGS["enumeration"], lambda c: {**hills(c), name: 7.0})
+
+
 def test_an_environment_that_gives_nan_stops_the_trajectory():
     with pytest.raises(ValueError, match=r"merit nan"):
         run(SETTINGS["enumeration"], lambda c: np.nan if c[0] > 0.3 else 1.0)

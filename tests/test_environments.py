@@ -252,6 +252,8 @@ def test_true_optimum_of_a_paraboloid():
     )
     assert tuple(best.counts) == brute and best.compared == space.size
     assert best.merit == pytest.approx(-((np.array(brute) / 50 - peak) ** 2).sum())
+    alone = environments.true_optimum(lambda c: -((c - peak) ** 2).sum(-1), space, progress=False)  # no mapping
+    assert (alone.counts == best.counts).all() and alone.merit == best.merit
 
 
 class Chunks:

@@ -169,6 +169,8 @@ def test_candidates():
 def test_errors_name_what_came_and_what_was_expected():
     with pytest.raises(ValueError, match=r"'average:VEC'.*expected 'formula:property'.*mean, mismatch"):
         parse_feature("average:VEC")
+    with pytest.raises(ValueError, match=r"the text 'mean:VEC': expected a list"):
+        FeatureMap(ELEMENTS, "mean:VEC")
     with pytest.raises(ValueError, match="no feature selected"):
         FeatureMap(ELEMENTS, [])
     with pytest.raises(ValueError, match=r"shape \(3, 4\): expected \(\.\.\., 5\).*Ti Ni Cu Hf Zr"):

@@ -1,11 +1,12 @@
 """The frame: one lock for everyone, the promised top level, nothing in the repository that does not belong there."""
 
+import ast
 import json
 import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires, version
 
 import pytest
 import yaml
@@ -88,6 +89,16 @@ def test_the_lock_holds_what_the_direct_dependencies_need_and_nothing_else():
 def test_what_is_installed_fits_together():
     done = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True)
     assert not done.returncode, done.stdout
+
+
+def test_what_is_imported_is_declared():
+    packages, files = packages_distributions(), [ROOT / file for file in tracked() if file.endswith(".py")]
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+    modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    used = {canonicalize_name(name) for module in modules for name in packages.get(module.split(".")[0], [])}
+    assert {"torch", "pyyaml"} <= used
+    assert used - {"alloygrad"} <= direct()
 
 
 def test_the_top_level_is_the_promised_one():

@@ -25,7 +25,7 @@ KNOWS = {
     "networks": {"store"},
     "maximisers": {"space"},
     "selection": {"elements", "features", "kernel"},
-    "forest": {"surrogate"},
+    "forest": {"features", "surrogate"},
     "deep_kernel": {"evidence", "kernel", "surrogate"},
     "campaign": {
         "acquisition",
@@ -41,7 +41,7 @@ KNOWS = {
     "training": {"datasets", "elements", "environments", "networks", "store", "threads"},
     "findings": {"space", "tables"},
     "own": {"elements", "evidence", "findings", "space", "tables"},
-    "noisy": {"acquisition", "campaign", "kernel", "maximisers", "space", "surrogate"},
+    "noisy": {"acquisition", "campaign", "features", "kernel", "maximisers", "space", "surrogate"},
     "advice": {"features", "noisy", "own", "selection", "space", "store"},
     "validation": {"advice", "findings", "noisy", "selection", "space", "surrogate"},
     "replay": {"surrogate"},

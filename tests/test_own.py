@@ -2,6 +2,7 @@
 
 import hashlib
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -83,7 +84,8 @@ REFUSED = {
     "one row": (GOOD[:1], None, {}, r"1 usable row\(s\), expected 5 or more", "measure more alloys"),
     "no row": ([], None, {}, "no data below", "Add at least one row"),
     "all bad": ([(90, 5, 3, 1)] * 6, None, {}, r"0 usable row[\s\S]*row 7: sums to 98", "Correct the shares"),
-    "other unit": (GOOD, None, {"unit": "fraction"}, "0 usable row[^$]*and percent", "declare the other unit"),
+    "other unit": (GOOD, None, {"unit": "fraction"}, "0 usable row[^$]*sums to 100", "Declare the unit 'at.%'"),
+    "weight fractions": ([(0.9, 0.05, 0.05, 1)] * 6, None, {"unit": "wt.%"}, "sums to 1 in", "Multiply all shares by"),
     "equal targets": ([(*r[:3], 7) for r in GOOD], None, {}, "all 6 usable rows have the target 7", "Check that 'HV'"),
     "one composition": ([(90, 5, 5, i) for i in range(6)], None, {}, "have one composition", "other compositions"),
     "too many rows": ([(90, 5, 5, i) for i in range(MOST_ROWS + 1)], None, {}, "1001 usable rows", "Keep the rows"),
@@ -171,6 +173,27 @@ def test_only_rows_of_the_held_process_are_used(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    "process",
+    [{"T": None}, {"T": [450, 460]}, {"T": np.nan}, {"T": True}, {"T": 10**60}, {450: "T"}, "T", ["T"], []],
+    ids=str,
+)
+def test_what_holds_no_process_is_refused(tmp_path, process):
+    path = write(tmp_path / "t.csv", [(*row, 450) for row in GOOD], "Al,Cu,Mg,HV,T")
+    with pytest.raises(ValueError, match=r"^process is .*; expected \{column: value, …\}, .*\. Leave columns out"):
+        read(path, process=process)
+
+
+def test_numbers_of_numpy_and_fractions_are_numbers(tmp_path):
+    path = write(tmp_path / "t.csv", [(*row, 450) for row in GOOD] + [(90, 5, 5, 1, 460)], "Al,Cu,Mg,HV,T")
+    plain = read(path, target={"HV": 2}, process={"T": 450}, maximise=True)
+    for number, flag in ((np.int64, np.bool_), (np.float32, np.bool_), (Fraction, bool)):
+        other = read(path, target={"HV": number(2)}, process={"T": number(450)}, maximise=flag(True))
+        assert other.targets.tolist() == plain.targets.tolist() == [2 * row[3] for row in GOOD]
+        assert other.target == plain.target == "2 × HV" and other.maximise is True
+        assert other.report["row"].tolist() == plain.report["row"].tolist() == [8]
+
+
 def test_a_figure_of_merit_over_columns(tmp_path):
     rows = [(*row, i) for i, row in enumerate(GOOD)] + [(90, 5, 5, 100, "x")]
     path = write(tmp_path / "t.csv", rows, "Al,Cu,Mg,HV,A")
@@ -183,6 +206,7 @@ def test_a_figure_of_merit_over_columns(tmp_path):
     assert hole.rows.tolist() == [2, 3, 5, 6, 7]
     assert hole.report["finding"].tolist()[0] == "row 4: the target is nan, expected a finite number, 1e+50 at most"
     for wrong, message in ((3, "expected a column"), ({}, "finite weights"), ({"HV": "1"}, "finite weights"),
+                           ({"HV": True}, "finite weights"), ({"HV": np.nan}, "finite weights"), ({1: 1}, "finite w"),
                            (lambda c: 1.0, r"\(7,\), one per row")):  # fmt: skip
         with pytest.raises(ValueError, match=message):
             read(path, target=wrong)

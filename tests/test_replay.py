@@ -7,6 +7,7 @@ import pytest
 from alloygrad.acquisition import log_ei
 from alloygrad.campaign import Settings, trajectory
 from alloygrad.features import FeatureMap
+from alloygrad.maximisers.ascent import SCREEN
 from alloygrad.replay import replay
 from alloygrad.space import CompositionSpace
 from alloygrad.surrogate import fit
@@ -35,6 +36,15 @@ def test_500_rows_are_replayed_by_the_campaign_code(maximiser):
     assert rows["measured"].tolist() == y[at].tolist()
     np.testing.assert_allclose(rows["merit"], (y[at] - y.mean()) / y.std(), rtol=1e-9)
     assert rows["measured"].max() > np.quantile(y, 0.98) > rows["measured"][:20].max()
+
+
+@pytest.mark.parametrize("maximiser", ["ascent", "grid_search"])
+def test_a_table_longer_than_a_screen_is_enumerated_too(maximiser):
+    c, y = table(SCREEN[False] + 104)
+    space, environment = replay(ELEMENTS, c, y)
+    rows = list(trajectory(Settings(maximiser, n_initial=10, n_experiments=2), space, environment, 0))
+    same = list(trajectory(Settings("enumeration", n_initial=10, n_experiments=2), space, environment, 0))
+    assert [row["measured"] for row in rows] == [row["measured"] for row in same] and len(rows) == 12
 
 
 def test_every_pick_is_the_best_unmeasured_row():
@@ -87,9 +97,13 @@ def test_what_is_not_in_the_table_is_refused():
         ([[0.5, 0.5]], [1.0, 2.0], "shape"),
         ([[0.5, np.nan]], [1.0], "finite"),
         ([[1.0]], [1.0], "shape"),
+        ([[0.5, 0.5], [50, 50]], [1.0, 2.0], r"Row 1 .* \[50.0, 50.0\], its sum 100; expected .* Divide at.% by 100"),
+        ([[1.1, -0.1]], [1.0], "Row 0 .* its sum 1; expected fractions from 0 on"),
+        ([[0.5, 0.499998]], [1.0], "its sum 0.999998; expected .* rounded rows by their sum"),
     ):
         with pytest.raises(ValueError, match=message):
             replay(("Ti", "Ni"), c, y)
+    assert replay(("Ti", "Ni", "Cu"), [[0.333333] * 3], [1.0])[0].size == 1  # thirds to six digits
 
 
 @pytest.mark.parametrize(

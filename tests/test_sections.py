@@ -79,10 +79,25 @@ def test_measured_alloys_of_a_section_are_found():
     np.testing.assert_allclose(found, [[80, 10, 5], np.array([79, 10, 5]) * 95 / 94], rtol=1e-12)
 
 
-def test_lines_pass_through_the_alloy_and_stay_inside(campaign):
-    composition = np.array([0.8, 0.1, 0.05, 0.05, 0])
+def test_an_alloy_without_any_of_the_three_is_in_no_section():
+    """Though no more than `NEAR` of it is other: the section itself has little of them."""
+    campaign = NoisyCampaign(SPACE, raw_fractions(ELEMENTS))
+    campaign.tell_fractions([[0.9, 0.1, 0, 0, 0], [0.89, 0.1, 0, 0.01, 0]], [1.0, 2.0])
+    found = sections.nearby(campaign, ("Mg", "Zn", "Si"), np.array([0.9, 0.09, 0.01, 0, 0]))
+    np.testing.assert_allclose(found, [[0, 1, 0]], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "composition, drawn",
+    [([0.8, 0.1, 0.05, 0.05, 0], {"Al", "Cu", "Mg", "Zn"}), ([1, 0, 0, 0, 0], {"Cu", "Mg", "Zn"})],
+    ids=["alloy", "pure"],
+)
+def test_lines_pass_through_the_alloy_and_stay_inside(campaign, monkeypatch, composition, drawn):
+    composition, evaluated, predict = np.array(composition), [], campaign.predict
+    monkeypatch.setattr(campaign, "predict", lambda points: evaluated.append(points) or predict(points))
     table = sections.lines(campaign, composition)
-    assert set(table["element"]) == {"Al", "Cu", "Mg", "Zn"}
+    assert set(table["element"]) == drawn
+    np.testing.assert_allclose(np.concatenate(evaluated).sum(1), 1, rtol=1e-12)
     for element, rows in table.groupby("element"):
         i = ELEMENTS.index(element)
         assert rows["at_percent"].is_monotonic_increasing and np.isclose(rows["at_percent"], 100 * composition[i]).any()

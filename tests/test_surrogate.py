@@ -241,6 +241,24 @@ def test_shapes_chunks_and_calls():
     assert surrogate.posterior(x[:0])[0].shape == (0,)
 
 
+def test_a_fit_keeps_copies_and_takes_read_only_arrays():
+    """Columns of pandas are read-only; and what the caller does to his arrays later must not reach the fit."""
+    features, c, y = problem(3)
+    again, frozen = (c.copy(), y.copy()), [np.array(values) for values in (c, y)]
+    for values in frozen:
+        values.setflags(write=False)
+    surrogate = S.fit(features, *again)
+    for values in again:
+        values *= 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        same = S.fit(features, *frozen)
+        mean, std = same(frozen[0])
+    assert same.log_posterior == surrogate.log_posterior
+    torch.testing.assert_close(surrogate.targets, torch.tensor(y), rtol=0, atol=0)
+    torch.testing.assert_close(torch.stack(surrogate(c)), torch.stack([mean, std]), rtol=0, atol=0)
+
+
 def test_leave_one_out_equals_conditioning_without_each_point():
     features, c, y = problem(5, n=20)
     surrogate = S.fit(features, c, y)

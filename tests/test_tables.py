@@ -37,6 +37,27 @@ def test_csv_and_workbook_give_the_same_table(tmp_path, alloys):
         read_table(tmp_path / "alloys.xlsx", sheet="absent")
 
 
+def test_a_note_beside_a_workbooks_table_is_named_by_its_cell(tmp_path):
+    from openpyxl import Workbook
+
+    workbook = Workbook()
+    for row in (["Ti", "Ni"], [50, 50, None, "see photo"], [40, 60, 7], [45, 55]):
+        workbook.active.append(row)
+    workbook.save(tmp_path / "notes.xlsx")
+    with pytest.raises(TableError) as error:
+        read_table(tmp_path / "notes.xlsx")
+    assert str(error.value).splitlines()[1:] == [
+        "  row 2: 'see photo' in cell D2, in a column without a name",
+        "  row 3: 7 in cell C3, in a column without a name",
+        "What to do:",
+        "  Name column D in row 1, or clear its cells.",
+        "  Name column C in row 1, or clear its cells.",
+    ]
+    workbook.active["C1"], workbook.active["D2"] = "note", None
+    workbook.save(tmp_path / "notes.xlsx")
+    assert read_table(tmp_path / "notes.xlsx")["note"].tolist() == [None, 7, None]
+
+
 def test_row_numbers_are_those_of_a_spreadsheet(tmp_path):
     """Units line skipped, byte-order mark and empty lines harmless, a cell with a line break is one row."""
     text = '\ufeffnote,Ti,Ni\n,at.%,at.%\n"two\nlines",50,50\n\n,,\nlast,49,51\n'
@@ -166,6 +187,25 @@ def test_fractions_mixed_with_percent(unit, rows):
     with pytest.raises(TableError, match=r"t\.csv: 1 problem\n  row 3: sums to .*mixed\n") as error:
         fractions(frame(*rows), ["Ti", "Ni"], unit, "t.csv")
     assert f"Write every row in {unit}" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("unit", "rows", "remedy"),
+    [
+        ("at.%", [(0.5, 0.5), (0.4, 0.6)], "Declare the unit 'fraction' (atomic)."),
+        ("wt.%", [(0.5, 0.5), (0.4, 0.6)], "Multiply all shares by 100: shares by weight are read in wt.% only."),
+        ("fraction", [(50, 50), (40, 60)], "Declare the unit 'at.%', or 'wt.%' if the shares are by weight."),
+    ],
+)
+def test_where_all_rows_agree_nothing_is_mixed_and_the_remedy_is_right(unit, rows, remedy):
+    """Rows of zeros, and with faulty cells, are in neither unit."""
+    for extra in ([], [(0, 0)], [("x", 1)]):
+        with pytest.raises(TableError, match=rf"\n  row 2: sums to 1(00)? in a table declared in {unit}, exp") as error:
+            fractions(frame(*rows, *extra), ["Ti", "Ni"], unit, "t.csv")
+        assert f"  {remedy}" in str(error.value).splitlines() and "mixed" not in str(error.value)
+    off = [(45, 45), (0.4, 0.3)][unit == "fraction"]  # in the declared unit, by the size of its sum
+    with pytest.raises(TableError, match=f"are mixed\n[\\s\\S]*Write every row in {unit}\\.\n"):
+        fractions(frame(*rows, off), ["Ti", "Ni"], unit, "t.csv")
 
 
 def test_unit_is_declared_never_guessed():

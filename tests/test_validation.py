@@ -81,6 +81,16 @@ def test_few_rows_and_folds_without_contrast():
     assert np.isfinite(curve).all(axis=None)
 
 
+@pytest.mark.parametrize("inputs", ["features", "fractions"])
+def test_of_two_compositions_each_is_predicted_as_the_mean_of_the_other(inputs):
+    c = np.repeat([[0.5, 0.5, 0], [0.4, 0.5, 0.1]], 3, axis=0)
+    y = np.array([1.0, 2, 3, 10, 10, 16])
+    table = by_folds(SPACE, c, y, rng=np.random.default_rng(0), inputs=inputs, **QUICK)
+    assert table["predicted"].tolist() == [12, 12, 12, 2, 2, 2]
+    assert table["std"].tolist() == pytest.approx([np.sqrt(8)] * 3 + [np.sqrt(2 / 3)] * 3)
+    assert np.isfinite(list(scores(table).values())).all()
+
+
 def test_scores_by_hand():
     table = pd.DataFrame({"measured": [1.0, 2, 3, 6], "predicted": [1.0, 3, 3, 4], "std": [1.0, 1, 2, 4]})
     found = scores(table)

@@ -22,7 +22,7 @@ from alloygrad.features import FeatureMap, raw_fractions
 from alloygrad.noisy import NoisyCampaign, exchanged
 from alloygrad.own import Measurements, atomic, to_weight
 from alloygrad.selection import genetic
-from alloygrad.space import CompositionSpace
+from alloygrad.space import ON_GRID, CompositionSpace
 
 SELECTION_ROWS = 100
 """Features are chosen on so many rows at most, drawn at random: time grows with the cube of their number."""
@@ -33,15 +33,15 @@ INPUTS = ("features", "fractions")
 def choose(elements, compositions, merits, *, rng, inputs: str = "features", **selection) -> FeatureMap:
     """What the model sees of a composition: features chosen on these rows, or the raw fractions.
 
-    compositions (n, n_elements), merits (n,). selection: arguments of `selection.genetic`. Fewer features are chosen
-    than asked for where fewer vary over the rows. Raises ValueError for other `inputs`.
+    compositions (n, n_elements), merits (n,). selection: arguments of `selection.genetic`. Raises ValueError for other
+    `inputs`, and where fewer features vary over the rows than are asked for.
     """
     if inputs not in INPUTS:
         raise ValueError(f"inputs is {inputs!r}; known are {list(INPUTS)}.")
     if inputs == "fractions":
         return raw_fractions(elements)
     rows = rng.permutation(len(merits))[:SELECTION_ROWS]
-    if np.ptp(merits[rows]) == 0:
+    if np.ptp(merits[rows]) == 0 or np.ptp(compositions[rows], axis=0).max() <= ON_GRID:
         rows = np.arange(len(merits))
     return FeatureMap(elements, genetic(elements, compositions[rows], merits[rows], rng=rng, **selection).features)
 
@@ -120,9 +120,10 @@ def formula(elements: Sequence[str], atomic: Sequence[float]) -> str:
 def write_new(table: pd.DataFrame, path) -> tuple[Path, str]:
     """Write a CSV where no other stands: (its path, one line on what was done, with paths from the project's folder).
 
-    An existing file of the same content is left alone; beside one of other content a number is put to the name.
+    An existing file of the same content is left alone; beside one of other content a number is put to the name. "~"
+    is the user's folder.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     content = table.to_csv(float_format="%.10g").encode()
     wanted, number = path, 1
     while path.exists() and path.read_bytes() != content:

@@ -176,6 +176,7 @@ def trajectory(
     `choose_features` and in its place, by those who keep what it gave; not called where rows name their features.
     Row: seed, experiment (−n_initial … −1 random, then 0 …), counts per element, properties, merit, and for proposed
     ones the acquisition value, log EI, diagnosis, GP hyperparameters, seconds. NaN where a column does not apply.
+    Raises ValueError where a property has the name of another column.
     """
     rows = list(done)
     if len(rows) < settings.n_initial:
@@ -206,8 +207,7 @@ def trajectory(
         row = _measured(environment, space, suggestion.counts.tolist(), seed, experiment)
         improvement = log_ei(model, campaign.targets.max())(suggestion.composition).item()
         campaign.tell(suggestion.counts, row["merit"])
-        yield {
-            **row,
+        found = {
             "value": suggestion.value,
             "log_ei": improvement,
             "evaluations": suggestion.evaluations,
@@ -222,6 +222,7 @@ def trajectory(
             "seconds": time.perf_counter() - started,
             "cpu_seconds": time.process_time() - worked,
         }
+        yield _joined(row, found)
 
 
 def hyperparameters(model: Callable, n_features: int) -> dict[str, float]:
@@ -263,7 +264,15 @@ def _measured(environment: Callable, space: CompositionSpace, counts: Sequence[i
         where = dict(zip(space.elements, composition.tolist(), strict=True))
         error.add_note(f"Measuring {where}, experiment {experiment}.")
         raise
-    return {"seed": seed, "experiment": experiment, **dict(zip(space.elements, counts, strict=True)), **outcome}
+    row = {"seed": seed, "experiment": experiment, **dict(zip(space.elements, counts, strict=True))}
+    return _joined(row, outcome)
+
+
+def _joined(row: dict, more: dict) -> dict:
+    """Both as one row. Raises ValueError where one would replace a column of the other."""
+    if both := sorted(row.keys() & more.keys()):
+        raise ValueError(f"The environment gave {both}, which name other columns of a row; rename these properties.")
+    return {**row, **more}
 
 
 def choose_features(

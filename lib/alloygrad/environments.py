@@ -286,12 +286,14 @@ class Optimum:
 def true_optimum(environment: Callable, space: CompositionSpace, *, progress: bool = True) -> Optimum:
     """Exhaustive maximum of an environment's merit over the whole grid of `space`; the first wins a tie.
 
-    Raises ValueError at a merit that is not finite, which no comparison could rank.
+    environment: fractions (rows, n_elements) → {"merit": (rows,)} or the merits alone. Raises ValueError at a merit
+    that is not finite, which no comparison could rank.
     """
     best, merit = None, -np.inf
     with tqdm(total=space.size, unit="compositions", unit_scale=True, disable=not progress, desc="true optimum") as bar:
         for counts in space.enumerate():
-            merits = environment(space.fractions(counts))["merit"]
+            outcome = environment(space.fractions(counts))
+            merits = outcome["merit"] if isinstance(outcome, Mapping) else outcome
             if not np.isfinite(merits).all():
                 bad = int(np.flatnonzero(~np.isfinite(merits))[0])
                 where = dict(zip(space.elements, space.fractions(counts[bad]).tolist(), strict=True))

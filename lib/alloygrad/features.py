@@ -166,6 +166,8 @@ class FeatureMap:
     order: tuple[int, ...] = field(init=False, repr=False)  # brings the grouped columns into selected's order
 
     def __post_init__(self):
+        if isinstance(self.selected, str):
+            raise ValueError(f"selected is the text {self.selected!r}: expected a list, for example ['mean:VEC']")
         selected = tuple(parse_feature(f) for f in self.selected)
         if not selected:
             raise ValueError("no feature selected: expected at least one, for example ['mean:VEC']")
@@ -193,7 +195,7 @@ class FeatureMap:
 
     def __call__(self, compositions: Tensor | np.ndarray) -> Tensor:
         """Features (..., n_selected) of compositions (..., n_elements) in atomic fractions."""
-        fractions = torch.as_tensor(compositions, dtype=torch.float64)
+        fractions = doubles(compositions)
         if fractions.shape[-1:] != (len(self.elements),):
             raise ValueError(
                 f"compositions of shape {tuple(fractions.shape)}: expected (..., {len(self.elements)}), "
@@ -207,6 +209,11 @@ class FeatureMap:
     def to_botorch(self):
         """This map as a BoTorch ``InputTransform``, for ``SingleTaskGP(…, input_transform=…)``."""
         return as_input_transform(self)
+
+
+def doubles(values: Tensor | np.ndarray) -> Tensor:
+    """A float64 tensor, in its graph; of an array a copy, since torch warns of read-only ones, which pandas gives."""
+    return values.double() if isinstance(values, Tensor) else torch.tensor(np.array(values, dtype=float))
 
 
 def raw_fractions(elements: Iterable[str]) -> FeatureMap:

@@ -30,7 +30,7 @@ def other_process(table, process: Mapping, path, problems: Problems) -> list[tup
             other = np.array([cell != held for cell in cells])
         else:
             cells = tables.numeric(table, [column], path, problems=problems)[:, 0]
-            other = np.isfinite(cells) & ~np.isclose(cells, held, rtol=1e-9, atol=0)
+            other = np.isfinite(cells) & ~np.isclose(cells, float(held), rtol=1e-9, atol=0)
         for i in np.flatnonzero(other):
             row = int(table.index[i])
             cell = cells[i] if isinstance(held, str) else f"{cells[i]:g}"

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alloygrad.features import doubles
 from alloygrad.surrogate import MIN_VARIANCE, in_blocks, prepare
 
 TREES = 100
@@ -37,7 +38,7 @@ class Forest:
 
     def __call__(self, compositions: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
         """(mean, std), each (...), of (..., n_elements) fractions. Raises ValueError where a gradient is asked for."""
-        compositions = torch.as_tensor(compositions, dtype=torch.float64)
+        compositions = doubles(compositions)
         if compositions.requires_grad and torch.is_grad_enabled():
             raise ValueError(
                 "a gradient of a random forest was asked for; it is constant between the thresholds of its trees: "

@@ -32,6 +32,7 @@ from torch import Tensor
 from alloygrad import require_whole
 from alloygrad.acquisition import ACQUISITIONS
 from alloygrad.campaign import Campaign
+from alloygrad.features import doubles
 from alloygrad.kernel import matern52
 from alloygrad.maximisers import Suggestion, maximise
 from alloygrad.space import ON_GRID, CompositionSpace
@@ -165,7 +166,7 @@ def believe(surrogate: Surrogate, composition: np.ndarray) -> Surrogate:
 
     One more row of the Cholesky factor; the weights get a zero, since no residual is left at the new point.
     """
-    composition = torch.as_tensor(composition, dtype=torch.float64)[None]
+    composition = doubles(composition)[None]
     x = (surrogate.features(composition) - surrogate.low) / surrogate.width
     kernel = matern52(x / surrogate.lengthscales, surrogate.points, surrogate.outputscale)[2]
     row = torch.linalg.solve_triangular(surrogate.cholesky, kernel.mT, upper=False)

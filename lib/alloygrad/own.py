@@ -142,14 +142,14 @@ def read(
         target: a column; or {column: weight}, the weighted sum; or a function of columns, {name: (rows,)} → (rows,),
             which is given the rows that are not set aside.
         maximise: whether a larger target is better.
-        process: {column: value} of conditions held fixed; rows measured under others are set aside.
+        process: {column: value} of conditions held fixed, texts or numbers; rows measured under others are set aside.
 
     Raises:
         TableError: nothing can be made of the table; the message names rows, columns and remedies.
-        ValueError: an unknown unit, or a target that is none of the above.
+        ValueError: an unknown unit, or a target or process that is none of the above.
     """
-    path, process, names = find(path), dict(process or {}), list(space.elements)
-    if not isinstance(maximise, bool):
+    path, process, target, names = find(path), _held(process), _weighed(target), list(space.elements)
+    if not isinstance(maximise, bool | np.bool_):
         raise ValueError(f"maximise is {maximise!r}; expected True, or False where smaller is better.")
     _require_unit(unit, "the element columns")
     problems = Problems(path)
@@ -175,7 +175,7 @@ def read(
     said += findings.unusual(rows, compositions, space)
     report = pd.DataFrame(sorted(said, key=lambda finding: finding[0]), columns=["row", "finding", "done", "remedy"])
     named = target if isinstance(target, str) else _described(target)
-    return Measurements(path, space.elements, rows, compositions, targets, named, maximise, report)
+    return Measurements(path, space.elements, rows, compositions, targets, named, bool(maximise), report)
 
 
 def atomic(shares, symbols: Sequence[str], *, unit: str) -> np.ndarray:
@@ -189,6 +189,34 @@ def atomic(shares, symbols: Sequence[str], *, unit: str) -> np.ndarray:
         raise ValueError(f"Shares have shape {shares.shape}; expected (m, {len(names)}): {', '.join(names)}.")
     fractions = tables.fractions(pd.DataFrame(shares, columns=names), names, unit, "what was told")
     return to_atomic(fractions, names) if unit == "wt.%" else fractions
+
+
+def _held(process) -> dict[str, float | str]:
+    """The conditions of `read`; raises ValueError for what are none."""
+    process = {} if process is None else process
+    if not isinstance(process, Mapping) or not all(
+        isinstance(column, str) and (isinstance(value, str) or _is_finite(value)) for column, value in process.items()
+    ):
+        raise ValueError(
+            f"process is {process!r}; expected {{column: value, …}}, each value one text or one finite number. Leave "
+            "columns out that are not held; give other conditions a table of their own."
+        )
+    return dict(process)
+
+
+def _weighed(target: Target) -> Target:
+    """The target of `read`, weights as floats; raises ValueError for what are none."""
+    if not isinstance(target, Mapping):
+        return target
+    if not target or not all(isinstance(column, str) and _is_finite(weight) for column, weight in target.items()):
+        raise ValueError(f"target is {dict(target)}; expected {{column: weight, …}} with finite weights.")
+    return {column: float(weight) for column, weight in target.items()}
+
+
+def _is_finite(value) -> bool:
+    """Whether `value` is a real number, also one of NumPy's, and not beyond `LARGEST`; truth values are none."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return isinstance(value, Real) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _require_unit(unit: str, what: str) -> None:
@@ -244,8 +272,6 @@ def _targets(table, target: Target, path, problems: Problems, others: Set[int]) 
     elif isinstance(target, str):
         targets = _Columns(table, path, problems)[target]
     elif isinstance(target, Mapping):
-        if not target or not all(isinstance(w, int | float) and abs(w) <= LARGEST for w in target.values()):
-            raise ValueError(f"target is {dict(target)}; expected {{column: weight, …}} with finite weights.")
         columns = _Columns(table, path, problems)
         with np.errstate(over="ignore", invalid="ignore"):  # told below, by row
             targets = sum(weight * columns[column] for column, weight in target.items())

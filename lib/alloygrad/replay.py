@@ -4,8 +4,8 @@
     rows = list(campaign.trajectory(Settings(n_initial=20), space, environment, seed=0))
 
 `RowSpace` is a finite set of compositions with the part of `CompositionSpace` that campaigns and enumeration need.
-`ascent` hands it to enumeration, as any small grid; inner loops that walk between compositions (`published`) have
-nowhere to walk.
+`ascent` and `grid_search` hand it to enumeration, however many rows it has; inner loops that walk between compositions
+(`published`) have nowhere to walk.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +27,7 @@ class RowSpace:
     elements: tuple[str, ...]
     table: np.ndarray
     step: float = RESOLUTION
+    listed = True  # maximisers enumerate it, whatever its size
 
     @property
     def total(self) -> int:
@@ -79,7 +80,8 @@ def replay(elements: Sequence[str], compositions: np.ndarray, merits: np.ndarray
 
     Repeated compositions become one, with the mean of their merits. The environment answers {"measured": as in the
     table, "merit": standardised over it}: trajectories fit raw merits, for which the surrogate wants order 1.
-    Raises ValueError for shapes that do not match, values that are not finite, and a composition not in the table.
+    Raises ValueError for shapes that do not match, values that are not finite, rows that are no fractions with a sum
+    of 1, and a composition not in the table.
     """
     compositions, merits = np.asarray(compositions, float), np.asarray(merits, float)
     if compositions.shape != (len(merits), len(elements)) or merits.ndim != 1:
@@ -88,6 +90,13 @@ def replay(elements: Sequence[str], compositions: np.ndarray, merits: np.ndarray
         )
     if not (np.isfinite(compositions).all() and np.isfinite(merits).all()):
         raise ValueError("Compositions and merits must be finite; leave the other rows out.")
+    sums = compositions.sum(1)
+    off = np.abs(sums - 1) > RESOLUTION * (1 + 1e-9)  # with room for binary rounding
+    for row in np.flatnonzero(off | (compositions < 0).any(1))[:1]:
+        raise ValueError(
+            f"Row {row} of the compositions is {compositions[row].tolist()}, its sum {sums[row]:.7g}; expected "
+            f"fractions from 0 on with a sum of 1 ± {RESOLUTION:g}. Divide at.% by 100, and rounded rows by their sum."
+        )
     counts, group = np.unique(np.rint(compositions / RESOLUTION).astype(np.int64), axis=0, return_inverse=True)
     means = np.bincount(group.ravel(), merits) / np.bincount(group.ravel())
     space, (centre, spread) = RowSpace(tuple(elements), counts), standardisation(means)

@@ -96,6 +96,7 @@ def nearby(campaign: NoisyCampaign, three: tuple[str, ...], composition: np.ndar
     slots = [campaign.space.elements.index(element) for element in three]
     others = np.delete(np.arange(compositions.shape[1]), slots)
     near = compositions[exchanged(compositions[:, others], composition[others]) <= NEAR / 2 + 1e-12][:, slots]
+    near = near[near.sum(1) > 0]  # an alloy without any of the three has no place among them
     return 100 * near / near.sum(1, keepdims=True) * composition[slots].sum()
 
 
@@ -122,12 +123,15 @@ def cut(
 def lines(campaign: NoisyCampaign, composition: np.ndarray, *, sign: int = 1, points: int = 61) -> pd.DataFrame:
     """Predictions along each element's line through `composition` (n_elements,), where it is feasible.
 
+    Through a pure element there is none of its own: the others are in no proportion.
     Columns: element, at_percent, mean, std (unit of the target).
     """
     space, tables = campaign.space, []
     for i, element in enumerate(space.elements):
+        if composition[i] > 1 - SLACK:
+            continue
         x = np.unique(np.append(np.linspace(space.lower[i], space.upper[i], points), composition[i]))
-        path = np.outer((1 - x) / max(1 - composition[i], 1e-12), composition)
+        path = np.outer((1 - x) / (1 - composition[i]), composition)
         path[:, i] = x
         keep = space.polytope().holds(path, SLACK)
         x, path = x[keep], path[keep]

@@ -79,6 +79,7 @@ class CompositionSpace:
     upper: tuple[float, ...]
     step: float = 0.001
     groups: tuple[Group, ...] = ()
+    listed = False  # a space of rows (`replay`) is: it has no limits to walk within, and is enumerated
 
     def __post_init__(self):
         elements = _names(self.elements, "the space")

@@ -33,6 +33,7 @@ from torch.autograd.function import once_differentiable
 
 from alloygrad.bounds import worthwhile
 from alloygrad.evidence import LARGEST, LENGTHSCALE_PRIOR, NOISE, NOISE_PRIOR, OUTPUTSCALE_PRIOR, log_posterior, pairs
+from alloygrad.features import doubles
 from alloygrad.kernel import matern52
 
 MIN_VARIANCE = 1e-10
@@ -82,7 +83,7 @@ class Surrogate:
 
     def posterior(self, compositions: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
         """(mean, std), each (...), of (..., n_elements) fractions; differentiable; ``BLOCK`` rows at once."""
-        compositions = torch.as_tensor(compositions, dtype=torch.float64)
+        compositions = doubles(compositions)
         return in_blocks(lambda rows: self.posterior_features(self.features(rows)), compositions, BLOCK)
 
     def posterior_features(self, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -100,7 +101,7 @@ class Surrogate:
             return worth(mean, std.clamp_min(sqrt(MIN_VARIANCE)))
 
         with torch.no_grad():
-            features = self.features(torch.as_tensor(compositions, dtype=torch.float64))
+            features = self.features(doubles(compositions))
             rows = worthwhile(self, (features - self.low) * self._scale, above_floor)
             return rows, *in_blocks(self.posterior_features, features[rows], BLOCK)
 
@@ -213,9 +214,8 @@ def standardisation(targets: np.ndarray) -> tuple[float, float]:
 
 
 def prepare(features, compositions, targets) -> dict:
-    """Checked tensors and min–max scaled features."""
-    compositions = torch.as_tensor(compositions, dtype=torch.float64).detach()
-    targets = torch.as_tensor(targets, dtype=torch.float64).detach()
+    """Checked tensors and min–max scaled features; copies, which later changes by the caller do not reach."""
+    compositions, targets = (doubles(values).detach().clone() for values in (compositions, targets))
     if compositions.ndim != 2 or targets.shape != compositions.shape[:1] or not len(targets):
         raise ValueError(
             f"compositions {tuple(compositions.shape)} and targets {tuple(targets.shape)}: "

@@ -28,6 +28,11 @@ SHOWN = 20  # problems spelled out in one message
 SEPARATORS = {";": "semicolons", "\t": "tabs"}  # that other programs, or other countries' put where commas belong
 NO_UTF8 = re.compile("[\udc80-\udcff]")
 TOTALS = {"fraction": (1.0,), "at.%": (100.0,), "wt.%": (100.0,), "mixed": (1.0, 100.0)}  # of a row, by unit
+SUMS_OTHERWISE = {  # what to do, by the unit declared, where all rows have the other total
+    "fraction": "Declare the unit 'at.%', or 'wt.%' if the shares are by weight.",
+    "at.%": "Declare the unit 'fraction' (atomic).",
+    "wt.%": "Multiply all shares by 100: shares by weight are read in wt.% only.",
+}
 
 
 class TableError(ValueError):
@@ -81,7 +86,8 @@ def read_table(path, *, sheet: str | int = 0, header_rows: int = 1) -> pd.DataFr
         problems.add(0, f"its name ends in {path.suffix!r}", "Save it as .csv (UTF-8) or .xlsx.")
     problems.check()
 
-    cells = _read_csv(path, problems) if path.suffix.lower() == ".csv" else _read_xlsx(path, sheet, problems)
+    is_csv = path.suffix.lower() == ".csv"
+    cells = _read_csv(path, problems) if is_csv else _read_xlsx(path, sheet, problems)
     rows = [[_empty_to_none(cell) for cell in row] for row in cells]
     header = list(rows[0]) if rows else []
     while header and header[-1] is None:
@@ -94,12 +100,16 @@ def read_table(path, *, sheet: str | int = 0, header_rows: int = 1) -> pd.DataFr
     names = [f"unnamed {i + 1}" if name is None else str(name) for i, name in enumerate(header)]
     data, numbers = [], []
     for number, row in enumerate(rows[header_rows:], start=header_rows + 1):
-        if any(cell is not None for cell in row[len(names) :]):
+        beyond = [column for column in range(len(names), len(row)) if row[column] is not None]
+        if beyond and is_csv:
             problems.add(
                 number,
                 f"row {number}: more cells than the {len(names)} columns named in row 1",
                 "Look for a comma inside a cell: write 12.5 instead of 12,5; quote texts with commas.",
             )
+        elif beyond:
+            for column in beyond:
+                problems.add(number, *_unnamed(row[column], number, column))
         elif any(cell is not None for cell in row):
             data.append((row + [None] * len(names))[: len(names)])
             numbers.append(number)
@@ -152,6 +162,15 @@ def _read_xlsx(path: Path, sheet: str | int, problems: Problems) -> list[list]:
         problems.check()
     worksheet = workbook.worksheets[sheet if isinstance(sheet, int) else names.index(sheet)]
     return [list(row) for row in worksheet.iter_rows(values_only=True)]
+
+
+def _unnamed(cell, row: int, column: int) -> tuple[str, str]:
+    """Fault and remedy of a workbook's cell beyond the columns (from 0) that are named."""
+    from openpyxl.utils import get_column_letter
+
+    letter = get_column_letter(column + 1)
+    fault = f"row {row}: {repr(cell)[:40]} in cell {letter}{row}, in a column without a name"
+    return fault, f"Name column {letter} in row 1, or clear its cells."
 
 
 def _empty_to_none(cell):
@@ -253,13 +272,16 @@ def fractions(
         sums = values.sum(axis=1)
     total = np.where(sums < 10, 1.0, 100.0)  # the one that the row's sum comes nearer to, as a ratio
     close = np.abs(sums / total - 1) <= tolerance + 1e-9  # with room for binary rounding of decimal shares
-    good = close & np.isin(total, TOTALS[unit])
+    declared = np.isin(total, TOTALS[unit])
+    good = close & declared
     sound = (values >= 0).all(axis=1)  # a row with a faulty cell has no sum to judge
+    mixed = (sound & declared & (sums > 0)).any()
     for i in np.flatnonzero(sound & ~good):
         row = int(table.index[i])
         if close[i]:
-            fault = f"sums to {sums[i]:.6g} in a table declared in {unit}: fractions and percent are mixed"
-            remedy = f"Write every row in {unit}; or, if all rows are listed, declare the other unit."
+            fault = f"sums to {sums[i]:.6g} in a table declared in {unit}"
+            fault += ": fractions and percent are mixed" if mixed else f", expected {TOTALS[unit][0]:g}"
+            remedy = f"Write every row in {unit}." if mixed else SUMS_OTHERWISE[unit]
         else:
             wanted = " or ".join(f"{t:g} ± {t * tolerance:g}" for t in TOTALS[unit])
             fault = f"sums to {sums[i]:.6g}, expected {wanted} ({unit})"

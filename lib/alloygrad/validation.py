@@ -50,7 +50,8 @@ def by_folds(
 ) -> pd.DataFrame:
     """Every row of compositions (n, n_elements), merits (n,) predicted from the other folds; columns as `left_out`.
 
-    inputs, selection: as in `advice.choose`. Where other compositions are fewer than `n_folds`, so are the folds.
+    inputs, selection: as in `advice.choose`. Where compositions are fewer than `n_folds`, so are the folds. Where the
+    other folds hold one merit, or one composition, their mean is predicted, and std is their scatter.
     """
     group = alike(compositions)
     folds = deal_folds(group.max() + 1, rng, n_folds=min(n_folds, group.max() + 1))[0][group]
@@ -58,8 +59,9 @@ def by_folds(
     for fold in np.unique(folds):
         held, known = folds == fold, folds != fold
         centre, spread = standardisation(merits[known])
-        found.loc[held, ["predicted", "std"]] = centre, 0.0
-        if np.ptp(merits[known]):
+        scatter = spread if np.ptp(merits[known]) else 0.0
+        found.loc[held, ["predicted", "std"]] = centre, scatter
+        if scatter and np.ptp(group[known]):
             features = choose(space.elements, compositions[known], merits[known], rng=rng, inputs=inputs, **selection)
             surrogate = fit(features, compositions[known], (merits[known] - centre) / spread, noise=None)
             with torch.no_grad():

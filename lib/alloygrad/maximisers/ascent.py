@@ -97,7 +97,8 @@ def ascent(
     screen: int | None = None,
     certificate: bool = False,
 ) -> Suggestion:
-    """The best grid composition that ascents and exchanges reach; a grid smaller than `screen` is enumerated instead.
+    """The best grid composition that ascents and exchanges reach; a grid smaller than `screen`, or a list of rows, is
+    enumerated instead.
 
     starts_per_element: `STARTS`, but `LEAST` ascents in all, unless given; screen: `SCREEN` unless given. certificate:
     enumerate the grid as well, and give in `gap` by how much its maximum is larger; slow. Raises ValueError without
@@ -112,7 +113,7 @@ def ascent(
     if screen < 1 or (starts_per_element is not None and starts_per_element <= 0):
         given = f"screen is {screen}, starts_per_element {starts_per_element}"
         raise ValueError(f"{given}; they must be positive, or None for their defaults.")
-    if space.size <= screen + len(exclude):
+    if space.listed or space.size <= screen + len(exclude):
         return enumeration(acquire, space, exclude=exclude)
     project = Projection(space)
     candidates, centres = screened(acquire, space, project, exclude, screen, rng)

@@ -17,11 +17,14 @@ from alloygrad.space import CompositionSpace
 
 
 def grid_search(acquire, space: CompositionSpace, *, exclude: np.ndarray, rng: np.random.Generator) -> Suggestion:
-    """The best grid composition that the exchanges reach; a grid smaller than the screen is enumerated instead."""
+    """The best grid composition that the exchanges reach.
+
+    A grid smaller than the screen, or a list of rows, is enumerated instead.
+    """
     if rng is None:
         raise ValueError("`grid_search` draws compositions; pass rng=np.random.default_rng(seed).")
     many = len(space.elements) > FEW
-    if space.size <= SCREEN[many] + len(exclude):
+    if space.listed or space.size <= SCREEN[many] + len(exclude):
         return enumeration(acquire, space, exclude=exclude)
     candidates, _ = screened(acquire, space, Projection(space), exclude, SCREEN[many], rng)
     values = score(acquire, space, candidates)
