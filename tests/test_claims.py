@@ -3,6 +3,7 @@
 import ast
 import tomllib
 from dataclasses import replace
+from itertools import pairwise
 from math import inf, nan
 
 import numpy as np
@@ -303,6 +304,119 @@ def test_features_follow_the_rule_of_notebook_04():
         assert parts.judge(networks.features_or_fractions(results, p=0.01, none=0.05))[0] == verdict
 
 
+def only(parts_found):
+    """The one part that was measured."""
+    (part,) = [part for part in parts_found if part.n]
+    return part
+
+
+def test_starts_that_move_are_averaged_over_the_later_experiments():
+    table = rows("sma_n4_published", 9)
+    table["moved"] = np.where(table["experiment"] < 4, 1.0, np.where(table["experiment"] % 2, 0.2, 0.4))
+    part = only(ablations.starts_move(made({"sma_n4_published": table}), after=4, least=0.5))
+    assert part.value == pytest.approx(0.3) and part.outcome() == "fails"
+
+
+def test_the_first_loop_is_that_of_the_first_experiment_and_seconds_are_of_the_processor():
+    table = rows("sma_n4_published", 9).assign(cpu_seconds=7.0, maximise_seconds=9.0, gradients=1000.0, starts=80.0)
+    first = table["experiment"] == 0
+    table.loc[first, ["cpu_seconds", "gradients"]] = 0.5, 240.0
+    table.loc[first & (table["seed"] == 0), "cpu_seconds"] = np.nan  # not kept at first
+    results = made({"sma_n4_published": table})
+    seconds = only(ablations.seconds_per_loop(results, most=1.2))
+    assert (seconds.value, seconds.n, seconds.group) == (0.5, 8, "published")
+    assert only(ablations.gradients_per_start(results, least=5, most=20)).value == 3
+
+
+def test_formulas_are_compared_by_their_mean_best_merit_of_the_first_experiments():
+    cells = {name: rows(name, 9, reach=reach) for name, reach in (("sma_n4_ascent_formulas8", 0), ("sma_n4_ascent", 5))}
+    cells["sma_n4_ascent_formulas8"].loc[lambda table: table["experiment"] == 1, "merit"] += 9
+    part = only(ablations.formulas_early(made(cells), experiments=3, least=0.0))
+
+    def by_hand(table):
+        return np.mean([table[table["experiment"] < done].groupby("seed")["merit"].max() for done in (1, 2, 3)])
+
+    assert part.value == pytest.approx(by_hand(cells["sma_n4_ascent_formulas8"]) - by_hand(cells["sma_n4_ascent"]))
+
+
+def picks(table: pd.DataFrame, name: str) -> np.ndarray:
+    """(seeds, 12, 4) fractions of the proposed compositions."""
+    space = CELLS[name].space()
+    new = table[table["experiment"] >= 0]
+    return space.fractions(new[list(space.elements)].to_numpy()).reshape(-1, 12, len(space.elements))
+
+
+def test_steps_between_picks_are_the_distances_of_each_to_the_one_before():
+    cells = {
+        f"sma_n4_{arm}": rows(f"sma_n4_{arm}", 9, reach=reach) for arm, reach in (("enumeration", 4), ("random", 0))
+    }
+    part = only(campaigns.consecutive_picks(made(cells), share=0.5))
+    each = [
+        np.mean([np.log(np.sqrt(((b - a) ** 2).sum())) for own in picks(t, name) for a, b in pairwise(own)])
+        for name, t in cells.items()
+    ]
+    assert part.value == pytest.approx(each[0] - each[1]) and part.most == pytest.approx(np.log(0.5))
+
+
+def test_flatness_counts_the_bins_that_each_element_fills():
+    cells = {f"sma_n4_{arm}": rows(f"sma_n4_{arm}", 9, reach=r) for arm, r in (("ascent", 0), ("enumeration", 40))}
+    part = only(campaigns.flatness(made(cells), width=0.05, margin=0.1))
+
+    def by_hand(points):
+        logs = []
+        for column in points.T:
+            _, filled = np.unique(np.floor(column / 0.05 + 1e-9), return_counts=True)
+            share = filled / len(points)
+            logs.append(-(share * np.log(share)).sum())
+        return np.mean(logs)
+
+    each = [np.mean([by_hand(own) for own in picks(table, name)]) for name, table in cells.items()]
+    assert part.value == pytest.approx(each[0] - each[1])
+
+
+def test_the_decay_of_entropy_is_its_change_in_the_second_half_less_enumerations():
+    results = arms_made(enumeration=4, ascent=20)
+    part = only(campaigns.entropy_decay(results, half=5, margin=0.1))
+    change = {
+        arm: results.entropy(f"sma_n4_{arm}", 12) - results.entropy(f"sma_n4_{arm}", 5)
+        for arm in ("ascent", "enumeration")
+    }
+    assert part.value == pytest.approx((change["ascent"] - change["enumeration"]).mean())
+
+
+def with_tables(**tables) -> claims.Results:
+    return replace(made({}), **tables)
+
+
+def test_hours_and_crossover_follow_from_seconds_per_composition():
+    many = pd.DataFrame({"maximiser": "exhaustive", "n_elements": 4, "evaluations": np.geomspace(1e3, 1e5, 9)})
+    many["cpu_s"] = 2e-6 * many["evaluations"]
+    loop = pd.DataFrame({"maximiser": "published", "n_elements": 5, "evaluations": 80.0, "cpu_s": [20.0] * 9})
+    grids = pd.DataFrame({"alloy": ["SMA", "HEA"], "n_elements": 5, "compositions": [1e6, 1e9]})
+    results = with_tables(benchmark=pd.concat([many, loop]), grids=grids)
+    assert inner_loop.enumeration_hours(results, n=5, most=1)[0].value == pytest.approx(2e-6 * 1e6 / 3600)
+    (part,) = inner_loop.crossover(results, beyond=[5], already=[])
+    assert part.value == pytest.approx(1) and part.outcome() == "fails"  # 20 s against 2 s: ten times
+
+
+def test_twenty_n_starts_solve_with_the_chance_that_not_all_of_them_miss():
+    starts = pd.DataFrame({"n_elements": [4] * 9 + [8] * 9, "experiment": 0, "hits": [0.01] * 9 + [0.02] * 9})
+    late = starts.assign(experiment=50, hits=0.0)
+    found = inner_loop.starts_solve(with_tables(starts=pd.concat([starts, late])), 20, [0], least=0.9)
+    assert [part.value for part in found[:2]] == pytest.approx([1 - 0.99**80, 1 - 0.98**160])
+
+
+def test_epochs_are_compared_over_the_last_fifth_of_each_half_and_validation_with_test_at_500():
+    epoch = np.arange(1, 1001)
+    scores = {"validation_r2": np.where(epoch <= 500, 0.5, 0.6), "test_r2": np.where(epoch <= 500, 0.47, 0.8)}
+    early = epoch <= 400  # not yet settled: no part of the last fifth
+    curves = pd.DataFrame({name: np.where(early, -3.0, values) for name, values in scores.items()})
+    curves = pd.concat([curves.assign(epoch=epoch, property=name) for name in ("a", "b")])
+    results = with_tables(curves={alloy: curves for alloy in ("SMA", "Ti", "HEA")})
+    (gain,), (apart,) = networks.late_epochs(results, most=0.01), networks.validation_like_test(results, most=0.1)
+    assert [gain.value, apart.value] == pytest.approx([0.1, 0.03]) and gain.n == apart.n == 6
+
+
 # The one question.
 
 
@@ -439,6 +553,15 @@ def test_the_committed_scoreboard_is_what_the_records_give(recorded):
     for column in ("claim", "verdict", "statement", "place", "criterion", "figure", "test"):
         differ = committed.loc[committed[column] != board[column], ["claim", column]]
         assert differ.empty, f"committed {differ.to_dict('records')}: execute notebook 13 anew at `paper`"
+
+
+def test_the_committed_numbers_are_what_the_records_give(recorded):
+    found, told = claims.strips(recorded[1]), ["claim", "name", "outcome", "source"]
+    committed = pd.read_csv(ROOT / "figures" / "13_numbers.csv", keep_default_na=False, na_values=[""])
+    assert committed[told].equals(found[told].reset_index(drop=True)), "execute notebook 13 anew at `paper`"
+    for column in ("value", "low", "high", "n"):
+        given, made_now = (table[column].to_numpy(dtype=float) for table in (committed, found))
+        np.testing.assert_allclose(given, made_now, rtol=1e-4, atol=1e-9, err_msg=column)
 
 
 def test_readme_holds_the_answer_that_the_records_give(recorded):

@@ -230,6 +230,9 @@ DRAWN = {
     "best_so_far of one trajectory": lambda: figures.best_so_far(progress().assign(n=1, low=np.nan, high=np.nan), 25.0),
     "inner_loop_map": lambda: figures.inner_loop_map(*landscape()),
     "inner_loop_values": lambda: figures.inner_loop_values(states()),
+    "starts_needed": lambda: figures.starts_needed(
+        pd.DataFrame({"landscape": [False, False, True], "n_elements": [3, 4, 15], "needed": [10, np.inf, 400]})
+    ),
     "paired_errors": lambda: figures.paired_errors(scores()),
     "paired_errors of one draw": lambda: figures.paired_errors(scores(1)),
     "surrogate_cuts": lambda: figures.surrogate_cuts(cuts(), "Hf", 7.5),
@@ -343,6 +346,33 @@ def test_trainings_are_told_apart_and_an_arm_may_be_missing_on_one():
         assert all(dot.get_markeredgecolor() == dot.get_markerfacecolor() for dot in filled)
 
 
+def test_means_over_fewer_trajectories_are_open_points():
+    table = final(alloy=["sma"], n_elements=[3, 4]).query("method == 'ascent'").reset_index(drop=True)
+    for sizes, hollow in (([96, 8], [[4]]), ([8, 8], [])):
+        (axis,) = figures.regret_by_elements(table.assign(n=sizes)).axes
+        shown = [line.get_xdata().round().tolist() for line in axis.lines if line.get_markerfacecolor() == "w"]
+        assert shown == hollow
+
+
+def test_starts_beyond_what_is_resolved_stand_at_the_top_their_medians_open():
+    rows = [("a", 3, 10), ("a", 3, 20), ("a", 4, 382), ("a", 4, np.inf), ("b", 15, 50)]
+    (axis,) = figures.starts_needed(pd.DataFrame(rows, columns=["landscape", "n_elements", "needed"])).axes
+    lines = [line for line in axis.lines if line.get_marker() == "o" and 3 <= min(line.get_xdata(), default=0) < 15]
+    medians = {line.get_markerfacecolor() == "w": line for line in lines}
+    assert medians[False].get_ydata()[0] == 15 and np.isnan(medians[False].get_ydata()[1])
+    top = medians[True].get_ydata()[0]
+    assert medians[True].get_xdata().tolist() == [4] and top > 5 * 250
+    assert "> 250" in [label.get_text() for label in axis.get_yticklabels()]
+
+
+def test_differences_keep_the_shades_that_their_variants_have_elsewhere():
+    whole = figures.variants(by_variant(["EI", "UCB", "PI"]), 2.0).axes[0]
+    gaps = figures.difference_curves(by_variant(["UCB − EI", "PI − EI"]), "Δ", shades_of=["EI", "UCB", "PI"]).axes[0]
+    there = {line.get_label().split(" (")[0]: line.get_color() for line in whole.lines}
+    here = {line.get_label().split(" − ")[0]: line.get_color() for line in gaps.lines}
+    assert here["UCB"] == there["UCB"] and here["PI"] == there["PI"]
+
+
 def test_a_number_of_elements_far_below_is_written_not_drawn():
     best = sweep()[1].assign(merit=[-1, 0.8, 0.85, 0.9, 0.9] * 2)
     table = final(alloy=["sma", "ti"], n_elements=[3, 4], experiments=[60]).query("method == 'ascent'")
@@ -367,10 +397,13 @@ def test_paired_errors_have_a_line_for_each_draw_and_a_panel_for_each_dataset():
 def test_arms_keep_their_order_their_colours_and_their_numbers():
     table = arms(["all points"], done=[0, 3]).sample(frac=1, random_state=0).sort_values("done", kind="stable")
     one, other = figures.entropy_curves(table).axes
+    fewer = "; ".join(f"{figures.LABELS[arm]}: {8 + i}" for i, arm in enumerate(figures.ARMS[:-1]))
     assert [one.get_title(), other.get_title()] == [
-        "shape-memory alloys\n(n = 13; enumeration 8; ascent 9; slsqp 10; published 11; scored 12)",
-        "high-entropy alloys\n(n = 13; enumeration 8; ascent 9; slsqp 10; published 11; scored 12)",
+        f"shape-memory alloys\n(n = 13; {fewer})",
+        f"high-entropy alloys\n(n = 13; {fewer})",
     ]
+    widths = dict(zip(figures.ARMS, (line.get_linewidth() for line in one.lines), strict=True))
+    assert widths["ascent"] == widths["published"] == widths["random"] / 2  # thin: fewer than the most, 13
     for axis in (one, other):
         assert [line.get_color() for line in axis.lines] == [figures.COLOURS[arm] for arm in figures.ARMS]
         assert [line.get_ydata()[0] for line in axis.lines] == [1, 2, 3, 4, 5, 6]

@@ -1,6 +1,7 @@
 """Every notebook: stored without outputs, readable, with parameters the profiles know, and executed at `smoke`."""
 
 import os
+import re
 import subprocess
 import sys
 from functools import cache
@@ -82,6 +83,16 @@ def test_its_recorded_run_is_of_this_code_from_top_to_bottom(path):
     assert not [output for cell in cells for output in cell.outputs if output.output_type == "error"]
     written = [cell.source for cell in cells if "injected-parameters" not in cell.metadata.get("tags", [])]
     assert written == [cell.source for cell in code_cells(path)], "edited since: make reproduce, and commit the run"
+
+
+def test_its_recorded_run_shows_every_figure_it_saves(path):
+    """A saved figure that is not a cell's value is seen by nobody; those named at the top have a picture each."""
+    run = nbformat.read(ROOT / "papermill_runs" / "paper" / path.name, as_version=4)
+    saving = [cell for cell in run.cells if cell.cell_type == "code" and "figures.save(" in cell.source]
+    pictures = [sum("image/png" in output.get("data", {}) for output in cell.outputs) for cell in saving]
+    assert not [cell.source for cell, shown in zip(saving, pictures, strict=True) if not shown]
+    (named,) = re.findall(r"^The figures?:.*", read(path).cells[0].source, re.MULTILINE)
+    assert sum(pictures) >= len(re.findall(r"`\d\d_\w+`", named))
 
 
 @pytest.mark.notebook

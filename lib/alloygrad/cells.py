@@ -1,6 +1,6 @@
 """Every declared study cell: one curve of one figure, as an alloy, a space and the settings of its campaigns.
 
-    {alloy}_n{N}_{arm}    sma_n4_ascent, ti_n7_published, …
+    {alloy}_n{N}_{arm}    sma_n4_published, ti_n7_ascent, …
 
 Arms at N = 4, which differ in the inner loop alone and share initial data and features seed by seed:
 
@@ -88,26 +88,25 @@ FULL = 96
 """The paper's number of trajectories."""
 
 PLANNED = (
-    ("ti_n4_enumeration_retrained", 4),
-    ("hea_n4_enumeration_retrained", 2),
-    ("*_n4_enumeration_retrained", 0),
-    ("sma_n4_*_retrained", 32),
-    ("*_retrained", 8),
-    ("*_as_published", 8),
-    ("*_300K", 32),
+    ("sma_n4_enumeration_retrained", 0),
+    ("*_n4_enumeration_retrained", 8),
+    ("*_retrained", 32),
+    ("*_as_published", 32),
+    ("*_300K", FULL),
     ("sma_n4_slsqp", 8),
     ("*_n4_slsqp", 0),
-    ("sma_n4_forest", 8),
-    ("sma_n4_deep_kernel", 8),
+    ("sma_n4_forest", 32),
+    ("sma_n4_deep_kernel", 32),
     ("sma_n4_*", FULL),
     *((f"*_n4_{arm}", FULL) for arm in ("enumeration", "ascent", "published", "scored", "random", "fractions")),
-    ("*_enumeration", 8),
-    ("*_n[35]_published", 8),
-    ("sma_n6_published", 8),
+    ("*_n5_enumeration", 8),
+    ("*_enumeration", 32),
+    ("*_n[35]_published", 32),
+    ("sma_n6_published", 32),
     ("*_published", 0),
     ("*_n[35]_ascent", FULL),
-    ("*_ascent", 16),
-    ("*_ascent_fine", 8),
+    ("*_ascent", 32),
+    ("*_ascent_fine", 32),
 )
 """(pattern of cells, trajectories): the first that fits. Fewer than 96 where time has not been spent yet: notebook 06
 says what one costs. To have more, raise a number and run `make study`."""
@@ -127,9 +126,11 @@ class Cell:
     planned: int = FULL  # trajectories; no part of a name
 
     def space(self) -> CompositionSpace:
+        """The grid that is searched."""
         return environments.ALLOYS[self.alloy].space(self.n_elements, self.step)
 
     def environment(self) -> environments.Environment:
+        """The simulated experiment: fractions (..., n_elements) → properties and merit, each (...)."""
         alloy = environments.ALLOYS[self.alloy]
         return environments.load(alloy, self.space().elements, merit=self.merit, folder=self._networks())
 

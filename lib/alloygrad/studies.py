@@ -49,10 +49,11 @@ def trajectories(
 ) -> pd.DataFrame:
     """Rows of the first n trajectories (seeds 0 … n − 1), read from the store and the records; missing ones are run.
 
-    n: at most as many as the cell plans. experiments: how many of each (default: the cell's). workers: processes of
-    this machine (default: one per processor). cluster: a Dask cluster instead, see `clusters.connect`; default: what
-    ALLOYGRAD_CLUSTER names. compute=False returns what is there. Raises `StudyFailed` where trajectories could not be
-    finished (one that another process has computed meanwhile is no failure); PermissionError for a read-only store.
+    n: at most as many as the cell plans (some plan none yet: no rows). experiments: how many of each (default: the
+    cell's). workers: processes of this machine (default: one per processor). cluster: a Dask cluster instead, see
+    `clusters.connect`; default: what ALLOYGRAD_CLUSTER names. compute=False returns what is
+    there. Raises `StudyFailed` where trajectories could not be finished (one that another process has computed
+    meanwhile is no failure); PermissionError for a read-only store.
     """
     require_whole(1, n=n)
     if experiments is not None:

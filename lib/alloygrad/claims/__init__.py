@@ -1,7 +1,7 @@
 """Statement + measurement → verdict: what becomes of the paper's claims.
 
-data/claims.toml   each claim in our words, its place, the criterion with its numbers fixed beforehand, and the
-                   name of its measurement; never the verdict
+data/claims.toml   each claim in our words, its place, the criterion with its numbers, declared before measuring (or
+                   what was amended later, and why), and the name of its measurement; never the verdict
 results            recorded tables, gathered once
 networks, inner_loop, campaigns, ablations
                    measurements: functions (results, numbers) → parts, each a number with interval and bounds
@@ -60,7 +60,8 @@ COLUMNS = ["claim", "statement", "place", "criterion", "measured", "verdict", "f
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim of the paper. criterion: may name its `numbers` in braces; reason: why it is not tested, if so."""
+    """One claim of the paper. criterion: may name its `numbers` in braces; amended: what was changed about it after
+    first numbers were in, and why; reason: why it is not tested, if so."""
 
     id: str
     statement: str
@@ -73,9 +74,11 @@ class Claim:
     figure: str = ""
     notebook: str = ""
     test: str = ""
+    amended: str = ""
     reason: str = ""
 
     def parts(self, results: Results) -> list[Part]:
+        """What is measured of it; nothing where it has no measurement."""
         return MEASURES[self.measure](results, **self.numbers) if self.measure else []
 
 

@@ -11,9 +11,8 @@ import pandas as pd
 
 from alloygrad import diversity, statistics
 from alloygrad.claims.parts import Part, measure
-from alloygrad.claims.results import LAST, Results
+from alloygrad.claims.results import ALLOYS, LAST, Results
 
-ALLOYS = {"sma": "SMA", "ti": "Ti", "hea": "HEA"}
 FOLLOWED = {"ascent": "meant", "slsqp": "meant", "published": "published"}
 """Arms that follow a gradient: to its end, and as published."""
 BOTH = {"ascent": "meant", "published": "published"}

@@ -61,6 +61,7 @@ class Part:
     told: tuple[str, float] | None = None
 
     def outcome(self) -> str:
+        """ "holds", "fails" or "open", by the rule above."""
         if self.told:
             return self.told[0]
         low, high = (self.value, self.value) if self.n is None else (self.low, self.high)

@@ -21,12 +21,11 @@ import numpy as np
 import pandas as pd
 
 from alloygrad import ROOT, statistics
-from alloygrad.claims.results import Results
+from alloygrad.claims.results import ALLOYS, Results
 
 MARGIN = 0.1
 """Nats: what counts as a difference."""
 
-ALLOYS = {"sma": "SMA", "ti": "Ti", "hea": "HEA"}
 NEEDED = ("enumeration", "published", "ascent", "scored", "random")
 FOLLOW = ("ascent", "slsqp")
 SAID = {
@@ -144,7 +143,7 @@ def _concluded(wide: pd.DataFrame, beside: dict) -> str:
     apart = f" ({apart[2:]})" if len(alloys) > 1 else ""
     moving = [f"{_shown(own, 0, percent=True)} ({ALLOYS[alloy]}, n = {n})" for alloy, (own, n) in beside.items()]
     moving = f", the paper's own loop on log EI, whose starts do move, {_listed(moving)}" if moving else ""
-    numbers = f"blind guesses have {blind} of it{apart}, an ascent to the maximum {followed}{moving}"
+    numbers = f"of the extra width blind guesses have {blind}{apart}, an ascent to the maximum {followed}{moving}"
     said = {
         "not following": f"So the wider exploration is a virtue of not following the gradient: {numbers}",
         "the gradient": f"So the wider exploration is a virtue of the gradient: {numbers}",
@@ -152,9 +151,9 @@ def _concluded(wide: pd.DataFrame, beside: dict) -> str:
         "nothing": "So there is no wider exploration to explain",
     }[of]
     others = [f"{alloy} alone: {other}" for alloy, other in each.items() if other != of]
-    return said + (
-        f" ({'; '.join(others)})." if others else "; each landscape alone says so too." if len(each) > 1 else "."
-    )
+    if others:
+        return f"{said} ({'; '.join(others)})."
+    return f"{said}; each alloy taken alone gives the same answer." if len(each) > 1 else f"{said}."
 
 
 def _shown(interval: tuple[float, float, float], digits: int, percent: bool = False) -> str:

@@ -12,11 +12,14 @@ import pandas as pd
 from alloygrad import ROOT, comparisons, datasets, diversity, environments, studies
 from alloygrad.cells import CELLS, FULL
 
-COLUMNS = ["seed", "experiment", "merit", "log_ei", "moved", "gradients", "starts", "maximise_seconds"]
+COLUMNS = ["seed", "experiment", "merit", "log_ei", "moved", "gradients", "starts", "cpu_seconds"]
 """Of a trajectory, beside the counts of its elements."""
 
 LAST = 60
 """Experiments of a full trajectory."""
+
+ALLOYS = {name.lower(): name for name in environments.ALLOYS}
+"""What names of cells begin with, and how tables name it."""
 
 
 @dataclass(frozen=True, eq=False)

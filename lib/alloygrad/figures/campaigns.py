@@ -12,11 +12,13 @@ from matplotlib.figure import Figure
 from alloygrad.figures.diversity import (
     ALLOYS,
     ARMS,
+    SHORT,
     arms_of,
     filled_and_open,
     interval,
     line_of,
     numbers_of,
+    on_fewer,
     rows_of_arms,
 )
 from alloygrad.figures.style import COLOURS, COLUMN, INPUTS, LABELS, PAGE, SURROGATES, WIDE
@@ -83,7 +85,7 @@ def best_so_far_by_elements(table: pd.DataFrame, known: pd.DataFrame) -> Figure:
     for axis, panel in zip(axes.flat, known.itertuples(), strict=False):
         rows = table[table["n_elements"] == panel.n_elements]
         for arm, own in arms_of(rows):
-            band(axis, own["experiment"] + 1, own, **line_of(arm))
+            band(axis, own["experiment"] + 1, own, **line_of(arm, thin=on_fewer(own, rows)))
         axis.axhline(panel.merit, color="0.2", lw=0.8, ls="--" if panel.exact else ":")
         _leave_out_the_rise(axis, rows, panel.merit)
         numbers = ", ".join(str(own["n"].iloc[0]) for _, own in arms_of(rows))
@@ -116,13 +118,13 @@ def _leave_out_the_rise(axis: Axes, rows: pd.DataFrame, top: float) -> None:
 def regret_by_elements(table: pd.DataFrame) -> Figure:
     """What is lacking to the best known merit after the last experiment, against the number of elements.
 
-    table: columns alloy, n_elements, method, mean, low, high (of the regret), n.
+    table: columns alloy, n_elements, method, mean, low, high (of the regret), n. Open: fewer than the largest n.
     """
     figure, axes = _alloys(table, 2.3, sharey=True)
     for alloy, axis in axes.items():
         for arm, own in arms_of(table[table["alloy"] == alloy]):
             place = own["n_elements"] + 0.1 * (ARMS.index(arm) - 1.5)
-            band_as_bars(axis, place, own, **line_of(arm))
+            band_as_bars(axis, place, own, most=table["n"].max(), **line_of(arm))
         axis.set(xlabel="elements", title=ALLOYS[alloy])
         regret_axis(axis)
     next(iter(axes.values())).set_ylabel("simple regret at the end")
@@ -133,7 +135,8 @@ def regret_by_elements(table: pd.DataFrame) -> Figure:
 def more_elements(table: pd.DataFrame, known: pd.DataFrame) -> Figure:
     """Final merit against the number of elements, all on one grid spacing, and the best known.
 
-    table: columns alloy, n_elements, experiments, mean, low, high, n. known: columns alloy, n_elements, merit.
+    table: columns alloy, n_elements, experiments, mean, low, high, n. known: columns alloy, n_elements, merit. Open:
+    fewer trajectories than the largest n.
     """
     figure, axes = _alloys(known, 2.3)
     for alloy, axis in axes.items():
@@ -147,7 +150,8 @@ def more_elements(table: pd.DataFrame, known: pd.DataFrame) -> Figure:
         for last, rows in own.groupby("experiments"):
             strong = last == own["experiments"].max()
             style = dict(color=COLOURS["ascent"], alpha=1 if strong else 0.5, label=f"ascent, {last} experiments")
-            band_as_bars(axis, rows["n_elements"] + (0.08 if strong else -0.08), rows, **style)
+            place = rows["n_elements"] + (0.08 if strong else -0.08)
+            band_as_bars(axis, place, rows, most=table["n"].max(), **style)
         axis.plot(best["n_elements"], best["merit"], "k:", lw=0.9, marker="_", ms=5, label="best known")
         axis.set(xlabel="elements", title=ALLOYS[alloy], xticks=sorted(best["n_elements"].unique()))
     next(iter(axes.values())).set_ylabel("figure of merit")
@@ -164,10 +168,13 @@ def _off_scale(best: pd.DataFrame) -> int | None:
     return int(best["n_elements"].iloc[0]) if far else None
 
 
-def band_as_bars(axis: Axes, x, rows: pd.DataFrame, **style) -> None:
-    """Means joined by a line, and their intervals as bars: for few places on x."""
+def band_as_bars(axis: Axes, x, rows: pd.DataFrame, *, most: int | None = None, **style) -> None:
+    """Means joined by a line, their intervals as bars: for few places on x. Open: fewer than `most` trajectories."""
     axis.plot(x, rows["mean"], marker="o", ms=3, **style)
     axis.vlines(x, rows["low"].astype(float), rows["high"].astype(float), color=style["color"], lw=0.9)
+    if most is not None and (few := rows["n"] < most).any():
+        hollow = dict(ms=3, mfc="w", mec=style["color"], mew=0.8, zorder=3, alpha=style.get("alpha"))
+        axis.plot(x[few], rows.loc[few, "mean"], "o", **hollow)
 
 
 def trajectory_costs(table: pd.DataFrame) -> Figure:
@@ -218,13 +225,15 @@ def variants(table: pd.DataFrame, optimum: float, reference: pd.DataFrame | None
     return figure
 
 
-def _variants_of(table: pd.DataFrame, arm: str):
-    """(style, rows) of each variant of an arm: shades from light to dark, and dashes."""
+def _variants_of(table: pd.DataFrame, arm: str, shades_of: Sequence[str] = ()):
+    """(style, rows) of each variant of an arm: shades from light to dark, and dashes; see `difference_curves`."""
     rows = table[table["method"] == arm]
-    names = list(dict.fromkeys(table["variant"]))
+    variants = list(dict.fromkeys(table["variant"]))
+    names = list(shades_of) or variants
     light, dark = sns.light_palette(COLOURS[arm], 5)[2], sns.dark_palette(COLOURS[arm], 5)[2]
     shades = sns.blend_palette([light, COLOURS[arm], dark], len(names)) if len(names) > 1 else [COLOURS[arm]]
-    for i, name in enumerate(names):
+    for name in variants:
+        i = names.index(name.split(" − ")[0] if shades_of else name)
         own = rows[rows["variant"] == name]
         if len(own):
             n = f" (n = {own['n'].iloc[0]})"
@@ -251,10 +260,11 @@ def regret_by_starts(table: pd.DataFrame, reference: tuple[float, float, float] 
     return figure
 
 
-def difference_curves(table: pd.DataFrame, ylabel: str, early: int = 0) -> Figure:
+def difference_curves(table: pd.DataFrame, ylabel: str, early: int = 0, shades_of: Sequence[str] = ()) -> Figure:
     """Paired differences of the best merit so far along the campaign, a panel for each inner loop; 95 % intervals.
 
     table: columns method, variant, experiment, mean, low, high, n. early: experiments that are shaded, from the start.
+    shades_of: the variants of another figure, in its order; "a − b" is drawn here as a is there.
     """
     arms = list(dict.fromkeys(table["method"]))
     figure, axes = plt.subplots(1, max(1, len(arms)), figsize=(PAGE, 2.5), sharey=True, squeeze=False)
@@ -262,7 +272,7 @@ def difference_curves(table: pd.DataFrame, ylabel: str, early: int = 0) -> Figur
         axis.axhline(0, color="0.5", lw=0.7)
         if early:
             axis.axvspan(0, early, color="0.92", lw=0)
-        for style, rows in _variants_of(table, arm):
+        for style, rows in _variants_of(table, arm, shades_of):
             band(axis, rows["experiment"] + 1, rows, **style)
         axis.set(xlabel="experiments", title=LABELS[arm])
         axis.legend()
@@ -316,9 +326,10 @@ def arms(curves: pd.DataFrame, optima: dict[str, float], gaps: pd.DataFrame, tha
     figure, axes = _alloys(curves, 4.4, rows=2)
     shown = [arm for arm in ARMS if arm in set(gaps["method"])][::-1]
     for alloy, (top, bottom) in axes.items():
-        for arm, own in arms_of(curves[curves["alloy"] == alloy]):
-            band(top, own["experiment"] + 1, own, less=optima[alloy], **line_of(arm))
-        numbers = numbers_of(curves[curves["alloy"] == alloy])
+        rows = curves[curves["alloy"] == alloy]
+        for arm, own in arms_of(rows):
+            band(top, own["experiment"] + 1, own, less=optima[alloy], **line_of(arm, thin=on_fewer(own, rows)))
+        numbers = numbers_of(rows)
         top.set(xlabel="experiments", title=f"{ALLOYS[alloy]}\n({numbers})")
         regret_axis(top)
         bottom.axvline(0, color=COLOURS[than], lw=1.0)
@@ -326,7 +337,7 @@ def arms(curves: pd.DataFrame, optima: dict[str, float], gaps: pd.DataFrame, tha
             place = [shown.index(arm)] * len(own)
             bottom.hlines(place, own["low"].astype(float), own["high"].astype(float), color=COLOURS[arm], lw=1.5)
             bottom.plot(own["mean"], place, "o", ms=4.5, color=COLOURS[arm])
-        bottom.set(xlabel=f"Δ final merit to {than}")
+        bottom.set(xlabel=f"Δ final merit to\n{SHORT.get(than, than).replace(chr(10), ' ')}")
         rows_of_arms(bottom, shown, named=alloy == next(iter(axes)))
         bottom.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
     next(iter(axes.values()))[0].set_ylabel("simple regret")

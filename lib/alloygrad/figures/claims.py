@@ -10,7 +10,7 @@ from alloygrad.figures.style import PAGE, PALETTE
 VERDICTS = {
     "stronger than claimed": PALETTE[9],
     "reproduced": PALETTE[2],
-    "only as meant": PALETTE[8],
+    "only as meant": (0.55, 0.29, 0.6),
     "only as published": PALETTE[1],
     "not reproduced": PALETTE[3],
     "inconclusive": PALETTE[7],
@@ -42,7 +42,7 @@ def verdict_strips(claims: pd.DataFrame, parts: pd.DataFrame) -> Figure:
         face = "0.3" if filled else "w"
         handles.append(plt.Line2D([], [], ls="", marker=mark, ms=4, mfc=face, mec="0.3", label=label))
     figure.legend(handles=handles, loc="outside upper center", ncols=5, columnspacing=1.0, handlelength=1.2)
-    figure.supxlabel("half-widths of the 95 % interval from the bound (right of 0: the claim holds)", fontsize=8)
+    figure.supxlabel("fails ←   half-widths of the 95 % interval from the bound   → holds", fontsize=8)
     return figure
 
 

@@ -19,16 +19,20 @@ ARMS = ("enumeration", "ascent", "slsqp", "published", "scored", "random")
 
 DASHES = {"scored": (4, 1.5), "random": (1, 1)}  # the two without a gradient
 
-SHORT = {"scored": "20 N random,\nscored", "random": "random\nexperiments", "slsqp": "SLSQP on\nlog EI"}
+SHORT = {
+    "slsqp": "SLSQP on\nlog EI", "published": "published\nloop", "scored": "best of 20 N\nrandom",
+    "random": "random\nexperiments",
+}  # fmt: skip
+"""What does not fit its place as it stands in ``style.LABELS``."""
 
 ALLOYS = {"sma": "shape-memory alloys", "ti": "titanium alloys", "hea": "high-entropy alloys"}
 
 MEASURES = {
     "all points": "state entropy, all points\nas published (nats)",
     "new picks": "entropy of new picks\nfull estimator (nats)",
-    "last": "to the pick before",
-    "nearest": "to the nearest measured",
-    "best": "to the incumbent",
+    "last": "to the pick\nbefore (at.%)",
+    "nearest": "to the nearest\nmeasured (at.%)",
+    "best": "to the\nincumbent (at.%)",
 }
 
 
@@ -42,10 +46,10 @@ def _panels(table: pd.DataFrame, down: Sequence[str], height: float, **options) 
 
 
 def numbers_of(rows: pd.DataFrame) -> str:
-    """ "n = 96; slsqp 8": of most arms, and of those that have another. rows: columns method, n."""
+    """ "n = 96; ascent: 8": of most arms, and of those that have another. rows: columns method, n."""
     numbers = pd.Series({arm: own["n"].max() for arm, own in arms_of(rows)})
     usual = numbers.mode().max()
-    return "; ".join([f"n = {usual}", *(f"{arm} {n}" for arm, n in numbers[numbers != usual].items())])
+    return "; ".join([f"n = {usual}", *(f"{LABELS[arm]}: {n}" for arm, n in numbers[numbers != usual].items())])
 
 
 def arms_of(rows: pd.DataFrame):
@@ -53,8 +57,15 @@ def arms_of(rows: pd.DataFrame):
     return [(arm, rows[rows["method"] == arm]) for arm in ARMS if (rows["method"] == arm).any()]
 
 
-def line_of(arm: str) -> dict:
-    return dict(color=COLOURS[arm], label=LABELS[arm], dashes=DASHES.get(arm, (None, None))) | WIDE.get(arm, {})
+def line_of(arm: str, *, thin: bool = False) -> dict:
+    """The style of an arm's line; `thin`, of half the width, where it rests on fewer trajectories than others."""
+    line = dict(color=COLOURS[arm], label=LABELS[arm], dashes=DASHES.get(arm, (None, None))) | WIDE.get(arm, {})
+    return line | {"lw": line.get("lw", mpl.rcParams["lines.linewidth"]) / 2} if thin else line
+
+
+def on_fewer(own: pd.DataFrame, rows: pd.DataFrame) -> bool:
+    """Whether an arm's rows rest on fewer trajectories than some other of the same panel."""
+    return bool(own["n"].max() < rows["n"].max())
 
 
 def _legend(figure: Figure, axes, **options) -> None:
@@ -75,7 +86,7 @@ def entropy_curves(table: pd.DataFrame) -> Figure:
     for (measure, alloy), axis in axes.items():
         rows = table[(table["measure"] == measure) & (table["alloy"] == alloy)]
         for arm, own in arms_of(rows):
-            axis.plot(own["done"], own["mean"], **line_of(arm))
+            axis.plot(own["done"], own["mean"], **line_of(arm, thin=on_fewer(own, rows)))
             axis.fill_between(own["done"], own["low"], own["high"], color=COLOURS[arm], alpha=0.18, lw=0)
         if measure == down[-1]:
             axis.set_xlabel("experiments")
@@ -142,18 +153,19 @@ def pick_distances(table: pd.DataFrame, floors: dict[str, float]) -> Figure:
         rows = table[(table["measure"] == measure) & (table["alloy"] == alloy)]
         for arm, own in arms_of(rows):
             place = [stretches.index(stretch) for stretch in own["experiments"]]
-            axis.plot(place, own["mean"], marker="o", ms=2.5, **line_of(arm))
+            axis.plot(place, own["mean"], marker="o", ms=2.5, **line_of(arm, thin=on_fewer(own, rows)))
             axis.fill_between(place, own["low"], own["high"], color=COLOURS[arm], alpha=0.18, lw=0)
         axis.axhline(floors[alloy], color="0.6", lw=0.7, ls=":")
         axis.set(yscale="log", xticks=range(len(stretches)))
+        axis.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 3)))  # two labels in a row of one decade
         axis.yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
-        axis.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())  # a row of less than a decade labels them
+        axis.yaxis.set_minor_locator(mpl.ticker.NullLocator())
         axis.set_xticklabels(stretches, rotation=45)
         if measure == down[-1]:
             axis.set_xlabel("experiments")
     for measure in down:
         axis = next(axis for (row, _), axis in axes.items() if row == measure)
-        axis.set_ylabel(f"{MEASURES[measure]}\n(at.%)")
+        axis.set_ylabel(MEASURES[measure])
     _legend(figure, axes.values(), columnspacing=1.2, handlelength=1.8)
     return figure
 
@@ -163,10 +175,10 @@ def final_merits(finals: pd.DataFrame, correlations: pd.DataFrame) -> Figure:
 
     finals: columns alloy, method, final, n. correlations: columns alloy, method, mean, low, high.
     """
-    figure, axes = _panels(finals, ["final", "correlation"], 4.0, sharex=True, height_ratios=(3, 2))
-    shown = [arm for arm in ARMS if arm in set(finals["method"])]
+    figure, axes = _panels(finals, ["final", "correlation"], 4.0, sharex="col", height_ratios=(3, 2))
     rng = np.random.default_rng(0)
     for (row, alloy), axis in axes.items():
+        shown = [arm for arm, _ in arms_of(finals[finals["alloy"] == alloy])]
         if row == "final":
             for arm, own in arms_of(finals[finals["alloy"] == alloy]):
                 place, quartiles = shown.index(arm), own["final"].quantile([0.25, 0.5, 0.75])
@@ -181,8 +193,8 @@ def final_merits(finals: pd.DataFrame, correlations: pd.DataFrame) -> Figure:
                     axis.plot([shown.index(arm)] * 2, [value.low, value.high], color=COLOURS[arm], lw=1.4)
                     axis.plot(shown.index(arm), value.mean, "o", ms=4.5, color=COLOURS[arm])
             axis.set(ylim=(-1.05, 1.05))
-            axis.set_xticks(range(len(shown)), [arm if arm != "slsqp" else "SLSQP" for arm in shown])
-            axis.tick_params(axis="x", rotation=45)
+            axis.set_xticks(range(len(shown)), [SHORT.get(arm, arm) for arm in shown], rotation=90)
+            axis.set_xlim(-0.6, len(shown) - 0.4)
     for row, label in (("final", "final merit"), ("correlation", "correlation of final\nwith best initial merit")):
         next(axis for (name, _), axis in axes.items() if name == row).set_ylabel(label)
     return figure

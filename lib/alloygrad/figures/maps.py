@@ -111,7 +111,11 @@ def pair_distributions(table: pd.DataFrame, elements: Sequence[str], bins: int =
             share = np.ma.masked_equal(share.T, 0)
             style = dict(cmap=shades[arm], norm=norm, rasterized=True)
             drawn[arm] = axis.pcolormesh(edges[other], edges[one], share, **style)
-            if j:
+            if i == 0 and j == len(elements) - 1:  # to its left stands a histogram, with a scale of its own
+                axis.yaxis.tick_right()
+                axis.yaxis.set_label_position("right")
+                axis.set_ylabel(f"{one} (at.%)")
+            elif j:
                 axis.set_yticklabels([])
             for side in ("top", "right"):
                 axis.spines[side].set_visible(True)

@@ -46,7 +46,7 @@ LABELS = {
     "published_log_ei": "published loop on log EI",
     "ascent": "ascent",
     "slsqp": "SLSQP on log EI",
-    "scored": "20 N random ones, scored",
+    "scored": "best of 20 N random compositions",
     "random": "random experiments",
     "botorch_joint": "optimize_acqf",
     "botorch_batched": "optimize_acqf, batch_limit 5",
