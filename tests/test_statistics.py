@@ -16,6 +16,7 @@ from alloygrad.statistics import (
     holm,
     in_words,
     interval,
+    judged,
     mean_interval,
     paired,
     paired_curve,
@@ -243,6 +244,16 @@ def test_curves_of_many_and_of_none():
             own.drop(columns="arm").reset_index(drop=True), best_so_far_curve(some[name]), check_exact=True
         )
     assert best_so_far_curves({"none": pd.DataFrame()}, "arm").empty
+
+
+def test_what_differs_by_rounding_alone_is_equal():
+    """Regression: one merit computed on two processors, one bit apart in most seeds, was a significant difference."""
+    one = pd.Series(np.linspace(0.2, 0.9, 32))
+    other = one.where(one.index % 4 == 0, np.nextafter(one, 1))
+    found = judged(pd.DataFrame([paired(one, other)]))
+    assert found.loc[0, ["mean", "low", "high"]].tolist() == [0, 0, 0] and found.loc[0, "verdict"] == "inconclusive"
+    apart = paired(one, one * (1 + 1e-9 * (1 + one.index % 2)))
+    assert apart["high"] < 0 and apart["mean"] == pytest.approx(-1.5e-9 * one.mean(), rel=0.1)
 
 
 def test_a_paired_curve_is_the_paired_difference_after_every_experiment():

@@ -101,8 +101,8 @@ def heart(results: Results) -> str:
     return (
         f"Over {len(wide)} seeds in {each} at four elements, state entropy (the mean log distance of a composition to "
         f"its second nearest one) differs from that of exact maximisation by {_listed(entropies)}: nats, means over "
-        f"alloys and seeds, 95 % intervals. Final merit, whose scale is each alloy's own, differs from it in the "
-        f"published loop by {_listed(finals)}. {_concluded(wide, unstalled(results, wide))}"
+        f"alloys and seeds, 95 % intervals. The published loop's final merit, less that of exact maximisation, is "
+        f"{_listed(finals)}, where each alloy has its own scale. {_concluded(wide, unstalled(results, wide))}"
     )
 
 
@@ -142,8 +142,9 @@ def _concluded(wide: pd.DataFrame, beside: dict) -> str:
     apart = "".join(f", {ALLOYS[alloy]} {100 * share(wide[[alloy]], 'scored')[0]:.0f}" for alloy in alloys)
     apart = f" ({apart[2:]})" if len(alloys) > 1 else ""
     moving = [f"{_shown(own, 0, percent=True)} ({ALLOYS[alloy]}, n = {n})" for alloy, (own, n) in beside.items()]
+    guesses = SAID["scored"].removeprefix("in ").split(" (")[0]
     moving = f", the paper's own loop on log EI, whose starts do move, {_listed(moving)}" if moving else ""
-    numbers = f"of the extra width blind guesses have {blind}{apart}, an ascent to the maximum {followed}{moving}"
+    numbers = f"of that loop's extra width {guesses} has {blind}{apart}, an ascent to the maximum {followed}{moving}"
     said = {
         "not following": f"So the wider exploration is a virtue of not following the gradient: {numbers}",
         "the gradient": f"So the wider exploration is a virtue of the gradient: {numbers}",
