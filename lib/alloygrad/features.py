@@ -213,7 +213,7 @@ class FeatureMap:
 
 def doubles(values: Tensor | np.ndarray) -> Tensor:
     """A float64 tensor, in its graph; of an array a copy, since torch warns of read-only ones, which pandas gives."""
-    return values.double() if isinstance(values, Tensor) else torch.tensor(np.array(values, dtype=float))
+    return values.double() if isinstance(values, Tensor) else torch.from_numpy(np.array(values, dtype=float))
 
 
 def raw_fractions(elements: Iterable[str]) -> FeatureMap:

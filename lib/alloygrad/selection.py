@@ -27,7 +27,7 @@ from torch import Tensor
 
 from alloygrad import require_whole
 from alloygrad.elements import available
-from alloygrad.features import Feature, FeatureMap, all_features, raw_fractions
+from alloygrad.features import Feature, FeatureMap, all_features, doubles, raw_fractions
 from alloygrad.kernel import matern52
 
 GRID = ((0.5, 1e-2), (2.0, 1e-2))
@@ -150,7 +150,7 @@ def score(
 ) -> float:
     """Score of one set of features over compositions (n, n_elements), targets (n,) and folds (repeats, n)."""
     values = FeatureMap(elements, features)(compositions)
-    evaluate = FITNESS[fitness](values, torch.tensor(np.array(targets), dtype=torch.float64), np.asarray(folds))
+    evaluate = FITNESS[fitness](values, doubles(targets), np.asarray(folds))
     return float(evaluate(np.arange(len(features))[None])[0])
 
 
@@ -222,7 +222,7 @@ REPEATS = {"gp": 1, "forest": 4}
 
 def _prepare(elements, compositions, targets, rng, formulas, n_features, fitness, folds):
     """Candidates, a function sets (B, n_features) → scores (B,) that scores no set twice, and what it knows."""
-    targets = torch.tensor(np.array(targets), dtype=torch.float64)  # a copy: pandas hands out read-only arrays
+    targets = doubles(targets)
     n = len(compositions)
     if fitness not in FITNESS:
         raise ValueError(f"fitness {fitness!r}; expected one of {list(FITNESS)}.")

@@ -86,15 +86,19 @@ def paired(one: pd.Series, other: pd.Series) -> dict[str, float]:
     differs by `ROUNDING` alone is equal: the same merit, computed on two processors. Raises ValueError where no seed
     is in both.
     """
-    pairs = pd.concat([one, other], axis=1).dropna().to_numpy(dtype=float)
-    if not len(pairs):
+    difference = _difference(one, other).dropna().to_numpy(dtype=float)
+    if not len(difference):
         raise ValueError("The two sets of trajectories have no seed in common; a paired difference needs some.")
-    difference = pairs[:, 0] - pairs[:, 1]
-    difference[np.abs(difference) <= ROUNDING * np.abs(pairs).max(axis=1)] = 0
     mean, low, high = mean_interval(difference)
     spread = difference.std(ddof=1) if len(difference) > 1 else np.nan
     effect_size = mean / spread if spread > 0 else np.nan
     return {"n": len(difference), "mean": mean, "low": low, "high": high, "effect_size": effect_size}
+
+
+def _difference(one, other):
+    """`one` − `other`, aligned, 0 where they differ by `ROUNDING` alone; pandas in and out."""
+    difference, sizes = one - other, one.abs().add(other.abs())
+    return difference.where(~(difference.abs() <= ROUNDING / 2 * sizes), 0.0)
 
 
 def paired_difference(one: pd.DataFrame, other: pd.DataFrame, experiments: list[int]) -> pd.DataFrame:
@@ -122,7 +126,7 @@ def gains_by_movement(rows: pd.DataFrame) -> pd.DataFrame:
 
 def paired_curve(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """`paired` after every experiment: columns experiment (−1 = before the first), n, mean, low, high."""
-    difference = (best_so_far(one) - best_so_far(other)).dropna(axis=1)
+    difference = _difference(best_so_far(one), best_so_far(other)).dropna(axis=1)
     mean, low, high = mean_interval(difference.to_numpy().T)
     columns = {"experiment": difference.index, "n": difference.shape[1], "mean": mean, "low": low, "high": high}
     return pd.DataFrame(columns)

@@ -51,9 +51,9 @@ def trajectories(
 
     n: at most as many as the cell plans (some plan none yet: no rows). experiments: how many of each (default: the
     cell's). workers: processes of this machine (default: one per processor). cluster: a Dask cluster instead, see
-    `clusters.connect`; default: what ALLOYGRAD_CLUSTER names. compute=False returns what is
-    there. Raises `StudyFailed` where trajectories could not be finished (one that another process has computed
-    meanwhile is no failure); PermissionError for a read-only store.
+    `clusters.connect`; default: what ALLOYGRAD_CLUSTER names. compute=False returns what is there. Raises `StudyFailed`
+    where trajectories could not be finished (one that another process has computed meanwhile is no failure);
+    PermissionError for a read-only store.
     """
     require_whole(1, n=n)
     if experiments is not None:

@@ -124,7 +124,7 @@ def by_alloy(results: Results) -> str:
     lines = [head, ["---"] * len(head)]
     for arm in (arm for arm in SAID if arm in wide.columns.get_level_values(1)):
         merit = [_shown(against_enumeration(merits[[alloy]], arm), 4) for alloy in alloys]
-        lines.append([SAID[arm].removeprefix("in ").split(" (")[0], _shown(against_enumeration(wide, arm), 2), *merit])
+        lines.append([_name(arm), _shown(against_enumeration(wide, arm), 2), *merit])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -142,9 +142,10 @@ def _concluded(wide: pd.DataFrame, beside: dict) -> str:
     apart = "".join(f", {ALLOYS[alloy]} {100 * share(wide[[alloy]], 'scored')[0]:.0f}" for alloy in alloys)
     apart = f" ({apart[2:]})" if len(alloys) > 1 else ""
     moving = [f"{_shown(own, 0, percent=True)} ({ALLOYS[alloy]}, n = {n})" for alloy, (own, n) in beside.items()]
-    guesses = SAID["scored"].removeprefix("in ").split(" (")[0]
     moving = f", the paper's own loop on log EI, whose starts do move, {_listed(moving)}" if moving else ""
-    numbers = f"of that loop's extra width {guesses} has {blind}{apart}, an ascent to the maximum {followed}{moving}"
+    numbers = (
+        f"of that loop's extra width {_name('scored')} has {blind}{apart}, an ascent to the maximum {followed}{moving}"
+    )
     said = {
         "not following": f"So the wider exploration is a virtue of not following the gradient: {numbers}",
         "the gradient": f"So the wider exploration is a virtue of the gradient: {numbers}",
@@ -155,6 +156,11 @@ def _concluded(wide: pd.DataFrame, beside: dict) -> str:
     if others:
         return f"{said} ({'; '.join(others)})."
     return f"{said}; each alloy taken alone gives the same answer." if len(each) > 1 else f"{said}."
+
+
+def _name(arm: str) -> str:
+    """An arm as `SAID` has it, without "in" and what stands in brackets."""
+    return SAID[arm].removeprefix("in ").split(" (")[0]
 
 
 def _shown(interval: tuple[float, float, float], digits: int, percent: bool = False) -> str:

@@ -337,7 +337,7 @@ def arms(curves: pd.DataFrame, optima: dict[str, float], gaps: pd.DataFrame, tha
             place = [shown.index(arm)] * len(own)
             bottom.hlines(place, own["low"].astype(float), own["high"].astype(float), color=COLOURS[arm], lw=1.5)
             bottom.plot(own["mean"], place, "o", ms=4.5, color=COLOURS[arm])
-        bottom.set(xlabel=f"Δ final merit to\n{SHORT.get(than, than).replace(chr(10), ' ')}")
+        bottom.set(xlabel=f"Δ final merit to\n{' '.join(SHORT.get(than, than).split())}")
         rows_of_arms(bottom, shown, named=alloy == next(iter(axes)))
         bottom.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
     next(iter(axes.values()))[0].set_ylabel("simple regret")

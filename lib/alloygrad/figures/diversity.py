@@ -178,9 +178,10 @@ def final_merits(finals: pd.DataFrame, correlations: pd.DataFrame) -> Figure:
     figure, axes = _panels(finals, ["final", "correlation"], 4.0, sharex="col", height_ratios=(3, 2))
     rng = np.random.default_rng(0)
     for (row, alloy), axis in axes.items():
-        shown = [arm for arm, _ in arms_of(finals[finals["alloy"] == alloy])]
+        arms = arms_of(finals[finals["alloy"] == alloy])
+        shown = [arm for arm, _ in arms]
         if row == "final":
-            for arm, own in arms_of(finals[finals["alloy"] == alloy]):
+            for arm, own in arms:
                 place, quartiles = shown.index(arm), own["final"].quantile([0.25, 0.5, 0.75])
                 jitter = place + rng.uniform(-0.28, 0.28, len(own))
                 axis.scatter(jitter, own["final"], s=4, color=COLOURS[arm], alpha=0.55, lw=0)
