@@ -241,10 +241,11 @@ def test_shapes_chunks_and_calls():
     assert surrogate.posterior(x[:0])[0].shape == (0,)
 
 
-def test_a_fit_keeps_copies_and_takes_read_only_arrays():
+@pytest.mark.parametrize("kind", [np.array, torch.tensor])
+def test_a_fit_keeps_copies_and_takes_read_only_arrays(kind):
     """Columns of pandas are read-only; and what the caller does to his arrays later must not reach the fit."""
     features, c, y = problem(3)
-    again, frozen = (c.copy(), y.copy()), [np.array(values) for values in (c, y)]
+    again, frozen = (kind(c), kind(y)), [np.array(values) for values in (c, y)]
     for values in frozen:
         values.setflags(write=False)
     surrogate = S.fit(features, *again)
