@@ -93,6 +93,7 @@ PLANNED = (
     ("*_retrained", 32),
     ("*_as_published", 32),
     ("*_300K", FULL),
+    ("sma_n4_slsqp_starts*", 0),
     ("sma_n4_slsqp", 8),
     ("*_n4_slsqp", 0),
     ("sma_n4_forest", 32),
@@ -203,6 +204,7 @@ def _ablations() -> Iterator[Cell]:
     for starts in STARTS[:-1]:
         options = {"starts_per_element": starts / N_ARMS}
         varied[f"published_starts{starts}"] = Settings("published", "ei", options=options)
+        varied[f"slsqp_starts{starts}"] = Settings("published", options=options)
     for starts in STARTS:
         varied[f"ascent_starts{starts}"] = Settings(options={"starts_per_element": starts / N_ARMS})
     for arm in ("published", "ascent"):
