@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alloygrad import DATA, advice, own
+from alloygrad import DATA, ROOT, advice, own
 from alloygrad.noisy import exchanged
 
 ELEMENTS = ("Ti", "Ni", "Cu", "Hf")
@@ -154,6 +154,15 @@ def test_features_are_chosen_on_all_rows_where_those_drawn_have_one_composition(
     assert len(advice.choose(ELEMENTS, compositions, merits, rng=np.random.default_rng(0), **QUICK).names) == 4
     with pytest.raises(ValueError, match=r"of 30 features vary .*; 31 asked for"):
         advice.choose(ELEMENTS, compositions, merits, rng=np.random.default_rng(0), n_features=31, **QUICK)
+
+
+def test_the_example_of_the_readme_runs():
+    """And compares alloys of one anneal only."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Your own alloy")[2]
+    ran = {}
+    exec(text.partition("```python\n")[2].partition("```")[0], ran)
+    assert ran["measured"].report["finding"].str.contains("held is 1273").any()
+    assert len(ran["campaign"].targets) == len(ran["measured"].rows) + 1
 
 
 def test_formula():
