@@ -138,6 +138,34 @@ def test_what_is_unusual_is_used_and_said(tmp_path):
     assert not measured.report["done"].str.contains("set aside").any()
 
 
+def test_rows_with_an_element_that_is_not_declared_are_set_aside(tmp_path):
+    """A dopant beside the shares tells alloys apart that would else count as one; zeros throughout say nothing."""
+    shares = ["0", "0.0", 0, "0", "0", "0", 0.5, "trace", ""]
+    rows = [(*row, share, 0, "") for row, share in zip([*GOOD, *GOOD[:3]], shares, strict=True)]
+    path = write(tmp_path / "t.csv", rows, "Al,Cu,Mg,HV,Zr,Fe,Ti")
+    measured = read(path, target=lambda columns: columns["HV"] / columns["HV"].max())
+    assert measured.rows.tolist() == [2, 3, 4, 5, 6, 7]
+    assert measured.report["finding"].tolist() == [
+        "row 8, column 'Zr': 0.5, an element that is not declared",
+        "row 9, column 'Zr': trace, an element that is not declared",
+        "row 10, column 'Zr': empty cell, an element that is not declared",
+    ]
+    assert measured.report["remedy"].str.contains("Declare it among the elements, hold it in `process`").all()
+    held = read(path, process={"Zr": 0})
+    assert held.rows.tolist() == [2, 3, 4, 5, 6, 7] and "held is 0" in held.report["finding"][0]
+    assert read(write(tmp_path / "V.csv", GOOD, "Al,Cu,Mg,V"), target="V").targets.tolist() == [r[3] for r in GOOD]
+    every = write(tmp_path / "every.csv", [(*row, 0.1) for row in GOOD], "Al,Cu,Mg,HV,Zr")
+    with pytest.raises(TableError, match=r"0 usable row[\s\S]*row 7, column 'Zr': 0.1[\s\S]*Rename a column"):
+        read(every)
+
+
+def test_repeats_that_differ_are_asked_after(tmp_path):
+    """What scatters may be another condition; a copy is only a copy."""
+    report = read(write(tmp_path / "t.csv", [*GOOD, (90, 5, 5, 140), GOOD[1]])).report
+    assert "If another column (an anneal, a dopant) tells them apart, hold it in `process`." in report["remedy"][0]
+    assert report["remedy"][1] == "Take copies out; true repeats may stay."
+
+
 def test_what_is_no_float_is_set_aside_without_a_warning(tmp_path):
     """Shares of which the sum, and targets of which a multiple, exceeds the largest float."""
     path = write(tmp_path / "t.csv", [*GOOD, (1e308, 1e308, 0, 100), (90, 5, 5, 1e308), (90, 5, 5, -1e308)])

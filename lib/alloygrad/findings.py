@@ -38,6 +38,23 @@ def other_process(table, process: Mapping, path, problems: Problems) -> list[tup
     return found
 
 
+def undeclared(table, symbols, path, problems: Problems) -> None:
+    """Add to `problems` the rows that are not zero in a column of an element that nobody declared.
+
+    An empty cell is no zero there either, unless the column holds nothing but zeros and empty cells.
+    """
+    remedy = "Declare it among the elements, hold it in `process`, or take the rows out; where it is absent, write 0. "
+    remedy += "Rename a column that is no element's."
+    for column in symbols:
+        values = tables.numeric(table, [column], path, problems=Problems(path))[:, 0]
+        if (table[column].isna() | (values == 0)).all():
+            continue
+        for row, cell, value in zip(table.index, table[column], values, strict=True):
+            if value != 0:  # true for NaN too
+                held = "empty cell" if cell is None else str(cell)[:40]
+                problems.add(int(row), f"row {row}, column '{column}': {held}, an element that is not declared", remedy)
+
+
 def check_enough(rows, compositions, targets, faults, path, target) -> None:
     """Raise a `TableError`, with all faults of rows, where too little is left to learn from."""
     problems = Problems(path)
@@ -83,6 +100,8 @@ def repeats(rows, compositions, targets) -> list[tuple]:
         where, values = ", ".join(map(str, rows[these])), ", ".join(f"{v:g}" for v in targets[these])
         copies = len(set(targets[these])) < these.sum()
         remedy = "Take copies out; true repeats may stay." if copies else "Nothing: the model learns the noise."
+        if not copies:
+            remedy += " If another column (an anneal, a dopant) tells them apart, hold it in `process`."
         what = f"rows {where}: one composition, targets {values}"
         found.append((int(rows[these][0]), what, "all used; their scatter counts as noise", remedy))
     return found

@@ -6,7 +6,8 @@
 Nothing is guessed and nothing is lost. A fault of the whole table (no such column, a unit that fits no row, fewer than
 `LEAST_ROWS` usable rows …) is one `TableError` with its remedy. A faulty row is set aside, and `measured.report` names
 row, column and remedy; there, too, stands what was used although it is unusual: compositions off the grid or outside
-the limits, the same composition measured twice. The file is only ever read.
+the limits, the same composition measured twice. Columns beyond those declared are ignored, but not one named as an
+element: rows that have some of it are set aside. The file is only ever read.
 
 Weight shares w_i become atomic fractions c_i, and back, by the atomic masses A_i:
 
@@ -159,9 +160,12 @@ def read(
         problems.check()
     table = tables.read_table(path, sheet=sheet)
     wanted = [target] if isinstance(target, str) else list(target) if isinstance(target, Mapping) else []
-    tables.require_columns(table, [*names, *process, *wanted], path)
+    declared = {*names, *process, *wanted}
+    further = [symbol for symbol in elements.load().index if symbol in table and symbol not in declared]
+    tables.require_columns(table, [*names, *process, *wanted, *further], path)
 
     compositions = tables.fractions(table, names, unit, path, problems=problems)
+    findings.undeclared(table, further, path, problems)
     others = findings.other_process(table, process, path, problems)
     targets = _targets(table, target, path, problems, {row for row, *_ in others})
     faults = [(row, what, "set aside", remedy) for row, what, remedy in problems.found] + others
