@@ -75,7 +75,8 @@ REFUSED = {
     "missing target column": (GOOD, None, {"target": "hv"}, r"no column 'hv'; is 'HV' meant", "Found: Al, Cu, Mg, HV"),
     "missing column of a sum": (GOOD, None, {"target": {"HV": 1, "UTS": 2}}, "no column 'UTS'", "Found: "),
     "missing column of a function": (GOOD, None, {"target": lambda c: c["UTS"]}, "no column 'UTS'", "Found: "),
-    "missing process column": (GOOD, None, {"process": {"T": 1}}, "no column 'T'", "Found: "),
+    "missing process column": (GOOD, None, {"process": {"T": 1}}, "no process column 'T'", r"`process` \({}"),
+    "mistyped process column": (GOOD, "Al,Cu,Mg,HV,t", {"process": {"T": 1}}, "'T'; is 't' meant", "Name it as in"),
     "doubled column": (GOOD, "Al,Cu,Cu,HV", {}, "column 'Cu' occurs twice", "one column of each name"),
     "semicolons": ([";".join(map(str, r)) for r in GOOD], "Al;Cu;Mg;HV", {}, "with semicolons", "commas between"),
     "semicolons and decimal commas": (["90,5;5;4,5;100"] * 6, "Al;Cu;Mg;HV", {}, "with semicolons", "points in"),
@@ -297,6 +298,7 @@ def test_a_table_by_weight_is_the_atomic_table(tmp_path):
         ({"symbols": "Al Cu Mg"}, "expected a list"),
         ({"symbols": ["Al"]}, "at least two"),
         ({"bounds": {"Al": (80, 100), "Cu": (0, 10)}}, r"missing or unknown: \['Mg'\]"),
+        ({"bounds": [(80, 100), (0, 10), (0, 10)]}, r"bounds are \[\(80, .*; expected {element: \(least, most\), …}"),
         ({"bounds": {**BOUNDS, "Cu": (10, 5)}}, "bounds of Cu: 10 … 5; expected 0 ≤ least ≤ most ≤ 100, in at.%"),
         ({"bounds": {**BOUNDS, "Cu": (-1, 5)}}, "bounds of Cu: -1 … 5"),
         ({"bounds": {**BOUNDS, "Cu": (0, float("nan"))}}, "bounds of Cu: 0 … nan"),
@@ -309,7 +311,7 @@ def test_a_table_by_weight_is_the_atomic_table(tmp_path):
         ({"groups": [(["Al", "Mg"], 0, 70)]}, "least amounts make 80 at.%, the sum of Al Mg may have 70"),
         ({"groups": [(["Cu", "Mg"], 0, 1), (["Al", "Cu"], 0, 90)]}, "overlap in"),
         ({"groups": [(["Cu", "Mg"], 0, 1)], "bounds": {**BOUNDS, "Al": (80, 95)}}, "empty space.* steps of 0.5 at.%"),
-        ({"groups": [(["Cu", "Zn"], 0, 15)]}, r"names \['Zn'\]; the elements are"),
+        ({"groups": [(["Cu", "Zn"], 0, 15)]}, r"names \['Zn'\]; the elements are .*\. Take the group out, or declare"),
         ({"groups": [("Cu Mg", 0, 15)]}, r"expected \(list of elements, least, most\)"),
         ({"groups": [(["Cu", "Mg"], 15)]}, r"expected \(list of elements, least, most\)"),
         ({"step": 0.3}, "1/step must be a whole number.* steps of 0.3 at.%"),
@@ -326,6 +328,11 @@ def test_a_space_that_cannot_be_declared_says_which_limit_to_change(change, mess
 def test_the_declared_space_is_in_percent():
     assert SPACE.lower == (0.8, 0, 0) and SPACE.upper == (1.0, 0.1, 0.1) and SPACE.step == 0.005
     assert SPACE.groups[0].upper == 0.15 and SPACE.elements == ELEMENTS
+
+
+def test_no_groups_are_none_given():
+    """`groups: null` in a file of parameters."""
+    assert own.declare(ELEMENTS, BOUNDS, step=0.5, groups=None) == own.declare(ELEMENTS, BOUNDS, step=0.5)
 
 
 def test_paths_are_also_relative_to_the_project(tmp_path, monkeypatch):

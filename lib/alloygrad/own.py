@@ -66,7 +66,7 @@ class Measurements:
             )
 
 
-def declare(symbols: Sequence[str], bounds: Mapping, *, step: float, groups: Sequence = ()) -> CompositionSpace:
+def declare(symbols: Sequence[str], bounds: Mapping, *, step: float, groups: Sequence | None = ()) -> CompositionSpace:
     """The space of what may be made, all numbers in at.%.
 
     bounds: element → (least, most). step: of the grid; 100/step is a whole number. groups: (elements, least, most) of
@@ -83,18 +83,21 @@ def declare(symbols: Sequence[str], bounds: Mapping, *, step: float, groups: Seq
             near = difflib.get_close_matches(str(name).capitalize(), known, n=1, cutoff=0.5)
             hint = f" Is {near[0]!r} meant?" if near else ""
             raise ValueError(f"{name!r} is no element that properties are known of.{hint} Known are {' '.join(known)}.")
+    if not isinstance(bounds, Mapping):
+        raise ValueError(f"bounds are {bounds!r}; expected {{element: (least, most), …}}, in at.%.")
     if wrong := set(names) ^ set(bounds):
         raise ValueError(f"bounds must name exactly the elements {names}; missing or unknown: {sorted(wrong)}.")
     box = {name: _pair(bounds[name], f"bounds of {name}") for name in names}
     limits = [(name, (name,), *box[name]) for name in names]
-    for group in groups:
+    for group in () if groups is None else groups:
         if len(group) != 3 or isinstance(group[0], str):
             raise ValueError(f"group {group!r}: expected (list of elements, least, most), in at.%.")
         limits.append((f"the sum of {' '.join(group[0])}", tuple(group[0]), *_pair(group[1:], f"group {group[0]}")))
     hint = " Bounds are in at.%: were fractions given?" if max(most for *_, most in limits[: len(names)]) <= 1 else ""
     for what, members, least, most in [*limits[len(names) :], ("the composition", tuple(names), 100.0, 100.0)]:
         if unknown := set(members) - set(names):
-            raise ValueError(f"{what} names {sorted(unknown)}; the elements are {names}.")
+            remedy = "Take the group out, or declare them."
+            raise ValueError(f"{what} names {sorted(unknown)}; the elements are {names}. {remedy}")
         low, high = (sum(box[name][side] for name in members) for side in (0, 1))
         if low > most + ON_GRID:
             raise ValueError(f"empty space: least amounts make {low:g} at.%, {what} may have {most:g}. Lower some.")
@@ -162,7 +165,10 @@ def read(
     wanted = [target] if isinstance(target, str) else list(target) if isinstance(target, Mapping) else []
     declared = {*names, *process, *wanted}
     further = [symbol for symbol in elements.load().index if symbol in table and symbol not in declared]
-    tables.require_columns(table, [*names, *process, *wanted, *further], path)
+    tables.require_columns(table, [*names, *wanted, *further], path, problems=problems)
+    remedy = "Name it as in the table, or leave it out of `process` ({} where nothing is held)."
+    tables.require_columns(table, process, path, problems=problems, kind="process column", remedy=remedy)
+    problems.check()
 
     compositions = tables.fractions(table, names, unit, path, problems=problems)
     findings.undeclared(table, further, path, problems)

@@ -179,8 +179,19 @@ def _empty_to_none(cell):
     return None if cell == "" else cell
 
 
-def require_columns(table: pd.DataFrame, columns, file, *, problems: Problems | None = None) -> bool:
-    """Make sure that each of `columns` is there exactly once; True if so. Raises, or adds to `problems`."""
+def require_columns(
+    table: pd.DataFrame,
+    columns,
+    file,
+    *,
+    problems: Problems | None = None,
+    kind: str = "column",
+    remedy: str = "Name the columns exactly so.",
+) -> bool:
+    """Make sure that each of `columns` is there exactly once; True if so. Raises, or adds to `problems`.
+
+    kind, remedy: what a missing one is called, and what to do about it.
+    """
     own = problems or Problems(file)
     names = [str(name) for name in table.columns]
     wrong = [column for column in columns if names.count(column) != 1]
@@ -191,8 +202,7 @@ def require_columns(table: pd.DataFrame, columns, file, *, problems: Problems | 
         lower = {name.lower(): name for name in names}
         near = difflib.get_close_matches(column.lower(), lower, n=1)
         hint = f"; is '{lower[near[0]]}' meant?" if near else ""
-        remedy = f"Name the columns exactly so. Found: {', '.join(names)}."
-        own.add(1, f"row 1: no column '{column}'{hint}", remedy)
+        own.add(1, f"row 1: no {kind} '{column}'{hint}", f"{remedy} Found: {', '.join(names)}.")
     if problems is None:
         own.check()
     return not wrong
