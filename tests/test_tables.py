@@ -58,6 +58,34 @@ def test_a_note_beside_a_workbooks_table_is_named_by_its_cell(tmp_path):
     assert read_table(tmp_path / "notes.xlsx")["note"].tolist() == [None, 7, None]
 
 
+def write_either(path, rows):
+    """As text or as a workbook, by the path's suffix."""
+    if path.suffix == ".csv":
+        return write(path, "".join(",".join(map(str, row)) + "\n" for row in rows))
+    from openpyxl import Workbook
+
+    workbook = Workbook()
+    for row in rows:
+        workbook.active.append(row)
+    workbook.save(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_title_above_the_names_is_one_problem(tmp_path, kind):
+    table = [["name", "Ti", "Ni"], *([f"A{i}", 50, 50] for i in range(30))]
+    for above in ([["Alloys of May"]], [["Alloys of May"], []], [["Alloys", "May"], []]):
+        with pytest.raises(TableError) as error:
+            read_table(write_either(tmp_path / f"t.{kind}", [*above, *table]))
+        assert str(error.value).splitlines()[1:] == [
+            f"  row 1 is no row of column names: row {len(above) + 1} has more cells, and all of them are text",
+            "What to do:",
+            "  Take the lines above the column names out.",
+        ]
+    for sound in (table, [["name", "Ti", "Ni"], ["bad", "x", "y"], *table[1:]], [["", "Ti"], ["A1", 50]]):
+        assert len(read_table(write_either(tmp_path / f"s.{kind}", sound))) == len(sound) - 1
+
+
 def test_row_numbers_are_those_of_a_spreadsheet(tmp_path):
     """Units line skipped, byte-order mark and empty lines harmless, a cell with a line break is one row."""
     text = '\ufeffnote,Ti,Ni\n,at.%,at.%\n"two\nlines",50,50\n\n,,\nlast,49,51\n'

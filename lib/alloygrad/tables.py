@@ -96,6 +96,9 @@ def read_table(path, *, sheet: str | int = 0, header_rows: int = 1) -> pd.DataFr
         problems.add(1, "row 1 holds no column names", "Put the column names into the first row.")
     elif len(header) == 1 and (named := next((n for s, n in SEPARATORS.items() if s in str(header[0])), "")):
         problems.add(1, *_separated(named))
+    elif header_rows == 1 and (number := _row_of_names(rows)) > 1:
+        fault = f"row 1 is no row of column names: row {number} has more cells, and all of them are text"
+        problems.add(1, fault, "Take the lines above the column names out.")
     problems.check()
     names = [f"unnamed {i + 1}" if name is None else str(name) for i, name in enumerate(header)]
     data, numbers = [], []
@@ -117,6 +120,14 @@ def read_table(path, *, sheet: str | int = 0, header_rows: int = 1) -> pd.DataFr
         problems.add(0, f"no data below the first {header_rows} row(s)", "Add at least one row of data.")
     problems.check()
     return pd.DataFrame(data, columns=names, index=pd.Index(numbers, name="row"), dtype=object)
+
+
+def _row_of_names(rows: list[list]) -> int:
+    """Where a line of fewer cells, a title, stands above the column names: the number of their row; else 1."""
+    filled = [[cell for cell in row if cell is not None] for row in rows]
+    below = next((i for i, cells in enumerate(filled) if i and cells), 0)
+    texts = all(isinstance(cell, str) and _number(cell)[1] for cell in filled[below])
+    return below + 1 if texts and len(filled[below]) > len(filled[0]) else 1
 
 
 def _read_csv(path: Path, problems: Problems) -> list[list]:
