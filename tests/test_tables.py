@@ -35,6 +35,10 @@ def test_csv_and_workbook_give_the_same_table(tmp_path, alloys):
     np.testing.assert_array_equal(numeric(a, columns, alloys), numeric(b, columns, "alloys.xlsx"))
     with pytest.raises(TableError, match=r"no sheet 'absent'[\s\S]*Sheet, other"):
         read_table(tmp_path / "alloys.xlsx", sheet="absent")
+    with pytest.raises(TableError, match=r"no column 'Cu'[\s\S]*Found: .*, Ap\. Or name another `sheet`: Sheet\.$"):
+        require_columns(b, ["Cu"], "alloys.xlsx")
+    with pytest.raises(TableError, match=r"no column 'Cu'[\s\S]*Found: name, .*, Ap\.$"):
+        require_columns(a, ["Cu"], alloys)
 
 
 def test_a_note_beside_a_workbooks_table_is_named_by_its_cell(tmp_path):

@@ -147,6 +147,7 @@ def read(
             which is given the rows that are not set aside.
         maximise: whether a larger target is better.
         process: {column: value} of conditions held fixed, texts or numbers; rows measured under others are set aside.
+        sheet: of a workbook, by its name or its place from 0 on.
 
     Raises:
         TableError: nothing can be made of the table; the message names rows, columns and remedies.

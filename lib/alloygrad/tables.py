@@ -72,7 +72,8 @@ def read_table(path, *, sheet: str | int = 0, header_rows: int = 1) -> pd.DataFr
 
     Returns:
         DataFrame of raw cells (None where empty), columns named by the header, index = the row's number in a
-        spreadsheet program; empty rows are left out without shifting the numbers of the others.
+        spreadsheet program; empty rows are left out without shifting the numbers of the others. Its `attrs` hold the
+        names of a workbook's "further sheets".
 
     Raises:
         TableError: the file is missing, of another kind, not UTF-8, damaged or empty, or a row is longer than
@@ -87,7 +88,7 @@ def read_table(path, *, sheet: str | int = 0, header_rows: int = 1) -> pd.DataFr
     problems.check()
 
     is_csv = path.suffix.lower() == ".csv"
-    cells = _read_csv(path, problems) if is_csv else _read_xlsx(path, sheet, problems)
+    cells, further = (_read_csv(path, problems), []) if is_csv else _read_xlsx(path, sheet, problems)
     rows = [[_empty_to_none(cell) for cell in row] for row in cells]
     header = list(rows[0]) if rows else []
     while header and header[-1] is None:
@@ -119,7 +120,9 @@ def read_table(path, *, sheet: str | int = 0, header_rows: int = 1) -> pd.DataFr
     if not data and not problems.found:
         problems.add(0, f"no data below the first {header_rows} row(s)", "Add at least one row of data.")
     problems.check()
-    return pd.DataFrame(data, columns=names, index=pd.Index(numbers, name="row"), dtype=object)
+    table = pd.DataFrame(data, columns=names, index=pd.Index(numbers, name="row"), dtype=object)
+    table.attrs["further sheets"] = further
+    return table
 
 
 def _row_of_names(rows: list[list]) -> int:
@@ -159,7 +162,8 @@ def _separated(named: str) -> tuple[str, str]:
     return f"row 1: all column names stand in one cell, with {named} between them", remedy
 
 
-def _read_xlsx(path: Path, sheet: str | int, problems: Problems) -> list[list]:
+def _read_xlsx(path: Path, sheet: str | int, problems: Problems) -> tuple[list[list], list[str]]:
+    """Rows of the sheet asked for, and the names of the others."""
     from openpyxl import load_workbook  # slow to import and needed here only
 
     try:
@@ -172,7 +176,8 @@ def _read_xlsx(path: Path, sheet: str | int, problems: Problems) -> list[list]:
         problems.add(0, f"no sheet {sheet!r}", f"Name one of its sheets: {', '.join(names)}.")
         problems.check()
     worksheet = workbook.worksheets[sheet if isinstance(sheet, int) else names.index(sheet)]
-    return [list(row) for row in worksheet.iter_rows(values_only=True)]
+    rows = [list(row) for row in worksheet.iter_rows(values_only=True)]
+    return rows, [name for name in names if name != worksheet.title]
 
 
 def _unnamed(cell, row: int, column: int) -> tuple[str, str]:
@@ -206,6 +211,9 @@ def require_columns(
     own = problems or Problems(file)
     names = [str(name) for name in table.columns]
     wrong = [column for column in columns if names.count(column) != 1]
+    found = f"Found: {', '.join(names)}."
+    if further := table.attrs.get("further sheets"):
+        found += f" Or name another `sheet`: {', '.join(further)}."
     for column in wrong:
         if column in names:
             own.add(1, f"row 1: column '{column}' occurs twice or more", "Keep one column of each name.")
@@ -213,7 +221,7 @@ def require_columns(
         lower = {name.lower(): name for name in names}
         near = difflib.get_close_matches(column.lower(), lower, n=1)
         hint = f"; is '{lower[near[0]]}' meant?" if near else ""
-        own.add(1, f"row 1: no {kind} '{column}'{hint}", f"{remedy} Found: {', '.join(names)}.")
+        own.add(1, f"row 1: no {kind} '{column}'{hint}", f"{remedy} {found}")
     if problems is None:
         own.check()
     return not wrong
