@@ -122,6 +122,12 @@ def test_a_table_read_for_another_order_of_elements_is_refused(asked):
             ask()
 
 
+def test_a_seed_is_its_generator(asked):
+    measured, _, table = asked
+    campaign = advice.begin(measured, SPACE, rng=0, **QUICK)
+    pd.testing.assert_frame_equal(advice.suggest(campaign, measured, q=3, rng=1), table)
+
+
 def test_features_or_fractions():
     measured, rng = read(), np.random.default_rng(0)
     arguments = (ELEMENTS, measured.compositions, measured.merits)

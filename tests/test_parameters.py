@@ -19,12 +19,23 @@ from alloygrad.campaign import Settings
 from alloygrad.cells import CELLS
 from alloygrad.maximisers import maximise
 from alloygrad.noisy import NoisyCampaign
+from alloygrad.replay import replay
 from alloygrad.surrogate import condition
 
 
 def begun() -> NoisyCampaign:
     measured = own.read(DATA / "examples" / "sma_noisy.csv", EXAMPLE, unit="at.%", target="enthalpy_J_per_g")
     return advice.begin(measured, EXAMPLE, rng=np.random.default_rng(0), inputs="fractions")
+
+
+def on_rows() -> NoisyCampaign:
+    measured = read_example()
+    rows, _ = replay(EXAMPLE.elements, measured.compositions, measured.merits)
+    return advice.begin(measured, rows, rng=0, inputs="fractions")
+
+
+def tell(shares) -> None:
+    advice.tell(begun(), read_example(), shares, [1.0], unit="at.%")
 
 
 def declared(**options):
@@ -77,6 +88,10 @@ NONSENSE = {
     "q as text": (lambda: begun().ask_batch("4"), "q is '4'; it must be a whole number from 1 on"),
     "apart": (lambda: begun().ask_batch(2, apart=float("nan")), "apart is nan; expected a share of the alloy"),
     "apart in at.%": (lambda: begun().ask_batch(2, apart=10), "apart is 10; expected a share of the alloy"),
+    "list of rows": (on_rows, "The space is a list of rows, .*; expected one with limits: `own.declare`"),
+    "composition as text": (lambda: tell("Ti50Ni50"), r"Shares are 'Ti50Ni50'; expected numbers \(m, 4\): Ti, Ni"),
+    "compositions as texts": (lambda: tell(["Ti50Ni50"]), r"Shares are \['Ti50Ni50'\]; expected numbers"),
+    "composition by name": (lambda: tell({"Ti": 50}), r"Shares are {'Ti': 50}; expected numbers"),
     "csv": (lambda: own.find(None), "The file is None; expected the path of a .csv or .xlsx table"),
     "maximise": (lambda: read_example(maximise="no"), "maximise is 'no'; expected True, or False"),
     "unit": (lambda: read_example(unit="percent"), "unit is 'percent'; declare"),

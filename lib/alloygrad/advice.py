@@ -50,16 +50,17 @@ def begin(
     measured: Measurements,
     space: CompositionSpace,
     *,
-    rng: np.random.Generator,
+    rng: np.random.Generator | int,
     inputs: str = "features",
     options: Mapping | None = None,
     **selection,
 ) -> NoisyCampaign:
-    """A campaign that knows all usable rows. options: of `NoisyCampaign`; selection: of `choose`.
+    """A campaign that knows all usable rows. rng: or its seed; options: of `NoisyCampaign`; selection: of `choose`.
 
-    Raises ValueError where the table was read for another space.
+    Raises ValueError where the table was read for another space, and for a space of rows.
     """
     measured.require(space)
+    rng = np.random.default_rng(rng)
     features = choose(space.elements, measured.compositions, measured.merits, rng=rng, inputs=inputs, **selection)
     campaign = NoisyCampaign(space, features, **(options or {}))
     campaign.tell_fractions(measured.compositions, measured.merits)
@@ -77,16 +78,21 @@ def tell(campaign: NoisyCampaign, measured: Measurements, shares, targets: np.nd
 
 
 def suggest(
-    campaign: NoisyCampaign, measured: Measurements, *, q: int, rng: np.random.Generator, apart: float | None = None
+    campaign: NoisyCampaign,
+    measured: Measurements,
+    *,
+    q: int,
+    rng: np.random.Generator | int,
+    apart: float | None = None,
 ) -> pd.DataFrame:
-    """The next q experiments, one row each, numbered from 1; see the module's docstring.
+    """The next q experiments, one row each, numbered from 1; see the module's docstring. rng: or its seed.
 
     Columns: formula (at.%), each element in at.% and in wt.%, predicted, std, std_measurement, the acquisition value by
     its name, distance (share of the alloy to exchange for the nearest measured one, at.%), nearest_row (of the table;
     missing where the nearest was told since), and warning. apart: as in `ask_batch`.
     """
     measured.require(campaign.space)
-    space, sign = campaign.space, measured.sign
+    space, sign, rng = campaign.space, measured.sign, np.random.default_rng(rng)
     picks = campaign.ask_batch(q, rng, apart=apart)
     fractions = np.array([pick.composition for pick in picks])
     mean, std = campaign.predict(fractions)

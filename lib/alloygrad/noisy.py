@@ -48,7 +48,7 @@ APART = 0.1
 
 
 class NoisyCampaign(Campaign):
-    """As `Campaign`, with learned noise; targets of any unit, the larger the better."""
+    """As `Campaign`, with learned noise; targets of any unit, the larger the better. Refuses a space of rows."""
 
     def __init__(
         self,
@@ -59,6 +59,9 @@ class NoisyCampaign(Campaign):
         acquisition: str = "log_ei",
         options: Mapping | None = None,
     ):
+        if space.listed:
+            what = "The space is a list of rows, between and beyond which nothing can be suggested"
+            raise ValueError(f"{what}; expected one with limits: `own.declare`, or a `CompositionSpace`.")
         super().__init__(space, features, maximiser=maximiser, acquisition=acquisition, options=options)
         self.compositions = np.empty((0, len(space.elements)))  # fractions as measured; `counts` are the nearest ones
 

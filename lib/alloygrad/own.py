@@ -194,7 +194,12 @@ def atomic(shares, symbols: Sequence[str], *, unit: str) -> np.ndarray:
 
     Raises ValueError for another unit or shape, and for rows that are no compositions in it, as `read` would.
     """
-    shares, names = np.atleast_2d(np.asarray(shares, dtype=float)), list(symbols)
+    names, given = list(symbols), shares
+    try:
+        shares = np.atleast_2d(np.asarray(given, dtype=float))
+    except (TypeError, ValueError):
+        what = f"Shares are {repr(given)[:80]}; expected numbers (m, {len(names)})"
+        raise ValueError(f"{what}: {', '.join(names)}, one row for each alloy.") from None
     _require_unit(unit, "the shares")
     if shares.ndim != 2 or shares.shape[1] != len(names):
         raise ValueError(f"Shares have shape {shares.shape}; expected (m, {len(names)}): {', '.join(names)}.")
