@@ -122,6 +122,14 @@ def test_a_table_read_for_another_order_of_elements_is_refused(asked):
             ask()
 
 
+def test_suggestions_are_apart_by_at_percent(asked):
+    measured, campaign, _ = asked
+    table = advice.suggest(campaign, measured, q=3, rng=0, apart=7.5)
+    fractions = table[[f"{e} at.%" for e in ELEMENTS]].to_numpy() / 100
+    distances = 100 * exchanged(fractions[:, None], fractions[None])[np.triu_indices(3, 1)]
+    assert distances.min() >= 7.5 - 1e-6 and (table["warning"] == "").all()
+
+
 def test_a_seed_is_its_generator(asked):
     measured, _, table = asked
     campaign = advice.begin(measured, SPACE, rng=0, **QUICK)

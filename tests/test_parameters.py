@@ -34,6 +34,10 @@ def on_rows() -> NoisyCampaign:
     return advice.begin(measured, rows, rng=0, inputs="fractions")
 
 
+def suggest(**options):
+    return advice.suggest(begun(), read_example(), q=2, rng=0, **options)
+
+
 def tell(shares) -> None:
     advice.tell(begun(), read_example(), shares, [1.0], unit="at.%")
 
@@ -88,6 +92,7 @@ NONSENSE = {
     "q as text": (lambda: begun().ask_batch("4"), "q is '4'; it must be a whole number from 1 on"),
     "apart": (lambda: begun().ask_batch(2, apart=float("nan")), "apart is nan; expected a share of the alloy"),
     "apart in at.%": (lambda: begun().ask_batch(2, apart=10), "apart is 10; expected a share of the alloy"),
+    "apart of suggestions": (lambda: suggest(apart=101), "apart is 101; expected at.%, from 0 to 100"),
     "list of rows": (on_rows, "The space is a list of rows, .*; expected one with limits: `own.declare`"),
     "composition as text": (lambda: tell("Ti50Ni50"), r"Shares are 'Ti50Ni50'; expected numbers \(m, 4\): Ti, Ni"),
     "compositions as texts": (lambda: tell(["Ti50Ni50"]), r"Shares are \['Ti50Ni50'\]; expected numbers"),

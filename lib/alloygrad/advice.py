@@ -89,11 +89,13 @@ def suggest(
 
     Columns: formula (at.%), each element in at.% and in wt.%, predicted, std, std_measurement, the acquisition value by
     its name, distance (share of the alloy to exchange for the nearest measured one, at.%), nearest_row (of the table;
-    missing where the nearest was told since), and warning. apart: as in `ask_batch`.
+    missing where the nearest was told since), and warning. apart: as in `ask_batch`, but in at.%.
     """
     measured.require(campaign.space)
+    if apart is not None and not 0 <= apart <= 100:  # true for NaN too
+        raise ValueError(f"apart is {apart}; expected at.%, from 0 to 100.")
     space, sign, rng = campaign.space, measured.sign, np.random.default_rng(rng)
-    picks = campaign.ask_batch(q, rng, apart=apart)
+    picks = campaign.ask_batch(q, rng, apart=None if apart is None else apart / 100)
     fractions = np.array([pick.composition for pick in picks])
     mean, std = campaign.predict(fractions)
     known = np.concatenate([measured.compositions, campaign.compositions])  # a row of the table comes first
