@@ -199,6 +199,18 @@ def test_a_crowded_space_gives_distinct_ones_and_says_so():
         begun.ask_batch(0)
 
 
+@pytest.mark.parametrize("acquisition", ["log_ei", "log_pi", "ei"])
+def test_where_no_improvement_is_expected_it_says_so(acquisition):
+    """A slope of which the top is still to be measured, one alloy amid the others, and the lowest."""
+    tight = CompositionSpace(ELEMENTS[:2], (0.4, 0.4), (0.6, 0.6), step=0.01)
+    titanium = np.delete(np.arange(0.43, 0.605, 0.01), [-1, -9])
+    begun = NoisyCampaign(tight, raw_fractions(tight.elements), acquisition=acquisition)
+    begun.tell_fractions(np.stack([titanium, 1 - titanium], 1), 1000 * titanium)
+    picks = begun.ask_batch(5, np.random.default_rng(0), apart=0)
+    said = [pick.warning == "No improvement expected: ask for fewer, or stop." for pick in picks]
+    assert said == [acquisition != "ei" and i > 0 for i in range(5)]
+
+
 def test_an_alloy_measured_a_little_off_the_grid_is_not_suggested_again():
     """Suggestions come back as weighed in or analysed, rounded in another unit."""
     begun = campaign(noise=1.0)

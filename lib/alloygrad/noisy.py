@@ -47,6 +47,10 @@ APART = 0.1
 """Least distance of two picks unless given, as a share of the widest range of an element."""
 
 
+HOPELESS = -20.0
+"""Below this log acquisition value, some six standard deviations short, a suggestion promises nothing."""
+
+
 class NoisyCampaign(Campaign):
     """As `Campaign`, with learned noise; targets of any unit, the larger the better. Refuses a space of rows."""
 
@@ -132,7 +136,8 @@ class NoisyCampaign(Campaign):
         """The next q compositions, distinct and none measured: a list of `Suggestion`.
 
         apart: least distance of two picks; None: `APART` of the widest range of an element. Where no composition is
-        as far from the earlier picks, the warning says so. Raises ValueError where fewer than q are left to suggest.
+        as far from the earlier picks, or a pick promises no improvement (below `HOPELESS`), its warning says so.
+        Raises ValueError where fewer than q are left to suggest.
         """
         require_whole(1, q=q)
         left = self.space.size - len(np.unique(self.counts[self._measured()], axis=0))
@@ -153,6 +158,9 @@ class NoisyCampaign(Campaign):
             if picks and acquire.near(torch.from_numpy(pick.composition)):
                 warning = f"{pick.warning} No composition is {100 * apart:.3g} at.% from the earlier picks.".strip()
                 pick = replace(pick, value=acquire.acquire(pick.composition).item(), warning=warning)
+            if self.acquisition.startswith("log_") and pick.value < HOPELESS:
+                warning = f"{pick.warning} No improvement expected: ask for fewer, or stop.".strip()
+                pick = replace(pick, warning=warning)
             picks.append(pick)
             believed = surrogate(pick.composition)[0].item()
             surrogate, best = believe(surrogate, pick.composition), max(best, believed)
