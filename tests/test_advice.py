@@ -210,6 +210,15 @@ def test_nothing_is_overwritten(tmp_path, asked):
     ]
 
 
+@pytest.mark.parametrize("name", ["s.xlsx", "s", "csv", "s.csv.txt"])
+def test_another_kind_of_file_is_refused(tmp_path, name):
+    """A spreadsheet program would call CSV in an .xlsx damaged."""
+    with pytest.raises(ValueError, match=rf"The name is '{name}'; .*: let it end in \.csv"):
+        advice.write_new(pd.DataFrame({"a": [1]}), tmp_path / name)
+    assert not any(tmp_path.iterdir())
+    assert advice.write_new(pd.DataFrame({"a": [1]}), tmp_path / "S.CSV")[0].is_file()
+
+
 def test_a_tilde_is_the_users_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)

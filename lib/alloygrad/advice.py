@@ -129,9 +129,11 @@ def write_new(table: pd.DataFrame, path) -> tuple[Path, str]:
     """Write a CSV where no other stands: (its path, one line on what was done, with paths from the project's folder).
 
     An existing file of the same content is left alone; beside one of other content a number is put to the name. "~"
-    is the user's folder.
+    is the user's folder. Raises ValueError for a name that ends otherwise than in .csv.
     """
     path = Path(path).expanduser()
+    if path.suffix.lower() != ".csv":
+        raise ValueError(f"The name is {path.name!r}; suggestions are written as text: let it end in .csv.")
     content = table.to_csv(float_format="%.10g").encode()
     wanted, number = path, 1
     while path.exists() and path.read_bytes() != content:
