@@ -106,6 +106,16 @@ def test_the_top_level_is_the_promised_one():
     assert folders <= {".ci", "data", "figures", "lib", "notebooks", "papermill_runs", "tests"}
 
 
+def test_figures_of_a_readers_own_table_stay_out_of_the_repository():
+    """They hold its measurements; those of the example are tracked."""
+    shown = [file for file in tracked() if file.startswith("figures/20_")]
+    own = [f"figures/20_my_alloys_{kind}" for kind in ("trust.csv", "maps.png", "what_if.pdf")]
+    asked = subprocess.run(
+        ["git", "-C", ROOT, "check-ignore", "--no-index", *shown, *own], capture_output=True, text=True
+    )
+    assert shown and asked.stdout.splitlines() == own
+
+
 def test_no_dataset_no_pickle_and_no_large_file_is_in_the_repository():
     declared = tomllib.loads((ROOT / "data" / "registry.toml").read_text())["dataset"].values()
     published = {entry["path"].rsplit("/")[-1] for entry in declared}
