@@ -9,7 +9,7 @@ from alloygrad import surrogate as S
 from alloygrad.features import FeatureMap, raw_fractions
 from alloygrad.noisy import NoisyCampaign
 from alloygrad.space import CompositionSpace
-from alloygrad.validation import by_folds, coverage, left_out, scores, verdict
+from alloygrad.validation import by_folds, coverage, doubtful, left_out, scores, verdict
 
 SPACE = CompositionSpace(("Ti", "Ni", "Cu"), (0.2, 0.2, 0), (0.6, 0.6, 0.3), step=0.01)
 QUICK = dict(n_features=2, generations=2, population=8)
@@ -40,6 +40,24 @@ def test_leaving_out_in_closed_form_is_refitting_without_each_row():
         assert table["predicted"][i] == pytest.approx(centre + spread * mean.item(), abs=1e-6 * spread)
         assert table["std"][i] == pytest.approx(spread * np.sqrt(std.item() ** 2 + fitted.noise), rel=1e-6)
     assert table["measured"].tolist() == y.tolist()
+
+
+def test_a_number_typed_ten_times_too_large_is_named():
+    c, y = data()
+    rows, typed = np.arange(2, 27), np.where(np.arange(25) == 7, 10 * y, y)
+    for targets, expected in ((y, []), (typed, [f"Row 9: {10 * y[7]:.4g}"])):
+        campaign = NoisyCampaign(SPACE, FeatureMap(SPACE.elements, ["mean:VEC", "mean:MT"]))
+        campaign.tell_fractions(c, targets)
+        found = doubtful(left_out(campaign), rows)
+        assert [line.partition(", ")[0] for line in found] == expected
+        assert all(line.endswith(": check this number.") for line in found)
+
+
+def test_the_limit_of_doubt():
+    table = pd.DataFrame({"measured": [4.1, -4.1, 3.9, 8.2], "predicted": 0.0, "std": [1.0, 1.0, 1.0, 2.1]})
+    assert doubtful(table, [2, 3, 5, 9]) == [
+        f"Row {row}: {y}, from all others 0 ± 1: check this number." for row, y in ((2, 4.1), (3, -4.1))
+    ]
 
 
 def test_folds_are_fits_on_the_other_rows_and_repeats_stay_together():
@@ -126,3 +144,13 @@ def test_the_verdict_follows_the_numbers():
     assert "Inputs 'x' are not told apart" in verdict(good, good, "x")
     assert "too sure of itself" in verdict(good.assign(std=0.03), poor, "x")
     assert "too cautious" in verdict(good.assign(std=0.4), poor, "x")
+    # What is bad, and that alone, comes with what to do.
+    for table, other, remedies in (
+        (good, poor, None),
+        (good, good, None),
+        (poor, good, "take suggestions for guesses until more alloys are measured; set inputs to 'x'."),
+        (good.assign(std=0.03), poor, "reckon with larger errors than stated."),
+        (good.assign(std=0.4), poor, "look for single numbers far off, which make it so."),
+    ):
+        said = verdict(table, other, "x").partition(" What to do: ")
+        assert said[2] == (remedies or "") and said[0].endswith(").")

@@ -28,6 +28,10 @@ from alloygrad.surrogate import fit, standardisation
 NOMINAL = tuple(np.round(np.arange(0.1, 0.96, 0.05), 2))
 """Shares at which calibration is looked at."""
 
+DOUBTFUL = 4.0
+"""A measurement so many standard deviations from what all others say is to be checked. It widens the deviation by which
+it is judged: z stays below about √n, so that among fewer than some twenty rows none is found."""
+
 
 def left_out(campaign: NoisyCampaign) -> pd.DataFrame:
     """Every measurement predicted from all others: columns measured, predicted, std, in the unit of the merits."""
@@ -36,6 +40,15 @@ def left_out(campaign: NoisyCampaign) -> pd.DataFrame:
         mean, variance = campaign.fit().leave_one_out()
     predicted, std = centre + spread * mean.numpy(), spread * variance.sqrt().numpy()
     return pd.DataFrame({"measured": campaign.targets, "predicted": predicted, "std": std})
+
+
+def doubtful(table: pd.DataFrame, rows: Sequence[int]) -> list[str]:
+    """A line for each |z| beyond `DOUBTFUL` in a table as of `left_out`; rows (n,): their numbers in a spreadsheet."""
+    found = []
+    for row, (measured, predicted, std) in zip(rows, table[["measured", "predicted", "std"]].to_numpy(), strict=True):
+        if abs(measured - predicted) > DOUBTFUL * std:
+            found.append(f"Row {row}: {measured:.4g}, from all others {predicted:.4g} ± {std:.3g}: check this number.")
+    return found
 
 
 def by_folds(
@@ -89,7 +102,7 @@ def verdict(table: pd.DataFrame, other: pd.DataFrame, name: str) -> str:
     """What a table of predictions says of a model, and whether `other` inputs, by `name`, do better or worse; in words.
 
     Better: the mean difference of absolute errors exceeds twice its standard error. Not calibrated: more than a fifth
-    of the nominal shares lie outside the band of `coverage`, on one side.
+    of the nominal shares lie outside the band of `coverage`, on one side. What is bad comes with what to do.
     """
     here, there, curve = scores(table), scores(other), coverage(table)
     low, high = curve["observed"] < curve["low"], curve["observed"] > curve["high"]
@@ -97,16 +110,25 @@ def verdict(table: pd.DataFrame, other: pd.DataFrame, name: str) -> str:
         (table["measured"] - prediction).abs()
         for prediction in (table["predicted"], table["measured"].mean(), other["predicted"])
     )
-    worth = "better than" if _clearly(deviation - error) else "not clearly better than"
-    sure = "too sure of itself" if low.mean() > 0.2 else "too cautious" if high.mean() > 0.2 else "calibrated"
-    text = f"On rows it has not seen the model is {worth} their mean (MAE {here['MAE']:.3g} against "
-    text += f"{here['MAE of the mean']:.3g}), and {sure} as far as {len(table)} rows can tell."
-    compared = "are not told apart"
+    worth, sure, compared, remedies = "better than", "calibrated", "are not told apart", []
+    if not _clearly(deviation - error):
+        worth = "not clearly better than"
+        remedies.append("take suggestions for guesses until more alloys are measured")
+    if low.mean() > 0.2:
+        sure = "too sure of itself"
+        remedies.append("reckon with larger errors than stated")
+    elif high.mean() > 0.2:
+        sure = "too cautious"
+        remedies.append("look for single numbers far off, which make it so")
     if _clearly(error - others):
         compared = "do better"
+        remedies.append(f"set inputs to {name!r}")
     elif _clearly(others - error):
         compared = "do worse"
-    return f"{text} Inputs {name!r} {compared} (MAE {there['MAE']:.3g})."
+    text = f"On rows it has not seen the model is {worth} their mean (MAE {here['MAE']:.3g} against "
+    text += f"{here['MAE of the mean']:.3g}), and {sure} as far as {len(table)} rows can tell."
+    text += f" Inputs {name!r} {compared} (MAE {there['MAE']:.3g})."
+    return text + (f" What to do: {'; '.join(remedies)}." if remedies else "")
 
 
 def _clearly(difference: pd.Series) -> bool:
