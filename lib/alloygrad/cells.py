@@ -93,13 +93,13 @@ PLANNED = (
     ("*_retrained", 32),
     ("*_as_published", 32),
     ("*_300K", FULL),
-    ("sma_n4_slsqp_starts*", 0),
-    ("sma_n4_slsqp", 8),
-    ("*_n4_slsqp", 0),
     ("sma_n4_forest", 32),
     ("sma_n4_deep_kernel", 32),
     ("sma_n4_*", FULL),
-    *((f"*_n4_{arm}", FULL) for arm in ("enumeration", "ascent", "published", "scored", "random", "fractions")),
+    *(
+        (f"*_n4_{arm}", FULL)
+        for arm in ("enumeration", "ascent", "published", "slsqp", "scored", "random", "fractions")
+    ),
     ("*_n5_enumeration", 8),
     ("*_enumeration", 32),
     ("*_n[35]_published", 32),

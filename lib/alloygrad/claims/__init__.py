@@ -1,7 +1,7 @@
 """Statement + measurement → verdict: what becomes of the paper's claims.
 
-data/claims.toml   each claim in our words, its place, the criterion with its numbers, declared before measuring (or
-                   what was amended later, and why), and the name of its measurement; never the verdict
+data/claims.toml   each claim in our words, its place, the criterion with its numbers (whether these were known when it
+                   was written, what was amended later, and why) and the name of its measurement; never the verdict
 results            recorded tables, gathered once
 networks, inner_loop, campaigns, ablations
                    measurements: functions (results, numbers) → parts, each a number with interval and bounds
@@ -60,8 +60,9 @@ COLUMNS = ["claim", "statement", "place", "criterion", "measured", "verdict", "f
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim of the paper. criterion: may name its `numbers` in braces; amended: what was changed about it after
-    first numbers were in, and why; reason: why it is not tested, if so."""
+    """One claim of the paper. criterion: may name its `numbers` in braces; known: whether what it judges was recorded
+    when it was written; amended: what was changed about it after first numbers were in, and why; reason: why it is not
+    tested, if so."""
 
     id: str
     statement: str
@@ -74,6 +75,7 @@ class Claim:
     figure: str = ""
     notebook: str = ""
     test: str = ""
+    known: bool = False
     amended: str = ""
     reason: str = ""
 

@@ -5,23 +5,21 @@ import pandas as pd
 
 from alloygrad import statistics
 from alloygrad.cells import STARTS
-from alloygrad.claims.campaigns import ALLOYS, BOTH, alone, difference, wider
+from alloygrad.claims.campaigns import ALLOYS, BOTH, FOLLOWED, alone, arms, difference, wider
 from alloygrad.claims.parts import Part, measure
 from alloygrad.claims.results import LAST, Results
 
 
 def _by_starts(results: Results, arm: str) -> tuple[pd.DataFrame, str]:
-    """Final merits (seeds, starts) of SMA, N = 4; the published loop's usual number is 80."""
-    cells = {starts: f"sma_n4_{arm}_starts{starts}" for starts in STARTS}
-    if arm == "published":
-        cells[80] = "sma_n4_published"
+    """Final merits (seeds, starts) of SMA, N = 4; 80 are the usual number of the paper's loop."""
+    cells = {starts: f"sma_n4_{arm}_starts{starts}" for starts in STARTS[:-1]} | {STARTS[-1]: f"sma_n4_{arm}"}
     table = pd.concat({starts: results.best(cell) for starts, cell in cells.items()}, axis=1).dropna()
     return table, f"sma_n4_{arm}[_starts*]"
 
 
 def _of_starts(results: Results, statistic, **bounds) -> list[Part]:
     parts = []
-    for arm, group in BOTH.items():
+    for arm, group in FOLLOWED.items():
         table, source = _by_starts(results, arm)
         found = statistics.interval(table.to_numpy(), statistic) if len(table) > 1 else ()
         parts.append(Part(arm, *found, len(table), group=group, source=source, **bounds))
@@ -50,12 +48,7 @@ def starts_saturate(results: Results, least: float) -> list[Part]:
 @measure("starts_suffice")
 def starts_suffice(results: Results, margin: float) -> list[Part]:
     """Final merit with 80 starts − enumeration's, SMA, N = 4."""
-    exact, bounds = results.best("sma_n4_enumeration"), {"least": -margin, "most": margin}
-    cells = {"sma_n4_ascent_starts80": "meant", "sma_n4_published": "published"}
-    return [
-        difference(name.split("_")[2], results.best(name), exact, group=group, source=f"{name} − enumeration", **bounds)
-        for name, group in cells.items()
-    ]
+    return arms(results.best, ["sma"], FOLLOWED, least=-margin, most=margin)
 
 
 def _acquisitions(quantity, names: dict[str, str], **bounds) -> list[Part]:
@@ -128,19 +121,29 @@ def formulas_early(results: Results, experiments: int, least: float) -> list[Par
 
 
 @measure("largest_ei")
-def largest_ei(results: Results, last: int, most: float) -> list[Part]:
-    """log10 of the EI of the picks, median over the last experiments: the exact maximum, and the published loop."""
+def largest_ei(results: Results, few: int, fall: float, most: float) -> list[Part]:
+    """log10 of the EI of the picks, median over the last few experiments − over the first: of the exact maximum, and of
+    the published loop; beyond: that of the exact maximum in the last."""
+
+    def median(rows):
+        return rows.groupby("seed")["log_ei"].median() / np.log(10)
 
     def late(rows):
-        rows = rows[rows["experiment"] >= LAST - last]
-        return rows.groupby("seed")["log_ei"].median() / np.log(10)
+        return median(rows[rows["experiment"] >= LAST - few])
+
+    def change(rows):
+        return late(rows) - median(rows[rows["experiment"].between(0, few - 1)])
 
     parts = []
     for arm, group in {"enumeration": "meant", "published": "published"}.items():
         for alloy, name in ALLOYS.items():
             cell = f"{alloy}_n4_{arm}"
-            options = {"most": most, "group": group, "source": cell}
-            parts.append(alone(f"{arm} {name}", results.by_seed(cell, late), **options))
+            options = {"most": -fall, "group": group, "source": cell}
+            parts.append(alone(f"{arm} {name}", results.by_seed(cell, change), **options))
+    for alloy, name in ALLOYS.items():
+        cell = f"{alloy}_n4_enumeration"
+        options = {"most": most, "group": "stronger", "source": cell}
+        parts.append(alone(f"enumeration {name} at last", results.by_seed(cell, late), **options))
     return parts
 
 
@@ -172,8 +175,7 @@ def _first_loop(results: Results, number, **bounds) -> list[Part]:
         rows = rows[rows["experiment"] == 0].set_index("seed")
         return number(rows)
 
-    groups = {"slsqp": "meant", "published": "published"}
     return [
         alone(arm, results.by_seed(f"sma_n4_{arm}", first), group=group, source=f"sma_n4_{arm}", **bounds)
-        for arm, group in groups.items()
+        for arm, group in FOLLOWED.items()
     ]

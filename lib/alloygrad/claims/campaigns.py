@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 
 from alloygrad import diversity, statistics
+from alloygrad.cells import N_ARMS
 from alloygrad.claims.parts import Part, measure
 from alloygrad.claims.results import ALLOYS, LAST, Results
 
-FOLLOWED = {"ascent": "meant", "slsqp": "meant", "published": "published"}
-"""Arms that follow a gradient: to its end, and as published."""
+FOLLOWED = {"slsqp": "meant", "published": "published"}
+"""The paper's loop on log EI, whose starts climb as the paper says, and as published. Run at N = 4."""
 BOTH = {"ascent": "meant", "published": "published"}
+"""Where the paper's loop on log EI has not been run: another loop that follows its gradient in its place."""
 
 
 def difference(name: str, one: pd.Series, other: pd.Series, **options) -> Part:
@@ -52,7 +54,8 @@ def ends_as_enumeration(results: Results, experiments: list[int], margin: float)
     for done in experiments:
         for n in (3, 4, 5):
             best = partial(results.best, done=done)
-            found = arms(best, ALLOYS, BOTH, n=n, least=-margin, most=margin)
+            groups = BOTH | FOLLOWED if n == N_ARMS else BOTH
+            found = arms(best, ALLOYS, groups, n=n, least=-margin, most=margin)
             parts += [_renamed(part, f"{part.name} after {done}") for part in found]
     return parts
 
@@ -141,7 +144,7 @@ def _against_enumeration(results: Results, statistic: Callable, columns: Callabl
     unless it lies above by the margin.
     """
     parts = []
-    for arm, group in BOTH.items():
+    for arm, group in FOLLOWED.items():
         for alloy, name in ALLOYS.items():
             cells = f"{alloy}_n4_{arm}", f"{alloy}_n4_enumeration"
             joined = pd.concat([column for cell in cells for column in columns(cell)], axis=1).dropna().to_numpy()
@@ -186,15 +189,14 @@ def flatness(results: Results, width: float, margin: float) -> list[Part]:
 
 @measure("consecutive_picks")
 def consecutive_picks(results: Results, share: float) -> list[Part]:
-    """Log distance of a pick to the one before it, enumeration − random experiments, below the log of a share."""
+    """Log distance of a pick to the one before it, enumeration − random experiments, below the log of a share; and
+    enumeration − the published loop."""
 
     def steps(points):
         return float(np.log(np.linalg.norm(np.diff(points, axis=0), axis=1)).mean())
 
-    return arms(
-        lambda cell: results.new_picks(cell, steps),
-        ALLOYS,
-        {"enumeration": "meant"},
-        than="random",
-        most=float(np.log(share)),
-    )
+    parts = []
+    for than, group, most in (("random", "meant", float(np.log(share))), ("published", "published", 0.0)):
+        found = arms(lambda cell: results.new_picks(cell, steps), ALLOYS, {"enumeration": group}, than=than, most=most)
+        parts += [_renamed(part, f"{part.name} − {than}") for part in found]
+    return parts

@@ -63,10 +63,10 @@ def against_enumeration(wide: pd.DataFrame, arm: str) -> tuple[float, float, flo
     return statistics.interval(values, lambda v: v.mean(axis=(-2, -1)))
 
 
-def share(wide: pd.DataFrame, arm: str) -> tuple[float, float, float]:
-    """(s_a, low, high), over the landscapes of the table together."""
+def share(wide: pd.DataFrame, arm: str, of: str = "published") -> tuple[float, float, float]:
+    """(Δ_arm / Δ_of, low, high), over the landscapes of the table together."""
     alloys = wide.columns.get_level_values(0).unique()
-    own = [np.column_stack([wide[a][which] - wide[a]["enumeration"] for a in alloys]) for which in (arm, "published")]
+    own = [np.column_stack([wide[a][which] - wide[a]["enumeration"] for a in alloys]) for which in (arm, of)]
 
     def ratio(values):
         one, other = np.split(values.mean(axis=-2), 2, axis=-1)
@@ -97,21 +97,14 @@ def heart(results: Results) -> str:
     alloys = {ALLOYS[alloy]: merits[[alloy]] for alloy in wide.columns.get_level_values(0).unique()}
     entropies = [f"{_shown(against_enumeration(wide, arm), 2)} {SAID[arm]}" for arm in arms]
     finals = [f"{_shown(against_enumeration(own, 'published'), 4)} in {alloy}" for alloy, own in alloys.items()]
+    losses = [_in_percent(share(own, "published", "random")) for own in alloys.values()]
     each = f"each of {_listed(list(alloys))}" if len(alloys) > 1 else next(iter(alloys))
     return (
         f"Over {len(wide)} seeds in {each} at four elements, state entropy (the mean log distance of a composition to "
         f"its second nearest one) differs from that of exact maximisation by {_listed(entropies)}: nats, means over "
         f"alloys and seeds, 95 % intervals. The published loop's final merit, less that of exact maximisation, is "
-        f"{_listed(finals)}, where each alloy has its own scale. {_concluded(wide, unstalled(results, wide))}"
+        f"{_listed(finals)}: {_listed(losses)} of what that gains over random experiments. {_concluded(wide)}"
     )
-
-
-def unstalled(results: Results, wide: pd.DataFrame) -> dict[str, tuple[tuple[float, float, float], int]]:
-    """(share, seeds) of the paper's loop on log EI by alloy, where it is not in `wide` since others lack it."""
-    if "slsqp" in wide.columns.get_level_values(1):
-        return {}
-    alone = {alloy: table(results, "entropy", [alloy]) for alloy in ALLOYS}
-    return {a: (share(own, "slsqp"), len(own)) for a, own in alone.items() if len(own) and "slsqp" in own[a]}
 
 
 def by_alloy(results: Results) -> str:
@@ -133,20 +126,17 @@ def answer(results: Results) -> str:
     return f"{heart(results)}\n\n{by_alloy(results)}".strip()
 
 
-def _concluded(wide: pd.DataFrame, beside: dict) -> str:
-    """The last sentence; beside: what `unstalled` gives."""
+def _concluded(wide: pd.DataFrame) -> str:
+    """The last sentence."""
     alloys = wide.columns.get_level_values(0).unique()
     of = virtue(wide)
     each = {ALLOYS[alloy]: virtue(wide[[alloy]]) for alloy in alloys}
-    blind, followed = (_shown(share(wide, arm), 0, percent=True) for arm in ("scored", "ascent"))
-    apart = "".join(f", {ALLOYS[alloy]} {100 * share(wide[[alloy]], 'scored')[0]:.0f}" for alloy in alloys)
-    apart = f" ({apart[2:]})" if len(alloys) > 1 else ""
-    moving = [f"{_shown(own, 0, percent=True)} ({ALLOYS[alloy]}, n = {n})" for alloy, (own, n) in beside.items()]
-    moving = f", the paper's own loop on log EI, whose starts do move, {_listed(moving)}" if moving else ""
-    numbers = (
-        f"of that loop's extra width {_name('scored')} has {blind}{apart}, an ascent to the maximum {followed}{moving}"
-    )
-    said = {
+    said = {"scored": f"{_name('scored')} has", "ascent": "an ascent to the maximum"}
+    if "slsqp" in wide.columns.get_level_values(1):
+        said["slsqp"] = "the paper's own loop on log EI, whose starts do move,"
+    shares = [f"{words} {_shares(wide, arm)}" for arm, words in said.items()]
+    numbers = f"of that loop's extra width {_listed(shares)}"
+    sentence = {
         "not following": f"So the wider exploration is a virtue of not following the gradient: {numbers}",
         "the gradient": f"So the wider exploration is a virtue of the gradient: {numbers}",
         "undecided": f"Whether that is a virtue of the gradient or of not following it stays open: {numbers}",
@@ -154,8 +144,15 @@ def _concluded(wide: pd.DataFrame, beside: dict) -> str:
     }[of]
     others = [f"{alloy} alone: {other}" for alloy, other in each.items() if other != of]
     if others:
-        return f"{said} ({'; '.join(others)})."
-    return f"{said}; each alloy taken alone gives the same answer." if len(each) > 1 else f"{said}."
+        return f"{sentence}; {'; '.join(others)}."
+    return f"{sentence}; each alloy taken alone gives the same answer." if len(each) > 1 else f"{sentence}."
+
+
+def _shares(wide: pd.DataFrame, arm: str) -> str:
+    """The share of an arm, and that of each alloy alone."""
+    alloys = wide.columns.get_level_values(0).unique()
+    apart = [f"{ALLOYS[alloy]} {_percent(share(wide[[alloy]], arm)[0])}" for alloy in alloys]
+    return _in_percent(share(wide, arm)) + (f" ({', '.join(apart)})" if len(apart) > 1 else "")
 
 
 def _name(arm: str) -> str:
@@ -163,12 +160,18 @@ def _name(arm: str) -> str:
     return SAID[arm].removeprefix("in ").split(" (")[0]
 
 
-def _shown(interval: tuple[float, float, float], digits: int, percent: bool = False) -> str:
-    if percent:
-        value, low, high = (f"{round(100 * x) + 0:.0f}".replace("-", "−") for x in interval)
-        return f"{value} % [{low}, {high}]"
+def _shown(interval: tuple[float, float, float], digits: int) -> str:
     value, low, high = (_signed(x, digits) for x in interval)
     return f"{value} [{low}, {high}]"
+
+
+def _in_percent(interval: tuple[float, float, float]) -> str:
+    value, low, high = map(_percent, interval)
+    return f"{value} % [{low}, {high}]"
+
+
+def _percent(share: float) -> str:
+    return f"{np.round(100 * share) + 0:.0f}".replace("-", "−")
 
 
 def _signed(x: float, digits: int) -> str:

@@ -18,6 +18,11 @@ COLUMNS = ["seed", "experiment", "merit", "log_ei", "moved", "gradients", "start
 LAST = 60
 """Experiments of a full trajectory."""
 
+FINEST = 0.001
+"""Step of the published trajectories (SMA, N = 4), as a fraction."""
+STEPS = (FINEST, 0.0025)
+"""Of the grids that are counted; the second is the one that the times of Fig. 4 imply."""
+
 ALLOYS = {name.lower(): name for name in environments.ALLOYS}
 """What names of cells begin with, and how tables name it."""
 
@@ -28,7 +33,7 @@ class Results:
 
     read: the trajectories of a cell by its name, empty where there are none. cards, curves, parity, partitions: the
     trained networks' records by alloy. datasets: the registry. scores: features against fractions. benchmark, starts:
-    the recorded inner loops. grids: columns alloy, n_elements, compositions at 0.1 at.%.
+    the recorded inner loops. grids: columns alloy, n_elements, step (fraction), compositions.
     """
 
     read: Callable[[str], pd.DataFrame]
@@ -99,9 +104,10 @@ def gather() -> Results:
     folders = {name: environments.FOLDER / name for name in environments.ALLOYS}
     cards = {name: (folder / "card.json").read_text(encoding="utf-8") for name, folder in folders.items()}
     grids = [
-        {"alloy": alloy.name, "n_elements": n, "compositions": alloy.space(n).size}
+        {"alloy": alloy.name, "n_elements": n, "step": step, "compositions": alloy.space(n, step).size}
         for alloy in environments.ALLOYS.values()
         for n in range(3, min(10, len(alloy.order)) + 1)
+        for step in STEPS
     ]
     return Results(
         _trajectories,

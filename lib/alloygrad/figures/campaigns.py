@@ -250,8 +250,10 @@ def regret_by_starts(table: pd.DataFrame, reference: tuple[float, float, float] 
         mean, low, high = reference
         axis.axhline(mean, color=COLOURS["enumeration"], lw=1.0, label=LABELS["enumeration"])
         axis.axhspan(low, high, color=COLOURS["enumeration"], alpha=0.18, lw=0)
-    for shift, (arm, own) in zip((0.98, 1.02), arms_of(table), strict=False):
-        band_as_bars(axis, shift * own["starts"], own, **line_of(arm))
+    drawn = list(arms_of(table))
+    for i, (arm, own) in enumerate(drawn):
+        beside = 1.04 ** (i - (len(drawn) - 1) / 2)
+        band_as_bars(axis, beside * own["starts"], own, **line_of(arm))
     axis.set(xscale="log", xlabel="starts of the inner loop", ylabel="simple regret at the end")
     regret_axis(axis)
     axis.set_xticks(sorted(set(table["starts"])), [str(n) for n in sorted(set(table["starts"]))])
