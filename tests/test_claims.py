@@ -175,10 +175,10 @@ def test_a_difference_is_that_of_statistics():
     shifts = {"published": -0.3, "enumeration": 0}
     cells = {f"sma_n4_{arm}": rows(f"sma_n4_{arm}", 12, shift=shift) for arm, shift in shifts.items()}
     results = made(cells)
-    measured = campaigns.loss_to_enumeration(results, margin=0.005)[0]
+    measured = only(campaigns.loss_to_enumeration(results, margin=0.005))
     expected = statistics.paired_difference(*cells.values(), experiments=[12]).iloc[0]
     assert [measured.value, measured.low, measured.high] == pytest.approx(list(expected[["mean", "low", "high"]]))
-    assert (measured.n, measured.least, measured.outcome()) == (12, -0.005, "fails")
+    assert (measured.n, measured.least, measured.outcome()) == (12, -0.005, "fails") and measured.group == "published"
     assert results.best("sma_n4_published", 0).max() < results.best("sma_n4_published", 12).min() + 10
 
 
