@@ -29,11 +29,11 @@ MARGIN = 0.1
 NEEDED = ("enumeration", "published", "ascent", "scored", "random")
 FOLLOW = ("ascent", "slsqp")
 SAID = {
-    "published": "in the published loop",
-    "scored": "in the best of 80 random compositions (no gradient at all)",
-    "ascent": "in an ascent that reaches the maximum",
-    "slsqp": "in the paper's loop on log EI (its starts do move)",
-    "random": "in random experiments",
+    "published": "the published loop",
+    "scored": "the best of 80 random compositions (no gradient at all)",
+    "ascent": "an ascent that reaches the maximum",
+    "slsqp": "the paper's loop on log EI (its starts do move)",
+    "random": "random experiments",
 }
 BEGIN, END = "<!-- heart: written by claims.write_answer -->", "<!-- /heart -->"
 
@@ -89,21 +89,19 @@ def virtue(wide: pd.DataFrame) -> str:
 
 
 def heart(results: Results) -> str:
-    """The answer: what the arms add to the state entropy, to the final merit, and what follows."""
+    """The answer: what follows, from what the arms add to the state entropy; and what they add to the final merit."""
     wide, merits = table(results, "entropy"), table(results, "best")
     if len(wide) < statistics.MIN_PAIRS:
         return f"Not answered: fewer than {statistics.MIN_PAIRS} trajectories of the arms at N = 4 are recorded."
-    arms = [arm for arm in SAID if arm in wide.columns.get_level_values(1) and arm != "random"]
     alloys = {ALLOYS[alloy]: merits[[alloy]] for alloy in wide.columns.get_level_values(0).unique()}
-    entropies = [f"{_shown(against_enumeration(wide, arm), 2)} {SAID[arm]}" for arm in arms]
     finals = [f"{_shown(against_enumeration(own, 'published'), 4)} in {alloy}" for alloy, own in alloys.items()]
     losses = [_in_percent(share(own, "published", "random")) for own in alloys.values()]
     each = f"each of {_listed(list(alloys))}" if len(alloys) > 1 else next(iter(alloys))
     return (
-        f"Over {len(wide)} seeds in {each} at four elements, state entropy (the mean log distance of a composition to "
-        f"its second nearest one) differs from that of exact maximisation by {_listed(entropies)}: nats, means over "
-        f"alloys and seeds, 95 % intervals. The published loop's final merit, less that of exact maximisation, is "
-        f"{_listed(finals)}: {_listed(losses)} of what that gains over random experiments. {_concluded(wide)}"
+        f"{_concluded(wide)} The published loop's final merit, less that of exact maximisation, is {_listed(finals)}: "
+        f"{_listed(losses)} of what exact maximisation gains over random experiments. All this over {len(wide)} seeds "
+        f"in {each} at four elements, state entropy being the mean log distance of a composition to its second nearest "
+        f"one: means over alloys and seeds, 95 % intervals."
     )
 
 
@@ -127,20 +125,18 @@ def answer(results: Results) -> str:
 
 
 def _concluded(wide: pd.DataFrame) -> str:
-    """The last sentence."""
+    """The first sentence."""
     alloys = wide.columns.get_level_values(0).unique()
-    of = virtue(wide)
+    of, more = virtue(wide), f"{_shown(against_enumeration(wide, 'published'), 2)} nats"
     each = {ALLOYS[alloy]: virtue(wide[[alloy]]) for alloy in alloys}
-    said = {"scored": f"{_name('scored')} has", "ascent": "an ascent to the maximum"}
-    if "slsqp" in wide.columns.get_level_values(1):
-        said["slsqp"] = "the paper's own loop on log EI, whose starts do move,"
-    shares = [f"{words} {_shares(wide, arm)}" for arm, words in said.items()]
-    numbers = f"of that loop's extra width {_listed(shares)}"
+    arms = [arm for arm in ("scored", *FOLLOW) if arm in wide.columns.get_level_values(1)]
+    shares = [f"{SAID[arm]} has {_shares(wide, arm)}" for arm in arms]
+    numbers = f"of the state entropy that the published loop has beyond exact maximisation, {more}, {_listed(shares)}"
     sentence = {
-        "not following": f"So the wider exploration is a virtue of not following the gradient: {numbers}",
-        "the gradient": f"So the wider exploration is a virtue of the gradient: {numbers}",
-        "undecided": f"Whether that is a virtue of the gradient or of not following it stays open: {numbers}",
-        "nothing": "So there is no wider exploration to explain",
+        "not following": f"Mostly of not following it: {numbers}",
+        "the gradient": f"Mostly of the gradient: {numbers}",
+        "undecided": f"Undecided: {numbers}",
+        "nothing": f"There is no wider exploration to explain: the published loop has {more} beyond exact maximisation",
     }[of]
     others = [f"{alloy} alone: {other}" for alloy, other in each.items() if other != of]
     if others:
@@ -156,8 +152,8 @@ def _shares(wide: pd.DataFrame, arm: str) -> str:
 
 
 def _name(arm: str) -> str:
-    """An arm as `SAID` has it, without "in" and what stands in brackets."""
-    return SAID[arm].removeprefix("in ").split(" (")[0]
+    """An arm as `SAID` has it, without what stands in brackets."""
+    return SAID[arm].split(" (")[0]
 
 
 def _shown(interval: tuple[float, float, float], digits: int) -> str:
