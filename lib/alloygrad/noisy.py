@@ -36,7 +36,7 @@ from alloygrad.features import doubles
 from alloygrad.kernel import matern52
 from alloygrad.maximisers import Suggestion, maximise
 from alloygrad.space import ON_GRID, CompositionSpace
-from alloygrad.surrogate import LARGEST, Surrogate, fit, standardisation
+from alloygrad.surrogate import BOUNDS, LARGEST, Surrogate, fit, standardisation
 
 PENALTY = 1e10
 """Taken from the acquisition value too near an earlier pick. No acquisition function spans as much: of n ≤ 1000
@@ -49,6 +49,9 @@ APART = 0.1
 
 HOPELESS = -20.0
 """Below this log acquisition value, some six standard deviations short, a suggestion promises nothing."""
+
+LEAST_NOISE = BOUNDS["noise"][0] * (1 + 1e-9)
+"""Learned noise that ended at its lower bound, with room for the rounding of its logarithm, is no more than this."""
 
 
 class NoisyCampaign(Campaign):
@@ -120,6 +123,17 @@ class NoisyCampaign(Campaign):
         """Learned standard deviation of one measurement about the merit itself, in the unit of the targets."""
         return self.scale[1] * sqrt(self.fit().noise)
 
+    def doubts(self) -> str:
+        """What is to be said against the fit, in one line: as of any, and noise at its bound; "" if nothing.
+
+        That is the lower one: at the upper the prior falls faster than standardised targets let the likelihood rise.
+        """
+        said = self._of_fit()
+        if self.fit().noise <= LEAST_NOISE:
+            agree = f"The model believes that repeats agree to {self.noise_std():.2g} or better (its least noise)"
+            said.append(f"{agree}; where they do not, expect larger errors than stated.")
+        return " ".join(said)
+
     def best(self) -> float:
         """The best so far, see above; standardised."""
         with torch.no_grad():
@@ -136,7 +150,8 @@ class NoisyCampaign(Campaign):
         """The next q compositions, distinct and none measured: a list of `Suggestion`.
 
         apart: least distance of two picks; None: `APART` of the widest range of an element. Where no composition is
-        as far from the earlier picks, or a pick promises no improvement (below `HOPELESS`), its warning says so.
+        as far from the earlier picks, or a pick promises no improvement (below `HOPELESS`), its warning says so; what
+        is to be said against the fit (`doubts`) joins all of them.
         Raises ValueError where fewer than q are left to suggest.
         """
         require_whole(1, q=q)
@@ -164,7 +179,8 @@ class NoisyCampaign(Campaign):
             picks.append(pick)
             believed = surrogate(pick.composition)[0].item()
             surrogate, best = believe(surrogate, pick.composition), max(best, believed)
-        return picks
+        doubts = self.doubts()
+        return [replace(pick, warning=f"{pick.warning} {doubts}".strip()) for pick in picks]
 
     def _measured(self) -> np.ndarray:
         """(n,): whether a measurement takes the nearest grid composition: less than a step away in each element."""
