@@ -21,7 +21,7 @@ by which the next pick goes elsewhere; hyperparameters are kept. Picks are `apar
 Source: Ginsbourger, Le Riche and Carraro 2010, doi 10.1007/978-3-642-10701-6_6, for the believer.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import sqrt
 
@@ -31,8 +31,8 @@ from torch import Tensor
 
 from alloygrad import require_whole
 from alloygrad.acquisition import ACQUISITIONS
-from alloygrad.campaign import Campaign
-from alloygrad.features import doubles
+from alloygrad.campaign import INNER_LOOP, Campaign, Settings, choose_features, generator, initial_rows, measure
+from alloygrad.features import FeatureMap, doubles
 from alloygrad.kernel import matern52
 from alloygrad.maximisers import Suggestion, maximise
 from alloygrad.space import ON_GRID, CompositionSpace
@@ -55,7 +55,7 @@ LEAST_NOISE = BOUNDS["noise"][0] * (1 + 1e-9)
 
 
 class NoisyCampaign(Campaign):
-    """As `Campaign`, with learned noise; targets of any unit, the larger the better. Refuses a space of rows."""
+    """As `Campaign`, with learned noise; targets of any unit, the larger the better."""
 
     def __init__(
         self,
@@ -66,9 +66,6 @@ class NoisyCampaign(Campaign):
         acquisition: str = "log_ei",
         options: Mapping | None = None,
     ):
-        if space.listed:
-            what = "The space is a list of rows, between and beyond which nothing can be suggested"
-            raise ValueError(f"{what}; expected one with limits: `own.declare`, or a `CompositionSpace`.")
         super().__init__(space, features, maximiser=maximiser, acquisition=acquisition, options=options)
         self.compositions = np.empty((0, len(space.elements)))  # fractions as measured; `counts` are the nearest ones
 
@@ -80,8 +77,12 @@ class NoisyCampaign(Campaign):
     def tell_fractions(self, fractions: np.ndarray, targets: np.ndarray) -> None:
         """Add measurements (m, n_elements), (m,), on the grid or off it, within the limits or outside.
 
-        Raises ValueError for what is no composition or not finite; nothing is added then.
+        Raises ValueError for what is no composition or not finite, and in a space of rows; nothing is added then.
         """
+        if self.space.listed:
+            what = "The space is a list of rows, between and beyond which nothing can be suggested"
+            remedy = "expected one with limits: `own.declare`, or a `CompositionSpace`"
+            raise ValueError(f"{what}; {remedy}. Rows of the list are told by their counts: `tell`.")
         fractions, targets = np.atleast_2d(np.asarray(fractions, float)), np.atleast_1d(np.asarray(targets, float))
         if fractions.shape != (len(targets), len(self.space.elements)) or targets.ndim != 1:
             raise ValueError(
@@ -186,6 +187,31 @@ class NoisyCampaign(Campaign):
         """(n,): whether a measurement takes the nearest grid composition: less than a step away in each element."""
         off = np.abs(self.space.fractions(self.counts) - self.compositions).max(1, initial=0)
         return off < (1 - 1e-9) * self.space.step
+
+
+def trajectory(settings: Settings, space: CompositionSpace, environment: Callable, seed: int) -> Iterator[dict]:
+    """As `campaign.trajectory`, from the same compositions and with the same features, by a `NoisyCampaign`.
+
+    Row: seed, experiment, counts per element, properties, merit; then, for proposed ones, value and warning. Raises
+    ValueError for a surrogate other than the GP.
+    """
+    if settings.surrogate != "gp":
+        raise ValueError(f"surrogate is {settings.surrogate!r}; expected 'gp', the one that learns noise.")
+    rows = initial_rows(settings, space, environment, seed)
+    yield from rows
+    counts = np.array([[row[element] for element in space.elements] for row in rows])
+    merits = np.array([row["merit"] for row in rows])
+    features = FeatureMap(space.elements, choose_features(settings, space, counts, merits, seed))
+    inner = {"maximiser": settings.maximiser, "acquisition": settings.acquisition, "options": settings.options}
+    campaign = NoisyCampaign(space, features, **inner)
+    campaign.tell(counts, merits)
+    for experiment in range(settings.n_experiments):
+        pick = campaign.ask(generator(seed, INNER_LOOP, experiment))
+        made = dict(zip(space.elements, pick.counts.tolist(), strict=True))
+        outcome = measure(environment, pick.composition)
+        campaign.tell(pick.counts, outcome["merit"])
+        said = {"value": pick.value, "warning": pick.warning}
+        yield {"seed": seed, "experiment": experiment, **made, **outcome, **said}
 
 
 def believe(surrogate: Surrogate, composition: np.ndarray) -> Surrogate:
