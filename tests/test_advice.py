@@ -1,5 +1,6 @@
 """From a table to the next experiments, and files that are never overwritten."""
 
+import copy
 import dataclasses
 import importlib.util
 
@@ -55,6 +56,15 @@ def test_the_table_says_what_was_asked_for(asked):
             for c in measured.compositions
         ]
         assert min(distances) == pytest.approx(row["distance"]) == distances[own_row]
+
+
+def test_what_is_said_against_the_fit_stands_in_the_table_once(asked):
+    measured, campaign, _ = asked
+    doubted = copy.copy(campaign)
+    doubted.surrogate = dataclasses.replace(campaign.fit(), diagnosis="stopped: ABNORMAL")
+    table = advice.suggest(doubted, measured, q=3, rng=np.random.default_rng(1), apart=60)
+    far = "No composition is 60 at.% from the earlier picks."
+    assert table["warning"].tolist() == ["GP fit stopped: ABNORMAL.", far, far]
 
 
 def test_smaller_is_better_when_asked():

@@ -45,6 +45,15 @@ def test_the_seventeen_come_first_and_never_change():
     assert hashlib.sha256(block).hexdigest() == digest
 
 
+def test_chemical_symbols_stand_at_their_atomic_number():
+    symbols = elements.CHEMICAL_SYMBOLS
+    assert len(symbols) == len(set(symbols)) == 118
+    assert [symbols.index(name) + 1 for name in TABLE.index] == TABLE["AN"].tolist()
+    noble = [symbols.index(name) + 1 for name in "He Ne Ar Kr Xe Rn Og".split()]
+    assert np.diff([0, *noble]).tolist() == [2, 8, 8, 18, 18, 32, 32]
+    assert symbols[elements.WEIGHED - 1] == "Es"
+
+
 def test_every_value_has_unit_source_and_reference():
     rows = elements.sources()
     assert len(rows) == 66 * 30

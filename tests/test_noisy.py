@@ -207,8 +207,49 @@ def test_where_no_improvement_is_expected_it_says_so(acquisition):
     begun = NoisyCampaign(tight, raw_fractions(tight.elements), acquisition=acquisition)
     begun.tell_fractions(np.stack([titanium, 1 - titanium], 1), 1000 * titanium)
     picks = begun.ask_batch(5, np.random.default_rng(0), apart=0)
-    said = [pick.warning == "No improvement expected: ask for fewer, or stop." for pick in picks]
+    said = [pick.warning.startswith("No improvement expected: ask for fewer, or stop.") for pick in picks]
     assert said == [acquisition != "ei" and i > 0 for i in range(5)]
+
+
+# What is to be said against the fit
+
+
+def test_a_fit_that_stopped_is_doubted_as_in_every_campaign():
+    begun = campaign()
+    assert begun.doubts() == "" and not any(pick.warning for pick in begun.ask_batch(2, np.random.default_rng(0)))
+    plain = Campaign(SPACE, FEATURES)
+    plain.tell(begun.counts, begun.targets / 100)
+    begun.surrogate = dataclasses.replace(begun.fit(), diagnosis="stopped: ABNORMAL", jitter=1e-8)
+    plain.surrogate = dataclasses.replace(plain.fit(), diagnosis="stopped: ABNORMAL", jitter=1e-8)
+    expected = "GP fit stopped: ABNORMAL."
+    assert plain.ask(np.random.default_rng(0)).warning == expected == begun.doubts()
+    assert [pick.warning for pick in begun.ask_batch(3, np.random.default_rng(0))] == [expected] * 3
+    begun.targets = 1000 * begun.targets  # rescaled by the campaign itself: no cause for doubt
+    assert begun.ask(np.random.default_rng(0)).warning == expected
+
+
+def test_doubts_join_what_is_said_of_a_pick():
+    begun = campaign()
+    begun.surrogate = dataclasses.replace(begun.fit(), jitter=1e-8)
+    first, second = begun.ask_batch(2, np.random.default_rng(0), apart=0.9)
+    assert first.warning == "GP fit converged."
+    assert second.warning == "No composition is 90 at.% from the earlier picks. GP fit converged."
+
+
+@pytest.mark.parametrize("unit", [1.0, 1000.0])
+def test_noise_at_its_bound_is_told_in_the_unit_of_the_targets(unit):
+    """A straight line without scatter: no noise is small enough for it."""
+    titanium = np.linspace(0.4, 0.6, 15)
+    tight = CompositionSpace(ELEMENTS[:2], (0.4, 0.4), (0.6, 0.6), step=0.01)
+    begun = NoisyCampaign(tight, raw_fractions(tight.elements))
+    begun.tell_fractions(np.stack([titanium, 1 - titanium], 1), unit * titanium)
+    assert "'noise'" in begun.fit().diagnosis and begun.fit().noise == pytest.approx(S.BOUNDS["noise"][0])
+    least = 0.01 * unit * titanium.std()
+    said = begun.doubts()
+    assert f"repeats agree to {least:.2g} or better" in said and "larger errors" in said
+    assert all(pick.warning.endswith(said) for pick in begun.ask_batch(2, np.random.default_rng(0)))
+    begun.tell_fractions(np.stack([titanium, 1 - titanium], 1), unit * (titanium + 0.05 * (-1) ** np.arange(15)))
+    assert "'noise'" not in begun.fit().diagnosis and begun.doubts() == ""
 
 
 def test_an_alloy_measured_a_little_off_the_grid_is_not_suggested_again():

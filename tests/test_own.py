@@ -160,6 +160,50 @@ def test_rows_with_an_element_that_is_not_declared_are_set_aside(tmp_path):
         read(every)
 
 
+@pytest.mark.parametrize("symbol", "H He N O F P S Se Te As Po Es".split())
+def test_an_element_without_properties_is_one_too(symbol, tmp_path):
+    """Oxygen hardens titanium, whether or not its properties are known here."""
+    shares = [0, 0.18, 0, 0, 0.18, 0, 0.18, 0]
+    rows = [(*row, share) for row, share in zip([*GOOD, *GOOD[:2]], shares, strict=True)]
+    path = write(tmp_path / "t.csv", rows, f"Al,Cu,Mg,HV,{symbol}")
+    measured = read(path)
+    assert measured.rows.tolist() == [2, 4, 5, 7, 9]
+    aside = measured.report[measured.report["done"] == "set aside"]
+    assert aside["row"].tolist() == [3, 6, 8]
+    assert set(aside["finding"].str.partition(": ")[2]) == {"0.18, an element that is not declared"}
+    (remedy,) = set(aside["remedy"])
+    assert remedy.startswith(f"{symbol} cannot be declared") and "hold it in `process`" in remedy
+    with pytest.raises(ValueError, match=f"'{symbol}' is no element that properties are known of"):
+        own.declare([*ELEMENTS, symbol], {**BOUNDS, symbol: (0, 1)}, step=0.5)
+    assert read(path, process={symbol: 0}).rows.tolist() == [2, 4, 5, 7, 9]
+    few = write(tmp_path / "few.csv", [(*row, 0.18) for row in GOOD], f"Al,Cu,Mg,HV,{symbol}")
+    assert len(read(few, process={symbol: 0.18}).rows) == 6
+    assert read(few, target={"HV": 1, symbol: 2}).targets.tolist() == [row[3] + 0.36 for row in GOOD]
+    with pytest.raises(TableError, match=f"row 7, column '{symbol}': 0.18[\\s\\S]*Rename a column"):
+        read(few)
+
+
+@pytest.mark.parametrize("symbol", ["S", "W"])
+def test_a_column_that_holds_words_is_no_element_s(symbol, tmp_path):
+    """W for wrought, S for single-phase: yes or no, and what is no amount; an amount with a sign or a comma is one."""
+    cells = ["yes", "no", "", "yes", "bcc + fcc", "n/a"]
+    for held, used in ((cells, 6), ([*cells[:5], "<0.01"], 0), ([*cells[:5], '"0,2"'], 0)):
+        rows = [(*row, cell) for row, cell in zip(GOOD, held, strict=True)]
+        path = write(tmp_path / "t.csv", rows, f"Al,Cu,Mg,HV,{symbol}")
+        if used:
+            assert len(read(path).rows) == used and read(path).report.empty
+        else:
+            with pytest.raises(TableError, match="0 usable row"):
+                read(path)
+
+
+def test_a_running_number_is_no_nobelium(tmp_path):
+    """No alloy holds what has never been weighed: headings such as No and Ts are something else."""
+    rows = [(*row, i, 900, 0.3) for i, row in enumerate(GOOD, start=1)]
+    measured = read(write(tmp_path / "t.csv", rows, "Al,Cu,Mg,HV,No,Ts,Rf"))
+    assert len(measured.rows) == 6 and measured.report.empty
+
+
 def test_repeats_that_differ_are_asked_after(tmp_path):
     """What scatters may be another condition; a copy is only a copy."""
     report = read(write(tmp_path / "t.csv", [*GOOD, (90, 5, 5, 140), GOOD[1]])).report

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from alloygrad import noisy
 from alloygrad.acquisition import log_ei
 from alloygrad.campaign import Settings, trajectory
-from alloygrad.features import FeatureMap
+from alloygrad.features import FeatureMap, raw_fractions
 from alloygrad.maximisers.ascent import SCREEN
 from alloygrad.replay import replay
 from alloygrad.space import CompositionSpace
@@ -61,6 +62,47 @@ def test_every_pick_is_the_best_unmeasured_row():
     values = log_ei(surrogate, merits.max())(space.fractions(space.table)).numpy()
     free = [not (counts == row).all(1).any() for row in space.table]
     assert space.table[free][values[free].argmax()].tolist() == [picked[e] for e in ELEMENTS]
+
+
+def test_a_noisy_loop_starts_from_the_same_and_picks_by_learned_noise_and_the_best_it_believes_in():
+    c, y = table(60)
+    y = y + 60 * np.random.default_rng(1).normal(size=60)  # as much as the alloys differ
+    space, environment = replay(ELEMENTS, c, y)
+    settings = Settings(n_initial=20, n_experiments=5)
+    exact, rows = (list(run(settings, space, environment, 1)) for run in (trajectory, noisy.trajectory))
+    assert rows[:20] == exact[:20] and [row["experiment"] for row in rows] == list(range(-20, 5))
+    assert [row["value"] for row in rows[20:]] != [row["value"] for row in exact[20:]]
+    features = FeatureMap(ELEMENTS, exact[20]["features"].split())
+    for n in range(20, 25):
+        known = pd.DataFrame(rows[:n])
+        counts, merits = known[list(ELEMENTS)].to_numpy(), np.array(known["merit"])
+        scaled = (merits - merits.mean()) / merits.std()
+        surrogate = fit(features, space.fractions(counts), scaled, noise=None)
+        believed = surrogate(space.fractions(counts))[0].max()
+        assert believed < scaled.max() - 0.1 and surrogate.noise > 0.01
+        values = log_ei(surrogate, believed)(space.fractions(space.table)).numpy()
+        free = [not (counts == row).all(1).any() for row in space.table]
+        assert space.table[free][values[free].argmax()].tolist() == [rows[n][e] for e in ELEMENTS]
+        assert rows[n]["value"] == pytest.approx(values[free].max(), abs=1e-9) and "warning" in rows[n]
+        at = np.abs(c - space.fractions([rows[n][e] for e in ELEMENTS])).max(1).argmin()
+        assert rows[n]["measured"] == y[at]
+
+
+def test_a_noisy_campaign_on_rows_suggests_rows_and_takes_nothing_else():
+    c, y = table(30)
+    space, environment = replay(ELEMENTS, c, y)
+    assert space.lower.tolist() == c.min(0).round(6).tolist() and space.upper.tolist() == c.max(0).round(6).tolist()
+    begun = noisy.NoisyCampaign(space, raw_fractions(ELEMENTS))
+    begun.tell(space.table[:10], environment(space.fractions(space.table[:10]))["merit"])
+    picks = begun.ask_batch(3, np.random.default_rng(0))
+    asked = np.array([pick.counts for pick in picks])
+    assert space.contains(asked).all() and len(np.unique(np.concatenate([asked, space.table[:10]]), axis=0)) == 13
+    with pytest.raises(ValueError, match="The space is a list of rows"):
+        begun.tell_fractions(c[20], 1.0)
+    with pytest.raises(ValueError, match="surrogate is 'forest'; expected 'gp'"):
+        next(noisy.trajectory(Settings(surrogate="forest"), space, environment, 0))
+    with pytest.raises(ValueError, match="0 compositions of the space are not measured"):
+        list(noisy.trajectory(Settings(n_features=2, n_initial=26, n_experiments=5), space, environment, 0))
 
 
 def test_all_rows_are_found_and_then_there_is_an_end():

@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.stats import binom, norm
 
 from alloygrad import surrogate as S
 from alloygrad.features import FeatureMap, raw_fractions
 from alloygrad.noisy import NoisyCampaign
 from alloygrad.space import CompositionSpace
-from alloygrad.validation import by_folds, coverage, doubtful, left_out, scores, verdict
+from alloygrad.validation import NOMINAL, by_folds, coverage, doubtful, left_out, scores, verdict
 
 SPACE = CompositionSpace(("Ti", "Ni", "Cu"), (0.2, 0.2, 0), (0.6, 0.6, 0.3), step=0.01)
 QUICK = dict(n_features=2, generations=2, population=8)
@@ -154,3 +155,31 @@ def test_the_verdict_follows_the_numbers():
     ):
         said = verdict(table, other, "x").partition(" What to do: ")
         assert said[2] == (remedies or "") and said[0].endswith(").")
+
+
+@pytest.mark.parametrize("n", [30, 100])
+@pytest.mark.parametrize(
+    ("below", "above", "said"),
+    [
+        (0, 0, "calibrated"),
+        (3, 0, "calibrated"),
+        (4, 0, "too sure of itself"),
+        (0, 3, "calibrated"),
+        (0, 4, "too cautious"),
+        (3, 3, "calibrated"),  # a third of the shares, but on either side less than a fifth
+    ],
+)
+def test_a_fifth_of_the_shares_outside_is_what_decides(n, below, above, said):
+    """Of 18 shares 3 are less than a fifth and 4 more; all others lie on the edge of the band, which is within."""
+    low, high = (binom.ppf(side, n, NOMINAL).astype(int) for side in (0.025, 0.975))
+    share = np.arange(len(NOMINAL))
+    counts = np.where(share < 9, low, high) if below and above else high if above else low  # within each interval
+    counts = counts - ((share >= 3) & (share < 3 + below)) + ((share >= 12) & (share < 12 + above))
+    edges = np.array([0, *NOMINAL, 1])
+    within = np.diff([0, *counts, n])  # between the intervals of neighbouring shares
+    z = np.repeat(norm.ppf((1 + (edges[1:] + edges[:-1]) / 2) / 2), within) * (-1) ** np.arange(n)
+    table = pd.DataFrame({"measured": z, "predicted": 0.0, "std": 1.0})
+    curve = coverage(table)
+    assert len(NOMINAL) == 18 and (within >= 0).all()
+    assert (curve["observed"] < curve["low"]).sum() == below and (curve["observed"] > curve["high"]).sum() == above
+    assert f", and {said} as far as {n} rows can tell." in verdict(table, table, "x")

@@ -89,7 +89,8 @@ def suggest(
 
     Columns: formula (at.%), each element in at.% and in wt.%, predicted, std, std_measurement, the acquisition value by
     its name, distance (share of the alloy to exchange for the nearest measured one, at.%), nearest_row (of the table;
-    missing where the nearest was told since), and warning. apart: as in `ask_batch`, but in at.%.
+    missing where the nearest was told since), and warning; what is to be said against the fit as a whole stands in the
+    first row's alone. apart: as in `ask_batch`, but in at.%.
     """
     measured.require(campaign.space)
     if apart is not None and not 0 <= apart <= 100:  # true for NaN too
@@ -111,7 +112,8 @@ def suggest(
     table[campaign.acquisition] = [pick.value for pick in picks]
     table["distance"] = 100 * distances.min(1)
     table["nearest_row"] = rows[distances.argmin(1)]
-    table["warning"] = [pick.warning for pick in picks]
+    first, *others = [pick.warning for pick in picks]
+    table["warning"] = [first, *(text.removesuffix(campaign.doubts()).rstrip() for text in others)]
     return table.set_axis(pd.RangeIndex(1, q + 1, name="suggestion"))
 
 

@@ -143,21 +143,26 @@ class Campaign:
         model = self.fit()
         acquire = ACQUISITIONS[self.acquisition](model, self.targets.max())
         found = maximise(acquire, self.space, self.maximiser, exclude=self.counts, rng=rng, **self.options)
-        return replace(found, warning=" ".join(filter(None, [found.warning, self._doubts()])))
+        return replace(found, warning=" ".join(filter(None, [found.warning, self.doubts()])))
 
     def require_measured(self) -> None:
         """Raises ValueError where nothing has been told yet."""
         if not len(self.targets):
             raise ValueError("Nothing is measured yet; `tell` the campaign some compositions and their targets first.")
 
-    def _doubts(self) -> str:
-        """A search that did not converge, a kernel singular in floats, targets that the priors do not expect."""
-        diagnosis, spread = getattr(self.surrogate, "diagnosis", ""), np.ptp(self.targets)
-        doubtful = getattr(self.surrogate, "jitter", 0.0) or diagnosis.startswith("stopped")
-        said = [f"GP fit {diagnosis}."] if doubtful else []
-        if diagnosis and spread and not SPREADS[0] <= spread <= SPREADS[1]:
+    def doubts(self) -> str:
+        """What is to be said against the fit, or "": as `_of_fit`, and of targets that its priors do not expect."""
+        said, spread = self._of_fit(), np.ptp(self.targets)
+        if getattr(self.surrogate, "diagnosis", "") and spread and not SPREADS[0] <= spread <= SPREADS[1]:
             said.append(f"Targets differ by {spread:.3g}; the fit expects about 1: rescale them.")
         return " ".join(said)
+
+    def _of_fit(self) -> list[str]:
+        """A search that did not converge, a kernel singular in floats."""
+        model = self.fit()
+        diagnosis = getattr(model, "diagnosis", "")
+        doubtful = getattr(model, "jitter", 0.0) or diagnosis.startswith("stopped")
+        return [f"GP fit {diagnosis}."] if doubtful else []
 
 
 def trajectory(

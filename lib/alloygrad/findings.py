@@ -3,7 +3,7 @@
 A finding is (row in a spreadsheet program, 0 for the whole table; what; what was done; remedy).
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import numpy as np
 
@@ -38,16 +38,20 @@ def other_process(table, process: Mapping, path, problems: Problems) -> list[tup
     return found
 
 
-def undeclared(table, symbols, path, problems: Problems) -> None:
+def undeclared(table, symbols, path, problems: Problems, *, known: Container[str]) -> None:
     """Add to `problems` the rows that are not zero in a column of an element that nobody declared.
 
-    An empty cell is no zero there either, unless the column holds nothing but zeros and empty cells.
+    An empty cell is no zero there either, unless the column holds nothing but zeros and empty cells. A column of words,
+    with no digit in any cell, is no element's. known: the elements that could be declared.
     """
-    remedy = "Declare it among the elements, hold it in `process`, or take the rows out; where it is absent, write 0. "
-    remedy += "Rename a column that is no element's."
     for column in symbols:
+        cannot = f"{column} cannot be declared, for its properties are not known here:"
+        first = "Declare it among the elements," if column in known else cannot
+        remedy = f"{first} hold it in `process`, or take the rows out; where it is absent, write 0. "
+        remedy += "Rename a column that is no element's."
         values = tables.numeric(table, [column], path, problems=Problems(path))[:, 0]
-        if (table[column].isna() | (values == 0)).all():
+        words = not any(character.isdigit() for cell in table[column] for character in str(cell))
+        if words or (table[column].isna() | (values == 0)).all():
             continue
         for row, cell, value in zip(table.index, table[column], values, strict=True):
             if value != 0:  # true for NaN too

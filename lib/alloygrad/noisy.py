@@ -21,7 +21,7 @@ by which the next pick goes elsewhere; hyperparameters are kept. Picks are `apar
 Source: Ginsbourger, Le Riche and Carraro 2010, doi 10.1007/978-3-642-10701-6_6, for the believer.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import sqrt
 
@@ -31,12 +31,12 @@ from torch import Tensor
 
 from alloygrad import require_whole
 from alloygrad.acquisition import ACQUISITIONS
-from alloygrad.campaign import Campaign
-from alloygrad.features import doubles
+from alloygrad.campaign import INNER_LOOP, Campaign, Settings, choose_features, generator, initial_rows, measure
+from alloygrad.features import FeatureMap, doubles
 from alloygrad.kernel import matern52
 from alloygrad.maximisers import Suggestion, maximise
 from alloygrad.space import ON_GRID, CompositionSpace
-from alloygrad.surrogate import LARGEST, Surrogate, fit, standardisation
+from alloygrad.surrogate import BOUNDS, LARGEST, Surrogate, fit, standardisation
 
 PENALTY = 1e10
 """Taken from the acquisition value too near an earlier pick. No acquisition function spans as much: of n ≤ 1000
@@ -50,9 +50,12 @@ APART = 0.1
 HOPELESS = -20.0
 """Below this log acquisition value, some six standard deviations short, a suggestion promises nothing."""
 
+LEAST_NOISE = BOUNDS["noise"][0] * (1 + 1e-9)
+"""Learned noise that ended at its lower bound, with room for the rounding of its logarithm, is no more than this."""
+
 
 class NoisyCampaign(Campaign):
-    """As `Campaign`, with learned noise; targets of any unit, the larger the better. Refuses a space of rows."""
+    """As `Campaign`, with learned noise; targets of any unit, the larger the better."""
 
     def __init__(
         self,
@@ -63,9 +66,6 @@ class NoisyCampaign(Campaign):
         acquisition: str = "log_ei",
         options: Mapping | None = None,
     ):
-        if space.listed:
-            what = "The space is a list of rows, between and beyond which nothing can be suggested"
-            raise ValueError(f"{what}; expected one with limits: `own.declare`, or a `CompositionSpace`.")
         super().__init__(space, features, maximiser=maximiser, acquisition=acquisition, options=options)
         self.compositions = np.empty((0, len(space.elements)))  # fractions as measured; `counts` are the nearest ones
 
@@ -77,8 +77,12 @@ class NoisyCampaign(Campaign):
     def tell_fractions(self, fractions: np.ndarray, targets: np.ndarray) -> None:
         """Add measurements (m, n_elements), (m,), on the grid or off it, within the limits or outside.
 
-        Raises ValueError for what is no composition or not finite; nothing is added then.
+        Raises ValueError for what is no composition or not finite, and in a space of rows; nothing is added then.
         """
+        if self.space.listed:
+            what = "The space is a list of rows, between and beyond which nothing can be suggested"
+            remedy = "expected one with limits: `own.declare`, or a `CompositionSpace`"
+            raise ValueError(f"{what}; {remedy}. Rows of the list are told by their counts: `tell`.")
         fractions, targets = np.atleast_2d(np.asarray(fractions, float)), np.atleast_1d(np.asarray(targets, float))
         if fractions.shape != (len(targets), len(self.space.elements)) or targets.ndim != 1:
             raise ValueError(
@@ -120,6 +124,17 @@ class NoisyCampaign(Campaign):
         """Learned standard deviation of one measurement about the merit itself, in the unit of the targets."""
         return self.scale[1] * sqrt(self.fit().noise)
 
+    def doubts(self) -> str:
+        """What is to be said against the fit, in one line: as of any, and noise at its bound; "" if nothing.
+
+        That is the lower one: at the upper the prior falls faster than standardised targets let the likelihood rise.
+        """
+        said = self._of_fit()
+        if self.fit().noise <= LEAST_NOISE:
+            agree = f"The model believes that repeats agree to {self.noise_std():.2g} or better (its least noise)"
+            said.append(f"{agree}; where they do not, expect larger errors than stated.")
+        return " ".join(said)
+
     def best(self) -> float:
         """The best so far, see above; standardised."""
         with torch.no_grad():
@@ -136,7 +151,8 @@ class NoisyCampaign(Campaign):
         """The next q compositions, distinct and none measured: a list of `Suggestion`.
 
         apart: least distance of two picks; None: `APART` of the widest range of an element. Where no composition is
-        as far from the earlier picks, or a pick promises no improvement (below `HOPELESS`), its warning says so.
+        as far from the earlier picks, or a pick promises no improvement (below `HOPELESS`), its warning says so; what
+        is to be said against the fit (`doubts`) joins all of them.
         Raises ValueError where fewer than q are left to suggest.
         """
         require_whole(1, q=q)
@@ -164,12 +180,38 @@ class NoisyCampaign(Campaign):
             picks.append(pick)
             believed = surrogate(pick.composition)[0].item()
             surrogate, best = believe(surrogate, pick.composition), max(best, believed)
-        return picks
+        doubts = self.doubts()
+        return [replace(pick, warning=f"{pick.warning} {doubts}".strip()) for pick in picks]
 
     def _measured(self) -> np.ndarray:
         """(n,): whether a measurement takes the nearest grid composition: less than a step away in each element."""
         off = np.abs(self.space.fractions(self.counts) - self.compositions).max(1, initial=0)
         return off < (1 - 1e-9) * self.space.step
+
+
+def trajectory(settings: Settings, space: CompositionSpace, environment: Callable, seed: int) -> Iterator[dict]:
+    """As `campaign.trajectory`, from the same compositions and with the same features, by a `NoisyCampaign`.
+
+    Row: seed, experiment, counts per element, properties, merit; then, for proposed ones, value and warning. Raises
+    ValueError for a surrogate other than the GP.
+    """
+    if settings.surrogate != "gp":
+        raise ValueError(f"surrogate is {settings.surrogate!r}; expected 'gp', the one that learns noise.")
+    rows = initial_rows(settings, space, environment, seed)
+    yield from rows
+    counts = np.array([[row[element] for element in space.elements] for row in rows])
+    merits = np.array([row["merit"] for row in rows])
+    features = FeatureMap(space.elements, choose_features(settings, space, counts, merits, seed))
+    inner = {"maximiser": settings.maximiser, "acquisition": settings.acquisition, "options": settings.options}
+    campaign = NoisyCampaign(space, features, **inner)
+    campaign.tell(counts, merits)
+    for experiment in range(settings.n_experiments):
+        pick = campaign.ask(generator(seed, INNER_LOOP, experiment))
+        made = dict(zip(space.elements, pick.counts.tolist(), strict=True))
+        outcome = measure(environment, pick.composition)
+        campaign.tell(pick.counts, outcome["merit"])
+        said = {"value": pick.value, "warning": pick.warning}
+        yield {"seed": seed, "experiment": experiment, **made, **outcome, **said}
 
 
 def believe(surrogate: Surrogate, composition: np.ndarray) -> Surrogate:

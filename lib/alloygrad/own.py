@@ -7,7 +7,8 @@ Nothing is guessed and nothing is lost. A fault of the whole table (no such colu
 `LEAST_ROWS` usable rows …) is one `TableError` with its remedy. A faulty row is set aside, and `measured.report` names
 row, column and remedy; there, too, stands what was used although it is unusual: compositions off the grid or outside
 the limits, the same composition measured twice. Columns beyond those declared are ignored, but not one named as an
-element: rows that have some of it are set aside. The file is only ever read.
+element, with properties here or without: rows that have some of it are set aside. A column of words is no element's,
+nor is one named as an element that nobody ever weighed (No, Ts …). The file is only ever read.
 
 Weight shares w_i become atomic fractions c_i, and back, by the atomic masses A_i:
 
@@ -165,14 +166,15 @@ def read(
     table = tables.read_table(path, sheet=sheet)
     wanted = [target] if isinstance(target, str) else list(target) if isinstance(target, Mapping) else []
     declared = {*names, *process, *wanted}
-    further = [symbol for symbol in elements.load().index if symbol in table and symbol not in declared]
+    weighed, known = elements.CHEMICAL_SYMBOLS[: elements.WEIGHED], elements.load().index
+    further = [symbol for symbol in weighed if symbol in table and symbol not in declared]
     tables.require_columns(table, [*names, *wanted, *further], path, problems=problems)
     remedy = "Name it as in the table, or leave it out of `process` ({} where nothing is held)."
     tables.require_columns(table, process, path, problems=problems, kind="process column", remedy=remedy)
     problems.check()
 
     compositions = tables.fractions(table, names, unit, path, problems=problems)
-    findings.undeclared(table, further, path, problems)
+    findings.undeclared(table, further, path, problems, known=known)
     others = findings.other_process(table, process, path, problems)
     targets = _targets(table, target, path, problems, {row for row, *_ in others})
     faults = [(row, what, "set aside", remedy) for row, what, remedy in problems.found] + others

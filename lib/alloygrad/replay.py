@@ -1,7 +1,11 @@
 """A finished table as space and environment: campaigns are replayed on what somebody has already measured.
 
     space, environment = replay(elements, compositions, merits)
-    rows = list(campaign.trajectory(Settings(n_initial=20), space, environment, seed=0))
+    rows = list(noisy.trajectory(Settings(n_initial=20), space, environment, seed=0))
+
+What was measured scatters, and `noisy.trajectory` learns by how much, as suggestions from the table do.
+`campaign.trajectory` takes the same arguments and every measurement for exact: its model passes through them all, and
+improvement counts from the luckiest.
 
 `RowSpace` is a finite set of compositions with the part of `CompositionSpace` that campaigns and enumeration need.
 `ascent` and `grid_search` hand it to enumeration, however many rows it has; inner loops that walk between compositions
@@ -41,6 +45,16 @@ class RowSpace:
     def place(self) -> dict[tuple[int, ...], int]:
         """Counts → row of `table`."""
         return {tuple(counts): row for row, counts in enumerate(self.table.tolist())}
+
+    @property
+    def lower(self) -> np.ndarray:
+        """Least fraction of each element in any row: (n_elements,)."""
+        return self.fractions(self.table.min(0))
+
+    @property
+    def upper(self) -> np.ndarray:
+        """Largest fraction of each element in any row: (n_elements,)."""
+        return self.fractions(self.table.max(0))
 
     def fractions(self, counts) -> np.ndarray:
         """Counts (..., n_elements) → fractions (..., n_elements)."""
