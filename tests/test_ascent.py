@@ -951,3 +951,14 @@ def test_a_screen_of_measured_compositions_only():
             found = maximise(peak([0.25] * 4), SPACE, exclude=counts[:-12], rng=rng(seed), screen=8)
             assert rows([found.counts]) <= rows(left) and "nan" not in found.warning
             assert found.value == values(peak([0.25] * 4), SPACE, left).max()
+
+
+@pytest.mark.parametrize("screen", [1, 2, 3])
+@pytest.mark.parametrize("n_elements", [5, 10])
+def test_a_screen_of_next_to_none_is_no_reason_to_enumerate(n_elements, screen):
+    space = CompositionSpace(METALS[:n_elements], [0] * n_elements, [1] * n_elements, step=0.01)
+    target = np.arange(n_elements) / sum(range(n_elements))
+    recorder = Recorder(peak(target))
+    found = maximise(recorder, space, rng=rng(), screen=screen)
+    assert len(recorder.points) == found.evaluations < space.size / 10
+    assert np.abs(found.composition - target).max() < space.step
