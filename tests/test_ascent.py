@@ -786,6 +786,48 @@ def test_a_maximum_behind_a_swap_is_found():
     assert found.counts[3] == 0 and found.value > 0.3
 
 
+def nowhere(acquire, space, project, counts, exclude, rng):
+    """In place of `elsewhere`: nothing."""
+    return counts, 0, 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_ascent_needs_replacements_where_a_swap_pays_only_after_a_climb(monkeypatch, seed):
+    """A hill all over the space, 0 on its top, and one of height 1 for the alloys of just five elements: those of the
+    top but one. Right after the swap all is worse; random compositions have just these five hardly ever."""
+    first = torch.tensor([0.3, 0.25, 0.2, 0.15, 0.1, 0, 0, 0, 0, 0], dtype=torch.float64)
+    second = torch.tensor([0.15, 0.15, 0.2, 0.2, 0, 0, 0, 0.3, 0, 0], dtype=torch.float64)
+    only = on((0, 1, 2, 3, 7), 10)
+
+    def acquire(c):
+        hill = -10 * (c - first).square().sum(-1)
+        return torch.where(only(c), 1 - 60 * (c - second).square().sum(-1), hill)
+
+    space = CompositionSpace(METALS[:10], [0] * 10, [0.6] * 10, step=0.01)
+    swapped = space.counts(first[[0, 1, 2, 3, 7, 5, 6, 4, 8, 9]].numpy())
+    assert values(acquire, space, swapped[None]) < -1  # or the test shows nothing
+    found = maximise(acquire, space, rng=rng(seed))
+    assert found.value == 1 and found.counts.tolist() == space.counts(second.numpy()).tolist()
+    monkeypatch.setattr(module, "elsewhere", nowhere)
+    assert maximise(acquire, space, rng=rng(seed)).value < 0.5
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_ascent_needs_to_follow_a_ridge_that_is_narrower_than_a_step(monkeypatch, seed):
+    """0 at a grid composition; beside the ridge through it the function bends down 1e4 times as much as along it."""
+    space = CompositionSpace(METALS[:8], [0] * 8, [0.6] * 8, step=0.02)
+    summit, across = space.sample(1, rng(100 + seed))[0], torch.tensor(rng(seed).normal(size=(2, 8)))
+    top = torch.tensor(space.fractions(summit))
+
+    def acquire(c):
+        return -1e4 * ((c - top) @ across.T).square().sum(-1) - (c - top).square().sum(-1)
+
+    found = max((maximise(acquire, space, rng=rng(draw)) for draw in range(3)), key=lambda one: one.value)
+    assert found.value == 0 and found.counts.tolist() == summit.tolist()
+    monkeypatch.setattr(module, "follow", lambda acquire, space, known, values, *_, rounds: (known, values, 0, 0))
+    assert max(maximise(acquire, space, rng=rng(draw)).value for draw in range(3)) < -0.01
+
+
 def test_elsewhere_of_nothing_is_nothing():
     start = TWELVE.sample(3, rng())
     reached, evaluations, gradients = module.elsewhere(
@@ -909,3 +951,14 @@ def test_a_screen_of_measured_compositions_only():
             found = maximise(peak([0.25] * 4), SPACE, exclude=counts[:-12], rng=rng(seed), screen=8)
             assert rows([found.counts]) <= rows(left) and "nan" not in found.warning
             assert found.value == values(peak([0.25] * 4), SPACE, left).max()
+
+
+@pytest.mark.parametrize("screen", [1, 2, 3])
+@pytest.mark.parametrize("n_elements", [5, 10])
+def test_a_screen_of_next_to_none_is_no_reason_to_enumerate(n_elements, screen):
+    space = CompositionSpace(METALS[:n_elements], [0] * n_elements, [1] * n_elements, step=0.01)
+    target = np.arange(n_elements) / sum(range(n_elements))
+    recorder = Recorder(peak(target))
+    found = maximise(recorder, space, rng=rng(), screen=screen)
+    assert len(recorder.points) == found.evaluations < space.size / 10
+    assert np.abs(found.composition - target).max() < space.step

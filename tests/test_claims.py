@@ -102,6 +102,68 @@ def test_one_failure_among_many_parts_is_worth_less_and_all_must_hold():
     assert parts.together([holding, weak]) == ("holds", weak.p())
 
 
+QUANTILES = {0.04: 2.053749, 0.03: 2.170090, 0.02: 2.326348, 0.01: 2.575829, 0.002: 3.090232}
+"""Two-sided p → z, from a table of the normal distribution."""
+
+
+def made_of(spec: list[float | str], group: str = "meant") -> list[Part]:
+    """Parts that hold with p > 0, fail with −p < 0, or are "open", "lacking" (an interval), "nothing" (is recorded)."""
+    others = {"open": dict(value=0.5, low=-0.5, high=1.5, n=9), "lacking": dict(value=5.0, n=4), "nothing": {}}
+    found = []
+    for one in spec:
+        if isinstance(one, str):
+            own = others[one]
+        else:
+            x = np.sign(one) * QUANTILES[abs(one)] / 1.959964  # in half-widths of a 95 % interval
+            own = dict(value=x, low=x - 1, high=x + 1, n=9)
+        found.append(Part("x", **own, least=0, group=group))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("spec", "outcome", "p"),
+    [
+        ([0.02, 0.03, 0.01], "holds", 0.03),
+        ([-0.01, 0.03, 0.02], "fails", 0.03),  # one of three fails, any of them might have
+        ([-0.01, -0.002, 0.02], "fails", 0.006),
+        ([-0.01, "open", "nothing"], "fails", 0.03),
+        ([-0.04] + 29 * [0.002], "fails", 1.0),  # and no more than that
+        ([0.02, "open", 0.01], "open", 1.0),
+        ([0.02, "open", "lacking"], "lacking", 1.0),
+        ([], "lacking", 1.0),
+    ],
+)
+def test_p_of_a_group_by_hand(spec, outcome, p):
+    found = parts.together(made_of(spec))
+    assert found[0] == outcome and found[1] == pytest.approx(p, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("meant", "published", "stronger", "verdict", "p"),
+    [
+        ([0.01, 0.03], [0.04], [], "reproduced", 0.03),
+        ([0.01, 0.03], ["open", 0.04], ["open"], "reproduced", 0.03),
+        ([0.01], [], [0.02, 0.002], "stronger than claimed", 0.02),
+        ([0.03], [-0.04], [0.02], "stronger than claimed", 0.03),
+        ([0.01], [-0.02], [], "only as meant", 0.02),
+        ([0.01], [-0.01, 0.002, 0.04], [], "only as meant", 0.03),
+        ([0.03, 0.002], [-0.01, 0.04], [-0.01], "only as meant", 0.03),
+        ([-0.01], [0.03, 0.02], [], "only as published", 0.03),
+        ([-0.01, 0.03, 0.03], [0.02], [], "only as published", 0.03),
+        ([-0.01, 0.04], [], [], "not reproduced", 0.02),
+        ([-0.01, 0.04], [-0.002], [], "not reproduced", 0.02),
+        ([-0.01, "open", "nothing"], ["open"], [0.04], "not reproduced", 0.03),
+        ([-0.01], ["lacking"], [], "inconclusive", 1.0),
+        ([0.01, "open"], [0.01], [0.01], "inconclusive", 1.0),
+        (["nothing"], ["nothing"], [], "not tested", 1.0),
+    ],
+)
+def test_p_of_a_verdict_by_hand(meant, published, stronger, verdict, p):
+    groups = {"meant": meant, "published": published, "stronger": stronger}
+    found = parts.judge([part for group, spec in groups.items() for part in made_of(spec, group)])
+    assert found[0] == verdict and found[1] == pytest.approx(p, rel=1e-5)
+
+
 def test_what_holm_does_not_keep_becomes_inconclusive_and_counts_are_left_alone():
     alone = [("reproduced", 0.03), ("not reproduced", 0.04), ("inconclusive", 1.0), ("reproduced", 0.0)]
     together = parts.keep(alone, [True, True, True, False])

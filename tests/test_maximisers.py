@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from alloygrad import bounds
+from alloygrad import bounds, elements
 from alloygrad.acquisition import ei, log_ei, log_pi, pi, ucb
+from alloygrad.cells import CELLS
 from alloygrad.features import FeatureMap
 from alloygrad.kernel import matern52
 from alloygrad.maximisers import METHODS, maximise
-from alloygrad.maximisers.published import climb
+from alloygrad.maximisers.enumeration import LARGEST
+from alloygrad.maximisers.published import ROUNDINGS, climb
 from alloygrad.space import CompositionSpace, Group
 from alloygrad.surrogate import MIN_VARIANCE, condition, fit
 
@@ -55,6 +57,13 @@ def descending(acquire, space) -> tuple[np.ndarray, np.ndarray]:
     values = acquire(torch.from_numpy(counts * space.step)).detach().numpy()
     order = np.lexsort((space.rank(counts), -values))
     return counts[order], values[order]
+
+
+SYMBOLS = tuple(elements.load().index)
+
+
+def wide(n: int) -> CompositionSpace:
+    return CompositionSpace(SYMBOLS[:n], [0] * n, [1] * n, step=0.01)
 
 
 def peak(target, sharpness: float = 1.0):
@@ -126,6 +135,19 @@ def test_equal_values_go_to_the_first_rank(chunk):
     counts, values = descending(plateau, space)
     assert (values == values[0]).sum() > 3 and space.rank(counts[0]) == 3
     assert maximise(plateau, space, "enumeration", chunk=chunk).counts.tolist() == counts[0].tolist()
+
+
+@pytest.mark.parametrize("n", [7, 30])
+def test_what_no_time_enumerates_is_refused(n):
+    space, calls = wide(n), []
+    with pytest.raises(ValueError, match=rf"The grid has {space.size} compositions, {LARGEST} at most.*'ascent'"):
+        maximise(calls.append, space, "enumeration")
+    assert space.size > LARGEST and not calls
+
+
+def test_every_declared_cell_that_enumerates_may():
+    sizes = [cell.space().size for cell in CELLS.values() if cell.settings.maximiser == "enumeration"]
+    assert max(sizes) == 4080501 < LARGEST  # SMA, N = 4, steps of .1 at.%
 
 
 # Both
@@ -296,6 +318,22 @@ def test_climbs_stay_within_bounds_and_groups():
         shares = limits.masks @ end
         assert (shares >= limits.group_lower - 1e-7).all() and (shares <= limits.group_upper + 1e-7).all()
         assert shares[0] == pytest.approx(0.54, abs=1e-6)  # the active limit, Ti + Hf ≤ 0.55, rounded inwards
+
+
+@pytest.mark.parametrize("n", [15, 23, 30])
+def test_published_refuses_more_roundings_than_can_be_scored_before_it_searches(n):
+    calls = []
+    with pytest.raises(ValueError, match=rf"{n} elements .*{ROUNDINGS} at most.*'ascent'"):
+        maximise(calls.append, wide(n), "published", rng=rng())
+    assert not calls
+
+
+def test_published_counts_only_elements_that_can_change():
+    """Of thirty elements three are free: as many roundings as of three."""
+    space = CompositionSpace(SYMBOLS[:30], [0.02] * 30, [0.02] * 27 + [0.5] * 3, step=0.01)
+    target = np.array([0.02] * 27 + [0.05, 0.31, 0.1])
+    found = maximise(peak(target, 100), space, "published", rng=rng(), starts_per_element=0.2)
+    assert found.composition == pytest.approx(target, abs=1e-9)
 
 
 def test_a_climb_that_ends_in_nan_returns_its_start():

@@ -164,6 +164,8 @@ def test_corrected_test_holds_its_level_where_the_plain_one_does_not():
 def test_paired_test_of_one_draw_of_equal_ones_and_of_everything():
     assert np.isnan(paired_test(np.array([1.0]), overlap=0.1)["p"])
     assert np.isnan(paired_test(np.zeros(3), overlap=0.1)["p_corrected"])
+    same = paired_test(np.full(9, -0.3), overlap=0.1)
+    assert (same["effect_size"], same["p"], same["p_corrected"]) == (-np.inf, 0, 0)
     with pytest.raises(ValueError, match=r"overlap 1.*expected"):
         paired_test(np.ones(3), overlap=1)
 
@@ -184,6 +186,8 @@ def test_paired_scores_are_the_tests_of_each_dataset_by_draw():
         for key, value in paired_test(x - y, overlap=overlap).items():
             assert found.loc[name, key] == pytest.approx(value)
         assert found.loc[name, "percent"] == pytest.approx(100 * (x.mean() - y.mean()) / x.mean())
+    same = pd.DataFrame([{**row, "mae": 5.0 if row["input"] == "x" else np.nextafter(5.0, 6)} for row in rows])
+    assert (paired_scores(same, "x", "y")["mean"] == 0).all() and paired_scores(same, "x", "y")["p"].isna().all()
     assert paired_scores(scores, "x", "y", "mape").empty and list(paired_scores(scores[:0], "x", "y")) == list(found)
 
 
@@ -256,6 +260,24 @@ def test_what_differs_by_rounding_alone_is_equal():
     assert apart["high"] < 0 and apart["mean"] == pytest.approx(-1.5e-9 * one.mean(), rel=0.1)
 
 
+@pytest.mark.parametrize("base", [np.full(12, 0.7), np.linspace(0.2, 0.9, 12)])
+def test_a_difference_that_is_the_same_in_every_seed_is_clear(base):
+    """Regression: without spread there was no effect size, no p and no verdict. In the second, subtraction rounds."""
+    one, other = pd.Series(base + 0.02), pd.Series(base)
+    rng = np.random.default_rng(0)
+    noise = pd.Series(rng.normal(size=12))
+    found = judged(pd.DataFrame([paired(one, other), paired(other, one), paired(noise, -noise), paired(one, one)]))
+    assert found["mean"].iloc[:2].to_numpy() == pytest.approx([0.02, -0.02])
+    assert found["effect_size"].iloc[:2].tolist() == [np.inf, -np.inf]
+    assert found["p_holm"].iloc[:2].tolist() == [0, 0] and np.isnan(found["p_holm"].iloc[3])
+    assert found["p_holm"].iloc[2] == pytest.approx(
+        ttest_1samp(2 * noise, 0).pvalue
+    )  # the last of three tests that there are
+    assert found["verdict"].tolist() == ["higher", "lower", "inconclusive", "inconclusive"]
+    alone = paired(one[:1], other[:1])
+    assert np.isnan(alone["effect_size"]) and judged(pd.DataFrame([alone])).loc[0, "verdict"] == "inconclusive"
+
+
 def test_a_paired_curve_is_the_paired_difference_after_every_experiment():
     one, other = noisy(1, 12, 1), noisy(0, 10, 2)
     curve = paired_curve(one, other)
@@ -271,6 +293,7 @@ def test_holm_by_hand():
     """Of four tests the smallest counts fourfold, the next threefold, …, and never less than the one before."""
     assert holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm(np.array([0.5, np.nan, 0.9, 0.02])) == pytest.approx([1.0, np.nan, 1.0, 0.06], nan_ok=True)
+    assert holm(np.array([0.02, 0.0, 0.0])) == pytest.approx([0.02, 0.0, 0.0])
     assert holm(np.array([])).size == 0 and holm(np.array([0.3])) == pytest.approx([0.3])
 
 

@@ -82,17 +82,26 @@ def interval(
 def paired(one: pd.Series, other: pd.Series) -> dict[str, float]:
     """Mean of `one` − `other`, both by seed, over the seeds that both have: n, mean, low, high, effect_size.
 
-    low, high: 95 %, NaN below `MIN_PAIRS`; effect_size: mean over the standard deviation of the differences. What
-    differs by `ROUNDING` alone is equal: the same merit, computed on two processors. Raises ValueError where no seed
-    is in both.
+    low, high: 95 %, NaN below `MIN_PAIRS`; effect_size: mean over the standard deviation of the differences, ±inf where
+    all are the same and not 0 (p is then 0), NaN of one pair and where all are 0. What differs by `ROUNDING` alone is
+    equal: the same merit, computed on two processors. Raises ValueError where no seed is in both.
     """
     difference = _difference(one, other).dropna().to_numpy(dtype=float)
     if not len(difference):
         raise ValueError("The two sets of trajectories have no seed in common; a paired difference needs some.")
     mean, low, high = mean_interval(difference)
-    spread = difference.std(ddof=1) if len(difference) > 1 else np.nan
-    effect_size = mean / spread if spread > 0 else np.nan
+    effect_size = _effect_size(difference)
     return {"n": len(difference), "mean": mean, "low": low, "high": high, "effect_size": effect_size}
+
+
+def _effect_size(differences: np.ndarray) -> float:
+    """Mean over standard deviation of differences (n,), as `paired` has it; a spread of `ROUNDING` alone is none."""
+    if len(differences) < 2:
+        return np.nan
+    mean, spread = differences.mean(), differences.std(ddof=1)
+    if spread <= ROUNDING * abs(mean):  # false for NaN
+        return np.copysign(np.inf, mean) if mean else np.nan
+    return mean / spread
 
 
 def _difference(one, other):
@@ -219,9 +228,8 @@ def paired_test(differences: np.ndarray, *, overlap: float) -> dict[str, float]:
     """
     if not 0 <= overlap < 1:
         raise ValueError(f"overlap {overlap}: expected the share of all rows in one draw, 0 ≤ overlap < 1")
-    n, (mean, low, high) = len(differences), mean_interval(np.asarray(differences, dtype=float))
-    spread = np.std(differences, ddof=1) if n > 1 else np.nan
-    effect = mean / spread if spread > 0 else np.nan
+    differences = np.asarray(differences, dtype=float)
+    n, (mean, low, high), effect = len(differences), mean_interval(differences), _effect_size(differences)
     effective = 1 / (1 / n + overlap / (1 - overlap))
     p, p_corrected = (2 * t.sf(abs(effect) * np.sqrt(size), n - 1) for size in (n, effective))
     test = {"effect_size": effect, "p": p, "effective": effective, "p_corrected": p_corrected}
@@ -237,7 +245,7 @@ def paired_scores(scores: pd.DataFrame, one: str, other: str, column: str = "mae
     table = {}
     for name, rows in scores.dropna(subset=[column]).groupby("dataset", sort=False):
         wide = rows.pivot(index="draw", columns="input", values=column)
-        test = paired_test((wide[one] - wide[other]).to_numpy(), overlap=(rows["rows"] / rows["of"]).iloc[0])
+        test = paired_test(_difference(wide[one], wide[other]).to_numpy(), overlap=(rows["rows"] / rows["of"]).iloc[0])
         table[name] = {**test, "percent": 100 * test["mean"] / wide[one].mean()}
     columns = ["n", "mean", "low", "high", "percent", "effect_size", "p", "effective", "p_corrected"]
     return pd.DataFrame.from_dict(table, orient="index", columns=columns).rename_axis("dataset")

@@ -22,7 +22,7 @@ from dataclasses import replace
 import numpy as np
 
 from alloygrad.maximisers.candidates import around, rounded, sparse, spread
-from alloygrad.maximisers.enumeration import enumeration
+from alloygrad.maximisers.enumeration import LARGEST, enumeration
 from alloygrad.maximisers.exchange import distinct, exchange, unmeasured
 from alloygrad.maximisers.projection import Projection, support
 from alloygrad.maximisers.ridges import follow
@@ -75,16 +75,13 @@ ROUNDS = 60
 """Batched exchanges at most in one climb."""
 
 AGAIN, DRAWS = 6, 512
-"""Rounds of the last stage at most, and compositions drawn in each."""
+"""Rounds of the last stage at most, and compositions drawn in each, or where nothing new is at hand."""
 
 PATIENCE = (2, 1)
 """Of these rounds and the climb before them so many without gain in a row end it, likewise."""
 
 POLISHED = 64
 """Small ascents in each of these rounds, among more than `FEW` elements."""
-
-CERTIFIABLE = 10**8
-"""Largest grid that a certificate enumerates."""
 
 
 def ascent(
@@ -102,12 +99,12 @@ def ascent(
 
     starts_per_element: `STARTS`, but `LEAST` ascents in all, unless given; screen: `SCREEN` unless given. certificate:
     enumerate the grid as well, and give in `gap` by how much its maximum is larger; slow. Raises ValueError without
-    rng, for options that are not positive, and for a certificate of more than `CERTIFIABLE` compositions.
+    rng, for options that are not positive, and for a certificate of more than `LARGEST` compositions.
     """
     if rng is None:
         raise ValueError("`ascent` draws its starts; pass rng=np.random.default_rng(seed).")
-    if certificate and space.size > CERTIFIABLE:
-        raise ValueError(f"No certificate: the grid has {space.size} compositions, {CERTIFIABLE} can be enumerated.")
+    if certificate and space.size > LARGEST:
+        raise ValueError(f"No certificate: the grid has {space.size} compositions, {LARGEST} can be enumerated.")
     many = len(space.elements) > FEW
     screen = SCREEN[many] if screen is None else screen
     if screen < 1 or (starts_per_element is not None and starts_per_element <= 0):
@@ -117,8 +114,10 @@ def ascent(
         return enumeration(acquire, space, exclude=exclude)
     project = Projection(space)
     candidates, centres = screened(acquire, space, project, exclude, screen, rng)
-    if not len(candidates):  # nearly everything is measured
+    if not len(candidates) and 2 * len(exclude) > space.size:  # nearly everything is measured
         return enumeration(acquire, space, exclude=exclude)
+    while not len(candidates):  # the screen was of next to none
+        candidates = _fresh(space.sample(DRAWS, rng), exclude)
     values = score(acquire, space, candidates)
     per_element, least = (STARTS, LEAST[many]) if starts_per_element is None else (starts_per_element, 1)
     n_starts = max(least, round(per_element * len(space.elements)))

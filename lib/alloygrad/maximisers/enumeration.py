@@ -13,6 +13,9 @@ import numpy as np
 from alloygrad.maximisers.suggestion import Suggestion, best_of
 from alloygrad.space import CompositionSpace
 
+LARGEST = 10**8
+"""Compositions of the largest grid that is enumerated."""
+
 SIEVE = 4096
 """Compositions of the sieve."""
 
@@ -22,7 +25,15 @@ good as the best so far does not replace it."""
 
 
 def enumeration(acquire, space: CompositionSpace, *, exclude: np.ndarray, rng=None, chunk: int = 2**17) -> Suggestion:
-    """The grid maximum; the first in the order of the space's ranks wins a tie. Draws nothing from `rng`."""
+    """The grid maximum; the first in the order of the space's ranks wins a tie. Draws nothing from `rng`.
+
+    Raises ValueError for more than `LARGEST` compositions.
+    """
+    if space.size > LARGEST:
+        raise ValueError(
+            f"The grid has {space.size} compositions, {LARGEST} at most are enumerated; take the method "
+            "'ascent', a coarser step or narrower limits."
+        )
     best, value, evaluate = None, -np.inf, acquire
     if bounded := hasattr(acquire, "exceeding"):
         sieve = space.unrank(np.unique(np.linspace(0, space.size - 1, SIEVE).astype(np.int64)))

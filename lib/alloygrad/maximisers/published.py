@@ -10,12 +10,17 @@ improvement are at more and more starts, SLSQP declares success where it stands,
 roundings and no more. `moved` says how many did better.
 """
 
+from math import comb
+
 import numpy as np
 import torch
 from scipy.optimize import minimize
 
 from alloygrad.maximisers.suggestion import Suggestion, best_of
 from alloygrad.space import CompositionSpace
+
+ROUNDINGS = 2 * 10**6
+"""Roundings at most, of all starts and ends: with 20 starts per element those of 14 elements."""
 
 
 def published(
@@ -24,7 +29,8 @@ def published(
     """The best rounding of `starts_per_element` × n_elements SLSQP searches and of their starts.
 
     Where every rounding has been measured or is infeasible, fresh starts are rounded until one is new. The published
-    code does not foresee the case; the warning says that it happened.
+    code does not foresee the case; the warning says that it happened. Raises ValueError without rng, without a start,
+    and where there may be more than `ROUNDINGS`: of n elements free to change, a point has up to n!/((n/2)!)².
     """
     if rng is None:
         raise ValueError("`published` draws its starts; pass rng=np.random.default_rng(seed).")
@@ -34,6 +40,13 @@ def published(
             f"starts_per_element is {starts_per_element}; of {len(space.elements)} elements that is no start."
         )
     starts = space.sample_continuous(n_starts, rng)
+    limits = space.polytope()
+    free = int((limits.lower < limits.upper).sum())
+    if (most := 2 * n_starts * comb(free, free // 2)) > ROUNDINGS:
+        raise ValueError(
+            f"Starts and ends of {n_starts} searches among {free} elements may have {most} roundings to the grid, "
+            f"{ROUNDINGS} at most are scored; take the method 'ascent', which rounds each end once."
+        )
     ends, gradients = zip(*(climb(acquire, space, start) for start in starts), strict=True)
     moved = float(np.mean(np.abs(np.array(ends) - starts).max(1) > space.step / 2))
     warning = "" if moved >= 0.5 else f"{1 - moved:.0%} of {len(starts)} starts did not move."
