@@ -117,6 +117,9 @@ def test_a_table_read_for_another_order_of_elements_is_refused(asked):
     for ask in (
         lambda: advice.begin(measured, other, rng=np.random.default_rng(0), **QUICK),
         lambda: advice.suggest(campaign, dataclasses.replace(measured, elements=other.elements), q=1, rng=None),
+        lambda: advice.tell(
+            campaign, dataclasses.replace(measured, elements=other.elements), [[25.0] * 4], [1.0], unit="at.%"
+        ),
     ):
         with pytest.raises(ValueError, match=r"read for .*, the space has .*: read the table with that space"):
             ask()

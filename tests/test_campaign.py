@@ -247,7 +247,38 @@ def test_unknown_names_are_refused_before_anything_is_fitted(wrong):
         Campaign(SPACE, FeatureMap(ELEMENTS, ["mean:VEC"]), **wrong)
 
 
+def swapped(elements):
+    """The same elements, two of them exchanged: what no shape can tell."""
+    return (elements[0], elements[2], elements[1], *elements[3:])
+
+
+@pytest.mark.parametrize("kind", [Campaign, NoisyCampaign])
+def test_features_of_other_elements_or_another_order_are_refused(kind):
+    with pytest.raises(ValueError, match=r"features are Ti Cu Ni Hf, of the space Ti Ni Cu Hf.*`space.elements`"):
+        kind(SPACE, FeatureMap(swapped(ELEMENTS), ["mean:VEC"]))
+    plain = FeatureMap(ELEMENTS, ["mean:VEC"])
+    assert kind(SPACE, lambda c: plain(c)).space is SPACE  # a plain callable says nothing of elements
+
+
 # Environments
+
+
+@pytest.mark.parametrize("begin", [initial_rows, lambda *args: next(trajectory(*args))])
+def test_an_environment_of_other_elements_or_another_order_is_refused_before_it_is_asked(begin):
+    """Regression: the fractions of one element were taken for those of another."""
+    asked = []
+
+    def environment(c):
+        asked.append(c)
+        return hills(c)
+
+    environment.elements = swapped(ELEMENTS)
+    with pytest.raises(ValueError, match="environment are Ti Cu Ni Hf, of the space Ti Ni Cu Hf"):
+        begin(SETTINGS["enumeration"], SPACE, environment, 3)
+    assert not asked
+    environment.elements = list(ELEMENTS)  # a list or a tuple, all the same
+    begin(SETTINGS["enumeration"], SPACE, environment, 3)
+    assert asked
 
 
 def test_a_plain_callable_is_an_environment(undisturbed):

@@ -71,8 +71,10 @@ def tell(campaign: NoisyCampaign, measured: Measurements, shares, targets: np.nd
     """Add measurements made since, on the grid or off it: shares (m, n_elements), targets (m,) as in the table.
 
     unit: of the shares, as in `own.read`; never guessed. Smaller targets are better where the table's are. Raises
-    ValueError as `own.atomic` and `NoisyCampaign.tell_fractions`; nothing is added then.
+    ValueError as `own.atomic` and `NoisyCampaign.tell_fractions`, and where the table was read for another space;
+    nothing is added then.
     """
+    measured.require(campaign.space)
     compositions = atomic(shares, campaign.space.elements, unit=unit)
     campaign.tell_fractions(compositions, measured.sign * np.asarray(targets, dtype=float))
 

@@ -23,7 +23,7 @@ from alloygrad.acquisition import ACQUISITIONS, log_ei
 from alloygrad.features import Feature, FeatureMap, parse_feature
 from alloygrad.maximisers import METHODS, Suggestion, maximise
 from alloygrad.selection import SELECTIONS
-from alloygrad.space import CompositionSpace
+from alloygrad.space import CompositionSpace, require_elements
 from alloygrad.surrogate import LARGEST
 
 SURROGATES = {"gp": surrogate.fit, "forest": forest.fit, "deep_kernel": deep_kernel.fit}
@@ -75,7 +75,8 @@ class Campaign:
     """The measured compositions of one space and the next suggestion; knows nothing of where targets come from.
 
     Targets are fitted as they are and should differ by about 1: megapascals are to be rescaled. `noisy.NoisyCampaign`
-    does that itself.
+    does that itself. Raises ValueError for an unknown name, and for features of other elements than the space's or of
+    another order.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Campaign:
         for what, (name, known) in (asked | {"surrogate": (surrogate, SURROGATES)}).items():
             if name not in known:
                 raise ValueError(f"{what} is {name!r}; known are {sorted(known)}.")
+        require_elements(space, features=features)
         self.space, self.features = space, features
         self.maximiser, self.acquisition, self.options = maximiser, acquisition, dict(options or {})
         self.counts = np.empty((0, len(space.elements)), dtype=np.int64)
@@ -176,8 +178,10 @@ def trajectory(
     `choose_features` and in its place, by those who keep what it gave; not called where rows name their features.
     Row: seed, experiment (−n_initial … −1 random, then 0 …), counts per element, properties, merit, and for proposed
     ones the acquisition value, log EI, diagnosis, GP hyperparameters, seconds. NaN where a column does not apply.
-    Raises ValueError where a property has the name of another column.
+    Raises ValueError where a property has the name of another column, and, before anything is measured, for an
+    environment of other elements than the space's or of another order.
     """
+    require_elements(space, environment=environment)
     rows = list(done)
     if len(rows) < settings.n_initial:
         begun, rows = len(rows), initial_rows(settings, space, environment, seed)
@@ -241,8 +245,9 @@ def generator(seed: int, purpose: int, experiment: int = 0) -> np.random.Generat
 def initial_rows(settings: Settings, space: CompositionSpace, environment: Callable, seed: int) -> list[dict]:
     """`n_initial` distinct compositions, uniform over the grid, and their outcomes.
 
-    The compositions depend on nothing but the space, their number and the seed.
+    The compositions depend on nothing but the space, their number and the seed. Errors as of `trajectory`.
     """
+    require_elements(space, environment=environment)
     if space.size <= settings.n_initial:
         raise ValueError(
             f"The space has {space.size} compositions; more than n_initial = {settings.n_initial} are needed."
