@@ -90,6 +90,47 @@ def test_repeated_it_is_the_same_and_longer_it_continues(undisturbed):
     assert run(settings, done=undisturbed["enumeration"]) == []
 
 
+def test_an_environment_that_fails_takes_no_measurement_along():
+    """Regression: initial rows were given out only once all were measured."""
+    asked, given, mended = [], [], False
+
+    def environment(c):
+        if len(asked) == 5 and not mended:
+            raise OSError("the furnace is cold")
+        asked.append(c)
+        return hills(c)
+
+    with pytest.raises(OSError, match="furnace"):
+        for row in trajectory(SETTINGS["enumeration"], SPACE, environment, 3):
+            given.append(row)
+    assert [row["experiment"] for row in given] == list(range(-7, -2))
+    mended = True
+    rows = given + run(SETTINGS["enumeration"], environment, done=given)
+    assert len(asked) == len(rows) == 11  # nothing is measured twice
+
+
+@pytest.mark.parametrize("kept", [0, 3, 7, 9])
+def test_what_is_recorded_is_what_is_modelled(kept):
+    """Regression: initial rows were measured again, so that another outcome was modelled where results scatter."""
+    settings, rng = SETTINGS["enumeration"], np.random.default_rng(0)
+
+    def environment(c):
+        return hills(c)["merit"] + 0.2 * rng.normal()
+
+    done = run(settings, environment)[:kept]
+    rows = pd.DataFrame(done + run(settings, environment, done=done))
+    assert rows["experiment"].tolist() == list(range(-7, 4))
+    counts, merits = rows[list(ELEMENTS)].to_numpy(), rows["merit"].to_numpy()
+    for experiment in range(max(0, kept - 7), settings.n_experiments):
+        known, row = 7 + experiment, rows.iloc[7 + experiment]
+        campaign = Campaign(SPACE, FeatureMap(ELEMENTS, row["features"].split()), maximiser="enumeration")
+        campaign.tell(counts[:known], merits[:known])
+        assert campaign.fit().log_posterior == row["log_posterior"]
+        assert campaign.ask().counts.tolist() == counts[known].tolist()
+    chosen = choose_features(settings, SPACE, counts[:7], merits[:7], 3)
+    assert rows["features"].iloc[-1] == " ".join(":".join(feature) for feature in chosen)
+
+
 def test_both_inner_loops_start_from_the_same_data_and_features(undisturbed):
     one, other = (pd.DataFrame(rows) for rows in undisturbed.values())
     initial = [*ELEMENTS, "seed", "experiment", "merit"]

@@ -171,8 +171,9 @@ def trajectory(
     done: Sequence[Mapping] = (),
     choose: Callable | None = None,
 ) -> Iterator[dict]:
-    """Yield the rows of a trajectory that follow those in `done`, one experiment at a time.
+    """Yield the rows of a trajectory that follow those in `done`, one experiment at a time, the initial ones as well.
 
+    Rows of `done` are kept as they are: nothing in them is measured again, and their merits are the ones modelled.
     environment: fractions (..., n_elements) → {property: (...), "merit": (...)}, or the merit alone; merits that differ
     by about 1, see `Campaign`. choose: called as
     `choose_features` and in its place, by those who keep what it gave; not called where rows name their features.
@@ -184,8 +185,9 @@ def trajectory(
     require_elements(space, environment=environment)
     rows = list(done)
     if len(rows) < settings.n_initial:
-        begun, rows = len(rows), initial_rows(settings, space, environment, seed)
-        yield from rows[begun:]
+        for number, counts in _numbered(settings, space, seed)[len(rows) :]:
+            rows.append(_measured(environment, space, counts, seed, number))
+            yield rows[-1]
     counts = np.array([[row[element] for element in space.elements] for row in rows], dtype=np.int64)
     merits = np.array([row["merit"] for row in rows])
     if "features" in rows[-1] and isinstance(rows[-1]["features"], str):
@@ -248,6 +250,12 @@ def initial_rows(settings: Settings, space: CompositionSpace, environment: Calla
     The compositions depend on nothing but the space, their number and the seed. Errors as of `trajectory`.
     """
     require_elements(space, environment=environment)
+    drawn = _numbered(settings, space, seed)
+    return [_measured(environment, space, counts, seed, number) for number, counts in drawn]
+
+
+def _numbered(settings: Settings, space: CompositionSpace, seed: int) -> list[tuple[int, tuple[int, ...]]]:
+    """(experiment, counts) of the initial compositions; experiments are numbered −n_initial … −1."""
     if space.size <= settings.n_initial:
         raise ValueError(
             f"The space has {space.size} compositions; more than n_initial = {settings.n_initial} are needed."
@@ -255,9 +263,7 @@ def initial_rows(settings: Settings, space: CompositionSpace, environment: Calla
     rng, distinct = generator(seed, INITIAL), {}
     while len(distinct) < settings.n_initial:
         distinct.update(dict.fromkeys(map(tuple, space.sample(settings.n_initial, rng).tolist())))
-    counts = list(distinct)[: settings.n_initial]
-    numbered = enumerate(counts, start=-settings.n_initial)
-    return [_measured(environment, space, row, seed, number) for number, row in numbered]
+    return list(enumerate(list(distinct)[: settings.n_initial], start=-settings.n_initial))
 
 
 def _measured(environment: Callable, space: CompositionSpace, counts: Sequence[int], seed: int, experiment: int):
