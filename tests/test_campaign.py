@@ -1,5 +1,6 @@
 """Trajectories that stop and go on, campaigns by hand, environments of every allowed kind."""
 
+import inspect
 from dataclasses import replace
 
 import numpy as np
@@ -282,10 +283,63 @@ def test_told_arrays_may_change_afterwards():
     assert campaign.counts.tolist() == INSIDE.tolist() and campaign.targets.tolist() == [0.1, 0.2]
 
 
-@pytest.mark.parametrize("wrong", [{"maximiser": "annealing"}, {"acquisition": "EI"}, {"surrogate": "oracle"}])
-def test_unknown_names_are_refused_before_anything_is_fitted(wrong):
-    with pytest.raises(ValueError, match="known are"):
-        Campaign(SPACE, FeatureMap(ELEMENTS, ["mean:VEC"]), **wrong)
+REFUSED = [
+    ({"maximiser": "ascnt"}, r"maximiser is 'ascnt'; known are \['ascent', 'enumeration'"),
+    ({"maximiser": ["ascent"]}, r"maximiser is \['ascent'\]; known are"),
+    ({"acquisition": "lei"}, r"acquisition is 'lei'; known are \['ei', 'log_ei'"),
+    ({"surrogate": "oracle"}, r"surrogate is 'oracle'; known are \['deep_kernel', 'forest', 'gp'\]"),
+    (
+        {"options": {"strats": 3}},
+        r"\['strats'\]; those of 'ascent' are \['starts_per_element', 'screen', 'certificate'\]",
+    ),
+    (
+        {"maximiser": "published", "options": {"screen": 9}},
+        r"\['screen'\]; .* 'published' are \['starts_per_element'\]",
+    ),
+    ({"maximiser": "grid_search", "options": {"rng": 0}}, r"\['rng'\]; those of 'grid_search' are \[\]"),
+    ({"options": "screen"}, r"options are 'screen'; expected a mapping"),
+    (
+        {"surrogate": "forest"},
+        r"'ascent' follows gradients, .*'forest' has none.*\['enumeration', 'grid_search', 'random",
+    ),
+    ({"surrogate": "forest", "maximiser": "published"}, "'published' follows gradients"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "message"), REFUSED)
+@pytest.mark.parametrize("kind", [Settings, lambda **options: Campaign(SPACE, lambda c: c, **options)])
+def test_what_cannot_be_run_is_refused_before_anything_is_measured(kind, wrong, message):
+    """Regression: much of it failed with a bare error once all initial compositions were measured."""
+    with pytest.raises(ValueError, match=message):
+        kind(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"selection": "gen"}, r"selection is 'gen'; known are \['fractions', 'genetic', 'random'\]"),
+        ({"formulas": "mean"}, r"formulas are 'mean'; expected .* as \('mean', 'mismatch'\)"),
+        ({"formulas": ("mean", "median")}, r"formulas are \('mean', 'median'\); .* known are .*'weighted_range'"),
+        ({"formulas": ("fraction",)}, "known are"),
+        ({"formulas": ()}, "expected"),
+        ({"formulas": 3}, "expected"),
+    ],
+)
+def test_settings_name_selections_and_formulas_that_are_known(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Settings(**wrong)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_option_of_a_maximiser_may_be_set(method):
+    for name, parameter in inspect.signature(METHODS[method]).parameters.items():
+        if parameter.default is not inspect.Parameter.empty and name != "rng":
+            assert Settings(method, options={name: parameter.default}).options == {name: parameter.default}
+
+
+def test_a_maximiser_of_one_s_own_may_take_options_of_any_name(monkeypatch):
+    monkeypatch.setitem(METHODS, "mine", lambda acquire, space, *, exclude, rng, **options: None)
+    assert Settings("mine", options={"temperature": 3}).options == {"temperature": 3}
 
 
 def swapped(elements):
@@ -357,7 +411,7 @@ def test_settings_describe_all_but_the_number_of_experiments():
 def test_the_surrogate_is_described_where_it_is_not_the_gp():
     """Golden name: a trajectory recorded before other surrogates were known."""
     assert CELLS["sma_n4_enumeration"].trajectory_name(0) == "bc84b8fa779eeeb1"
-    assert replace(SETTINGS["published"], surrogate="forest").describe()["surrogate"] == "forest"
+    assert replace(SETTINGS["enumeration"], surrogate="forest").describe()["surrogate"] == "forest"
 
 
 @pytest.mark.parametrize(("scale", "warned"), [(1.0, False), (1e3, True), (1e-3, True)])

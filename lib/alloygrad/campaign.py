@@ -11,6 +11,7 @@ number, so a trajectory can stop after any experiment and go on from its recorde
 trajectories of one seed start from the same compositions and the same features whatever their inner loop is.
 """
 
+import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -20,7 +21,7 @@ import pandas as pd
 
 from alloygrad import deep_kernel, forest, require_whole, surrogate
 from alloygrad.acquisition import ACQUISITIONS, log_ei
-from alloygrad.features import Feature, FeatureMap, parse_feature
+from alloygrad.features import FORMULAS, Feature, FeatureMap, parse_feature
 from alloygrad.maximisers import METHODS, Suggestion, maximise
 from alloygrad.selection import SELECTIONS
 from alloygrad.space import CompositionSpace, require_elements
@@ -28,6 +29,12 @@ from alloygrad.surrogate import LARGEST
 
 SURROGATES = {"gp": surrogate.fit, "forest": forest.fit, "deep_kernel": deep_kernel.fit}
 """What models the measurements: (features, compositions, targets) → a callable compositions → (mean, std)."""
+
+WITHOUT_GRADIENT = ("forest",)
+"""Surrogates that no gradient can be asked of."""
+
+FOLLOW_GRADIENTS = ("ascent", "published")
+"""Maximisers that ask for gradients."""
 
 BEHAVIOUR = 2
 """Raised when a change anywhere on the line changes what a trajectory gives: recorded ones then no longer match."""
@@ -43,7 +50,10 @@ SPREADS = (0.01, 100.0)
 
 @dataclass(frozen=True)
 class Settings:
-    """How a campaign is run; every field enters the name of a recorded trajectory."""
+    """How a campaign is run; every field enters the name of a recorded trajectory.
+
+    Raises ValueError for a name or an option that is not known, and for what `Campaign` refuses.
+    """
 
     maximiser: str = "ascent"
     acquisition: str = "log_ei"
@@ -58,6 +68,14 @@ class Settings:
     def __post_init__(self):
         require_whole(1, n_features=self.n_features, n_initial=self.n_initial)
         require_whole(0, n_experiments=self.n_experiments)
+        _require_known("selection", self.selection, SELECTIONS)
+        _require_runnable(self.maximiser, self.acquisition, self.surrogate, self.options)
+        names = self.formulas if isinstance(self.formulas, Sequence) and not isinstance(self.formulas, str) else ()
+        if not names or any(name not in FORMULAS for name in names):
+            raise ValueError(
+                f"formulas are {self.formulas!r}; expected a tuple of names, as ('mean', 'mismatch'): known are "
+                f"{list(FORMULAS)}."
+            )
 
     def describe(self) -> dict:
         """Plain values for a digest. The number of experiments is left out: a longer run continues a shorter one.
@@ -71,12 +89,37 @@ class Settings:
         return values
 
 
+def _require_known(what: str, name: str, known: Mapping) -> None:
+    """Raises ValueError where `name` is none of `known`."""
+    if name not in list(known):
+        raise ValueError(f"{what} is {name!r}; known are {sorted(known)}.")
+
+
+def _require_runnable(maximiser: str, acquisition: str, surrogate: str, options: Mapping | None) -> None:
+    """Raises ValueError for an unknown name or option, and for a search by gradients where there are none."""
+    _require_known("maximiser", maximiser, METHODS)
+    _require_known("acquisition", acquisition, ACQUISITIONS)
+    _require_known("surrogate", surrogate, SURROGATES)
+    if surrogate in WITHOUT_GRADIENT and maximiser in FOLLOW_GRADIENTS:
+        raise ValueError(
+            f"maximiser {maximiser!r} follows gradients, and surrogate {surrogate!r} has none: take one that only "
+            f"evaluates, of {sorted(set(METHODS) - set(FOLLOW_GRADIENTS))}."
+        )
+    if not isinstance(options, Mapping | None):
+        raise ValueError(f"options are {options!r}; expected a mapping, as {{'starts_per_element': 4}}.")
+    parameters = inspect.signature(METHODS[maximiser]).parameters.values()
+    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in ("exclude", "rng")]
+    unknown = [name for name in options or () if name not in known]
+    if unknown and not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        raise ValueError(f"options name {unknown}; those of {maximiser!r} are {known}.")
+
+
 class Campaign:
     """The measured compositions of one space and the next suggestion; knows nothing of where targets come from.
 
     Targets are fitted as they are and should differ by about 1: megapascals are to be rescaled. `noisy.NoisyCampaign`
-    does that itself. Raises ValueError for an unknown name, and for features of other elements than the space's or of
-    another order.
+    does that itself. Raises ValueError for an unknown name or option, for a maximiser that follows gradients where the
+    surrogate has none, and for features of other elements than the space's or of another order.
     """
 
     def __init__(
@@ -89,10 +132,7 @@ class Campaign:
         options: Mapping | None = None,
         surrogate: str = "gp",
     ):
-        asked = {"maximiser": (maximiser, METHODS), "acquisition": (acquisition, ACQUISITIONS)}
-        for what, (name, known) in (asked | {"surrogate": (surrogate, SURROGATES)}).items():
-            if name not in known:
-                raise ValueError(f"{what} is {name!r}; known are {sorted(known)}.")
+        _require_runnable(maximiser, acquisition, surrogate, options)
         require_elements(space, features=features)
         self.space, self.features = space, features
         self.maximiser, self.acquisition, self.options = maximiser, acquisition, dict(options or {})
@@ -290,8 +330,6 @@ def choose_features(
     settings: Settings, space: CompositionSpace, counts: np.ndarray, merits: np.ndarray, seed: int
 ) -> Sequence[Feature]:
     """The features of a trajectory, from its initial data alone."""
-    if settings.selection not in SELECTIONS:
-        raise ValueError(f"selection is {settings.selection!r}; known are {sorted(SELECTIONS)}.")
     return SELECTIONS[settings.selection](
         space.elements,
         space.fractions(counts),
