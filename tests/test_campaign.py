@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from alloygrad.campaign import (
     INNER_LOOP,
@@ -388,6 +389,37 @@ def test_measure():
     assert measure(lambda c: {"merit": np.float32(0.5), "a": np.array(1)}, np.zeros(4)) == {"merit": 0.5, "a": 1.0}
     with pytest.raises(ValueError, match=r"gave \['soft'\]; it must give a number, or a mapping that holds 'merit'"):
         measure(lambda c: {"soft": 1.0}, np.zeros(4))  # regression
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int64, torch.tensor, list])
+def test_one_number_is_taken_from_whatever_holds_it(kind, shape):
+    """`model.predict(c[None])` gives shape (1,)."""
+    value = np.reshape(2, shape).tolist() if kind is list else kind(np.reshape(2, shape))
+    outcome = measure(lambda c: value, np.zeros(4))
+    assert outcome == {"merit": 2.0} and type(outcome["merit"]) is float
+    assert measure(lambda c: {"merit": 0.1, "hardness": value}, np.zeros(4)) == {"merit": 0.1, "hardness": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message"),
+    [
+        ({"merit": 0.1, "phase": "B2"}, r"gave 'phase' as 'B2'; expected one number per composition"),
+        ({"merit": 0.1, "phase": None}, "gave 'phase' as None; expected one number"),
+        ({"merit": 0.1, "phase": {"B2": 1}}, r"gave 'phase' as \{'B2': 1\}; expected"),
+        ({"merit": 0.1, "phase": 1j}, "gave 'phase' as 1j; expected"),
+        (None, "gave 'merit' as None; expected one number"),
+        ((0.1, 0.2), r"gave 'merit' as \(0.1, 0.2\); expected one number per composition"),
+        (np.zeros((40, 1)), r"gave 'merit' as array\(\[\[0.* of shape \(40, 1\); expected one"),
+        ([], r"'merit' as \[\]; expected one"),
+        ([[1, 2], [3]], r"'merit' as \[\[1, 2\], \[3\]\]; expected one"),
+    ],
+)
+def test_what_is_not_one_number_is_refused_by_name(outcome, message):
+    """Regression: "only 0-dimensional arrays can be converted to Python scalars"."""
+    with pytest.raises(ValueError, match=message) as caught:
+        measure(lambda c: outcome, np.zeros(4))
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 250
 
 
 @pytest.mark.parametrize("name", ["Ti", "experiment", "mean", "starts"])

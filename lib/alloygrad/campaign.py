@@ -341,17 +341,32 @@ def choose_features(
 
 
 def measure(environment: Callable, composition: np.ndarray) -> dict[str, float]:
-    """One experiment: properties and merit as plain floats. Raises ValueError where there is no finite merit."""
+    """One experiment: properties and merit as plain floats, each one number or an array that holds one.
+
+    Raises ValueError for anything else, and where there is no finite merit.
+    """
     outcome = environment(composition)
     outcome = outcome if isinstance(outcome, Mapping) else {"merit": outcome}
     if "merit" not in outcome:
         raise ValueError(
             f"The environment gave {sorted(outcome)}; it must give a number, or a mapping that holds 'merit'."
         )
-    outcome = {name: float(np.asarray(value)) for name, value in outcome.items()}
+    outcome = {name: _number(name, value) for name, value in outcome.items()}
     if not np.isfinite(outcome["merit"]):
         raise ValueError(f"The environment gave the merit {outcome['merit']}; only finite targets can be modelled.")
     return outcome
+
+
+def _number(name: str, value) -> float:
+    try:
+        (number,) = np.asarray(value).ravel().tolist()
+        return float(number)
+    except (TypeError, ValueError):
+        shape = f" of shape {tuple(value.shape)}" if hasattr(value, "shape") else ""
+        raise ValueError(
+            f"The environment gave {name!r} as {' '.join(repr(value).split())[:80]}{shape}; expected one number per "
+            "composition. Leave out properties that are none."
+        ) from None
 
 
 def best_so_far(rows: pd.DataFrame) -> pd.DataFrame:
