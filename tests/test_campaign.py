@@ -133,6 +133,27 @@ def test_what_is_recorded_is_what_is_modelled(kept):
     assert rows["features"].iloc[-1] == " ".join(":".join(feature) for feature in chosen)
 
 
+@pytest.mark.parametrize("name", SETTINGS)
+def test_resumed_it_keeps_the_features_that_its_rows_name(name, undisturbed):
+    """Recorded ones need not be those that would be chosen now; then nothing is chosen."""
+    settings, others = SETTINGS[name], "max:MT fraction:Cu"
+    assert undisturbed[name][-1]["features"] != others
+    done = [{**row, "features": others} if row["experiment"] >= 0 else row for row in undisturbed[name][:9]]
+
+    def choose(*_):
+        raise AssertionError("features are named already")
+
+    for known in (done, pd.DataFrame(done).to_dict("records")):  # as given out, and as a table holds them
+        rows = list(trajectory(settings, SPACE, hills, 3, done=known, choose=choose))
+        assert [row["features"] for row in rows] == [others] * 2
+        campaign = Campaign(SPACE, FeatureMap(ELEMENTS, others.split()))
+        campaign.tell(np.array([[row[e] for e in ELEMENTS] for row in done]), [row["merit"] for row in done])
+        assert campaign.fit().log_posterior == rows[0]["log_posterior"]
+    begun = pd.DataFrame(done)[:7].to_dict("records")  # NaN in place of features names none
+    with pytest.raises(AssertionError, match="named already"):
+        next(trajectory(settings, SPACE, hills, 3, done=begun, choose=choose))
+
+
 def test_both_inner_loops_start_from_the_same_data_and_features(undisturbed):
     one, other = (pd.DataFrame(rows) for rows in undisturbed.values())
     initial = [*ELEMENTS, "seed", "experiment", "merit"]
