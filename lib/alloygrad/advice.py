@@ -92,6 +92,9 @@ def suggest(
     Columns: formula (at.%), each element in at.% and in wt.%, predicted, std, std_measurement, the acquisition value by
     its name, distance (share of the alloy to exchange for the nearest measured one, at.%), nearest_row (of the table;
     missing where the nearest was told since), and warning. apart: as in `ask_batch`, but in at.%.
+
+    Acquisition values are of standardised merits, not in the target's unit: larger is better even where smaller targets
+    are, and `ucb` (κ = 1.96) counts standard deviations of the measured merits above their mean.
     """
     measured.require(campaign.space)
     if apart is not None and not 0 <= apart <= 100:  # true for NaN too
