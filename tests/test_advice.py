@@ -100,6 +100,17 @@ def test_what_is_told_later_is_in_the_tables_sense_and_counts_as_measured(maximi
     assert again.loc[nearer, "nearest_row"].isna().all() and again.loc[~nearer, "nearest_row"].notna().any()
 
 
+@pytest.mark.parametrize("maximise", [True, False])
+def test_acquisition_values_are_of_standardised_merits_whatever_the_table_says(maximise):
+    """μ + 1.96 σ of the first row, whose prediction stands beside it in °C."""
+    measured = read(maximise=maximise)
+    campaign = advice.begin(measured, SPACE, rng=0, inputs="fractions", options={"acquisition": "ucb"})
+    first = advice.suggest(campaign, measured, q=1, rng=1).iloc[0]
+    centre, spread = measured.merits.mean(), measured.merits.std()
+    merit = first["predicted"] if maximise else -first["predicted"]
+    assert first["ucb"] == pytest.approx((merit - centre + 1.96 * first["std"]) / spread, rel=1e-6)
+
+
 def test_the_same_alloy_told_in_each_unit_and_what_is_none_is_refused(asked):
     measured = asked[0]
     campaign = advice.begin(measured, SPACE, rng=np.random.default_rng(0), **QUICK)
@@ -127,6 +138,9 @@ def test_a_table_read_for_another_order_of_elements_is_refused(asked):
     for ask in (
         lambda: advice.begin(measured, other, rng=np.random.default_rng(0), **QUICK),
         lambda: advice.suggest(campaign, dataclasses.replace(measured, elements=other.elements), q=1, rng=None),
+        lambda: advice.tell(
+            campaign, dataclasses.replace(measured, elements=other.elements), [[25.0] * 4], [1.0], unit="at.%"
+        ),
     ):
         with pytest.raises(ValueError, match=r"read for .*, the space has .*: read the table with that space"):
             ask()

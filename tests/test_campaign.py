@@ -1,10 +1,12 @@
 """Trajectories that stop and go on, campaigns by hand, environments of every allowed kind."""
 
+import inspect
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from alloygrad.campaign import (
     INNER_LOOP,
@@ -88,6 +90,68 @@ def test_repeated_it_is_the_same_and_longer_it_continues(undisturbed):
     longer = Settings(**{**vars(settings), "n_experiments": 5})
     assert_same(run(longer)[:-1], undisturbed["enumeration"])
     assert run(settings, done=undisturbed["enumeration"]) == []
+
+
+def test_an_environment_that_fails_takes_no_measurement_along():
+    """Regression: initial rows were given out only once all were measured."""
+    asked, given, mended = [], [], False
+
+    def environment(c):
+        if len(asked) == 5 and not mended:
+            raise OSError("the furnace is cold")
+        asked.append(c)
+        return hills(c)
+
+    with pytest.raises(OSError, match="furnace"):
+        for row in trajectory(SETTINGS["enumeration"], SPACE, environment, 3):
+            given.append(row)
+    assert [row["experiment"] for row in given] == list(range(-7, -2))
+    mended = True
+    rows = given + run(SETTINGS["enumeration"], environment, done=given)
+    assert len(asked) == len(rows) == 11  # nothing is measured twice
+
+
+@pytest.mark.parametrize("kept", [0, 3, 7, 9])
+def test_what_is_recorded_is_what_is_modelled(kept):
+    """Regression: initial rows were measured again, so that another outcome was modelled where results scatter."""
+    settings, rng = SETTINGS["enumeration"], np.random.default_rng(0)
+
+    def environment(c):
+        return hills(c)["merit"] + 0.2 * rng.normal()
+
+    done = run(settings, environment)[:kept]
+    rows = pd.DataFrame(done + run(settings, environment, done=done))
+    assert rows["experiment"].tolist() == list(range(-7, 4))
+    counts, merits = rows[list(ELEMENTS)].to_numpy(), rows["merit"].to_numpy()
+    for experiment in range(max(0, kept - 7), settings.n_experiments):
+        known, row = 7 + experiment, rows.iloc[7 + experiment]
+        campaign = Campaign(SPACE, FeatureMap(ELEMENTS, row["features"].split()), maximiser="enumeration")
+        campaign.tell(counts[:known], merits[:known])
+        assert campaign.fit().log_posterior == row["log_posterior"]
+        assert campaign.ask().counts.tolist() == counts[known].tolist()
+    chosen = choose_features(settings, SPACE, counts[:7], merits[:7], 3)
+    assert rows["features"].iloc[-1] == " ".join(":".join(feature) for feature in chosen)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_resumed_it_keeps_the_features_that_its_rows_name(name, undisturbed):
+    """Recorded ones need not be those that would be chosen now; then nothing is chosen."""
+    settings, others = SETTINGS[name], "max:MT fraction:Cu"
+    assert undisturbed[name][-1]["features"] != others
+    done = [{**row, "features": others} if row["experiment"] >= 0 else row for row in undisturbed[name][:9]]
+
+    def choose(*_):
+        raise AssertionError("features are named already")
+
+    for known in (done, pd.DataFrame(done).to_dict("records")):  # as given out, and as a table holds them
+        rows = list(trajectory(settings, SPACE, hills, 3, done=known, choose=choose))
+        assert [row["features"] for row in rows] == [others] * 2
+        campaign = Campaign(SPACE, FeatureMap(ELEMENTS, others.split()))
+        campaign.tell(np.array([[row[e] for e in ELEMENTS] for row in done]), [row["merit"] for row in done])
+        assert campaign.fit().log_posterior == rows[0]["log_posterior"]
+    begun = pd.DataFrame(done)[:7].to_dict("records")  # NaN in place of features names none
+    with pytest.raises(AssertionError, match="named already"):
+        next(trajectory(settings, SPACE, hills, 3, done=begun, choose=choose))
 
 
 def test_both_inner_loops_start_from_the_same_data_and_features(undisturbed):
@@ -241,13 +305,97 @@ def test_told_arrays_may_change_afterwards():
     assert campaign.counts.tolist() == INSIDE.tolist() and campaign.targets.tolist() == [0.1, 0.2]
 
 
-@pytest.mark.parametrize("wrong", [{"maximiser": "annealing"}, {"acquisition": "EI"}, {"surrogate": "oracle"}])
-def test_unknown_names_are_refused_before_anything_is_fitted(wrong):
-    with pytest.raises(ValueError, match="known are"):
-        Campaign(SPACE, FeatureMap(ELEMENTS, ["mean:VEC"]), **wrong)
+REFUSED = [
+    ({"maximiser": "ascnt"}, r"maximiser is 'ascnt'; known are \['ascent', 'enumeration'"),
+    ({"maximiser": ["ascent"]}, r"maximiser is \['ascent'\]; known are"),
+    ({"acquisition": "lei"}, r"acquisition is 'lei'; known are \['ei', 'log_ei'"),
+    ({"surrogate": "oracle"}, r"surrogate is 'oracle'; known are \['deep_kernel', 'forest', 'gp'\]"),
+    (
+        {"options": {"strats": 3}},
+        r"\['strats'\]; those of 'ascent' are \['starts_per_element', 'screen', 'certificate'\]",
+    ),
+    (
+        {"maximiser": "published", "options": {"screen": 9}},
+        r"\['screen'\]; .* 'published' are \['starts_per_element'\]",
+    ),
+    ({"maximiser": "grid_search", "options": {"rng": 0}}, r"\['rng'\]; those of 'grid_search' are \[\]"),
+    ({"options": "screen"}, r"options are 'screen'; expected a mapping"),
+    (
+        {"surrogate": "forest"},
+        r"'ascent' follows gradients, .*'forest' has none.*\['enumeration', 'grid_search', 'random",
+    ),
+    ({"surrogate": "forest", "maximiser": "published"}, "'published' follows gradients"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "message"), REFUSED)
+@pytest.mark.parametrize("kind", [Settings, lambda **options: Campaign(SPACE, lambda c: c, **options)])
+def test_what_cannot_be_run_is_refused_before_anything_is_measured(kind, wrong, message):
+    """Regression: much of it failed with a bare error once all initial compositions were measured."""
+    with pytest.raises(ValueError, match=message):
+        kind(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"selection": "gen"}, r"selection is 'gen'; known are \['fractions', 'genetic', 'random'\]"),
+        ({"formulas": "mean"}, r"formulas are 'mean'; expected .* as \('mean', 'mismatch'\)"),
+        ({"formulas": ("mean", "median")}, r"formulas are \('mean', 'median'\); .* known are .*'weighted_range'"),
+        ({"formulas": ("fraction",)}, "known are"),
+        ({"formulas": ()}, "expected"),
+        ({"formulas": 3}, "expected"),
+    ],
+)
+def test_settings_name_selections_and_formulas_that_are_known(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Settings(**wrong)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_option_of_a_maximiser_may_be_set(method):
+    for name, parameter in inspect.signature(METHODS[method]).parameters.items():
+        if parameter.default is not inspect.Parameter.empty and name != "rng":
+            assert Settings(method, options={name: parameter.default}).options == {name: parameter.default}
+
+
+def test_a_maximiser_of_one_s_own_may_take_options_of_any_name(monkeypatch):
+    monkeypatch.setitem(METHODS, "mine", lambda acquire, space, *, exclude, rng, **options: None)
+    assert Settings("mine", options={"temperature": 3}).options == {"temperature": 3}
+
+
+def swapped(elements):
+    """The same elements, two of them exchanged: what no shape can tell."""
+    return (elements[0], elements[2], elements[1], *elements[3:])
+
+
+@pytest.mark.parametrize("kind", [Campaign, NoisyCampaign])
+def test_features_of_other_elements_or_another_order_are_refused(kind):
+    with pytest.raises(ValueError, match=r"features are Ti Cu Ni Hf, of the space Ti Ni Cu Hf.*`space.elements`"):
+        kind(SPACE, FeatureMap(swapped(ELEMENTS), ["mean:VEC"]))
+    plain = FeatureMap(ELEMENTS, ["mean:VEC"])
+    assert kind(SPACE, lambda c: plain(c)).space is SPACE  # a plain callable says nothing of elements
 
 
 # Environments
+
+
+@pytest.mark.parametrize("begin", [initial_rows, lambda *args: next(trajectory(*args))])
+def test_an_environment_of_other_elements_or_another_order_is_refused_before_it_is_asked(begin):
+    """Regression: the fractions of one element were taken for those of another."""
+    asked = []
+
+    def environment(c):
+        asked.append(c)
+        return hills(c)
+
+    environment.elements = swapped(ELEMENTS)
+    with pytest.raises(ValueError, match="environment are Ti Cu Ni Hf, of the space Ti Ni Cu Hf"):
+        begin(SETTINGS["enumeration"], SPACE, environment, 3)
+    assert not asked
+    environment.elements = list(ELEMENTS)  # a list or a tuple, all the same
+    begin(SETTINGS["enumeration"], SPACE, environment, 3)
+    assert asked
 
 
 def test_a_plain_callable_is_an_environment(undisturbed):
@@ -262,6 +410,37 @@ def test_measure():
     assert measure(lambda c: {"merit": np.float32(0.5), "a": np.array(1)}, np.zeros(4)) == {"merit": 0.5, "a": 1.0}
     with pytest.raises(ValueError, match=r"gave \['soft'\]; it must give a number, or a mapping that holds 'merit'"):
         measure(lambda c: {"soft": 1.0}, np.zeros(4))  # regression
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int64, torch.tensor, list])
+def test_one_number_is_taken_from_whatever_holds_it(kind, shape):
+    """`model.predict(c[None])` gives shape (1,)."""
+    value = np.reshape(2, shape).tolist() if kind is list else kind(np.reshape(2, shape))
+    outcome = measure(lambda c: value, np.zeros(4))
+    assert outcome == {"merit": 2.0} and type(outcome["merit"]) is float
+    assert measure(lambda c: {"merit": 0.1, "hardness": value}, np.zeros(4)) == {"merit": 0.1, "hardness": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message"),
+    [
+        ({"merit": 0.1, "phase": "B2"}, r"gave 'phase' as 'B2'; expected one number per composition"),
+        ({"merit": 0.1, "phase": None}, "gave 'phase' as None; expected one number"),
+        ({"merit": 0.1, "phase": {"B2": 1}}, r"gave 'phase' as \{'B2': 1\}; expected"),
+        ({"merit": 0.1, "phase": 1j}, "gave 'phase' as 1j; expected"),
+        (None, "gave 'merit' as None; expected one number"),
+        ((0.1, 0.2), r"gave 'merit' as \(0.1, 0.2\); expected one number per composition"),
+        (np.zeros((40, 1)), r"gave 'merit' as array\(\[\[0.* of shape \(40, 1\); expected one"),
+        ([], r"'merit' as \[\]; expected one"),
+        ([[1, 2], [3]], r"'merit' as \[\[1, 2\], \[3\]\]; expected one"),
+    ],
+)
+def test_what_is_not_one_number_is_refused_by_name(outcome, message):
+    """Regression: "only 0-dimensional arrays can be converted to Python scalars"."""
+    with pytest.raises(ValueError, match=message) as caught:
+        measure(lambda c: outcome, np.zeros(4))
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 250
 
 
 @pytest.mark.parametrize("name", ["Ti", "experiment", "mean", "starts"])
@@ -285,7 +464,7 @@ def test_settings_describe_all_but_the_number_of_experiments():
 def test_the_surrogate_is_described_where_it_is_not_the_gp():
     """Golden name: a trajectory recorded before other surrogates were known."""
     assert CELLS["sma_n4_enumeration"].trajectory_name(0) == "bc84b8fa779eeeb1"
-    assert replace(SETTINGS["published"], surrogate="forest").describe()["surrogate"] == "forest"
+    assert replace(SETTINGS["enumeration"], surrogate="forest").describe()["surrogate"] == "forest"
 
 
 @pytest.mark.parametrize(("scale", "warned"), [(1.0, False), (1e3, True), (1e-3, True)])

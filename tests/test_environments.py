@@ -286,6 +286,13 @@ def test_true_optimum_over_chunks_first_wins(merits, winner):
     assert (best.counts[0], best.merit, best.compared) == (winner, merits[winner], 5)
 
 
+def test_true_optimum_refuses_an_environment_of_another_order():
+    space = SMA.space(3, step=0.05)
+    other = Environment(SMA, space.elements[::-1], random_models(SMA))
+    with pytest.raises(ValueError, match="environment are Cu Ni Ti, of the space Ti Ni Cu"):
+        environments.true_optimum(other, space, progress=False)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_true_optimum_refuses_what_cannot_be_ranked(bad):
     space = Chunks([0, 1], [2, 3])

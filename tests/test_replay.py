@@ -123,6 +123,15 @@ def test_repeated_rows_become_their_mean():
     assert environment(np.full((2, 3, 2), 0.5))["merit"].shape == (2, 3)
 
 
+def test_a_table_is_not_asked_for_its_elements_in_another_order():
+    """Where both orders of a composition stand in the table, its rows would answer for one another."""
+    space, environment = replay(ELEMENTS, *table(12))
+    other = (ELEMENTS[1], ELEMENTS[0], *ELEMENTS[2:])
+    with pytest.raises(ValueError, match=r"environment are .*, of the space"):
+        next(trajectory(Settings(n_initial=6), replay(other, *table(12))[0], environment, 0))
+    assert environment.elements == space.elements == tuple(ELEMENTS)
+
+
 def test_what_is_not_in_the_table_is_refused():
     space, environment = replay(("Ti", "Ni"), [[0.5, 0.5], [0.4, 0.6]], [1.0, 2.0])
     with pytest.raises(ValueError, match=r"\[0.45, 0.55\] is no row of the table"):

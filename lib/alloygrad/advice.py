@@ -71,8 +71,10 @@ def tell(campaign: NoisyCampaign, measured: Measurements, shares, targets: np.nd
     """Add measurements made since, on the grid or off it: shares (m, n_elements), targets (m,) as in the table.
 
     unit: of the shares, as in `own.read`; never guessed. Smaller targets are better where the table's are. Raises
-    ValueError as `own.atomic` and `NoisyCampaign.tell_fractions`; nothing is added then.
+    ValueError as `own.atomic` and `NoisyCampaign.tell_fractions`, and where the table was read for another space;
+    nothing is added then.
     """
+    measured.require(campaign.space)
     compositions = atomic(shares, campaign.space.elements, unit=unit)
     campaign.tell_fractions(compositions, measured.sign * np.asarray(targets, dtype=float))
 
@@ -91,6 +93,9 @@ def suggest(
     its name, distance (share of the alloy to exchange for the nearest measured one, at.%), nearest_row (of the table;
     missing where the nearest was told since), and warning; what is to be said against the fit as a whole stands in the
     first row's alone. apart: as in `ask_batch`, but in at.%.
+
+    Acquisition values are of standardised merits, not in the target's unit: larger is better even where smaller targets
+    are, and `ucb` (κ = 1.96) counts standard deviations of the measured merits above their mean.
     """
     measured.require(campaign.space)
     if apart is not None and not 0 <= apart <= 100:  # true for NaN too

@@ -11,6 +11,7 @@ number, so a trajectory can stop after any experiment and go on from its recorde
 trajectories of one seed start from the same compositions and the same features whatever their inner loop is.
 """
 
+import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -20,14 +21,20 @@ import pandas as pd
 
 from alloygrad import deep_kernel, forest, require_whole, surrogate
 from alloygrad.acquisition import ACQUISITIONS, log_ei
-from alloygrad.features import Feature, FeatureMap, parse_feature
+from alloygrad.features import FORMULAS, Feature, FeatureMap, parse_feature
 from alloygrad.maximisers import METHODS, Suggestion, maximise
 from alloygrad.selection import SELECTIONS
-from alloygrad.space import CompositionSpace
+from alloygrad.space import CompositionSpace, require_elements
 from alloygrad.surrogate import LARGEST
 
 SURROGATES = {"gp": surrogate.fit, "forest": forest.fit, "deep_kernel": deep_kernel.fit}
 """What models the measurements: (features, compositions, targets) → a callable compositions → (mean, std)."""
+
+WITHOUT_GRADIENT = ("forest",)
+"""Surrogates that no gradient can be asked of."""
+
+FOLLOW_GRADIENTS = ("ascent", "published")
+"""Maximisers that ask for gradients."""
 
 BEHAVIOUR = 2
 """Raised when a change anywhere on the line changes what a trajectory gives: recorded ones then no longer match."""
@@ -43,7 +50,10 @@ SPREADS = (0.01, 100.0)
 
 @dataclass(frozen=True)
 class Settings:
-    """How a campaign is run; every field enters the name of a recorded trajectory."""
+    """How a campaign is run; every field enters the name of a recorded trajectory.
+
+    Raises ValueError for a name or an option that is not known, and for what `Campaign` refuses.
+    """
 
     maximiser: str = "ascent"
     acquisition: str = "log_ei"
@@ -58,6 +68,14 @@ class Settings:
     def __post_init__(self):
         require_whole(1, n_features=self.n_features, n_initial=self.n_initial)
         require_whole(0, n_experiments=self.n_experiments)
+        _require_known("selection", self.selection, SELECTIONS)
+        _require_runnable(self.maximiser, self.acquisition, self.surrogate, self.options)
+        names = self.formulas if isinstance(self.formulas, Sequence) and not isinstance(self.formulas, str) else ()
+        if not names or any(name not in FORMULAS for name in names):
+            raise ValueError(
+                f"formulas are {self.formulas!r}; expected a tuple of names, as ('mean', 'mismatch'): known are "
+                f"{list(FORMULAS)}."
+            )
 
     def describe(self) -> dict:
         """Plain values for a digest. The number of experiments is left out: a longer run continues a shorter one.
@@ -71,11 +89,37 @@ class Settings:
         return values
 
 
+def _require_known(what: str, name: str, known: Mapping) -> None:
+    """Raises ValueError where `name` is none of `known`."""
+    if name not in list(known):
+        raise ValueError(f"{what} is {name!r}; known are {sorted(known)}.")
+
+
+def _require_runnable(maximiser: str, acquisition: str, surrogate: str, options: Mapping | None) -> None:
+    """Raises ValueError for an unknown name or option, and for a search by gradients where there are none."""
+    _require_known("maximiser", maximiser, METHODS)
+    _require_known("acquisition", acquisition, ACQUISITIONS)
+    _require_known("surrogate", surrogate, SURROGATES)
+    if surrogate in WITHOUT_GRADIENT and maximiser in FOLLOW_GRADIENTS:
+        raise ValueError(
+            f"maximiser {maximiser!r} follows gradients, and surrogate {surrogate!r} has none: take one that only "
+            f"evaluates, of {sorted(set(METHODS) - set(FOLLOW_GRADIENTS))}."
+        )
+    if not isinstance(options, Mapping | None):
+        raise ValueError(f"options are {options!r}; expected a mapping, as {{'starts_per_element': 4}}.")
+    parameters = inspect.signature(METHODS[maximiser]).parameters.values()
+    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in ("exclude", "rng")]
+    unknown = [name for name in options or () if name not in known]
+    if unknown and not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        raise ValueError(f"options name {unknown}; those of {maximiser!r} are {known}.")
+
+
 class Campaign:
     """The measured compositions of one space and the next suggestion; knows nothing of where targets come from.
 
     Targets are fitted as they are and should differ by about 1: megapascals are to be rescaled. `noisy.NoisyCampaign`
-    does that itself.
+    does that itself. Raises ValueError for an unknown name or option, for a maximiser that follows gradients where the
+    surrogate has none, and for features of other elements than the space's or of another order.
     """
 
     def __init__(
@@ -88,10 +132,8 @@ class Campaign:
         options: Mapping | None = None,
         surrogate: str = "gp",
     ):
-        asked = {"maximiser": (maximiser, METHODS), "acquisition": (acquisition, ACQUISITIONS)}
-        for what, (name, known) in (asked | {"surrogate": (surrogate, SURROGATES)}).items():
-            if name not in known:
-                raise ValueError(f"{what} is {name!r}; known are {sorted(known)}.")
+        _require_runnable(maximiser, acquisition, surrogate, options)
+        require_elements(space, features=features)
         self.space, self.features = space, features
         self.maximiser, self.acquisition, self.options = maximiser, acquisition, dict(options or {})
         self.counts = np.empty((0, len(space.elements)), dtype=np.int64)
@@ -174,19 +216,23 @@ def trajectory(
     done: Sequence[Mapping] = (),
     choose: Callable | None = None,
 ) -> Iterator[dict]:
-    """Yield the rows of a trajectory that follow those in `done`, one experiment at a time.
+    """Yield the rows of a trajectory that follow those in `done`, one experiment at a time, the initial ones as well.
 
+    Rows of `done` are kept as they are: nothing in them is measured again, and their merits are the ones modelled.
     environment: fractions (..., n_elements) → {property: (...), "merit": (...)}, or the merit alone; merits that differ
     by about 1, see `Campaign`. choose: called as
     `choose_features` and in its place, by those who keep what it gave; not called where rows name their features.
     Row: seed, experiment (−n_initial … −1 random, then 0 …), counts per element, properties, merit, and for proposed
     ones the acquisition value, log EI, diagnosis, GP hyperparameters, seconds. NaN where a column does not apply.
-    Raises ValueError where a property has the name of another column.
+    Raises ValueError where a property has the name of another column, and, before anything is measured, for an
+    environment of other elements than the space's or of another order.
     """
+    require_elements(space, environment=environment)
     rows = list(done)
     if len(rows) < settings.n_initial:
-        begun, rows = len(rows), initial_rows(settings, space, environment, seed)
-        yield from rows[begun:]
+        for number, counts in _numbered(settings, space, seed)[len(rows) :]:
+            rows.append(_measured(environment, space, counts, seed, number))
+            yield rows[-1]
     counts = np.array([[row[element] for element in space.elements] for row in rows], dtype=np.int64)
     merits = np.array([row["merit"] for row in rows])
     if "features" in rows[-1] and isinstance(rows[-1]["features"], str):
@@ -246,8 +292,15 @@ def generator(seed: int, purpose: int, experiment: int = 0) -> np.random.Generat
 def initial_rows(settings: Settings, space: CompositionSpace, environment: Callable, seed: int) -> list[dict]:
     """`n_initial` distinct compositions, uniform over the grid, and their outcomes.
 
-    The compositions depend on nothing but the space, their number and the seed.
+    The compositions depend on nothing but the space, their number and the seed. Errors as of `trajectory`.
     """
+    require_elements(space, environment=environment)
+    drawn = _numbered(settings, space, seed)
+    return [_measured(environment, space, counts, seed, number) for number, counts in drawn]
+
+
+def _numbered(settings: Settings, space: CompositionSpace, seed: int) -> list[tuple[int, tuple[int, ...]]]:
+    """(experiment, counts) of the initial compositions; experiments are numbered −n_initial … −1."""
     if space.size <= settings.n_initial:
         raise ValueError(
             f"The space has {space.size} compositions; more than n_initial = {settings.n_initial} are needed."
@@ -255,9 +308,7 @@ def initial_rows(settings: Settings, space: CompositionSpace, environment: Calla
     rng, distinct = generator(seed, INITIAL), {}
     while len(distinct) < settings.n_initial:
         distinct.update(dict.fromkeys(map(tuple, space.sample(settings.n_initial, rng).tolist())))
-    counts = list(distinct)[: settings.n_initial]
-    numbered = enumerate(counts, start=-settings.n_initial)
-    return [_measured(environment, space, row, seed, number) for number, row in numbered]
+    return list(enumerate(list(distinct)[: settings.n_initial], start=-settings.n_initial))
 
 
 def _measured(environment: Callable, space: CompositionSpace, counts: Sequence[int], seed: int, experiment: int):
@@ -284,8 +335,6 @@ def choose_features(
     settings: Settings, space: CompositionSpace, counts: np.ndarray, merits: np.ndarray, seed: int
 ) -> Sequence[Feature]:
     """The features of a trajectory, from its initial data alone."""
-    if settings.selection not in SELECTIONS:
-        raise ValueError(f"selection is {settings.selection!r}; known are {sorted(SELECTIONS)}.")
     return SELECTIONS[settings.selection](
         space.elements,
         space.fractions(counts),
@@ -297,17 +346,32 @@ def choose_features(
 
 
 def measure(environment: Callable, composition: np.ndarray) -> dict[str, float]:
-    """One experiment: properties and merit as plain floats. Raises ValueError where there is no finite merit."""
+    """One experiment: properties and merit as plain floats, each one number or an array that holds one.
+
+    Raises ValueError for anything else, and where there is no finite merit.
+    """
     outcome = environment(composition)
     outcome = outcome if isinstance(outcome, Mapping) else {"merit": outcome}
     if "merit" not in outcome:
         raise ValueError(
             f"The environment gave {sorted(outcome)}; it must give a number, or a mapping that holds 'merit'."
         )
-    outcome = {name: float(np.asarray(value)) for name, value in outcome.items()}
+    outcome = {name: _number(name, value) for name, value in outcome.items()}
     if not np.isfinite(outcome["merit"]):
         raise ValueError(f"The environment gave the merit {outcome['merit']}; only finite targets can be modelled.")
     return outcome
+
+
+def _number(name: str, value) -> float:
+    try:
+        (number,) = np.asarray(value).ravel().tolist()
+        return float(number)
+    except (TypeError, ValueError):
+        shape = f" of shape {tuple(value.shape)}" if hasattr(value, "shape") else ""
+        raise ValueError(
+            f"The environment gave {name!r} as {' '.join(repr(value).split())[:80]}{shape}; expected one number per "
+            "composition. Leave out properties that are none."
+        ) from None
 
 
 def best_so_far(rows: pd.DataFrame) -> pd.DataFrame:

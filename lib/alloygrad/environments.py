@@ -23,7 +23,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from alloygrad import DATA, networks, store
-from alloygrad.space import CompositionSpace, Group
+from alloygrad.space import CompositionSpace, Group, require_elements
 
 Properties = Mapping[str, np.ndarray]
 Merit = Callable[[Properties], np.ndarray]
@@ -287,8 +287,9 @@ def true_optimum(environment: Callable, space: CompositionSpace, *, progress: bo
     """Exhaustive maximum of an environment's merit over the whole grid of `space`; the first wins a tie.
 
     environment: fractions (rows, n_elements) → {"merit": (rows,)} or the merits alone. Raises ValueError at a merit
-    that is not finite, which no comparison could rank.
+    that is not finite, which no comparison could rank, and for an environment of other elements than the space's.
     """
+    require_elements(space, environment=environment)
     best, merit = None, -np.inf
     with tqdm(total=space.size, unit="compositions", unit_scale=True, disable=not progress, desc="true optimum") as bar:
         for counts in space.enumerate():

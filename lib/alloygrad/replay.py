@@ -125,4 +125,5 @@ def replay(elements: Sequence[str], compositions: np.ndarray, merits: np.ndarray
         rows = np.array([space.place[key] for key in keys], dtype=int).reshape(asked.shape[:-1])
         return {"measured": means[rows], "merit": scaled[rows]}
 
+    environment.elements = space.elements  # by which it is held against the space that it is asked about
     return space, environment

@@ -306,6 +306,18 @@ class CompositionSpace:
         return counts.astype(np.int64, copy=False)
 
 
+def require_elements(space, **named) -> None:
+    """Raise ValueError, by name, where a value has `elements` that are not those of `space`, in its order.
+
+    A plain callable has none and passes: what it takes its columns for cannot be known.
+    """
+    for name, value in named.items():
+        elements = tuple(getattr(value, "elements", space.elements))
+        if elements != tuple(space.elements):
+            what = f"Elements of the {name} are {' '.join(elements)}, of the space {' '.join(space.elements)}"
+            raise ValueError(f"{what}: make both with the same ones in the same order, best from `space.elements`.")
+
+
 def _names(values, owner):
     if isinstance(values, str) or not len(values) or len(set(values)) < len(values):
         raise ValueError(f"{owner} needs a list of distinct element names, got {values!r}.")

@@ -153,7 +153,7 @@ def run(cell: Cell, seed: int, found: pd.DataFrame, path: Path) -> None:
                 if row["experiment"] >= -1 and _count(path) < len(rows):
                     store.write_parquet(path, pd.DataFrame(rows))
     except Exception as error:
-        last = rows[-1]["experiment"] if rows else "none"
+        last = rows[-1]["experiment"] if rows and rows[-1]["experiment"] >= -1 else "none"  # as far as it is written
         error.add_note(f"Cell {cell.name}, seed {seed}; last experiment finished: {last}.")
         raise
 
