@@ -364,6 +364,52 @@ def test_features_follow_the_rule_of_notebook_04():
         assert parts.judge(networks.features_or_fractions(results, p=0.01, none=0.05))[0] == verdict
 
 
+@pytest.mark.parametrize(
+    (
+        "d",
+        "meant",
+        "published",
+    ),  # in standard deviations: t = 8 d over 64 draws, p < .05 from |d| = .25, < .01 from .33
+    [
+        (2.0, "holds", "holds"),
+        (0.5, "open", "holds"),  # as draws that overlap, t is 1.9 d: p = .34
+        (0.3, "open", "open"),
+        (0.07, "open", "open"),
+        (0.0, "open", "open"),
+        (-0.07, "open", "open"),
+        (-0.24, "open", "open"),
+        (-0.26, "fails", "fails"),
+        (-2.0, "fails", "fails"),
+    ],
+)
+def test_features_fail_only_where_they_are_surely_worse_and_are_drawn_as_they_are_judged(d, meant, published):
+    """What is not significantly better is not therefore worse: it straddles the bound, d = 0."""
+    noise = norm.ppf((np.arange(64) + 0.5) / 64)
+    noise /= noise.std(ddof=1)
+    errors = {"fractions": 5 + d + noise, "features inside": np.full(64, 5.0), "features outside": np.full(64, 5.0)}
+    draws = dict(draw=np.arange(64), dataset="SMA", rows=100, of=500)
+    results = made({})
+    tables = [pd.DataFrame({"input": name, "mae": mae, **draws}) for name, mae in errors.items()]
+    object.__setattr__(results, "scores", pd.concat(tables))
+    found = [part for part in networks.features_or_fractions(results, p=0.01, none=0.05) if part.name == "SMA"]
+    assert [part.outcome() for part in found] == [meant, published]
+    for part in found:
+        x, low, high = parts.standardised(part)
+        assert part.outcome() == ("holds" if low >= 0 else "fails" if high <= 0 else "open")
+        assert low <= x <= high and (abs(d) < 1e-9 or np.sign(x) == np.sign(d))
+
+
+INPUTS = ("fractions", "features inside", "features outside")
+
+
+def test_equal_errors_are_open():
+    scores = [{"draw": i, "input": name, "mae": 5.0} for i in range(64) for name in INPUTS]
+    results = made({})
+    object.__setattr__(results, "scores", pd.DataFrame(scores).assign(dataset="SMA", rows=100, of=500))
+    part = networks.features_or_fractions(results, p=0.01, none=0.05)[0]
+    assert (part.outcome(), part.p()) == ("open", 1) and parts.standardised(part) == (0, -1, 1)
+
+
 def only(parts_found):
     """The one part that was measured."""
     (part,) = [part for part in parts_found if part.n]

@@ -34,6 +34,10 @@ from scipy.stats import norm
 from alloygrad import statistics
 
 Z = norm.isf(0.025)
+
+STRADDLING = 0.9
+"""Farthest from the bound, in half-widths, that an open part is drawn if a rule of its own decides."""
+
 GROUPS = ("meant", "published", "stronger")
 
 REPRODUCED, STRONGER = "reproduced", "stronger than claimed"
@@ -166,10 +170,13 @@ def measure(name: str) -> Callable:
 def standardised(part: Part) -> tuple[float, float, float]:
     """(x, low, high) from the bound that matters, in half-widths of the interval: positive where the claim holds.
 
-    For drawing: a part holds where low ≥ 0 and fails where high ≤ 0. Without an interval: ±inf, or NaN if n = 0.
+    For drawing: a part holds where low ≥ 0 and fails where high ≤ 0. Without an interval: ±inf, or NaN if n = 0. What a
+    rule of its own decides lies as far as its p says, but on the side of its outcome; open, it straddles the bound.
     """
     if part.told:
-        far = beyond_inverse(part.told[1]) * (-1 if part.value < part.least else 1)
+        outcome, p = part.told
+        far = min(beyond_inverse(p), STRADDLING) if outcome == "open" else max(beyond_inverse(p), 1.0)
+        far *= {"holds": 1, "fails": -1, "open": -1 if part.value < part.least else 1}[outcome]
         return far, far - 1, far + 1
     room = {"least": part.value - part.least, "most": part.most - part.value}
     side = min(room, key=lambda name: room[name] if not isnan(room[name]) else inf)
