@@ -100,7 +100,7 @@ def test_a_noisy_campaign_on_rows_suggests_rows_and_takes_nothing_else():
     with pytest.raises(ValueError, match="The space is a list of rows"):
         begun.tell_fractions(c[20], 1.0)
     with pytest.raises(ValueError, match="surrogate is 'forest'; expected 'gp'"):
-        next(noisy.trajectory(Settings(surrogate="forest"), space, environment, 0))
+        next(noisy.trajectory(Settings("enumeration", surrogate="forest"), space, environment, 0))
     with pytest.raises(ValueError, match="0 compositions of the space are not measured"):
         list(noisy.trajectory(Settings(n_features=2, n_initial=26, n_experiments=5), space, environment, 0))
 
