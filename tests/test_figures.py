@@ -232,6 +232,7 @@ DRAWN = {
     "inner_loop_map": lambda: figures.inner_loop_map(*landscape()),
     "inner_loop_values": lambda: figures.inner_loop_values(states()),
     "inner_loop_costs": lambda: figures.inner_loop_costs(*benchmark()),
+    "verdict_strips": lambda: figures.verdict_strips(*board(["reproduced", "not tested"])),
     "starts_needed": lambda: figures.starts_needed(
         pd.DataFrame({"landscape": [False, False, True], "n_elements": [3, 4, 15], "needed": [10, np.inf, 400]})
     ),
@@ -555,6 +556,31 @@ def test_at_one_value_no_maximiser_lies_hidden_behind_another():
     assert sizes[0] > sizes[1] > sizes[2] and behind[0].zorder < behind[1].zorder < behind[2].zorder
     places = [tuple(line.get_xdata()) for marker, line in peers.items() if marker != style.MARKERS["ascent"]]
     assert len(set(places)) == len(places) == 6 and peers[style.MARKERS["ascent"]].get_alpha() == 0.5
+
+
+def board(verdicts):
+    claims = pd.DataFrame({"claim": [f"claim {i}" for i in range(len(verdicts))], "verdict": verdicts})
+    parts = claims[["claim"]].assign(group="meant", x=2.0, x_low=1.0, x_high=3.0)
+    return claims, parts
+
+
+def test_each_verdict_heads_its_claims_in_words_and_an_empty_one_takes_no_room():
+    verdicts = ["reproduced", "not reproduced", "reproduced", "only as published"]
+    figure = figures.verdict_strips(*board(verdicts))
+    columns = [[label.get_text() for label in axis.get_yticklabels()] for axis in figure.axes]
+    assert columns == [
+        ["reproduced (2)", "claim 0", "claim 2"],
+        ["only as published (1)", "claim 3", "not reproduced (1)", "claim 1"],
+    ]
+    for axis in figure.axes:
+        for label in axis.get_yticklabels():
+            assert (label.get_fontweight() == "bold") == label.get_text().endswith(")")
+    assert len(figure.legends[0].get_texts()) == 3  # what marks mean, no colours
+
+
+def test_of_one_verdict_alone_there_is_one_column():
+    first, second = figures.verdict_strips(*board(["inconclusive"] * 3)).axes
+    assert len(first.get_yticklabels()) == 4 and not second.get_visible()
 
 
 def test_the_tolerance_of_slsqp_stands_where_its_natural_logarithm_is():
