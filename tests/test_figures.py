@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from alloygrad import figures
+from alloygrad.figures import style
 
 RNG = np.random.default_rng(0)
 PROPERTIES = ["enthalpy", "martensite_peak"]
@@ -230,6 +231,8 @@ DRAWN = {
     "best_so_far of one trajectory": lambda: figures.best_so_far(progress().assign(n=1, low=np.nan, high=np.nan), 25.0),
     "inner_loop_map": lambda: figures.inner_loop_map(*landscape()),
     "inner_loop_values": lambda: figures.inner_loop_values(states()),
+    "inner_loop_costs": lambda: figures.inner_loop_costs(*benchmark()),
+    "verdict_strips": lambda: figures.verdict_strips(*board(["reproduced", "not tested"])),
     "starts_needed": lambda: figures.starts_needed(
         pd.DataFrame({"landscape": [False, False, True], "n_elements": [3, 4, 15], "needed": [10, np.inf, 400]})
     ),
@@ -273,7 +276,8 @@ def test_what_is_drawn_is_what_the_table_says():
     assert left.lines[2].get_ydata() == [25, 25]
 
     top, bottom = figures.inner_loop_values(states()).axes
-    assert bottom.lines[0].get_ydata().tolist() == pytest.approx([10, 10, 10]) and len(top.lines) == 2
+    assert bottom.lines[0].get_ydata().tolist() == pytest.approx([10, 10, 10])
+    assert len(top.lines) == 3  # the last: the tolerance
 
     axis, _ = figures.inner_loop_map(*landscape()).axes
     _, starts, *_ = landscape()
@@ -326,9 +330,9 @@ def test_arms_show_regret_above_and_differences_below():
         for line in top.lines:
             assert line.get_ydata()[-1] == pytest.approx(optimum - 0.9)
     for bottom in figure.axes[2:]:
-        dots = [line for line in bottom.lines if line.get_marker() == "o"]
-        assert [dot.get_color() for dot in dots] == [
-            figures.COLOURS[arm] for arm in ("enumeration", "ascent", "published")
+        dots = [line for line in bottom.lines if line.get_marker() != "None"]
+        assert [(dot.get_color(), dot.get_marker()) for dot in dots] == [
+            (figures.COLOURS[arm], style.MARKERS[arm]) for arm in ("enumeration", "ascent", "published")
         ]
         assert [dot.get_ydata()[0] for dot in dots] == [2, 1, 0]  # the exact one on top
 
@@ -339,7 +343,7 @@ def test_trainings_are_told_apart_and_an_arm_may_be_missing_on_one():
     panels = [(alloy, quantity) for quantity in ("final merit", "state entropy") for alloy in ("sma", "hea")]
     for axis, panel in zip(figure.axes, panels, strict=True):
         own = table[(table["alloy"] == panel[0]) & (table["quantity"] == panel[1])]
-        dots = [line for line in axis.lines if line.get_marker() == "o"]
+        dots = [line for line in axis.lines if line.get_marker() != "None"]
         assert panel[1] in axis.get_xlabel() and len(dots) == len(own)
         filled = [dot for dot in dots if dot.get_markerfacecolor() != "w"]
         assert len(filled) == (own["training"] == "shipped").sum()
@@ -362,7 +366,7 @@ def test_starts_beyond_what_is_resolved_stand_at_the_top_their_medians_open():
     assert medians[False].get_ydata()[0] == 15 and np.isnan(medians[False].get_ydata()[1])
     top = medians[True].get_ydata()[0]
     assert medians[True].get_xdata().tolist() == [4] and top > 5 * 250
-    assert "> 250" in [label.get_text() for label in axis.get_yticklabels()]
+    assert "not\nresolved" in [label.get_text() for label in axis.get_yticklabels()]
 
 
 def test_differences_keep_the_shades_that_their_variants_have_elsewhere():
@@ -408,7 +412,7 @@ def test_arms_keep_their_order_their_colours_and_their_numbers():
         assert [line.get_color() for line in axis.lines] == [figures.COLOURS[arm] for arm in figures.ARMS]
         assert [line.get_ydata()[0] for line in axis.lines] == [1, 2, 3, 4, 5, 6]
     differences = figures.entropy_differences(arms(["all points"]).query("method != 'enumeration'"), 0.1).axes[0]
-    dots = [line for line in differences.lines if line.get_marker() == "o"]
+    dots = [line for line in differences.lines if line.get_marker() != "None"]
     heights = {line.get_ydata()[0]: line.get_markeredgecolor() for line in dots}
     top_down = [heights[height] for height in sorted(heights, reverse=True)]
     assert top_down == [figures.COLOURS[arm] for arm in figures.ARMS[1:]]
@@ -482,6 +486,108 @@ def test_equal_figures_are_equal_bytes():
         figures.save(DRAWN["inner_loop_values"](), name, data=progress())
         files.append([path.read_bytes() for path in figures.paths(name)])
     assert files[0] == files[1]
+
+
+def test_no_arm_is_told_by_its_colour_alone():
+    lines = [style.line_of(arm) for arm in figures.ARMS]
+    for part in ("color", "label", "marker"):
+        assert len({line[part] for line in lines}) == len(figures.ARMS)
+    assert len({(line["dashes"], line.get("lw")) for line in lines}) == len(figures.ARMS)
+    surrogates = [style.line_of(name) for name in style.SURROGATES]
+    for part in ("color", "label", "marker", "dashes"):
+        assert len({line[part] for line in surrogates}) == len(style.SURROGATES)
+    everything = [(figures.LABELS[name], *(style.line_of(name)[part] for part in ("color", "dashes", "marker")))
+                  for name in figures.COLOURS]  # fmt: skip
+    assert len(set(everything)) == len({label for label, *_ in everything}) == len(figures.COLOURS)
+    assert style.line_of("ascent", thin=True)["mfc"] == "w" and "mfc" not in style.line_of("ascent")
+
+
+@pytest.mark.parametrize("name", ["best_so_far", "entropy_curves", "pick_distances", "arms", "best_so_far_by_elements"])
+def test_curves_and_legends_have_the_markers_and_dashes_of_their_arms(name):
+    figure = DRAWN[name]()
+    legends = [*figure.legends, *filter(None, (axis.get_legend() for axis in figure.axes))]
+    drawn = [line for axis in figure.axes for line in axis.lines if line.get_label() in figures.LABELS.values()]
+    shown = [handle for legend in legends for handle in legend.legend_handles]
+    named = {label: arm for arm, label in figures.LABELS.items()}
+    found = 0
+    for line in (*drawn, *shown):
+        if arm := named.get(line.get_label().split(" (n =")[0]):
+            expected = mpl.lines.Line2D([], [], **{"lw": line.get_linewidth()} | style.line_of(arm))
+            if line.get_markerfacecolor() == "w":
+                expected = mpl.lines.Line2D([], [], **style.line_of(arm, thin=True))
+            assert (line.get_color(), line.get_marker()) == (expected.get_color(), expected.get_marker())
+            assert line.is_dashed() == expected.is_dashed() == (arm in style.DASHES)
+            found += 1
+    assert found >= 2
+
+
+def benchmark():
+    """Every maximiser of the benchmark where all find the reference, too few states at one number of elements."""
+    names = ["ascent", "enumeration", "exhaustive", "published", "published_log_ei", "slsqp", "botorch_joint",
+             "botorch_batched", "box", "cmaes", "random_search"]  # fmt: skip
+    rows = [
+        {"maximiser": name, "landscape": n > 10, "n_elements": n, "cpu_s": n / 10, "evaluations": 100.0 * n,
+         "within": 1.0, "states": 24 if n > 3 else 4}
+        for name in names for n in (3, 4, 15)
+    ]  # fmt: skip
+    grids = pd.DataFrame({"alloy": "SMA", "n_elements": [3, 4], "seconds": [1.0, 1e3], "compositions": [1e4, 1e7]})
+    return pd.DataFrame(rows), grids
+
+
+def test_one_loop_has_one_name_and_one_look_in_the_benchmark_and_in_campaigns():
+    table, grids = benchmark()
+    figure = figures.inner_loop_costs(table, grids)
+    handles = {handle.get_label(): handle for handle in figure.legends[0].legend_handles}
+    labels = dict(zip(table["maximiser"].unique(), handles, strict=False))
+    assert labels["published_log_ei"] == figures.LABELS["slsqp"] == "published loop on log EI"
+    assert labels["slsqp"] == "SciPy SLSQP, BoTorch posterior"
+    loop = handles[figures.LABELS["slsqp"]]
+    assert (loop.get_color(), loop.get_marker()) == (figures.COLOURS["slsqp"], style.MARKERS["slsqp"])
+    looks = [(handles[label].get_marker(), handles[label].get_color()) for label in labels.values()]
+    assert len({marker for marker, _ in looks}) == len({colour for _, colour in looks}) == len(labels) == 11
+
+
+def test_at_one_value_no_maximiser_lies_hidden_behind_another():
+    table, grids = benchmark()
+    axes = figures.inner_loop_costs(table, grids).axes
+    whole, peers = ({line.get_marker(): line for line in axis.lines[::-1]} for axis in (axes[2], axes[5]))
+    behind = [whole[style.MARKERS[name]] for name in ("exhaustive", "enumeration", "ascent")]
+    sizes = [line.get_markersize() for line in behind]
+    assert sizes[0] > sizes[1] > sizes[2] and behind[0].zorder < behind[1].zorder < behind[2].zorder
+    places = [tuple(line.get_xdata()) for marker, line in peers.items() if marker != style.MARKERS["ascent"]]
+    assert len(set(places)) == len(places) == 6 and peers[style.MARKERS["ascent"]].get_alpha() == 0.5
+
+
+def board(verdicts):
+    claims = pd.DataFrame({"claim": [f"claim {i}" for i in range(len(verdicts))], "verdict": verdicts})
+    parts = claims[["claim"]].assign(group="meant", x=2.0, x_low=1.0, x_high=3.0)
+    return claims, parts
+
+
+def test_each_verdict_heads_its_claims_in_words_and_an_empty_one_takes_no_room():
+    verdicts = ["reproduced", "not reproduced", "reproduced", "only as published"]
+    figure = figures.verdict_strips(*board(verdicts))
+    columns = [[label.get_text() for label in axis.get_yticklabels()] for axis in figure.axes]
+    assert columns == [
+        ["reproduced (2)", "claim 0", "claim 2"],
+        ["only as published (1)", "claim 3", "not reproduced (1)", "claim 1"],
+    ]
+    for axis in figure.axes:
+        for label in axis.get_yticklabels():
+            assert (label.get_fontweight() == "bold") == label.get_text().endswith(")")
+    assert len(figure.legends[0].get_texts()) == 3  # what marks mean, no colours
+
+
+def test_of_one_verdict_alone_there_is_one_column():
+    first, second = figures.verdict_strips(*board(["inconclusive"] * 3)).axes
+    assert len(first.get_yticklabels()) == 4 and not second.get_visible()
+
+
+def test_the_tolerance_of_slsqp_stands_where_its_natural_logarithm_is():
+    top = figures.inner_loop_values(states()).axes[0]
+    (line,) = [line for line in top.lines if line.get_linestyle() == "--" and len(set(line.get_ydata())) == 1]
+    assert np.exp(line.get_ydata()[0]) == pytest.approx(1e-6)
+    assert top.texts[0].get_text() == "SLSQP's tolerance" and top.get_ylabel() == "ln EI of the pick"
 
 
 def test_style():

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -16,12 +17,11 @@ from alloygrad.figures.diversity import (
     arms_of,
     filled_and_open,
     interval,
-    line_of,
     numbers_of,
     on_fewer,
     rows_of_arms,
 )
-from alloygrad.figures.style import COLOURS, COLUMN, INPUTS, LABELS, PAGE, SURROGATES, WIDE
+from alloygrad.figures.style import COLOURS, COLUMN, INPUTS, LABELS, MARKERS, PAGE, curve_of, line_of
 
 DASHES = ((None, None), (4, 1.2), (1.2, 1), (6, 1.2, 1.2, 1.2))
 """Of the variants of one arm, in order, beside their shades: they can be told apart without colours."""
@@ -58,14 +58,14 @@ def best_so_far(table: pd.DataFrame, optimum: float) -> Figure:
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 2.5))
     for method, rows in table.groupby("method", sort=False):
-        done, style = rows["experiment"] + 1, dict(color=(COLOURS | SURROGATES)[method]) | WIDE.get(method, {})
-        style["label"] = f"{LABELS.get(method, method)} (n = {rows['n'].iloc[0]})"
+        done, style = rows["experiment"] + 1, curve_of(method)
+        style["label"] += f" (n = {rows['n'].iloc[0]})"
         band(left, done, rows, **style)
         band(right, done, rows, less=optimum, **style)
     left.axhline(optimum, color="0.2", lw=0.8, ls="--")
     left.text(0.99, optimum, "true optimum", ha="right", va="bottom", fontsize=7, transform=left.get_yaxis_transform())
     left.set(xlabel="experiments", ylabel="best figure of merit so far")
-    left.legend(loc="lower right")
+    left.legend(loc="lower right", handlelength=2.8)
     right.set(xlabel="experiments", ylabel="simple regret")
     regret_axis(right)
     return figure
@@ -85,7 +85,7 @@ def best_so_far_by_elements(table: pd.DataFrame, known: pd.DataFrame) -> Figure:
     for axis, panel in zip(axes.flat, known.itertuples(), strict=False):
         rows = table[table["n_elements"] == panel.n_elements]
         for arm, own in arms_of(rows):
-            band(axis, own["experiment"] + 1, own, **line_of(arm, thin=on_fewer(own, rows)))
+            band(axis, own["experiment"] + 1, own, **curve_of(arm, thin=on_fewer(own, rows)))
         axis.axhline(panel.merit, color="0.2", lw=0.8, ls="--" if panel.exact else ":")
         _leave_out_the_rise(axis, rows, panel.merit)
         numbers = ", ".join(str(own["n"].iloc[0]) for _, own in arms_of(rows))
@@ -100,7 +100,7 @@ def best_so_far_by_elements(table: pd.DataFrame, known: pd.DataFrame) -> Figure:
     for exact, label in ((True, "true optimum"), (False, "best known")):
         if (known["exact"] == exact).any():
             handles.append(mpl.lines.Line2D([], [], color="0.2", lw=0.8, ls="--" if exact else ":", label=label))
-    figure.legend(handles=handles, loc="outside upper center", ncols=5)
+    figure.legend(handles=handles, loc="outside upper center", ncols=5, handlelength=2.8)
     return figure
 
 
@@ -149,7 +149,7 @@ def more_elements(table: pd.DataFrame, known: pd.DataFrame) -> Figure:
             own, best = (rows[rows["n_elements"] != off] for rows in (own, best))
         for last, rows in own.groupby("experiments"):
             strong = last == own["experiments"].max()
-            style = dict(color=COLOURS["ascent"], alpha=1 if strong else 0.5, label=f"ascent, {last} experiments")
+            style = line_of("ascent") | dict(alpha=1 if strong else 0.5, label=f"ascent, {last} experiments")
             place = rows["n_elements"] + (0.08 if strong else -0.08)
             band_as_bars(axis, place, rows, most=table["n"].max(), **style)
         axis.plot(best["n_elements"], best["merit"], "k:", lw=0.9, marker="_", ms=5, label="best known")
@@ -170,11 +170,12 @@ def _off_scale(best: pd.DataFrame) -> int | None:
 
 def band_as_bars(axis: Axes, x, rows: pd.DataFrame, *, most: int | None = None, **style) -> None:
     """Means joined by a line, their intervals as bars: for few places on x. Open: fewer than `most` trajectories."""
-    axis.plot(x, rows["mean"], marker="o", ms=3, **style)
+    few = np.zeros(len(rows), bool) if most is None else (rows["n"] < most).to_numpy()
+    axis.plot(x, rows["mean"], **style, markevery=np.flatnonzero(~few).tolist(), clip_on=False)
     axis.vlines(x, rows["low"].astype(float), rows["high"].astype(float), color=style["color"], lw=0.9)
-    if most is not None and (few := rows["n"] < most).any():
-        hollow = dict(ms=3, mfc="w", mec=style["color"], mew=0.8, zorder=3, alpha=style.get("alpha"))
-        axis.plot(x[few], rows.loc[few, "mean"], "o", **hollow)
+    if few.any():
+        hollow = style | dict(lw=0, mfc="w", mec=style["color"], mew=0.8, label=None, clip_on=False)
+        axis.plot(x[few], rows.loc[few, "mean"], **hollow)
 
 
 def trajectory_costs(table: pd.DataFrame) -> Figure:
@@ -186,7 +187,7 @@ def trajectory_costs(table: pd.DataFrame) -> Figure:
     marks = dict(zip(("SMA", "Ti", "HEA"), "osD", strict=True))
     for arm, rows in arms_of(table.rename(columns={"arm": "method"})):
         shift, style = 0.07 * (ARMS.index(arm) - 2.5), line_of(arm) | dict(lw=0.8, alpha=1)
-        axis.plot([], [], **style)
+        axis.plot([], [], **style | dict(marker=""))
         for alloy, own in rows.groupby("alloy", sort=False):
             axis.plot(
                 own["n_elements"] + shift, own["cpu_seconds"], **style | dict(marker=marks[alloy], ms=3, label=None)
@@ -211,9 +212,9 @@ def variants(table: pd.DataFrame, optimum: float, reference: pd.DataFrame | None
             band(top, rows["experiment"] + 1, rows, **style)
             band(bottom, rows["experiment"] + 1, rows, less=optimum, **style)
         if reference is not None and len(reference):
-            style = dict(color=COLOURS["enumeration"], lw=0.8)
+            style = curve_of("enumeration") | dict(lw=0.8, ms=3, alpha=1, label=None)
             n = reference["n"].iloc[0]
-            top.plot(reference["experiment"] + 1, reference["mean"], label=f"enumeration (n = {n})", **style)
+            top.plot(reference["experiment"] + 1, reference["mean"], **style | dict(label=f"enumeration (n = {n})"))
             bottom.plot(reference["experiment"] + 1, optimum - reference["mean"], **style)
         top.axhline(optimum, color="0.2", lw=0.8, ls="--")
         top.set_title(LABELS[arm])
@@ -289,8 +290,9 @@ def searched_inputs(curves: pd.DataFrame, gaps: pd.DataFrame, optima: dict[str, 
     experiment, mean, low, high, n, of the best merit so far with features less that with fractions.
     """
     figure, axes = _alloys(curves, 4.0, rows=2, sharex=True)
-    styles = {"features": dict(color=COLOURS["ascent"], label="material features")}
-    styles["fractions"] = dict(color=INPUTS["fractions"], ls=(0, DASHES[1]), label="raw fractions")
+    styles = {"features": curve_of("ascent") | dict(label="material features")}
+    styles["fractions"] = dict(color=INPUTS["fractions"], dashes=DASHES[1], label="raw fractions")
+    styles["fractions"] |= dict(marker=MARKERS["fractions"], ms=3, markevery=(0.09, 0.18))
     for alloy, (top, bottom) in axes.items():
         for name, rows in curves[curves["alloy"] == alloy].groupby("input"):
             band(top, rows["experiment"] + 1, rows, less=optima[alloy], **styles[name])
@@ -330,7 +332,7 @@ def arms(curves: pd.DataFrame, optima: dict[str, float], gaps: pd.DataFrame, tha
     for alloy, (top, bottom) in axes.items():
         rows = curves[curves["alloy"] == alloy]
         for arm, own in arms_of(rows):
-            band(top, own["experiment"] + 1, own, less=optima[alloy], **line_of(arm, thin=on_fewer(own, rows)))
+            band(top, own["experiment"] + 1, own, less=optima[alloy], **curve_of(arm, thin=on_fewer(own, rows)))
         numbers = numbers_of(rows)
         top.set(xlabel="experiments", title=f"{ALLOYS[alloy]}\n({numbers})")
         regret_axis(top)
@@ -338,7 +340,7 @@ def arms(curves: pd.DataFrame, optima: dict[str, float], gaps: pd.DataFrame, tha
         for arm, own in arms_of(gaps[gaps["alloy"] == alloy]):
             place = [shown.index(arm)] * len(own)
             bottom.hlines(place, own["low"].astype(float), own["high"].astype(float), color=COLOURS[arm], lw=1.5)
-            bottom.plot(own["mean"], place, "o", ms=4.5, color=COLOURS[arm])
+            bottom.plot(own["mean"], place, MARKERS[arm], ms=4.5, color=COLOURS[arm])
         bottom.set(xlabel=f"Δ final merit to\n{' '.join(SHORT.get(than, than).split())}")
         rows_of_arms(bottom, shown, named=alloy == next(iter(axes)))
         bottom.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
@@ -360,9 +362,9 @@ def other_trainings(table: pd.DataFrame, than: str) -> Figure:
         for axis, (quantity, own) in zip(panels, rows.groupby("quantity", sort=False), strict=True):
             axis.axvline(0, color=COLOURS[than], lw=1.0)
             for row in own.itertuples():
-                second, colour = trainings.index(row.training), COLOURS[row.method]
+                second = trainings.index(row.training)
                 height = arms.index(row.method) + (-0.16 if second else 0.16)
-                interval(axis, row, height, colour, "w" if second else colour)
+                interval(axis, row, height, row.method, filled=not second)
             axis.set(xlabel=f"Δ {quantity} to {than}")
             rows_of_arms(axis, arms, named=alloy == next(iter(axes)))
             axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
@@ -387,4 +389,5 @@ def _arms_legend(figure: Figure, axes, ncols: int = 6) -> None:
     found = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     labels = [LABELS[arm] for arm in ARMS if LABELS[arm] in found]
     columns = min(ncols, 3 if len(labels) > 5 else len(labels)) or 1
-    figure.legend([found[label] for label in labels], labels, loc="outside upper center", ncols=columns)
+    narrow = dict(handlelength=1.8, handletextpad=0.5, columnspacing=0.8) if columns < 3 else dict(handlelength=2.8)
+    figure.legend([found[label] for label in labels], labels, loc="outside upper center", ncols=columns, **narrow)

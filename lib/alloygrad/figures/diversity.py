@@ -13,14 +13,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from alloygrad.figures.style import COLOURS, LABELS, PAGE, WIDE
+from alloygrad.figures.style import COLOURS, LABELS, MARKERS, PAGE, curve_of, line_of
 
 ARMS = ("enumeration", "ascent", "slsqp", "published", "scored", "random")
 
-DASHES = {"scored": (4, 1.5), "random": (1, 1)}  # the two without a gradient
-
 SHORT = {
-    "slsqp": "SLSQP on\nlog EI", "published": "published\nloop", "scored": "best of 20 N\nrandom",
+    "slsqp": "published loop\non log EI", "published": "published\nloop", "scored": "best of 20 N\nrandom",
     "random": "random\nexperiments",
 }  # fmt: skip
 """What does not fit its place as it stands in ``style.LABELS``."""
@@ -57,12 +55,6 @@ def arms_of(rows: pd.DataFrame):
     return [(arm, rows[rows["method"] == arm]) for arm in ARMS if (rows["method"] == arm).any()]
 
 
-def line_of(arm: str, *, thin: bool = False) -> dict:
-    """The style of an arm's line; `thin`, of half the width, where it rests on fewer trajectories than others."""
-    line = dict(color=COLOURS[arm], label=LABELS[arm], dashes=DASHES.get(arm, (None, None))) | WIDE.get(arm, {})
-    return line | {"lw": line.get("lw", mpl.rcParams["lines.linewidth"]) / 2} if thin else line
-
-
 def on_fewer(own: pd.DataFrame, rows: pd.DataFrame) -> bool:
     """Whether an arm's rows rest on fewer trajectories than some other of the same panel."""
     return bool(own["n"].max() < rows["n"].max())
@@ -86,13 +78,13 @@ def entropy_curves(table: pd.DataFrame) -> Figure:
     for (measure, alloy), axis in axes.items():
         rows = table[(table["measure"] == measure) & (table["alloy"] == alloy)]
         for arm, own in arms_of(rows):
-            axis.plot(own["done"], own["mean"], **line_of(arm, thin=on_fewer(own, rows)))
+            axis.plot(own["done"], own["mean"], **curve_of(arm, thin=on_fewer(own, rows)))
             axis.fill_between(own["done"], own["low"], own["high"], color=COLOURS[arm], alpha=0.18, lw=0)
         if measure == down[-1]:
             axis.set_xlabel("experiments")
     for measure in down:
         next(axis for (row, _), axis in axes.items() if row == measure).set_ylabel(MEASURES[measure])
-    _legend(figure, axes.values(), columnspacing=1.2, handlelength=1.8)
+    _legend(figure, axes.values(), columnspacing=1.2, handlelength=2.8)
     return figure
 
 
@@ -108,10 +100,10 @@ def entropy_differences(table: pd.DataFrame, margin: float) -> Figure:
         axis.axvspan(-margin, margin, color="0.92", lw=0)
         axis.axvline(0, color=COLOURS["enumeration"], lw=1.0)
         for arm, own in arms_of(rows):
-            for measure, shift, fill in (("all points", 0.16, COLOURS[arm]), ("new picks", -0.16, "w")):
+            for measure, shift, filled in (("all points", 0.16, True), ("new picks", -0.16, False)):
                 for row in own[own["measure"] == measure].itertuples():
                     height = shown.index(arm) + shift
-                    interval(axis, row, height, COLOURS[arm], fill)
+                    interval(axis, row, height, arm, filled=filled)
         axis.set(xlabel="Δ entropy (nats)")
         rows_of_arms(axis, shown)
     filled_and_open(
@@ -120,10 +112,10 @@ def entropy_differences(table: pd.DataFrame, margin: float) -> Figure:
     return figure
 
 
-def interval(axis: Axes, row, height: float, colour: str, fill: str) -> None:
-    """One difference, a `row` with mean, low and high: a dot on its interval."""
-    axis.plot([row.low, row.high], [height] * 2, color=colour, lw=1.4)
-    axis.plot(row.mean, height, "o", ms=4.5, mfc=fill, mec=colour, mew=1.1)
+def interval(axis: Axes, row, height: float, arm: str, *, filled: bool) -> None:
+    """One difference, a `row` with mean, low and high: the arm's marker on its interval."""
+    axis.plot([row.low, row.high], [height] * 2, color=COLOURS[arm], lw=1.4)
+    axis.plot(row.mean, height, MARKERS[arm], ms=4.5, mfc=COLOURS[arm] if filled else "w", mec=COLOURS[arm], mew=1.1)
 
 
 def filled_and_open(figure: Figure, labels: Sequence[str]) -> None:
@@ -153,7 +145,7 @@ def pick_distances(table: pd.DataFrame, floors: dict[str, float]) -> Figure:
         rows = table[(table["measure"] == measure) & (table["alloy"] == alloy)]
         for arm, own in arms_of(rows):
             place = [stretches.index(stretch) for stretch in own["experiments"]]
-            axis.plot(place, own["mean"], marker="o", ms=2.5, **line_of(arm, thin=on_fewer(own, rows)))
+            axis.plot(place, own["mean"], **line_of(arm, thin=on_fewer(own, rows)))
             axis.fill_between(place, own["low"], own["high"], color=COLOURS[arm], alpha=0.18, lw=0)
         axis.axhline(floors[alloy], color="0.6", lw=0.7, ls=":")
         axis.set(yscale="log", xticks=range(len(stretches)))
@@ -166,7 +158,7 @@ def pick_distances(table: pd.DataFrame, floors: dict[str, float]) -> Figure:
     for measure in down:
         axis = next(axis for (row, _), axis in axes.items() if row == measure)
         axis.set_ylabel(MEASURES[measure])
-    _legend(figure, axes.values(), columnspacing=1.2, handlelength=1.8)
+    _legend(figure, axes.values(), columnspacing=1.2, handlelength=2.8)
     return figure
 
 
@@ -192,7 +184,7 @@ def final_merits(finals: pd.DataFrame, correlations: pd.DataFrame) -> Figure:
             for arm, own in arms_of(correlations[correlations["alloy"] == alloy].dropna(subset=["mean"])):
                 for value in own.itertuples():
                     axis.plot([shown.index(arm)] * 2, [value.low, value.high], color=COLOURS[arm], lw=1.4)
-                    axis.plot(shown.index(arm), value.mean, "o", ms=4.5, color=COLOURS[arm])
+                    axis.plot(shown.index(arm), value.mean, MARKERS[arm], ms=4.5, color=COLOURS[arm])
             axis.set(ylim=(-1.05, 1.05))
             axis.set_xticks(range(len(shown)), [SHORT.get(arm, arm) for arm in shown], rotation=90)
             axis.set_xlim(-0.6, len(shown) - 0.4)

@@ -5,19 +5,22 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from alloygrad.figures.style import COLOURS, COLUMN, LABELS, PAGE
+from alloygrad.figures.style import COLOURS, COLUMN, LABELS, MARKERS, PAGE, line_of
 
 FEW_STATES = 8
 """Fewer are drawn as open points."""
 
-FAMILIES = {
-    "o": ("ascent",),
-    "s": ("enumeration", "exhaustive"),
-    "^": ("published", "published_log_ei", "slsqp"),
-    "D": ("botorch_joint", "botorch_batched", "box"),
-    "v": ("cmaes", "random_search"),
-}
-"""Marks of the maximisers: ours, the whole grid, SciPy's SLSQP, BoTorch's optimiser, no gradient."""
+STYLED_AS = {"published_log_ei": "slsqp", "slsqp": "scipy_slsqp"}
+"""Names of the benchmark that mean another loop in whole campaigns, and how ``style`` knows that loop."""
+
+PEERS = ("slsqp", "botorch_joint", "botorch_batched", "box", "cmaes", "random_search")
+"""Maximisers of the benchmark alone, in the order in which they stand side by side."""
+
+BEHIND = {"exhaustive": (7, 2.1), "enumeration": (5, 2.2)}
+"""Of those that others may hide: the size of their markers, larger than others', and where they lie, below these."""
+
+TOLERANCE = 1e-6
+"""SLSQP stops where EI changes by less: SciPy's default, the paper's."""
 
 RESOLVED = 250
 """Starts: more cannot be counted with 256 ascents in a state to better than a factor of two."""
@@ -35,9 +38,11 @@ def inner_loop_map(grid: pd.DataFrame, starts: pd.DataFrame, picks: pd.DataFrame
     for _, row in starts.iterrows():
         axis.plot([row[x], row[f"{x}_end"]], [row[y], row[f"{y}_end"]], color=COLOURS["published"], lw=0.7)
     axis.scatter(starts[x], starts[y], s=6, color=COLOURS["published"], lw=0, label="starts", clip_on=False)
-    for method, marker, size in (("published", "X", 70), ("enumeration", "o", 60), ("ascent", "*", 30)):
+    for method, size in (("published", 60), ("enumeration", 60), ("ascent", 22)):
         pick = picks[picks["method"] == method].iloc[0]
-        style = dict(s=size, marker=marker, color=COLOURS[method], edgecolor="k", lw=0.6, zorder=3, clip_on=False)
+        style = dict(
+            s=size, marker=MARKERS[method], color=COLOURS[method], edgecolor="k", lw=0.6, zorder=3, clip_on=False
+        )
         axis.scatter(pick[x], pick[y], **style, label=f"pick, {method}")
     axis.set(xlabel=f"{x} (at.%)", ylabel=f"{y} (at.%)")
     figure.legend(loc="outside upper center", ncols=2, handletextpad=0.1, columnspacing=0.8)
@@ -52,13 +57,16 @@ def inner_loop_values(table: pd.DataFrame) -> Figure:
     """
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(COLUMN, 3.3), sharex=True, height_ratios=(2, 1))
     for method, rows in table.groupby("method", sort=False):
-        wide = dict(lw=3.5, ms=7, alpha=0.5) if method == "enumeration" else dict(ms=3)  # others may lie on it
-        top.plot(rows["experiment"], rows["log_ei"], marker="o", color=COLOURS[method], label=LABELS[method], **wide)
+        wide = dict(lw=3.5, ms=7) if method == "enumeration" else {}  # others may lie on it
+        top.plot(rows["experiment"], rows["log_ei"], **line_of(method) | wide)
     moved = table.dropna(subset=["moved"])
     for method, rows in moved.groupby("method", sort=False):
-        bottom.plot(rows["experiment"], 100 * rows["moved"], marker="o", ms=3, color=COLOURS[method])
-    top.set(ylabel="log EI of the pick")
-    top.legend()
+        bottom.plot(rows["experiment"], 100 * rows["moved"], **line_of(method))
+    top.axhline(np.log(TOLERANCE), color="0.4", lw=0.8, ls="--")
+    place = dict(ha="right", va="top", fontsize=7, color="0.4", transform=top.get_yaxis_transform())
+    top.text(1, np.log(TOLERANCE), "SLSQP's tolerance", **place)
+    top.set(ylabel="ln EI of the pick")
+    top.legend(handlelength=2.8)
     bottom.set(xlabel="experiments already done", ylabel="starts that\nmoved (%)", ylim=(-3, 103))
     return figure
 
@@ -66,42 +74,57 @@ def inner_loop_values(table: pd.DataFrame) -> Figure:
 def inner_loop_costs(table: pd.DataFrame, grids: pd.DataFrame) -> Figure:
     """CPU seconds, evaluations and share of states within 1 % of the reference EI, against the number of elements.
 
+    Top: the loops of whole campaigns; bottom: `PEERS`, side by side so as not to hide each other, and `ascent` again.
     Lines break where the landscape is another; open: fewer than `FEW_STATES` states. table: columns maximiser,
     landscape, n_elements, cpu_s, evaluations, within, states. grids: columns alloy, n_elements, seconds,
     compositions of exhaustive enumeration at the paper's step, extrapolated.
     """
-    figure, axes = plt.subplots(1, 3, figsize=(PAGE, 3.2))
-    marks = {maximiser: mark for mark, family in FAMILIES.items() for maximiser in family}
+    figure, axes = plt.subplots(2, 3, figsize=(PAGE, 5.0), sharex=True)
+    beside = {name: 1.03 ** (i - (len(PEERS) - 1) / 2) for i, name in enumerate(PEERS)}
+    columns = ("cpu_s", "evaluations", "within")
     for (maximiser, _), rows in table.groupby(["maximiser", "landscape"], sort=False):
-        strong, few = maximiser == "ascent", rows["states"] < FEW_STATES
-        style = dict(color=COLOURS[maximiser], lw=1.8 if strong else 0.9, zorder=3 if strong else 2)
-        points = dict(style, marker=marks[maximiser], ms=3.8 if strong else 3.2, lw=0)
-        for axis, column in zip(axes, ("cpu_s", "evaluations", "within"), strict=True):
-            values = rows[column] * (100 if column == "within" else 1)
-            axis.plot(rows["n_elements"], values, **style)
-            axis.plot(rows.loc[~few, "n_elements"], values[~few], **points)
-            axis.plot(rows.loc[few, "n_elements"], values[few], **points, mfc="w", mew=0.8)
-    for maximiser in table["maximiser"].unique():
-        style = dict(color=COLOURS[maximiser], marker=marks[maximiser], ms=3.2)
-        axes[0].plot([], [], **style, label=LABELS.get(maximiser, maximiser))
-    dotted = dict(color=COLOURS["exhaustive"], lw=1.0, ls=":")
+        few, place = rows["states"] < FEW_STATES, rows["n_elements"] * beside.get(maximiser, 1)
+        for below in (False, True) if maximiser == "ascent" else (maximiser in PEERS,):
+            line = _line_of(maximiser)
+            if below and maximiser == "ascent":  # others lie on it
+                line |= dict(lw=2.8, alpha=0.5, zorder=2)
+            for axis, column in zip(axes[int(below)], columns, strict=True):
+                values = rows[column] * (100 if column == "within" else 1)
+                axis.plot(place, values, **line, markevery=np.flatnonzero(~few).tolist())
+                axis.plot(place[few], values[few], **line | dict(lw=0, mfc="w", mew=0.8))
+    dotted = dict(color=COLOURS["exhaustive"], lw=1.0, ls=":", zorder=1)
     for _, rows in grids.groupby("alloy"):
-        for axis, column in ((axes[0], "seconds"), (axes[1], "compositions")):
+        for axis, column in zip(axes[0], ("seconds", "compositions"), strict=False):
             axis.plot(rows["n_elements"], rows[column], **dotted)
-    axes[0].plot([], [], **dotted, label="exhaustive, on 0.1 at.%")
     numbers = sorted(table["n_elements"].unique())
-    for axis, label in zip(axes, ("CPU seconds", "compositions evaluated", "states within 1 % (%)"), strict=True):
-        axis.set(xscale="log", xlabel="elements", ylabel=label)
-        axis.set_xticks(numbers, [str(n) for n in numbers], fontsize=6)
-    top = table[["cpu_s", "evaluations"]].max()
-    axes[0].set(yscale="log", ylim=(None, 10 * top["cpu_s"]))
-    axes[1].set(yscale="log", ylim=(None, 10 * top["evaluations"]))
-    axes[2].set(ylim=(-3, 103))
-    for axis in axes:
+    for axis, label in zip(axes.T, ("CPU seconds", "compositions evaluated", "states within 1 % (%)"), strict=True):
+        for panel in axis:
+            panel.set(xscale="log", ylabel=label)
+        axis[1].set(xlabel="elements")
+        axis[1].set_xticks(numbers, [str(n) for n in numbers], fontsize=6)
+    for panels, peers in zip(axes, (False, True), strict=True):
+        own = table[table["maximiser"].isin(PEERS) == peers]
+        for axis, column in zip(panels, columns[:2], strict=False):
+            axis.set(yscale="log", ylim=(own[column].min() / 2, (2 if peers else 10) * own[column].max()))
+        panels[2].set(ylim=(None if peers else -3, 104))
+    for axis in axes.flat:
         axis.minorticks_off()
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=4, columnspacing=1.2, handlelength=1.6)
+    handles = [plt.Line2D([], [], **_line_of(m), label=LABELS[_styled_as(m)]) for m in table["maximiser"].unique()]
+    handles.append(plt.Line2D([], [], **dotted, label="exhaustive, on 0.1 at.%"))
+    figure.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=1.2, handlelength=1.6)
     return figure
+
+
+def _styled_as(maximiser: str) -> str:
+    """Under what name ``style`` knows a maximiser of the benchmark."""
+    return STYLED_AS.get(maximiser, maximiser)
+
+
+def _line_of(maximiser: str) -> dict:
+    name, strong = _styled_as(maximiser), maximiser == "ascent"
+    size, order = BEHIND.get(name, (3.2, 2.5))
+    style = dict(color=COLOURS[name], marker=MARKERS[name], ms=size, zorder=3 if strong else order)
+    return style | dict(lw=1.5 if strong else 0.7)
 
 
 def starts_needed(table: pd.DataFrame) -> Figure:
@@ -111,7 +134,7 @@ def starts_needed(table: pd.DataFrame) -> Figure:
     the top, their medians open.
     """
     figure, axis = plt.subplots(figsize=(COLUMN, 2.8))
-    top, rng = 8 * RESOLVED, np.random.default_rng(0)
+    top, rng = 12 * RESOLVED, np.random.default_rng(0)
     known, jitter = table["needed"] <= RESOLVED, rng.uniform(0.96, 1.04, len(table))
     heights = table["needed"].where(known, top * rng.uniform(0.8, 1.25, len(table)))
     axis.scatter(table["n_elements"] * jitter, heights, s=5, color="0.6", lw=0, label="states")
@@ -125,10 +148,10 @@ def starts_needed(table: pd.DataFrame) -> Figure:
         axis.plot(beyond, [top] * len(beyond), **style | dict(lw=0, mfc="w", mew=1.2))
     n = np.array(sorted(table["n_elements"].unique()))
     axis.plot(n, 20 * n, ls="--", lw=0.8, color=COLOURS["published"], label="20 N, the paper's")
-    axis.axhline(top / 1.6, color="0.8", lw=0.6)
+    axis.axhline(top / 1.7, color="0.8", lw=0.6)
     axis.set(xscale="log", yscale="log", xlabel="elements", ylabel="starts needed", ylim=(None, 1.6 * top))
     axis.set_xticks(n, [str(k) for k in n])
-    axis.set_yticks([1, 10, 100, 1000, top], ["1", "10", "100", "1000", f"> {RESOLVED}"])
+    axis.set_yticks([1, 10, 100, 1000, top], ["1", "10", "100", "1000", "not\nresolved"])
     axis.minorticks_off()
     figure.legend(loc="outside upper center", ncols=3)
     return figure

@@ -9,8 +9,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from alloygrad.figures.diversity import arms_of, line_of
-from alloygrad.figures.style import COLOURS, LABELS, PAGE
+from alloygrad.figures.diversity import arms_of
+from alloygrad.figures.style import COLOURS, LABELS, PAGE, curve_of
 
 RARE = 0.02
 """Per cent of all picks: what fewer fall into has the lightest shade."""
@@ -49,12 +49,12 @@ def pair_of_maps(table: pd.DataFrame) -> Figure:
     norm = _merits(table)
     for axis, (arm, own) in zip(axes[1:], arms_of(table), strict=True):
         best = own.sort_values("experiment").assign(best=lambda t: t["merit"].cummax()).query("experiment >= -1")
-        axes[0].plot(best["experiment"] + 1, best["best"], **line_of(arm))
+        axes[0].plot(best["experiment"] + 1, best["best"], **curve_of(arm))
         drawn = _map(axis, own, norm)
         axis.set(**_limits(table))
         axis.set_title(LABELS[arm], color=COLOURS[arm])
     axes[0].set(xlabel="experiments", ylabel="best merit so far")
-    axes[0].legend(loc="lower right")
+    axes[0].legend(loc="lower right", handlelength=2.8)
     figure.colorbar(drawn, ax=axes[-1], label="figure of merit", aspect=25, pad=0.02, extend="min")
     return figure
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
-from alloygrad.figures.style import COLOURS, COLUMN, LABELS, PAGE, PALETTE
+from alloygrad.figures.style import COLOURS, COLUMN, LABELS, PAGE, PALETTE, curve_of
 from alloygrad.figures.ternary import MARKS, mark, shade, window
 
 MAPS = ("viridis", "magma", "cividis")
@@ -132,12 +132,12 @@ def races(raced: Mapping[str, pd.DataFrame]) -> Figure:
     for axis, (title, table) in zip(axes[0], raced.items(), strict=True):
         for method, rows in table.groupby("method", sort=False):
             done, colour = rows["experiment"] + 1, COLOURS[method]
-            label = "random order" if method == "random" else LABELS.get(method, method)
-            axis.plot(done, rows["mean"], color=colour, label=label)
+            label = "random order" if method == "random" else LABELS[method]
+            axis.plot(done, rows["mean"], **curve_of(method) | dict(label=label))
             if rows["n"].iloc[0] >= 8:
                 axis.fill_between(done, rows["low"], rows["high"], color=colour, alpha=0.2, lw=0)
         axis.set(title=f"{title} (n = {table['n'].iloc[0]})", xlabel="experiments", ylabel="best so far (standardised)")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     named = {label: line for axis in axes[0] for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=3)
+    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=3, handlelength=2.8)
     return figure

@@ -11,13 +11,26 @@ COLUMN, PAGE = 3.35, 6.9
 PALETTE = sns.color_palette("colorblind")
 COLOURS = {
     "enumeration": PALETTE[0], "published": PALETTE[1], "ascent": PALETTE[2], "random": PALETTE[7],
-    "slsqp": PALETTE[3], "botorch_joint": PALETTE[5], "botorch_batched": PALETTE[4], "random_search": PALETTE[6],
+    "slsqp": PALETTE[4], "botorch_joint": PALETTE[5], "botorch_batched": (0.45, 0.22, 0.0), "random_search": PALETTE[6],
     "cmaes": PALETTE[8], "box": PALETTE[9], "exhaustive": (0.55, 0.7, 0.9), "scored": (0.2, 0.13, 0.53),
-    "published_log_ei": (0.45, 0.22, 0.0),
+    "scipy_slsqp": PALETTE[3],
 }  # fmt: skip
 """One colour per inner loop, in every figure."""
 
-WIDE = {"enumeration": dict(lw=2.8, alpha=0.5)}
+MARKERS = {
+    "enumeration": "s", "ascent": "o", "published": "^", "slsqp": "v", "scored": "D", "random": "X", "fractions": "P",
+    "exhaustive": "p", "scipy_slsqp": "<", "botorch_joint": "d", "botorch_batched": "D", "box": ">", "cmaes": "*",
+    "random_search": "X", "gp": "o", "forest": "s", "deep_kernel": "D",
+}  # fmt: skip
+"""One marker per inner loop and surrogate, so that none is told by its colour alone."""
+
+DASHES = {
+    "published": (6, 1.5), "slsqp": (4, 1.2, 1.2, 1.2), "scored": (2.5, 1.2), "random": (1, 1),
+    "forest": (6, 1.5), "deep_kernel": (2.5, 1.2),
+}  # fmt: skip
+"""One pattern per inner loop of whole campaigns and per surrogate: on, off, in line widths. All others are solid."""
+
+WIDE = {"enumeration": dict(lw=2.8, ms=5, mew=0.4, alpha=0.5)}
 """Lines that others lie on."""
 
 SURROGATES = {"gp": COLOURS["ascent"], "forest": PALETTE[5], "deep_kernel": PALETTE[4]}
@@ -43,9 +56,9 @@ LABELS = {
     "enumeration": "enumeration",
     "exhaustive": "exhaustive enumeration",
     "published": "published gradient loop",
-    "published_log_ei": "published loop on log EI",
+    "slsqp": "published loop on log EI",
     "ascent": "ascent",
-    "slsqp": "SLSQP on log EI",
+    "scipy_slsqp": "SciPy SLSQP, BoTorch posterior",
     "scored": "best of 20 N random compositions",
     "random": "random experiments",
     "botorch_joint": "optimize_acqf",
@@ -65,3 +78,19 @@ mpl.rcParams.update(
         "axes.prop_cycle": mpl.cycler(color=PALETTE), "image.cmap": "viridis",
     }
 )  # fmt: skip
+
+
+def line_of(name: str, *, thin: bool = False) -> dict:
+    """The style of the line of an inner loop or a surrogate, with its marker, as options of ``Axes.plot``.
+
+    thin: it rests on fewer trajectories than others; half the width, open markers.
+    """
+    line = dict(color=(COLOURS | SURROGATES)[name], label=LABELS[name], marker=MARKERS[name], ms=3)
+    line |= dict(dashes=DASHES.get(name, (None, None))) | WIDE.get(name, {})
+    return line | dict(lw=line.get("lw", mpl.rcParams["lines.linewidth"]) / 2, mfc="w", mew=0.8) if thin else line
+
+
+def curve_of(name: str, *, thin: bool = False) -> dict:
+    """`line_of` where points are many: a marker now and then, no two lines' at the same places."""
+    place = list(MARKERS).index(name) % 6
+    return line_of(name, thin=thin) | dict(markevery=(0.03 * place, 0.18))

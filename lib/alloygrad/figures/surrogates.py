@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from alloygrad.figures.style import LABELS, PAGE, SURROGATES
+from alloygrad.figures.style import LABELS, PAGE, SURROGATES, line_of
 
 DEPTH = 60
 """Log EI is drawn this far below its largest value."""
@@ -62,8 +62,8 @@ def surrogate_accuracy(table: pd.DataFrame) -> Figure:
             shown = table[(table["metric"] == metric) & (table["source"] == source)]
             for shift, (name, rows) in enumerate(shown.groupby("surrogate", sort=False), start=-1):
                 error = rows["mean"] - rows["low"], rows["high"] - rows["mean"]
-                style = dict(color=SURROGATES[name], marker="osD"[shift + 1], ms=3, lw=1, elinewidth=0.8)
-                axis.errorbar(rows["n"] + 0.8 * shift, rows["mean"], error, label=LABELS[name], **style)
+                style = line_of(name) | dict(lw=1, elinewidth=0.8)
+                axis.errorbar(rows["n"] + 0.8 * shift, rows["mean"], error, **style)
         axes[row, 0].set(ylabel=label)
         if metric == "coverage":
             for axis in axes[row]:
@@ -73,5 +73,5 @@ def surrogate_accuracy(table: pd.DataFrame) -> Figure:
     for column, source in enumerate(sources):
         axes[0, column].set_title(SOURCES[source])
         axes[-1, column].set(xlabel="measured compositions", xticks=sorted(table["n"].unique()))
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, handlelength=2.8)
     return figure

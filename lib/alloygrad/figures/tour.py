@@ -9,7 +9,7 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from alloygrad.figures.style import COLOURS, PAGE
+from alloygrad.figures.style import COLOURS, PAGE, line_of
 from alloygrad.figures.ternary import AXES, MARKS, at, contours, mark, shade, window
 
 DEPTH = 30
@@ -146,7 +146,7 @@ def ten_experiments(
     done = progress["experiments"]
     axis.axhline(progress["optimum"].iloc[0], color="0.2", lw=0.8, ls="--", label="true optimum")
     axis.step(done, progress["campaign"], where="post", color=COLOURS["ascent"], marker="o", ms=3, label="this loop")
-    axis.plot(done, progress["random"], color=COLOURS["random"], label="random alloys, on average")
+    axis.plot(done, progress["random"], **line_of("random") | dict(label="random alloys, on average"))
     axis.set(xlabel="experiments", ylabel="best figure of merit so far")
     panels[2].legend(*axis.get_legend_handles_labels(), loc="outside upper center")
     return figure
