@@ -123,10 +123,10 @@ def rows(results: Results, **stated: int) -> list[Part]:
 
 @measure("features_or_fractions")
 def features_or_fractions(results: Results, p: float, none: float) -> list[Part]:
-    """The tests of notebook 04 on the mean absolute error; d = error of raw fractions − error of features.
+    """The rule of notebook 04 on the mean absolute error; d = error of raw fractions − error of features.
 
     meant: selected within the folds, d > 0 with p corrected for draws that overlap; published: selected with the test
-    rows in view, ordinary p. It fails where d < 0 with an ordinary p below `none`, and is open where neither is sure.
+    rows in view, ordinary p. It fails where d ≤ 0 or the ordinary p exceeds `none`.
     """
     parts = []
     for group, inputs, column in (("meant", "features inside", "p_corrected"), ("published", "features outside", "p")):
@@ -137,9 +137,8 @@ def features_or_fractions(results: Results, p: float, none: float) -> list[Part]
                 parts.append(Part(name, **options))
                 continue
             test = tests.loc[dataset]
-            better, worse = test["mean"] > 0 and test[column] < p, test["mean"] < 0 and test["p"] < none
-            chance = float(test[column if better else "p"]) if test["mean"] else 1.0
-            told = ("holds" if better else "fails" if worse else "open"), chance
+            better, worse = test["mean"] > 0 and test[column] < p, test["mean"] <= 0 or test["p"] >= none
+            told = ("holds" if better else "fails" if worse else "open"), float(test[column if better else "p"])
             interval = [float(test[key]) for key in ("mean", "low", "high")]
             parts.append(Part(name, *interval, int(test["n"]), told=told, **options))
     return parts
