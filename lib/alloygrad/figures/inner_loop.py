@@ -63,8 +63,8 @@ def inner_loop_values(table: pd.DataFrame) -> Figure:
     for method, rows in moved.groupby("method", sort=False):
         bottom.plot(rows["experiment"], 100 * rows["moved"], **line_of(method))
     top.axhline(np.log(TOLERANCE), color="0.4", lw=0.8, ls="--")
-    place = dict(ha="right", va="top", fontsize=7, color="0.4", transform=top.get_yaxis_transform())
-    top.text(1, np.log(TOLERANCE), "SLSQP's tolerance", **place)
+    place = dict(xytext=(0, -2), textcoords="offset points", ha="right", va="top", fontsize=7, color="0.4")
+    top.annotate("SLSQP's tolerance", (1, np.log(TOLERANCE)), xycoords=top.get_yaxis_transform(), **place)
     top.set(ylabel="ln EI of the pick")
     top.legend(handlelength=2.8)
     bottom.set(xlabel="experiments already done", ylabel="starts that\nmoved (%)", ylim=(-3, 103))
