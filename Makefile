@@ -11,8 +11,8 @@ NOTEBOOKS := $(basename $(notdir $(sort $(wildcard notebooks/*.ipynb))))
 STAMPS    := $(or $(ALLOYGRAD_STORE),data/runs)/stamps/$(PROFILE)
 SOURCES   := $(wildcard lib/alloygrad/*.py lib/alloygrad/*/*.py data/*.csv data/examples/*.csv data/*.toml data/environments/*/card.json data/results/*.parquet data/results/*.csv data/results/optima/*.json $(addprefix figures/05_,inner_loop.csv starts.csv stations.csv verdicts.csv))
 RUN       := OMP_NUM_THREADS=1 $(BIN)/
-# Recorded experiments that an audit repeats; 96 are at least one of each cell
-STATES    ?= $(if $(filter paper,$(PROFILE)),96,6)
+# Recorded experiments that an audit repeats; 110 are at least one of each cell
+STATES    ?= $(if $(filter paper,$(PROFILE)),110,6)
 
 # A Dask cluster for the trajectories: local, tcp://scheduler:8786, or a profile like notebooks/profiles/cluster_slurm.yaml
 ifdef CLUSTER
