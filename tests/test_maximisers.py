@@ -320,7 +320,7 @@ def test_climbs_stay_within_bounds_and_groups():
         assert shares[0] == pytest.approx(0.54, abs=1e-6)  # the active limit, Ti + Hf ≤ 0.55, rounded inwards
 
 
-@pytest.mark.parametrize("n", [15, 23, 30])
+@pytest.mark.parametrize("n", [17, 23, 30])
 def test_published_refuses_more_roundings_than_can_be_scored_before_it_searches(n):
     calls = []
     with pytest.raises(ValueError, match=rf"{n} elements .*{ROUNDINGS} at most.*'ascent'"):

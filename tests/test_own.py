@@ -160,7 +160,7 @@ def test_rows_with_an_element_that_is_not_declared_are_set_aside(tmp_path):
         read(every)
 
 
-@pytest.mark.parametrize("symbol", "H He N O F P S Se Te As Po Es".split())
+@pytest.mark.parametrize("symbol", "H He N O F P S Se Te As Br I".split())
 def test_an_element_without_properties_is_one_too(symbol, tmp_path):
     """Oxygen hardens titanium, whether or not its properties are known here."""
     shares = [0, 0.18, 0, 0, 0.18, 0, 0.18, 0]
@@ -198,10 +198,21 @@ def test_a_column_that_holds_words_is_no_element_s(symbol, tmp_path):
 
 
 def test_a_running_number_is_no_nobelium(tmp_path):
-    """No alloy holds what has never been weighed: headings such as No and Ts are something else."""
+    """No alloy holds what decays in days: headings such as No, Tc and Ra are something else."""
     rows = [(*row, i, 900, 0.3) for i, row in enumerate(GOOD, start=1)]
-    measured = read(write(tmp_path / "t.csv", rows, "Al,Cu,Mg,HV,No,Ts,Rf"))
+    measured = read(write(tmp_path / "t.csv", rows, "Al,Cu,Mg,HV,No,Tc,Ra"))
     assert len(measured.rows) == 6 and measured.report.empty
+
+
+@pytest.mark.parametrize(("heading", "value", "used"), [("K", 873, 6), ("As", -20, 6), ("K", 99, 0), ("O", 1800, 0)])
+def test_an_amount_that_no_alloy_has_is_none_unless_it_may_be_in_ppm(heading, value, used, tmp_path):
+    """K for kelvin, As for the austenite's start; 1800 ppm of oxygen matter."""
+    path = write(tmp_path / "t.csv", [(*row, value) for row in GOOD], f"Al,Cu,Mg,HV,{heading}")
+    if used:
+        assert len(read(path).rows) == used and read(path).report.empty
+    else:
+        with pytest.raises(TableError, match=f"column '{heading}': {value}"):
+            read(path)
 
 
 def test_repeats_that_differ_are_asked_after(tmp_path):

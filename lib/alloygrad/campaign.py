@@ -23,6 +23,7 @@ from alloygrad import deep_kernel, forest, require_whole, surrogate
 from alloygrad.acquisition import ACQUISITIONS, log_ei
 from alloygrad.features import FORMULAS, Feature, FeatureMap, parse_feature
 from alloygrad.maximisers import METHODS, Suggestion, maximise
+from alloygrad.maximisers.ascent import FEW, SCREEN
 from alloygrad.selection import SELECTIONS
 from alloygrad.space import CompositionSpace, require_elements
 from alloygrad.surrogate import LARGEST
@@ -33,8 +34,9 @@ SURROGATES = {"gp": surrogate.fit, "forest": forest.fit, "deep_kernel": deep_ker
 WITHOUT_GRADIENT = ("forest",)
 """Surrogates that no gradient can be asked of."""
 
-FOLLOW_GRADIENTS = ("ascent", "published")
-"""Maximisers that ask for gradients."""
+FOLLOW_GRADIENTS = ("published",)
+"""Maximisers that ask for gradients in every space; `ascent` and, among more than `FEW` elements, `grid_search` do so
+where they do not enumerate."""
 
 BEHAVIOUR = 2
 """Raised when a change anywhere on the line changes what a trajectory gives: recorded ones then no longer match."""
@@ -100,11 +102,7 @@ def _require_runnable(maximiser: str, acquisition: str, surrogate: str, options:
     _require_known("maximiser", maximiser, METHODS)
     _require_known("acquisition", acquisition, ACQUISITIONS)
     _require_known("surrogate", surrogate, SURROGATES)
-    if surrogate in WITHOUT_GRADIENT and maximiser in FOLLOW_GRADIENTS:
-        raise ValueError(
-            f"maximiser {maximiser!r} follows gradients, and surrogate {surrogate!r} has none: take one that only "
-            f"evaluates, of {sorted(set(METHODS) - set(FOLLOW_GRADIENTS))}."
-        )
+    _require_no_gradient(maximiser, surrogate, maximiser in FOLLOW_GRADIENTS)
     if not isinstance(options, Mapping | None):
         raise ValueError(f"options are {options!r}; expected a mapping, as {{'starts_per_element': 4}}.")
     parameters = inspect.signature(METHODS[maximiser]).parameters.values()
@@ -112,6 +110,23 @@ def _require_runnable(maximiser: str, acquisition: str, surrogate: str, options:
     unknown = [name for name in options or () if name not in known]
     if unknown and not any(p.kind is p.VAR_KEYWORD for p in parameters):
         raise ValueError(f"options name {unknown}; those of {maximiser!r} are {known}.")
+
+
+def _require_no_gradient(maximiser: str, surrogate: str, follows: bool) -> None:
+    """Raises ValueError where the maximiser `follows` gradients of a surrogate that has none."""
+    if follows and surrogate in WITHOUT_GRADIENT:
+        raise ValueError(
+            f"maximiser {maximiser!r} follows gradients here, and surrogate {surrogate!r} has none: take "
+            f"'random_search', on small grids 'enumeration', up to {FEW} elements 'grid_search'."
+        )
+
+
+def _require_no_gradient_in(space: CompositionSpace, maximiser: str, surrogate: str) -> None:
+    many = len(space.elements) > FEW
+    walked = not space.listed and space.size > SCREEN[many]  # elsewhere the whole space is enumerated
+    _require_no_gradient(
+        maximiser, surrogate, walked and (maximiser == "ascent" or (maximiser == "grid_search" and many))
+    )
 
 
 class Campaign:
@@ -133,6 +148,7 @@ class Campaign:
         surrogate: str = "gp",
     ):
         _require_runnable(maximiser, acquisition, surrogate, options)
+        _require_no_gradient_in(space, maximiser, surrogate)
         require_elements(space, features=features)
         self.space, self.features = space, features
         self.maximiser, self.acquisition, self.options = maximiser, acquisition, dict(options or {})
@@ -228,10 +244,11 @@ def trajectory(
     environment of other elements than the space's or of another order.
     """
     require_elements(space, environment=environment)
+    _require_no_gradient_in(space, settings.maximiser, settings.surrogate)
     rows = list(done)
     if len(rows) < settings.n_initial:
         for number, counts in _numbered(settings, space, seed)[len(rows) :]:
-            rows.append(_measured(environment, space, counts, seed, number))
+            rows.append(measured_row(environment, space, counts, seed, number))
             yield rows[-1]
     counts = np.array([[row[element] for element in space.elements] for row in rows], dtype=np.int64)
     merits = np.array([row["merit"] for row in rows])
@@ -255,7 +272,7 @@ def trajectory(
         model = campaign.fit()
         fitted = time.perf_counter()
         suggestion = campaign.ask(generator(seed, INNER_LOOP, experiment))
-        row = _measured(environment, space, suggestion.counts.tolist(), seed, experiment)
+        row = measured_row(environment, space, suggestion.counts.tolist(), seed, experiment)
         improvement = log_ei(model, campaign.targets.max())(suggestion.composition).item()
         campaign.tell(suggestion.counts, row["merit"])
         found = {
@@ -273,7 +290,7 @@ def trajectory(
             "seconds": time.perf_counter() - started,
             "cpu_seconds": time.process_time() - worked,
         }
-        yield _joined(row, found)
+        yield joined(row, found)
 
 
 def hyperparameters(model: Callable, n_features: int) -> dict[str, float]:
@@ -296,7 +313,7 @@ def initial_rows(settings: Settings, space: CompositionSpace, environment: Calla
     """
     require_elements(space, environment=environment)
     drawn = _numbered(settings, space, seed)
-    return [_measured(environment, space, counts, seed, number) for number, counts in drawn]
+    return [measured_row(environment, space, counts, seed, number) for number, counts in drawn]
 
 
 def _numbered(settings: Settings, space: CompositionSpace, seed: int) -> list[tuple[int, tuple[int, ...]]]:
@@ -311,7 +328,7 @@ def _numbered(settings: Settings, space: CompositionSpace, seed: int) -> list[tu
     return list(enumerate(list(distinct)[: settings.n_initial], start=-settings.n_initial))
 
 
-def _measured(environment: Callable, space: CompositionSpace, counts: Sequence[int], seed: int, experiment: int):
+def measured_row(environment: Callable, space: CompositionSpace, counts: Sequence[int], seed: int, experiment: int):
     """The row of a measurement as far as any has it; an error of the environment's is told where it happened."""
     composition = space.fractions(counts)
     try:
@@ -321,10 +338,10 @@ def _measured(environment: Callable, space: CompositionSpace, counts: Sequence[i
         error.add_note(f"Measuring {where}, experiment {experiment}.")
         raise
     row = {"seed": seed, "experiment": experiment, **dict(zip(space.elements, counts, strict=True))}
-    return _joined(row, outcome)
+    return joined(row, outcome)
 
 
-def _joined(row: dict, more: dict) -> dict:
+def joined(row: dict, more: dict) -> dict:
     """Both as one row. Raises ValueError where one would replace a column of the other."""
     if both := sorted(row.keys() & more.keys()):
         raise ValueError(f"The environment gave {both}, which name other columns of a row; rename these properties.")

@@ -90,8 +90,8 @@ CHEMICAL_SYMBOLS = tuple(
 )
 """All of them, with properties here or without, in the order of atomic numbers from 1 on (IUPAC)."""
 
-WEIGHED = 99
-"""Atomic number of einsteinium, the heaviest element that was ever made in an amount that can be weighed."""
+PRIMORDIAL = tuple(s for z, s in enumerate(CHEMICAL_SYMBOLS, 1) if z in (90, 92) or (z <= 83 and z not in (43, 61)))
+"""Those with isotopes as old as the Earth: what a table of alloys may hold."""
 
 KJ_PER_MOL_PER_EV = 96.48533212  # CODATA 2018: N_A e / 1000
 

@@ -38,11 +38,16 @@ def other_process(table, process: Mapping, path, problems: Problems) -> list[tup
     return found
 
 
-def undeclared(table, symbols, path, problems: Problems, *, known: Container[str]) -> None:
+IN_PPM = ("H", "B", "C", "N", "O", "P", "S")
+"""Elements whose amounts are often given in ppm: their numbers may be larger than the whole alloy's."""
+
+
+def undeclared(table, symbols, path, problems: Problems, *, known: Container[str], whole: float) -> None:
     """Add to `problems` the rows that are not zero in a column of an element that nobody declared.
 
-    An empty cell is no zero there either, unless the column holds nothing but zeros and empty cells. A column of words,
-    with no digit in any cell, is no element's. known: the elements that could be declared.
+    An empty cell is no zero there either, unless the column holds nothing but zeros and empty cells. A column
+    of words, with no digit in any cell, is no element's, nor is one with an amount below 0 or, but for `IN_PPM`, above
+    `whole`, that of the alloy. known: the elements that could be declared.
     """
     for column in symbols:
         cannot = f"{column} cannot be declared, for its properties are not known here:"
@@ -51,7 +56,8 @@ def undeclared(table, symbols, path, problems: Problems, *, known: Container[str
         remedy += "Rename a column that is no element's."
         values = tables.numeric(table, [column], path, problems=Problems(path))[:, 0]
         words = not any(character.isdigit() for cell in table[column] for character in str(cell))
-        if words or (table[column].isna() | (values == 0)).all():
+        beyond = bool((values > whole).any()) and column not in IN_PPM
+        if words or beyond or (values < 0).any() or (table[column].isna() | (values == 0)).all():
             continue
         for row, cell, value in zip(table.index, table[column], values, strict=True):
             if value != 0:  # true for NaN too

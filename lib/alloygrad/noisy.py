@@ -31,7 +31,16 @@ from torch import Tensor
 
 from alloygrad import require_whole
 from alloygrad.acquisition import ACQUISITIONS
-from alloygrad.campaign import INNER_LOOP, Campaign, Settings, choose_features, generator, initial_rows, measure
+from alloygrad.campaign import (
+    INNER_LOOP,
+    Campaign,
+    Settings,
+    choose_features,
+    generator,
+    initial_rows,
+    joined,
+    measured_row,
+)
 from alloygrad.features import FeatureMap, doubles
 from alloygrad.kernel import matern52
 from alloygrad.maximisers import Suggestion, maximise
@@ -207,11 +216,9 @@ def trajectory(settings: Settings, space: CompositionSpace, environment: Callabl
     campaign.tell(counts, merits)
     for experiment in range(settings.n_experiments):
         pick = campaign.ask(generator(seed, INNER_LOOP, experiment))
-        made = dict(zip(space.elements, pick.counts.tolist(), strict=True))
-        outcome = measure(environment, pick.composition)
-        campaign.tell(pick.counts, outcome["merit"])
-        said = {"value": pick.value, "warning": pick.warning}
-        yield {"seed": seed, "experiment": experiment, **made, **outcome, **said}
+        row = measured_row(environment, space, pick.counts.tolist(), seed, experiment)
+        campaign.tell(pick.counts, row["merit"])
+        yield joined(row, {"value": pick.value, "warning": pick.warning})
 
 
 def believe(surrogate: Surrogate, composition: np.ndarray) -> Surrogate:

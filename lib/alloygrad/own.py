@@ -8,7 +8,8 @@ Nothing is guessed and nothing is lost. A fault of the whole table (no such colu
 row, column and remedy; there, too, stands what was used although it is unusual: compositions off the grid or outside
 the limits, the same composition measured twice. Columns beyond those declared are ignored, but not one named as an
 element, with properties here or without: rows that have some of it are set aside. A column of words is no element's,
-nor is one named as an element that nobody ever weighed (No, Ts …). The file is only ever read.
+nor is one with amounts below 0 or above the whole alloy's (K, V), but for elements that are given in ppm. The file is
+only ever read.
 
 Weight shares w_i become atomic fractions c_i, and back, by the atomic masses A_i:
 
@@ -60,7 +61,7 @@ class Measurements:
 
     def require(self, space: CompositionSpace) -> None:
         """Raises ValueError where `space` has other elements, or another order of them."""
-        if self.elements != space.elements:
+        if self.elements != space.elements:  # the remedy is another than `space.require_elements` has
             raise ValueError(
                 f"The table was read for {' '.join(self.elements)}, the space has {' '.join(space.elements)}: read the "
                 "table with that space."
@@ -166,15 +167,15 @@ def read(
     table = tables.read_table(path, sheet=sheet)
     wanted = [target] if isinstance(target, str) else list(target) if isinstance(target, Mapping) else []
     declared = {*names, *process, *wanted}
-    weighed, known = elements.CHEMICAL_SYMBOLS[: elements.WEIGHED], elements.load().index
-    further = [symbol for symbol in weighed if symbol in table and symbol not in declared]
+    further = [symbol for symbol in elements.PRIMORDIAL if symbol in table and symbol not in declared]
     tables.require_columns(table, [*names, *wanted, *further], path, problems=problems)
     remedy = "Name it as in the table, or leave it out of `process` ({} where nothing is held)."
     tables.require_columns(table, process, path, problems=problems, kind="process column", remedy=remedy)
     problems.check()
 
     compositions = tables.fractions(table, names, unit, path, problems=problems)
-    findings.undeclared(table, further, path, problems, known=known)
+    whole = 1.0 if unit == "fraction" else 100.0
+    findings.undeclared(table, further, path, problems, known=elements.load().index, whole=whole)
     others = findings.other_process(table, process, path, problems)
     targets = _targets(table, target, path, problems, {row for row, *_ in others})
     faults = [(row, what, "set aside", remedy) for row, what, remedy in problems.found] + others

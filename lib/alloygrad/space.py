@@ -312,7 +312,7 @@ def require_elements(space, **named) -> None:
     A plain callable has none and passes: what it takes its columns for cannot be known.
     """
     for name, value in named.items():
-        elements = tuple(getattr(value, "elements", space.elements))
+        elements = tuple(getattr(value, "elements", None) or space.elements)
         if elements != tuple(space.elements):
             what = f"Elements of the {name} are {' '.join(elements)}, of the space {' '.join(space.elements)}"
             raise ValueError(f"{what}: make both with the same ones in the same order, best from `space.elements`.")

@@ -100,8 +100,7 @@ def heart(results: Results) -> str:
     return (
         f"{_concluded(wide)} The published loop's final merit, less that of exact maximisation, is {_listed(finals)}: "
         f"{_listed(losses)} of what exact maximisation gains over random experiments. All this over {len(wide)} seeds "
-        f"in {each} at four elements, state entropy being the mean log distance of a composition to its second nearest "
-        f"one: means over alloys and seeds, 95 % intervals."
+        f"in {each} at four elements: means over alloys and seeds, 95 % intervals."
     )
 
 
@@ -131,7 +130,8 @@ def _concluded(wide: pd.DataFrame) -> str:
     each = {ALLOYS[alloy]: virtue(wide[[alloy]]) for alloy in alloys}
     arms = [arm for arm in ("scored", *FOLLOW) if arm in wide.columns.get_level_values(1)]
     shares = [f"{SAID[arm]} has {_shares(wide, arm)}" for arm in arms]
-    numbers = f"of the state entropy that the published loop has beyond exact maximisation, {more}, {_listed(shares)}"
+    entropy = "state entropy (the mean log distance of a composition to its second nearest one)"
+    numbers = f"of the {entropy} that the published loop has beyond exact maximisation, {more}, {_listed(shares)}"
     sentence = {
         "not following": f"Mostly of not following it: {numbers}",
         "the gradient": f"Mostly of the gradient: {numbers}",

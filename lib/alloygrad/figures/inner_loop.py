@@ -103,7 +103,7 @@ def inner_loop_costs(table: pd.DataFrame, grids: pd.DataFrame) -> Figure:
         axis[1].set(xlabel="elements")
         axis[1].set_xticks(numbers, [str(n) for n in numbers], fontsize=6)
     for panels, peers in zip(axes, (False, True), strict=True):
-        own = table[table["maximiser"].isin(PEERS) == peers]
+        own = table[table["maximiser"].isin((*PEERS, "ascent") if peers else set(table["maximiser"]) - set(PEERS))]
         for axis, column in zip(panels, columns[:2], strict=False):
             axis.set(yscale="log", ylim=(own[column].min() / 2, (2 if peers else 10) * own[column].max()))
         panels[2].set(ylim=(None if peers else -3, 104))

@@ -31,8 +31,8 @@ def enumeration(acquire, space: CompositionSpace, *, exclude: np.ndarray, rng=No
     """
     if space.size > LARGEST:
         raise ValueError(
-            f"The grid has {space.size} compositions, {LARGEST} at most are enumerated; take the method "
-            "'ascent', a coarser step or narrower limits."
+            f"The grid has {space.size} compositions, {LARGEST} at most are enumerated; take a coarser step, "
+            "narrower limits, or the method 'ascent' ('random_search' where there is no gradient)."
         )
     best, value, evaluate = None, -np.inf, acquire
     if bounded := hasattr(acquire, "exceeding"):

@@ -19,8 +19,8 @@ from scipy.optimize import minimize
 from alloygrad.maximisers.suggestion import Suggestion, best_of
 from alloygrad.space import CompositionSpace
 
-ROUNDINGS = 2 * 10**6
-"""Roundings at most, of all starts and ends: with 20 starts per element those of 14 elements."""
+ROUNDINGS = 10**7
+"""Roundings at most, of all starts and ends: with 20 starts per element those of 16 elements."""
 
 
 def published(
@@ -45,7 +45,8 @@ def published(
     if (most := 2 * n_starts * comb(free, free // 2)) > ROUNDINGS:
         raise ValueError(
             f"Starts and ends of {n_starts} searches among {free} elements may have {most} roundings to the grid, "
-            f"{ROUNDINGS} at most are scored; take the method 'ascent', which rounds each end once."
+            f"{ROUNDINGS} at most are scored; take fewer starts per element, or the method 'ascent', which rounds each "
+            "end once."
         )
     ends, gradients = zip(*(climb(acquire, space, start) for start in starts), strict=True)
     moved = float(np.mean(np.abs(np.array(ends) - starts).max(1) > space.step / 2))
