@@ -88,6 +88,22 @@ def test_a_noisy_loop_starts_from_the_same_and_picks_by_learned_noise_and_the_be
         assert rows[n]["measured"] == y[at]
 
 
+def test_a_noisy_loop_gives_out_each_measurement_before_the_next_is_made():
+    space, environment = replay(ELEMENTS, *table(30))
+    made = []
+
+    def failing(c):
+        if len(made) == 3:
+            raise RuntimeError("the furnace is out")
+        made.append(c)
+        return environment(c)
+
+    rows = noisy.trajectory(Settings(n_features=2, n_initial=12, n_experiments=1), space, failing, 0)
+    assert [next(rows)["experiment"] for _ in range(3)] == [-12, -11, -10]
+    with pytest.raises(RuntimeError, match="furnace"):
+        next(rows)
+
+
 def test_a_noisy_campaign_on_rows_suggests_rows_and_takes_nothing_else():
     c, y = table(30)
     space, environment = replay(ELEMENTS, c, y)

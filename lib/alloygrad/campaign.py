@@ -23,7 +23,7 @@ from alloygrad import deep_kernel, forest, require_whole, surrogate
 from alloygrad.acquisition import ACQUISITIONS, log_ei
 from alloygrad.features import FORMULAS, Feature, FeatureMap, parse_feature
 from alloygrad.maximisers import METHODS, Suggestion, maximise
-from alloygrad.maximisers.ascent import FEW, SCREEN
+from alloygrad.maximisers.ascent import FEW, is_enumerated
 from alloygrad.selection import SELECTIONS
 from alloygrad.space import CompositionSpace, require_elements
 from alloygrad.surrogate import LARGEST
@@ -97,12 +97,18 @@ def _require_known(what: str, name: str, known: Mapping) -> None:
         raise ValueError(f"{what} is {name!r}; known are {sorted(known)}.")
 
 
-def _require_runnable(maximiser: str, acquisition: str, surrogate: str, options: Mapping | None) -> None:
-    """Raises ValueError for an unknown name or option, and for a search by gradients where there are none."""
+def _require_runnable(
+    maximiser: str,
+    acquisition: str,
+    surrogate: str,
+    options: Mapping | None,
+    space: CompositionSpace | None = None,
+) -> None:
+    """Raises ValueError for an unknown name or option, and as `_require_no_gradient`."""
     _require_known("maximiser", maximiser, METHODS)
     _require_known("acquisition", acquisition, ACQUISITIONS)
     _require_known("surrogate", surrogate, SURROGATES)
-    _require_no_gradient(maximiser, surrogate, maximiser in FOLLOW_GRADIENTS)
+    _require_no_gradient(maximiser, surrogate, space)
     if not isinstance(options, Mapping | None):
         raise ValueError(f"options are {options!r}; expected a mapping, as {{'starts_per_element': 4}}.")
     parameters = inspect.signature(METHODS[maximiser]).parameters.values()
@@ -112,21 +118,17 @@ def _require_runnable(maximiser: str, acquisition: str, surrogate: str, options:
         raise ValueError(f"options name {unknown}; those of {maximiser!r} are {known}.")
 
 
-def _require_no_gradient(maximiser: str, surrogate: str, follows: bool) -> None:
-    """Raises ValueError where the maximiser `follows` gradients of a surrogate that has none."""
+def _require_no_gradient(maximiser: str, surrogate: str, space: CompositionSpace | None) -> None:
+    """Raises ValueError where the maximiser follows gradients, in the space if there is one or else in every space, and
+    the surrogate has none."""
+    follows = maximiser in FOLLOW_GRADIENTS
+    if space is not None and not is_enumerated(space):
+        follows |= maximiser == "ascent" or (maximiser == "grid_search" and len(space.elements) > FEW)
     if follows and surrogate in WITHOUT_GRADIENT:
         raise ValueError(
             f"maximiser {maximiser!r} follows gradients here, and surrogate {surrogate!r} has none: take "
             f"'random_search', on small grids 'enumeration', up to {FEW} elements 'grid_search'."
         )
-
-
-def _require_no_gradient_in(space: CompositionSpace, maximiser: str, surrogate: str) -> None:
-    many = len(space.elements) > FEW
-    walked = not space.listed and space.size > SCREEN[many]  # elsewhere the whole space is enumerated
-    _require_no_gradient(
-        maximiser, surrogate, walked and (maximiser == "ascent" or (maximiser == "grid_search" and many))
-    )
 
 
 class Campaign:
@@ -147,8 +149,7 @@ class Campaign:
         options: Mapping | None = None,
         surrogate: str = "gp",
     ):
-        _require_runnable(maximiser, acquisition, surrogate, options)
-        _require_no_gradient_in(space, maximiser, surrogate)
+        _require_runnable(maximiser, acquisition, surrogate, options, space)
         require_elements(space, features=features)
         self.space, self.features = space, features
         self.maximiser, self.acquisition, self.options = maximiser, acquisition, dict(options or {})
@@ -244,12 +245,12 @@ def trajectory(
     environment of other elements than the space's or of another order.
     """
     require_elements(space, environment=environment)
-    _require_no_gradient_in(space, settings.maximiser, settings.surrogate)
+    _require_no_gradient(settings.maximiser, settings.surrogate, space)
     rows = list(done)
     if len(rows) < settings.n_initial:
-        for number, counts in _numbered(settings, space, seed)[len(rows) :]:
-            rows.append(measured_row(environment, space, counts, seed, number))
-            yield rows[-1]
+        for row in initial_measurements(settings, space, environment, seed, begun=len(rows)):
+            rows.append(row)
+            yield row
     counts = np.array([[row[element] for element in space.elements] for row in rows], dtype=np.int64)
     merits = np.array([row["merit"] for row in rows])
     if "features" in rows[-1] and isinstance(rows[-1]["features"], str):
@@ -311,13 +312,14 @@ def initial_rows(settings: Settings, space: CompositionSpace, environment: Calla
 
     The compositions depend on nothing but the space, their number and the seed. Errors as of `trajectory`.
     """
+    return list(initial_measurements(settings, space, environment, seed))
+
+
+def initial_measurements(
+    settings: Settings, space: CompositionSpace, environment: Callable, seed: int, *, begun: int = 0
+) -> Iterator[dict]:
+    """`initial_rows` one by one, each as soon as it is measured, from row `begun` on; experiments −n_initial … −1."""
     require_elements(space, environment=environment)
-    drawn = _numbered(settings, space, seed)
-    return [measured_row(environment, space, counts, seed, number) for number, counts in drawn]
-
-
-def _numbered(settings: Settings, space: CompositionSpace, seed: int) -> list[tuple[int, tuple[int, ...]]]:
-    """(experiment, counts) of the initial compositions; experiments are numbered −n_initial … −1."""
     if space.size <= settings.n_initial:
         raise ValueError(
             f"The space has {space.size} compositions; more than n_initial = {settings.n_initial} are needed."
@@ -325,7 +327,9 @@ def _numbered(settings: Settings, space: CompositionSpace, seed: int) -> list[tu
     rng, distinct = generator(seed, INITIAL), {}
     while len(distinct) < settings.n_initial:
         distinct.update(dict.fromkeys(map(tuple, space.sample(settings.n_initial, rng).tolist())))
-    return list(enumerate(list(distinct)[: settings.n_initial], start=-settings.n_initial))
+    numbered = enumerate(list(distinct)[: settings.n_initial], start=-settings.n_initial)
+    for number, counts in list(numbered)[begun:]:
+        yield measured_row(environment, space, counts, seed, number)
 
 
 def measured_row(environment: Callable, space: CompositionSpace, counts: Sequence[int], seed: int, experiment: int):

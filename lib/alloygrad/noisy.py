@@ -37,7 +37,7 @@ from alloygrad.campaign import (
     Settings,
     choose_features,
     generator,
-    initial_rows,
+    initial_measurements,
     joined,
     measured_row,
 )
@@ -206,8 +206,10 @@ def trajectory(settings: Settings, space: CompositionSpace, environment: Callabl
     """
     if settings.surrogate != "gp":
         raise ValueError(f"surrogate is {settings.surrogate!r}; expected 'gp', the one that learns noise.")
-    rows = initial_rows(settings, space, environment, seed)
-    yield from rows
+    rows = []
+    for row in initial_measurements(settings, space, environment, seed):
+        rows.append(row)
+        yield row
     counts = np.array([[row[element] for element in space.elements] for row in rows])
     merits = np.array([row["merit"] for row in rows])
     features = FeatureMap(space.elements, choose_features(settings, space, counts, merits, seed))

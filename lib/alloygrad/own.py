@@ -174,8 +174,8 @@ def read(
     problems.check()
 
     compositions = tables.fractions(table, names, unit, path, problems=problems)
-    whole = 1.0 if unit == "fraction" else 100.0
-    findings.undeclared(table, further, path, problems, known=elements.load().index, whole=whole)
+    known, whole = elements.load().index, max(tables.TOTALS[unit])
+    findings.undeclared(table, further, path, problems, known=known, whole=whole)
     others = findings.other_process(table, process, path, problems)
     targets = _targets(table, target, path, problems, {row for row, *_ in others})
     faults = [(row, what, "set aside", remedy) for row, what, remedy in problems.found] + others

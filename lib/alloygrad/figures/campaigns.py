@@ -23,7 +23,7 @@ from alloygrad.figures.diversity import (
 )
 from alloygrad.figures.style import COLOURS, COLUMN, INPUTS, LABELS, MARKERS, PAGE, curve_of, line_of
 
-DASHES = ((None, None), (4, 1.2), (1.2, 1), (6, 1.2, 1.2, 1.2))
+VARIANT_DASHES = ((None, None), (4, 1.2), (1.2, 1), (6, 1.2, 1.2, 1.2))
 """Of the variants of one arm, in order, beside their shades: they can be told apart without colours."""
 
 LEAST_REGRET = 1e-5
@@ -238,7 +238,7 @@ def _variants_of(table: pd.DataFrame, arm: str, shades_of: Sequence[str] = ()):
         own = rows[rows["variant"] == name]
         if len(own):
             n = f" (n = {own['n'].iloc[0]})"
-            yield dict(color=shades[i], dashes=DASHES[len(names) - 1 - i], label=name + n), own
+            yield dict(color=shades[i], dashes=VARIANT_DASHES[len(names) - 1 - i], label=name + n), own
 
 
 def regret_by_starts(table: pd.DataFrame, reference: tuple[float, float, float] | None = None) -> Figure:
@@ -291,7 +291,7 @@ def searched_inputs(curves: pd.DataFrame, gaps: pd.DataFrame, optima: dict[str, 
     """
     figure, axes = _alloys(curves, 4.0, rows=2, sharex=True)
     styles = {"features": curve_of("ascent") | dict(label="material features")}
-    styles["fractions"] = dict(color=INPUTS["fractions"], dashes=DASHES[1], label="raw fractions")
+    styles["fractions"] = dict(color=INPUTS["fractions"], dashes=VARIANT_DASHES[1], label="raw fractions")
     styles["fractions"] |= dict(marker=MARKERS["fractions"], ms=3, markevery=(0.09, 0.18))
     for alloy, (top, bottom) in axes.items():
         for name, rows in curves[curves["alloy"] == alloy].groupby("input"):

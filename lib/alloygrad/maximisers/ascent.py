@@ -110,14 +110,13 @@ def ascent(
     if screen < 1 or (starts_per_element is not None and starts_per_element <= 0):
         given = f"screen is {screen}, starts_per_element {starts_per_element}"
         raise ValueError(f"{given}; they must be positive, or None for their defaults.")
-    if space.listed or space.size <= screen + len(exclude):
+    if is_enumerated(space, screen=screen, measured=len(exclude)):
         return enumeration(acquire, space, exclude=exclude)
     project = Projection(space)
     candidates, centres = screened(acquire, space, project, exclude, screen, rng)
     if not len(candidates) and 2 * len(exclude) > space.size:  # nearly everything is measured
         return enumeration(acquire, space, exclude=exclude)
-    while not len(candidates):  # the screen was of next to none
-        candidates = _fresh(space.sample(DRAWS, rng), exclude)
+    candidates = _or_random(candidates, space, exclude, rng)  # the screen was of next to none
     values = score(acquire, space, candidates)
     per_element, least = (STARTS, LEAST[many]) if starts_per_element is None else (starts_per_element, 1)
     n_starts = max(least, round(per_element * len(space.elements)))
@@ -138,6 +137,13 @@ def ascent(
         warning="" if moved.mean() >= 0.5 else f"{1 - moved.mean():.0%} of {len(starts)} starts did not move.",
     )
     return certified(found, acquire, space, exclude) if certificate else found
+
+
+def is_enumerated(space: CompositionSpace, *, screen: int | None = None, measured: int = 0) -> bool:
+    """Whether `ascent` and `grid_search` enumerate instead: a list of rows, a grid no larger than the screen (None: its
+    default) and what is measured."""
+    screen = SCREEN[len(space.elements) > FEW] if screen is None else screen
+    return space.listed or space.size <= screen + measured
 
 
 def screened(
@@ -163,6 +169,13 @@ def _fresh(counts: np.ndarray, exclude: np.ndarray) -> np.ndarray:
     """The distinct rows of counts (rows, n_elements) that are not measured."""
     counts = distinct(counts)
     return counts[unmeasured(counts, exclude)]
+
+
+def _or_random(counts: np.ndarray, space: CompositionSpace, exclude: np.ndarray, rng) -> np.ndarray:
+    """`counts` (rows, n_elements), or where there are none fresh random ones."""
+    while not len(counts):
+        counts = _fresh(space.sample(DRAWS, rng), exclude)
+    return counts
 
 
 def chosen(space: CompositionSpace, candidates: np.ndarray, values: np.ndarray, n: int, rng) -> np.ndarray:
@@ -241,9 +254,7 @@ def finish(acquire, space: CompositionSpace, counts: np.ndarray, exclude: np.nda
     Where all of `counts` are measured, fresh random ones are taken. Peers of `ascent` end with it too.
     """
     many = len(space.elements) > FEW
-    known = _fresh(counts, exclude)
-    while not len(known):
-        known = _fresh(space.sample(DRAWS, rng), exclude)
+    known = _or_random(_fresh(counts, exclude), space, exclude, rng)
     values, evaluations, gradients, calm = score(acquire, space, known), len(known), 0, 0
     near, scores = known, values
     for again in range(AGAIN + 1):

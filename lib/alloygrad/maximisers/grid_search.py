@@ -8,7 +8,7 @@ Up to `FEW` elements nothing asks for a gradient; among more the exchanges do (`
 
 import numpy as np
 
-from alloygrad.maximisers.ascent import CLIMBERS, FEW, SCREEN, finish, screened
+from alloygrad.maximisers.ascent import CLIMBERS, FEW, SCREEN, finish, is_enumerated, screened
 from alloygrad.maximisers.candidates import spread
 from alloygrad.maximisers.enumeration import enumeration
 from alloygrad.maximisers.projection import Projection
@@ -24,7 +24,7 @@ def grid_search(acquire, space: CompositionSpace, *, exclude: np.ndarray, rng: n
     if rng is None:
         raise ValueError("`grid_search` draws compositions; pass rng=np.random.default_rng(seed).")
     many = len(space.elements) > FEW
-    if space.listed or space.size <= SCREEN[many] + len(exclude):
+    if is_enumerated(space, measured=len(exclude)):
         return enumeration(acquire, space, exclude=exclude)
     candidates, _ = screened(acquire, space, Projection(space), exclude, SCREEN[many], rng)
     values = score(acquire, space, candidates)
