@@ -105,8 +105,6 @@ PLANNED = (
     ("*_n[35]_published", 32),
     ("sma_n6_published", 32),
     ("*_published", 8),
-    ("*_n[35]_ascent", FULL),
-    ("*_ascent", 48),
     ("*_ascent_fine", 32),
 )
 """(pattern of cells, trajectories): the first that fits. Fewer than 96 where time has not been spent yet: notebook 06

@@ -137,7 +137,7 @@ def write_parquet(path: Path, table: pd.DataFrame) -> Path:
     floats = [name for name in table if pd.api.types.is_float_dtype(table[name])]
     others = [name for name in table if name not in floats]
     split = dict(use_dictionary=others, column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT"))
-    options = dict(index=False, compression="zstd", write_page_checksum=True, **split)
+    options = dict(index=False, compression="zstd", compression_level=19, write_page_checksum=True, **split)
     return write(path, lambda p: table.to_parquet(p, **options))
 
 
