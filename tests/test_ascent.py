@@ -828,6 +828,25 @@ def test_ascent_needs_to_follow_a_ridge_that_is_narrower_than_a_step(monkeypatch
     assert max(maximise(acquire, space, rng=rng(draw)).value for draw in range(3)) < -0.01
 
 
+def test_ascent_needs_to_draw_around_the_best_where_no_exchange_leads_on(monkeypatch):
+    """A hill, 2 lower but where three elements have multiples of 17 steps: no exchange leads from one of these to the
+    next, and neither does the gradient."""
+    space = CompositionSpace(METALS[:4], [0] * 4, [1] * 4, step=0.001)
+    summit = np.array([304, 255, 213, 228])
+    top = torch.tensor(space.fractions(summit))
+
+    def acquire(c):
+        steps = (c[..., :3] * space.total).round()
+        return -(c - top).square().sum(-1) - 2 * (steps % 17 != 0).any(-1)
+
+    beside = np.array(list(product(*([17 * (n // 17), 17 * (n // 17) + 17] for n in summit[:3]))))
+    best = values(acquire, space, np.column_stack([beside, space.total - beside.sum(1)])).max()
+    reached = [maximise(acquire, space, rng=rng(seed)).value for seed in range(8)]
+    assert reached == pytest.approx([best] * 8, abs=1e-12)
+    monkeypatch.setattr(module, "AGAIN", 0)
+    assert sum(maximise(acquire, space, rng=rng(seed)).value < best - 1e-4 for seed in range(8)) >= 3
+
+
 def test_elsewhere_of_nothing_is_nothing():
     start = TWELVE.sample(3, rng())
     reached, evaluations, gradients = module.elsewhere(
