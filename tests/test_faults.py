@@ -5,6 +5,7 @@ in test_datasets, hard inputs of a fit in test_surrogate.
 """
 
 import ctypes
+import itertools
 import os
 import re
 import resource
@@ -307,17 +308,21 @@ def test_a_broken_file_is_set_aside_and_computed_anew(undisturbed, damage):
 
 def test_a_flipped_bit_anywhere_is_noticed_or_does_no_harm(tmp_path, undisturbed):
     path = store.write_parquet(tmp_path / "a.parquet", undisturbed)
-    content, rng, noticed = path.read_bytes(), np.random.default_rng(0), 0
-    for place in rng.integers(len(content), size=400):
+    assert store.read_parquet(path).equals(undisturbed)
+    content, rng = path.read_bytes(), np.random.default_rng(0)
+    counts = [i for i, byte in enumerate(content) if byte == 2 * len(undisturbed)]  # of rows, as Thrift writes them
+    anywhere, bits = rng.integers(len(content), size=400), rng.integers(8, size=400)
+    noticed = []
+    for place, bit in [*itertools.product(counts, range(8)), *zip(anywhere, bits, strict=True)]:
         flipped = bytearray(content)
-        flipped[place] ^= 1 << rng.integers(8)
+        flipped[place] ^= 1 << bit
         path.write_bytes(flipped)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             rows = store.read_parquet(path)
-        noticed += rows is None
-        assert rows is None or rows.equals(undisturbed), place
-    assert noticed > 200
+        noticed.append(rows is None)
+        assert rows is None or rows.equals(undisturbed), (place, bit)
+    assert len(counts) > 5 and np.mean(noticed) > 0.95
 
 
 def test_a_file_that_breaks_while_its_trajectory_runs_is_written_whole(undisturbed, faulty, monkeypatch):

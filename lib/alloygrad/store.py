@@ -8,6 +8,7 @@ at worst the hidden folder, which no `*.parquet` pattern finds). A file that som
 """
 
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -28,6 +29,12 @@ RESULTS = DATA / "results"
 
 WRITTEN = ("figures", "papermill_runs", "data/results", "data/SHA256SUMS")
 """What runs of the code write: a change there makes it no other code."""
+
+CHECKSUM = b"alloygrad:sha256"
+"""Where a table's file holds its own SHA-256, taken while ``BLANK`` stands in that place."""
+
+BLANK = hashlib.sha256(CHECKSUM).hexdigest().encode()
+"""64 characters that no content has by chance."""
 
 
 def working() -> Path:
@@ -133,24 +140,38 @@ def set_aside(path: Path) -> Path:
 
 
 def write_parquet(path: Path, table: pd.DataFrame) -> Path:
-    """`write` of a table, with a checksum on every page; floats byte by byte, which takes a sixth less."""
+    """`write` of a table, with a checksum of the whole file in it; floats byte by byte, which takes a sixth less."""
     floats = [name for name in table if pd.api.types.is_float_dtype(table[name])]
     others = [name for name in table if name not in floats]
     split = dict(use_dictionary=others, column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT"))
-    options = dict(index=False, compression="zstd", compression_level=19, write_page_checksum=True, **split)
-    return write(path, lambda p: table.to_parquet(p, **options))
+    options = dict(compression="zstd", compression_level=19, write_page_checksum=True, **split)
+    plain, buffer = pa.Table.from_pandas(table, preserve_index=False), io.BytesIO()
+    pq.write_table(plain.replace_schema_metadata(plain.schema.metadata | {CHECKSUM: BLANK}), buffer, **options)
+    content = buffer.getvalue()
+    return write(path, lambda p: p.write_bytes(content.replace(BLANK, _sha256(content))))
 
 
 def read_parquet(path: Path) -> pd.DataFrame | None:
-    """`read` of a table, checksums verified. They do not cover column names, which the file holds twice."""
+    """`read` of a table, its checksum verified; in files from before there was one, those of the pages alone.
+
+    The pages' checksums cover neither counts of rows nor names of columns; of the latter a file holds two lists.
+    """
 
     def reader(content: bytes) -> pd.DataFrame:
-        table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+        file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+        found = (file.metadata.metadata or {}).get(CHECKSUM)
+        if found and found != _sha256(content.replace(found, BLANK)):
+            raise ValueError("its checksum is not that of its content")
+        table = file.read()
         if table.column_names != [column["name"] for column in table.schema.pandas_metadata["columns"]]:
             raise ValueError("its two lists of columns differ")
         return table.to_pandas()
 
     return read(path, reader)
+
+
+def _sha256(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> Path:
