@@ -343,6 +343,9 @@ def test_a_surrogate_without_gradients_is_refused_where_one_would_be_asked_for(n
         Campaign(space, lambda c: c, maximiser=maximiser, surrogate="forest")
     assert not calls
     small = environments.SMA.space(3, 0.02)  # enumerated
+    if maximiser == "ascent":
+        with pytest.raises(ValueError, match="follows gradients here"):
+            Campaign(small, lambda c: c, surrogate="forest", options={"screen": 1})
     rows = list(
         trajectory(
             Settings(maximiser, surrogate="forest", n_initial=6, n_experiments=2, n_features=2),

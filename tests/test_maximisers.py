@@ -12,7 +12,7 @@ from alloygrad.acquisition import ei, log_ei, log_pi, pi, ucb
 from alloygrad.cells import CELLS
 from alloygrad.features import FeatureMap
 from alloygrad.kernel import matern52
-from alloygrad.maximisers import METHODS, maximise
+from alloygrad.maximisers import METHODS, follows_gradients, maximise
 from alloygrad.maximisers.enumeration import LARGEST
 from alloygrad.maximisers.published import ROUNDINGS, climb
 from alloygrad.space import CompositionSpace, Group
@@ -213,6 +213,25 @@ def test_suggestions_are_feasible_new_and_repeatable(method, seed):
         again = maximise(acquire, SPACE, method, exclude=measured, rng=rng(seed), **fewer(method))
         assert again.counts.tolist() == found.counts.tolist() and again.value == found.value
         assert (again.evaluations, again.gradients) == (found.evaluations, found.gradients)
+
+
+@pytest.mark.parametrize("n", [3, 4, 5, 6])
+@pytest.mark.parametrize("method", METHODS)
+def test_who_is_said_to_follow_gradients_asks_for_them(method, n):
+    space = wide(n) if n > 3 else TINY
+    if method == "enumeration":
+        assert not follows_gradients(method, space)
+        return
+    for options in ({}, {"screen": 1}, {"screen": space.size}) if method == "ascent" and n < 5 else ({},):
+        asked = []
+
+        def acquire(c, asked=asked):
+            asked.append(c.requires_grad)
+            return peak([1 / n] * n)(c)
+
+        found = maximise(acquire, space, method, rng=rng(), **fewer(method), **options)
+        assert follows_gradients(method, space, **options) == any(asked) == (found.gradients > 0)
+    assert follows_gradients(method) == (method == "published")
 
 
 def fewer(method: str) -> dict:

@@ -22,8 +22,8 @@ import pandas as pd
 from alloygrad import deep_kernel, forest, require_whole, surrogate
 from alloygrad.acquisition import ACQUISITIONS, log_ei
 from alloygrad.features import FORMULAS, Feature, FeatureMap, parse_feature
-from alloygrad.maximisers import METHODS, Suggestion, maximise
-from alloygrad.maximisers.ascent import FEW, is_enumerated
+from alloygrad.maximisers import METHODS, Suggestion, follows_gradients, maximise
+from alloygrad.maximisers.ascent import FEW
 from alloygrad.selection import SELECTIONS
 from alloygrad.space import CompositionSpace, require_elements
 from alloygrad.surrogate import LARGEST
@@ -33,10 +33,6 @@ SURROGATES = {"gp": surrogate.fit, "forest": forest.fit, "deep_kernel": deep_ker
 
 WITHOUT_GRADIENT = ("forest",)
 """Surrogates that no gradient can be asked of."""
-
-FOLLOW_GRADIENTS = ("published",)
-"""Maximisers that ask for gradients in every space; `ascent` and, among more than `FEW` elements, `grid_search` do so
-where they do not enumerate."""
 
 BEHAVIOUR = 2
 """Raised when a change anywhere on the line changes what a trajectory gives: recorded ones then no longer match."""
@@ -108,7 +104,6 @@ def _require_runnable(
     _require_known("maximiser", maximiser, METHODS)
     _require_known("acquisition", acquisition, ACQUISITIONS)
     _require_known("surrogate", surrogate, SURROGATES)
-    _require_no_gradient(maximiser, surrogate, space)
     if not isinstance(options, Mapping | None):
         raise ValueError(f"options are {options!r}; expected a mapping, as {{'starts_per_element': 4}}.")
     parameters = inspect.signature(METHODS[maximiser]).parameters.values()
@@ -116,15 +111,16 @@ def _require_runnable(
     unknown = [name for name in options or () if name not in known]
     if unknown and not any(p.kind is p.VAR_KEYWORD for p in parameters):
         raise ValueError(f"options name {unknown}; those of {maximiser!r} are {known}.")
+    _require_no_gradient(maximiser, surrogate, options, space)
 
 
-def _require_no_gradient(maximiser: str, surrogate: str, space: CompositionSpace | None) -> None:
+def _require_no_gradient(
+    maximiser: str, surrogate: str, options: Mapping | None, space: CompositionSpace | None
+) -> None:
     """Raises ValueError where the maximiser follows gradients, in the space if there is one or else in every space, and
     the surrogate has none."""
-    follows = maximiser in FOLLOW_GRADIENTS
-    if space is not None and not is_enumerated(space):
-        follows |= maximiser == "ascent" or (maximiser == "grid_search" and len(space.elements) > FEW)
-    if follows and surrogate in WITHOUT_GRADIENT:
+    screen = (options or {}).get("screen")
+    if surrogate in WITHOUT_GRADIENT and follows_gradients(maximiser, space, screen=screen):
         raise ValueError(
             f"maximiser {maximiser!r} follows gradients here, and surrogate {surrogate!r} has none: take "
             f"'random_search', on small grids 'enumeration', up to {FEW} elements 'grid_search'."
@@ -245,7 +241,7 @@ def trajectory(
     environment of other elements than the space's or of another order.
     """
     require_elements(space, environment=environment)
-    _require_no_gradient(settings.maximiser, settings.surrogate, space)
+    _require_no_gradient(settings.maximiser, settings.surrogate, settings.options, space)
     rows = list(done)
     if len(rows) < settings.n_initial:
         for row in initial_measurements(settings, space, environment, seed, begun=len(rows)):

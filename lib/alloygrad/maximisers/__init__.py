@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor
 
-from alloygrad.maximisers.ascent import ascent
+from alloygrad.maximisers.ascent import FEW, ascent, is_enumerated
 from alloygrad.maximisers.enumeration import enumeration
 from alloygrad.maximisers.grid_search import grid_search
 from alloygrad.maximisers.published import published
@@ -62,4 +62,13 @@ def maximise(
     return replace(suggestion, method=method, seconds=time.perf_counter() - started)
 
 
-__all__ = ["METHODS", "Suggestion", "maximise"]
+def follows_gradients(method: str, space: CompositionSpace | None = None, *, screen: int | None = None) -> bool:
+    """Whether `method`, with this `screen` if it is `ascent`, asks for gradients in `space`; without one, in every
+    space."""
+    climbs = space is not None and not is_enumerated(space, screen=screen)
+    if method == "grid_search":
+        return climbs and len(space.elements) > FEW
+    return method == "published" or (method == "ascent" and climbs)
+
+
+__all__ = ["METHODS", "Suggestion", "follows_gradients", "maximise"]
