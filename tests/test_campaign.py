@@ -346,6 +346,9 @@ def test_a_surrogate_without_gradients_is_refused_where_one_would_be_asked_for(n
     if maximiser == "ascent":
         with pytest.raises(ValueError, match="follows gradients here"):
             Campaign(small, lambda c: c, surrogate="forest", options={"screen": 1})
+        with pytest.raises(ValueError, match="follows gradients here"):
+            next(trajectory(Settings(surrogate="forest", options={"screen": 1}), small, calls.append, 0))
+        assert not calls
     rows = list(
         trajectory(
             Settings(maximiser, surrogate="forest", n_initial=6, n_experiments=2, n_features=2),

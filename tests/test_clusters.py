@@ -70,7 +70,7 @@ def queue(monkeypatch) -> dict:
     asked, module = {}, ModuleType("dask_jobqueue")
 
     def make(**options):
-        cluster = in_one_process(n_workers=0)
+        cluster = in_one_process(n_workers=0, threads_per_worker=2)
         asked.update(options)
         cluster.scale = lambda jobs: (asked.update(jobs=jobs), LocalCluster.scale(cluster, 1))
         return cluster

@@ -4,14 +4,15 @@ SIGKILL to a whole process group is in test_studies, to a writer in test_store; 
 in test_datasets, hard inputs of a fit in test_surrogate.
 """
 
+import contextlib
 import ctypes
 import itertools
+import json
 import os
 import re
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +23,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from dask import config as dask_config
 from test_datasets import TOY as TABLE
@@ -168,15 +171,16 @@ def test_a_killed_worker_process_is_reported_and_the_study_goes_on_when_called_a
 @pytest.fixture(scope="module")
 def dask(tmp_path_factory):
     """(address, process) of a scheduler that gives a task up at once when its worker, of which it has one, dies."""
-    address, given_up = f"tcp://127.0.0.1:{free_port()}", "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"
+    file, given_up = tmp_path_factory.mktemp("dask") / "scheduler", "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"
     path = f"{Path(__file__).parent}:{os.environ.get('PYTHONPATH', '')}"
     options = {"env": {**os.environ, given_up: "0", SATURATION: "1", "PYTHONPATH": path}, "start_new_session": True}
-    options |= {"cwd": tmp_path_factory.mktemp("dask"), "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    options |= {"cwd": file.parent, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     options |= {"preexec_fn": lambda: ctypes.CDLL(None).prctl(1, signal.SIGKILL)}  # PR_SET_PDEATHSIG: no orphans
-    command = [sys.executable, "-m", "dask"]
-    scheduler = subprocess.Popen([*command, "scheduler", "--port", address.split(":")[-1], "--no-dashboard"], **options)
-    worker = subprocess.Popen([*command, "worker", address, "--nthreads", "1", "--no-dashboard"], **options)
-    yield address, scheduler
+    command, where = [sys.executable, "-m", "dask"], ["--scheduler-file", str(file), "--no-dashboard"]
+    scheduler = subprocess.Popen([*command, "scheduler", "--host", "127.0.0.1", "--port", "0", *where], **options)
+    wait_for(lambda: file.exists() and file.read_text().endswith("}"), scheduler)
+    worker = subprocess.Popen([*command, "worker", *where, "--nthreads", "1"], **options)
+    yield json.loads(file.read_text())["address"], scheduler
     for process in (worker, scheduler):
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -184,12 +188,6 @@ def dask(tmp_path_factory):
 
 SATURATION = "DASK_DISTRIBUTED__SCHEDULER__WORKER_SATURATION"
 """1: no second call waits at a worker, to be blamed for its death."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_a_worker_of_a_cluster_dies_and_its_trajectory_goes_on_elsewhere(undisturbed, faulty, dask):
@@ -325,20 +323,49 @@ def test_a_flipped_bit_anywhere_is_noticed_or_does_no_harm(tmp_path, undisturbed
     assert len(counts) > 5 and np.mean(noticed) > 0.95
 
 
-def test_a_file_that_breaks_while_its_trajectory_runs_is_written_whole(undisturbed, faulty, monkeypatch):
+def more_rows(content: bytes) -> bytes:
+    """The same file with one bit flipped, that makes its end tell of more rows than it holds."""
+    told = pq.read_metadata(pa.BufferReader(content)).num_rows
+    for place, bit in itertools.product(range(content.rindex(b"PAR1") - 1, 0, -1), range(8)):
+        flipped = content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :]
+        with contextlib.suppress(pa.ArrowException, OSError):
+            if pq.read_metadata(pa.BufferReader(flipped)).num_rows > told:
+                return flipped
+    raise AssertionError("no bit counts rows")
+
+
+@pytest.mark.parametrize("damage", [cut, more_rows])
+def test_a_file_that_breaks_while_its_trajectory_runs_is_written_whole(undisturbed, faulty, monkeypatch, damage):
     path = studies._path(PLAIN, 1)
     measured = Faulty.environment(PLAIN)
 
     def environment(self):
         def measure(c):
             if np.allclose(c, faulty.at):
-                path.write_bytes(cut(path.read_bytes()))
+                path.write_bytes(damage(path.read_bytes()))
             return measured(c)
 
         return measure
 
     monkeypatch.setattr(Faulty, "environment", environment)
-    assert_same(studies.trajectories(faulty, 3, workers=1), undisturbed)
+    with pytest.warns(UserWarning, match=f"{path.name} is broken"):
+        assert_same(studies.trajectories(faulty, 3, workers=1), undisturbed)
+
+
+def test_a_file_that_breaks_once_its_trajectory_is_done_is_named_and_computed_anew(undisturbed, monkeypatch):
+    path, run = studies._path(PLAIN, 1), studies.run
+
+    def run_and_break(cell, seed, *rest):
+        run(cell, seed, *rest)
+        if seed == 1:
+            path.write_bytes(cut(path.read_bytes()))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(studies, "run", run_and_break)
+        with pytest.raises(studies.StudyFailed, match=r"broke once they were written \(seeds \[1\]\)"):
+            with pytest.warns(UserWarning, match=f"{path.name} is broken"):
+                studies.trajectories(PLAIN, 3, workers=1)
+    assert_same(studies.trajectories(PLAIN, 3, workers=1), undisturbed)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from alloygrad import __version__, store
@@ -159,7 +160,9 @@ def test_write_json(tmp_path):
     assert json.loads(path.read_text(encoding="utf-8")) == content
 
 
-def repository(folder, tag=None):
+def repository(folder, monkeypatch, tag=None):
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):  # a hook's: the commit would go to its repository
+        monkeypatch.delenv(name, raising=False)
     git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
     (folder / "file").write_text("one")
     for command in (
@@ -174,7 +177,7 @@ def repository(folder, tag=None):
 
 @pytest.mark.parametrize("tag", [None, "v9"])
 def test_code_version_is_version_commit_and_state(tmp_path, monkeypatch, tag):
-    commit = repository(tmp_path, tag)
+    commit = repository(tmp_path, monkeypatch, tag)
     monkeypatch.setattr(store, "ROOT", tmp_path)
     assert store.code_version() == f"{__version__}+{commit}"
     (tmp_path / "untracked").write_text("")
@@ -192,22 +195,55 @@ def test_code_version_without_git(tmp_path, monkeypatch):
     assert store.code_version() == __version__ and time.perf_counter() - started < 5
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"n": [1, 2], "x": [0.1, None], "text": ["ΔH", None], "flag": [True, None]},
+        {"n": [], "x": np.empty(0)},
+        {"text": ["only"]},
+    ],
+)
+def test_tables_are_read_as_they_were_written_with_and_without_checksum(tmp_path, table):
+    table = pd.DataFrame(table)
+    written, older = store.write_parquet(tmp_path / "a.parquet", table), tmp_path / "older.parquet"
+    table.to_parquet(older, index=False, write_page_checksum=True)
+    for path in (written, older):
+        pd.testing.assert_frame_equal(store.read_parquet(path), pd.read_parquet(older))
+        pd.testing.assert_frame_equal(pd.read_parquet(path), pd.read_parquet(older))
+
+
+def test_a_table_passed_on_by_another_program_is_no_broken_one(tmp_path):
+    """Regression: it took the checksum of the file it came from along."""
+    path = store.write_parquet(tmp_path / "a.parquet", pd.DataFrame({"n": [1, 2]}))
+    pq.write_table(pq.read_table(path), tmp_path / "b.parquet")
+    assert store.read_parquet(tmp_path / "b.parquet")["n"].tolist() == [1, 2]
+
+
+def test_a_table_that_holds_the_placeholder_is_refused_and_not_written(tmp_path):
+    with pytest.raises(ValueError):
+        store.write_parquet(tmp_path / "a.parquet", pd.DataFrame({"text": [store.PLACEHOLDER.decode()]}))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_table_that_is_rewritten_all_the_time_is_always_read_whole(tmp_path):
     """Regression: opened twice, by name, it was one file at first and another then, and set aside as broken."""
     path, done = tmp_path / "table.parquet", threading.Event()
 
     def rewrite():
-        for n in itertools.count(1):
+        for n in itertools.count():
             store.write_parquet(path, pd.DataFrame({"n": np.full(n % 50 + 1, n)}))
             if done.is_set():
                 return
 
-    writer = threading.Thread(target=rewrite)
+    store.write_parquet(path, pd.DataFrame({"n": [0]}))
+    writer, seen, deadline = threading.Thread(target=rewrite), set(), time.monotonic() + 60
     writer.start()
     try:
-        for _ in range(300):
-            if (table := store.read_parquet(path)) is not None:
-                assert table["n"].nunique() == 1 and len(table) == table["n"].iloc[0] % 50 + 1
+        while len(seen) < 100:
+            table = store.read_parquet(path)
+            assert table["n"].nunique() == 1 and len(table) == table["n"].iloc[0] % 50 + 1
+            seen.add(table["n"].iloc[0])
+            assert time.monotonic() < deadline, f"{len(seen)} tables in a minute"
     finally:
         done.set()
         writer.join()

@@ -67,6 +67,7 @@ TOY = Toy("toy", "SMA", 3, 0.05, SETTINGS)
 @pytest.fixture(autouse=True)
 def fresh_store(monkeypatch, tmp_path):
     monkeypatch.setenv("ALLOYGRAD_STORE", str(tmp_path / "store"))
+    monkeypatch.delenv("ALLOYGRAD_CLUSTER", raising=False)
     cells._fixed.cache_clear()
     return tmp_path
 
@@ -77,7 +78,7 @@ def measured(tmp_path) -> int:
 
 
 def assert_same(one: pd.DataFrame, other: pd.DataFrame):
-    drop = list(SECONDS)
+    drop = [*SECONDS, "code"]  # whoever edits a file while tests run makes it other code
     pd.testing.assert_frame_equal(one.drop(columns=drop), other.drop(columns=drop), check_exact=True)
 
 
@@ -121,15 +122,15 @@ def test_workers_give_the_same_tables(monkeypatch, fresh_store):
         assert_same(together, alone)
 
 
-KILLED = replace(TOY, pause=0.02, settings=replace(SETTINGS, n_experiments=6))
+KILLED = replace(TOY, settings=replace(SETTINGS, n_experiments=6))
 
 
 def test_killed_and_started_again_it_is_the_undisturbed_run(monkeypatch, fresh_store):
     """SIGKILL to the whole process group in the middle, debris left lying; then the rest."""
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from test_studies import KILLED, studies\n"
-        "studies.trajectories(KILLED, 2, workers=1)"
+        "from test_studies import KILLED, replace, studies\n"
+        "studies.trajectories(replace(KILLED, pause=0.2), 2, workers=1)"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code], start_new_session=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
@@ -341,14 +342,18 @@ def test_one_thread_and_back():
         pools = {pool["filepath"]: pool["num_threads"] for pool in threadpool_info()}
         return torch.get_num_threads(), pools
 
+    usual = torch.get_num_threads()
     torch.set_num_threads(2)
-    with threadpool_limits(2):  # also where the environment allows one only
-        before = threads()
-        with pytest.raises(RuntimeError), one_thread():
-            inside = threads()
-            raise RuntimeError
-        assert inside[0] == 1 and set(inside[1].values()) == {1}
-        assert threads() == before and 2 in before[1].values()
+    try:
+        with threadpool_limits(2):  # also where the environment allows one only
+            before = threads()
+            with pytest.raises(RuntimeError), one_thread():
+                inside = threads()
+                raise RuntimeError
+            assert inside[0] == 1 and set(inside[1].values()) == {1}
+            assert threads() == before and 2 in before[1].values()
+    finally:
+        torch.set_num_threads(usual)
 
 
 def test_trajectories_run_on_one_thread(monkeypatch):

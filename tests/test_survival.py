@@ -47,8 +47,9 @@ except studies.StudyFailed as error:
 
 
 def is_alive(pid: int) -> bool:
+    """Whether a process of this test has that number, which the system may have given to another one since."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")")[-1].split()[0] != "Z"
+        return str(store.working()).encode() in Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return False
 

@@ -31,9 +31,9 @@ WRITTEN = ("figures", "papermill_runs", "data/results", "data/SHA256SUMS")
 """What runs of the code write: a change there makes it no other code."""
 
 CHECKSUM = b"alloygrad:sha256"
-"""Where a table's file holds its own SHA-256, taken while ``BLANK`` stands in that place."""
+"""Where a table's file holds its own SHA-256, taken while ``PLACEHOLDER`` stood there."""
 
-BLANK = hashlib.sha256(CHECKSUM).hexdigest().encode()
+PLACEHOLDER = hashlib.sha256(CHECKSUM).hexdigest().encode()
 """64 characters that no content has by chance."""
 
 
@@ -145,22 +145,26 @@ def write_parquet(path: Path, table: pd.DataFrame) -> Path:
     others = [name for name in table if name not in floats]
     split = dict(use_dictionary=others, column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT"))
     options = dict(compression="zstd", compression_level=19, write_page_checksum=True, **split)
-    plain, buffer = pa.Table.from_pandas(table, preserve_index=False), io.BytesIO()
-    pq.write_table(plain.replace_schema_metadata(plain.schema.metadata | {CHECKSUM: BLANK}), buffer, **options)
+    rows, buffer = pa.Table.from_pandas(table, preserve_index=False), io.BytesIO()
+    with pq.ParquetWriter(buffer, rows.schema, **options) as writer:
+        writer.write_table(rows)
+        writer.add_key_value_metadata({CHECKSUM: PLACEHOLDER})
     content = buffer.getvalue()
-    return write(path, lambda p: p.write_bytes(content.replace(BLANK, _sha256(content))))
+    before, after = content.split(PLACEHOLDER)  # a ValueError here, not a file nobody can read, if it stood there twice
+    return write(path, lambda p: p.write_bytes(before + _sha256(content) + after))
 
 
 def read_parquet(path: Path) -> pd.DataFrame | None:
-    """`read` of a table, its checksum verified; in files from before there was one, those of the pages alone.
+    """`read` of a table, its checksum verified.
 
-    The pages' checksums cover neither counts of rows nor names of columns; of the latter a file holds two lists.
+    Most recorded tables were written before there was one, and `data/SHA256SUMS` seals them. Of these the checksums of
+    the pages are verified, which cover neither counts of rows nor names of columns; the latter stand there twice.
     """
 
     def reader(content: bytes) -> pd.DataFrame:
         file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
         found = (file.metadata.metadata or {}).get(CHECKSUM)
-        if found and found != _sha256(content.replace(found, BLANK)):
+        if found is not None and found != _sha256(content.replace(found, PLACEHOLDER, 1)):
             raise ValueError("its checksum is not that of its content")
         table = file.read()
         if table.column_names != [column["name"] for column in table.schema.pandas_metadata["columns"]]:

@@ -64,6 +64,10 @@ def trajectories(
     if compute and missing:
         _run_all(cell, {seed: found[seed] for seed in missing}, workers, clusters.named(cluster))
         found = _read(cell, seeds)
+        if lost := [seed for seed in missing if not is_complete(cell, found[seed])]:
+            raise StudyFailed(
+                f"Files of {cell.name} broke once they were written (seeds {lost}). The same call computes them anew."
+            )
     complete = [rows for rows in found.values() if is_complete(cell, rows)]
     if not complete:
         return pd.DataFrame()
@@ -150,7 +154,7 @@ def run(cell: Cell, seed: int, found: pd.DataFrame, path: Path) -> None:
         with one_thread():
             for row in trajectory(cell.settings, cell.space(), cell.environment(), seed, done=rows, choose=choose):
                 rows.append({**row, "code": code})
-                if row["experiment"] >= -1 and _count(path) < len(rows):
+                if row["experiment"] >= -1 and len(_working_rows(path)) < len(rows):
                     store.write_parquet(path, pd.DataFrame(rows))
     except Exception as error:
         last = rows[-1]["experiment"] if rows and rows[-1]["experiment"] >= -1 else "none"  # as far as it is written

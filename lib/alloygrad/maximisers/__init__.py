@@ -63,12 +63,15 @@ def maximise(
 
 
 def follows_gradients(method: str, space: CompositionSpace | None = None, *, screen: int | None = None) -> bool:
-    """Whether `method`, with this `screen` if it is `ascent`, asks for gradients in `space`; without one, in every
-    space."""
-    climbs = space is not None and not is_enumerated(space, screen=screen)
-    if method == "grid_search":
-        return climbs and len(space.elements) > FEW
-    return method == "published" or (method == "ascent" and climbs)
+    """Whether `method` asks for gradients in `space`, of which nothing is measured; None: in whatever space.
+
+    screen: the option of `ascent`.
+    """
+    if method == "published":
+        return True
+    if method == "ascent":
+        return space is not None and not is_enumerated(space, screen=screen)
+    return method == "grid_search" and space is not None and len(space.elements) > FEW and not is_enumerated(space)
 
 
 __all__ = ["METHODS", "Suggestion", "follows_gradients", "maximise"]
