@@ -191,7 +191,9 @@ def test_a_silent_server_is_given_up(toy, serve, monkeypatch):
         handler.send_response(200)
         handler.send_header("Content-Length", "100000")
         handler.end_headers()
-        while not given_up.wait(0.1):
+        for _ in range(50):  # it ends, so that this fails and does not hang where no deadline holds
+            if given_up.wait(0.1):
+                return
             handler.wfile.write(b"x")
             handler.wfile.flush()
 
@@ -200,7 +202,7 @@ def test_a_silent_server_is_given_up(toy, serve, monkeypatch):
     with pytest.raises(DatasetUnavailable, match=r"gave up after 0\.5 s"):
         fetch("toy")
     given_up.set()
-    assert time.perf_counter() - start < 10
+    assert time.perf_counter() - start < 1.4
     assert not (toy / "cache" / "folder" / "a file.csv").exists()
 
 

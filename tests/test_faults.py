@@ -362,7 +362,7 @@ def test_a_file_that_breaks_once_its_trajectory_is_done_is_named_and_computed_an
 
     with monkeypatch.context() as patch:
         patch.setattr(studies, "run", run_and_break)
-        with pytest.raises(studies.StudyFailed, match=r"broke once they were written \(seeds \[1\]\)"):
+        with pytest.raises(studies.StudyFailed, match=r"files cannot be read here: seeds \[1\]"):
             with pytest.warns(UserWarning, match=f"{path.name} is broken"):
                 studies.trajectories(PLAIN, 3, workers=1)
     assert_same(studies.trajectories(PLAIN, 3, workers=1), undisturbed)

@@ -66,7 +66,8 @@ def trajectories(
         found = _read(cell, seeds)
         if lost := [seed for seed in missing if not is_complete(cell, found[seed])]:
             raise StudyFailed(
-                f"Files of {cell.name} broke once they were written (seeds {lost}). The same call computes them anew."
+                f"Trajectories of {cell.name} were finished, but their files cannot be read here: seeds {lost}. Either "
+                f"they broke since, or workers write elsewhere than {folder(cell)}. The same call goes on with them."
             )
     complete = [rows for rows in found.values() if is_complete(cell, rows)]
     if not complete:
