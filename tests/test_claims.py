@@ -698,10 +698,10 @@ def test_the_committed_scoreboard_is_what_the_records_give(recorded):
 
 
 def test_the_committed_numbers_are_what_the_records_give(recorded):
-    found, told = claims.strips(recorded[1]), ["claim", "name", "outcome", "source"]
+    found, told = claims.strips(recorded[1]), ["claim", "verdict", "group", "name", "outcome", "source"]
     committed = pd.read_csv(ROOT / "figures" / "13_numbers.csv", keep_default_na=False, na_values=[""])
     assert committed[told].equals(found[told].reset_index(drop=True)), "execute notebook 13 anew at `paper`"
-    for column in ("value", "low", "high", "n"):
+    for column in ("value", "low", "high", "n", "least", "most"):
         given, made_now = (table[column].to_numpy(dtype=float) for table in (committed, found))
         np.testing.assert_allclose(given, made_now, rtol=1e-4, atol=1e-9, err_msg=column)
 
