@@ -9,7 +9,7 @@ TORCH_INDEX ?=
 BIN       := .venv/bin
 NOTEBOOKS := $(basename $(notdir $(sort $(wildcard notebooks/*.ipynb))))
 STAMPS    := $(or $(ALLOYGRAD_STORE),data/runs)/stamps/$(PROFILE)
-SOURCES   := $(wildcard lib/alloygrad/*.py lib/alloygrad/*/*.py data/*.csv data/examples/*.csv data/*.toml data/environments/*/card.json data/results/*.parquet data/results/*.csv data/results/optima/*.json $(addprefix figures/05_,inner_loop.csv starts.csv stations.csv verdicts.csv))
+SOURCES   := $(wildcard lib/*/*.py lib/*/*/*.py lib/*/*/*/*.py lib/alloygrad/features/elements.csv data/examples/*.csv data/*.toml data/environments/*/card.json data/results/*.parquet data/results/*.csv data/results/optima/*.json $(addprefix figures/05_,inner_loop.csv starts.csv stations.csv verdicts.csv))
 RUN       := OMP_NUM_THREADS=1 $(BIN)/
 # Recorded experiments that an audit repeats; 110 are at least one of each cell
 STATES    ?= $(if $(filter paper,$(PROFILE)),110,6)
@@ -44,7 +44,7 @@ env: .venv/ready ## build .venv from requirements.lock (no conda needed)
 reproduce: datasets $(NOTEBOOKS:%=$(STAMPS)/%) audit ## execute every notebook at PROFILE (default: paper), then audit
 
 datasets: .venv/ready ## say whether the published datasets are at hand
-	@$(BIN)/python -c "from alloygrad import datasets; print(datasets.summary())"
+	@$(BIN)/python -c "from compendium.environments import datasets; print(datasets.summary())"
 
 # One rule for every notebook: papermill executes it under the profile's parameters (a notebook's own are the paper's).
 $(STAMPS)/%: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml $(SOURCES) .venv/ready
@@ -57,15 +57,15 @@ recompute: ## as reproduce, from an empty store (goes on if interrupted; `make c
 	ALLOYGRAD_STORE=$(CURDIR)/data/runs/recomputed $(MAKE) reproduce EXTRA="-p retrain true"
 
 study: .venv/ready ## compute what the planned trajectories of all cells lack (goes on where it stood); then make record
-	$(RUN)python -c "from alloygrad import studies; studies.run_planned()"
+	$(RUN)python -c "from compendium.running import studies; studies.run_planned()"
 
 record: .venv/ready ## pack finished trajectories and comparisons of the working store into data/results, seal data
-	$(RUN)python -c "from alloygrad import records; print(records.record().to_string(index=False))"
-	$(RUN)python -c "from alloygrad import records; print(records.record_comparisons().to_string(index=False))"
-	$(RUN)python -c "from alloygrad import records; print(records.record_versions().to_string(index=False)); records.seal()"
+	$(RUN)python -c "from compendium.running import records; print(records.record().to_string(index=False))"
+	$(RUN)python -c "from compendium.running import records; print(records.record_comparisons().to_string(index=False))"
+	$(RUN)python -c "from compendium.running import records; print(records.record_versions().to_string(index=False)); records.seal()"
 
 audit: .venv/ready ## repeat STATES recorded experiments and compare
-	$(RUN)python -c "from alloygrad import records; records.report_audit($(STATES))"
+	$(RUN)python -c "from compendium.running import records; records.report_audit($(STATES))"
 
 supplement: .venv/ready ## the executed notebooks as one book, data/runs/supplement/{html/index.html,supplement.pdf}
 	$(RUN)python notebooks/supplement.py

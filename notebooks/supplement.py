@@ -27,7 +27,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_markdown_cell, new_output
 from PIL import Image
 
-from alloygrad import ROOT
+from compendium import ROOT
 
 HERE = ROOT / "notebooks"
 EXECUTED = ROOT / "papermill_runs" / "paper"

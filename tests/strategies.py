@@ -17,8 +17,9 @@ from math import ceil, floor
 import numpy as np
 from hypothesis import strategies as st
 
-from alloygrad import elements, own
-from alloygrad.space import CompositionSpace, Group
+from alloygrad.features import elements
+from alloygrad.spaces.composition import CompositionSpace, Group
+from alloygrad.tables import measurements as own
 
 KNOWN = elements.load().dropna().index.tolist()
 """Elements that have all properties."""

@@ -13,7 +13,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from alloygrad import ROOT
+from compendium import ROOT
 
 ASKED_FOR = {"jupyterlab", "papermill", "torch", "botorch", "scipy", "seaborn", "pandas", "opentsne"}
 

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 import yaml
 
-from alloygrad import ROOT
+from compendium import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROFILES = ("smoke", "quick", "paper")

@@ -4,23 +4,18 @@ import numpy as np
 import pytest
 from test_security import EXAMPLE
 
-from alloygrad import (
-    DATA,
-    advice,
-    comparisons,
-    environments,
-    figures,
-    networks,
-    own,
-    studies,
-    training,
-)
-from alloygrad.campaign import Settings
-from alloygrad.cells import CELLS
+from alloygrad.campaigns.noisy import NoisyCampaign
+from alloygrad.campaigns.replay import replay
+from alloygrad.campaigns.trajectory import Settings
 from alloygrad.maximisers import maximise
-from alloygrad.noisy import NoisyCampaign
-from alloygrad.replay import replay
-from alloygrad.surrogate import condition
+from alloygrad.surrogates.gp import condition
+from alloygrad.tables import advice
+from alloygrad.tables import measurements as own
+from compendium import DATA
+from compendium.environments import alloys, networks, trained, training
+from compendium.feature_gradient import comparisons, figures
+from compendium.feature_gradient.cells import CELLS
+from compendium.running import studies
 
 
 def begun() -> NoisyCampaign:
@@ -67,8 +62,8 @@ NONSENSE = {
     "figure as path": (lambda: figures.paths("../x"), r"named '\.\./x'; expected a plain file name"),
     "alloy": (lambda: CELLS["xyz_n4_ascent"], "no study cell .xyz_n4_ascent. is"),
     "arm": (lambda: CELLS["sma_n4_ascend"], "no study cell 'sma_n4_ascend' is declared: is one of sma_n4_ascent"),
-    "merit": (lambda: environments.load(environments.SMA, ("Ti", "Ni"), merit="x"), "figures of merit .* 'x' asked"),
-    "elements": (lambda: environments.SMA.space(99), "SMA has 2 to 11 elements; 99 asked for"),
+    "merit": (lambda: trained.load(alloys.SMA, ("Ti", "Ni"), merit="x"), "figures of merit .* 'x' asked"),
+    "elements": (lambda: alloys.SMA.space(99), "SMA has 2 to 11 elements; 99 asked for"),
     "seeds": (lambda: studies.trajectories(CELLS["sma_n3_ascent"], -1), "n is -1; it must be a whole number"),
     "part of a seed": (lambda: studies.trajectories(CELLS["sma_n3_ascent"], 1.5), "n is 1.5; it must be"),
     "experiments": (lambda: studies.trajectories(CELLS["sma_n3_ascent"], 1, experiments=-5), "n_experiments is -5"),
@@ -77,7 +72,7 @@ NONSENSE = {
     "epochs": (lambda: networks.Training(epochs=-1), "epochs is -1; it must be a whole number from 1 on"),
     "no whole epochs": (lambda: networks.Training(epochs=True), "epochs is True; it must be a whole number"),
     "folds": (lambda: networks.Training(folds=1), "folds is 1; it must be a whole number from 2 on"),
-    "partitions": (lambda: training.partitions(environments.TI, "hardness", networks.Training(), 0), "count is 0"),
+    "partitions": (lambda: training.partitions(alloys.TI, "hardness", networks.Training(), 0), "count is 0"),
     "draws": (lambda: comparisons.obtain(comparisons.COMPARISONS["SMA"], -1), "draws is -1; it must be"),
     "rows": (lambda: comparisons.Comparison("SMA", "enthalpy", rows=-1), "rows is -1; it must be"),
     "generations": (lambda: comparisons.Comparison("SMA", "enthalpy", generations=0), "generations is 0; it must be"),
@@ -102,7 +97,7 @@ NONSENSE = {
     "unit": (lambda: read_example(unit="percent"), "unit is 'percent'; declare"),
     "screen": (lambda: searched("ascent", screen=0), "screen is 0, .* positive"),
     "draws of a search": (lambda: searched("random_search", draws=0), "draws is 0; it must be a whole number"),
-    "starts": (lambda: searched("published", starts_per_element=0.1), "starts_per_element is 0.1; of 4 elements"),
+    "starts": (lambda: searched("slsqp_ei", starts_per_element=0.1), "starts_per_element is 0.1; of 4 elements"),
     "noise": (lambda: condition(abs, [[1.0]], [1.0], [1.0], 1.0, noise=None), "noise variance None: expected"),
 }  # fmt: skip
 

@@ -14,20 +14,15 @@ import pandas as pd
 import pytest
 import torch
 
-from alloygrad import (
-    DATA,
-    ROOT,
-    advice,
-    claims,
-    comparisons,
-    elements,
-    environments,
-    own,
-    records,
-    store,
-    training,
-)
-from alloygrad.space import CompositionSpace
+from alloygrad.features import elements
+from alloygrad.spaces.composition import CompositionSpace
+from alloygrad.tables import advice
+from alloygrad.tables import measurements as own
+from compendium import DATA, ROOT, store
+from compendium.environments import alloys, trained, training
+from compendium.feature_gradient import comparisons
+from compendium.judging import claims
+from compendium.running import records
 
 FORBIDDEN = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "marshal", "shelve", "ctypes"}  # modules
 CALLS = {"eval", "exec", "compile", "__import__", "read_pickle", "to_pickle", "system", "popen"}  # whoever's
@@ -87,10 +82,10 @@ def test_the_scan_lets_what_is_harmless_pass():
 def read_everything() -> None:
     """Weights, cards, tables, trajectories, optima, scores, claims: all that notebooks load."""
     elements._wide.cache_clear()
-    environments._read.cache_clear()
-    for alloy in environments.ALLOYS.values():
+    trained._read.cache_clear()
+    for alloy in alloys.ALLOYS.values():
         space = alloy.space(3)
-        environments.load(alloy, space.elements)(space.fractions(space.sample(2, np.random.default_rng(0))))
+        trained.load(alloy, space.elements)(space.fractions(space.sample(2, np.random.default_rng(0))))
         assert len(training.recorded(alloy).parity)
     for path in store.RESULTS.glob("*.parquet"):
         assert len(store.read_parquet(path))
@@ -164,15 +159,15 @@ def test_files_that_come_and_go_are_found(copied):
     assert records.broken_seals() == ["results/sma_n4_forest.parquet (missing)", "results/more.csv (new)"]
 
 
-@pytest.mark.parametrize("alloy", environments.ALLOYS.values(), ids=environments.ALLOYS)
+@pytest.mark.parametrize("alloy", alloys.ALLOYS.values(), ids=alloys.ALLOYS)
 def test_weights_that_are_not_the_cards_are_refused_when_loaded(copied, alloy):
     folder = copied / "environments" / alloy.name
     for name in alloy.properties:
         flip(folder / f"{name}.safetensors", 1000)
         with pytest.raises(ValueError, match=rf"{name}.safetensors has sha256 .*; its card says .*Restore or retrain"):
-            environments.load(alloy, alloy.order[:3], folder=folder)
+            trained.load(alloy, alloy.order[:3], folder=folder)
         flip(folder / f"{name}.safetensors", 1000)
-    environments.load(alloy, alloy.order[:3], folder=folder)
+    trained.load(alloy, alloy.order[:3], folder=folder)
 
 
 def test_a_pickle_in_the_place_of_data_is_no_data(tmp_path):
@@ -196,7 +191,7 @@ def test_a_pickle_in_the_place_of_data_is_no_data(tmp_path):
     card["properties"]["enthalpy"]["weights_sha256"] = store.file_digest(folder / "enthalpy.safetensors")
     (folder / "card.json").write_text(json.dumps(card))
     with pytest.raises(Exception, match=r"(?i)header"):
-        environments.load(environments.SMA, ("Ti", "Ni"), folder=folder)
+        trained.load(alloys.SMA, ("Ti", "Ni"), folder=folder)
     assert not (tmp_path / "ran").exists()
 
 

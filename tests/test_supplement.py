@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from alloygrad import ROOT
+from compendium import ROOT
 
 sys.path.insert(0, str(ROOT / "notebooks"))
 import supplement

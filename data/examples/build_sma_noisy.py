@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from alloygrad import environments
+from compendium.environments import alloys, trained
 
 SEED, ROWS, ELEMENTS = 20, 40, ("Ti", "Ni", "Cu", "Hf")
 NOISE = {"enthalpy_J_per_g": 1.0, "martensite_peak_C": 3.0, "austenite_peak_C": 3.0}
@@ -21,8 +21,8 @@ NOISE = {"enthalpy_J_per_g": 1.0, "martensite_peak_C": 3.0, "austenite_peak_C": 
 
 def measure(composition: np.ndarray, rng: np.random.Generator, annealing_K: float) -> np.ndarray:
     """(3,): what the networks answer for one composition, at this annealing temperature, with noise."""
-    process = {**environments.SMA.process, "annealing_temperature": annealing_K}
-    environment = environments.load(replace(environments.SMA, process=process), ELEMENTS)
+    process = {**alloys.SMA.process, "annealing_temperature": annealing_K}
+    environment = trained.load(replace(alloys.SMA, process=process), ELEMENTS)
     answer = environment(composition / composition.sum())
     exact = np.array([answer[name] for name in ("enthalpy", "martensite_peak", "austenite_peak")])
     return exact + rng.normal(size=exact.shape) * list(NOISE.values())
@@ -31,7 +31,7 @@ def measure(composition: np.ndarray, rng: np.random.Generator, annealing_K: floa
 def table() -> pd.DataFrame:
     """The table as text, spoilt rows included."""
     rng, symbols = np.random.default_rng(SEED), list(ELEMENTS)
-    space = environments.SMA.space(4, step=0.005)
+    space = alloys.SMA.space(4, step=0.005)
     fractions = space.fractions(space.sample(ROWS, rng))
     rows = pd.DataFrame((100 * fractions).round(1), columns=space.elements)
     rows.loc[[5, 21], symbols] = [[49.7, 44.8, 3.3, 2.2], [50.3, 38.9, 10.6, 0.2]]  # off the grid

@@ -31,7 +31,7 @@ def verdicts(found: pd.DataFrame, stations: pd.DataFrame) -> pd.DataFrame:
     for what, rows in (("3–5 elements", own[few]), ("6–30 elements", own[~few])):
         share = (rows["regret"] <= np.log(1.01)).mean()
         line(1, f"states with reference EI ≤ 1.01 × ascent's, {what} (n = {len(rows)})", share, "≥ .99", share >= 0.99)
-    for name in ("slsqp", "botorch_batched"):
+    for name in ("scipy_botorch", "botorch_batched"):
         other = found[found["maximiser"] == name]
         ratio = (1 / other["ratio_to_ascent"]).median()
         line(2, f"CPU of ascent / {name}, median", ratio, "≤ 1/20", ratio <= 1 / 20)

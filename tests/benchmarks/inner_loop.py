@@ -37,14 +37,14 @@ from states import KEY, State, Walk, declare, kept, some, taken, walk_name
 from stations import asked, cpu_seconds, station_rows
 from tqdm import tqdm
 
-from alloygrad import ROOT, store
-from alloygrad.acquisition import Acquisition, log_ei
+from alloygrad.acquisition.analytic import Acquisition, log_ei
 from alloygrad.maximisers import METHODS, Suggestion
 from alloygrad.maximisers.projection import Projection
 from alloygrad.maximisers.spectral import spectral
-from alloygrad.surrogate import fit
+from alloygrad.surrogates.gp import fit
+from compendium import ROOT, store
 
-SLOW = ("slsqp", "botorch_joint", "botorch_batched")
+SLOW = ("scipy_botorch", "botorch_joint", "botorch_batched")
 """Peers that take longer than all else together."""
 
 PER_STATE = 256
@@ -54,8 +54,8 @@ TINY = {
     "ascent": {"starts_per_element": 2, "screen": 256},
     "ascent_x20": {"times": 2, "starts_per_element": 2, "screen": 256},
     "box": {"starts_per_element": 2, "screen": 256},
-    "published": {"starts_per_element": 1},
-    "published_log_ei": {"starts_per_element": 1},
+    "slsqp_ei": {"starts_per_element": 1},
+    "slsqp_log_ei": {"starts_per_element": 1},
     **{name: {"restarts": 2} for name in SLOW},
 }
 """Options of the maximisers in a trial of the code itself."""

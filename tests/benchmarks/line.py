@@ -9,17 +9,17 @@ import numpy as np
 import torch
 from stations import cpu_seconds
 
-from alloygrad import environments
-from alloygrad.acquisition import log_ei
-from alloygrad.environments import SMA
-from alloygrad.features import FeatureMap
-from alloygrad.surrogate import fit
-from alloygrad.threads import one_thread
+from alloygrad.acquisition.analytic import log_ei
+from alloygrad.features.feature_map import FeatureMap
+from alloygrad.surrogates.gp import fit
+from compendium.environments import trained
+from compendium.environments.alloys import SMA
+from compendium.running.threads import one_thread
 
 
 def main():
     space = SMA.space(4)
-    environment = environments.load(SMA, space.elements)
+    environment = trained.load(SMA, space.elements)
     compositions = space.fractions(space.sample(100, np.random.default_rng(0)))
     merits = environment(compositions)["merit"]
     features = FeatureMap(space.elements, ["mean:VEC", "mean:XP", "mean:R", "mean:MT"])

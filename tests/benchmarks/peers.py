@@ -1,9 +1,9 @@
 """What a user could pick instead of `ascent`, behind the signature of the maximisers. For comparison only.
 
-    suggestion = PEERS["slsqp"](acquire, space, exclude=measured, rng=np.random.default_rng(0))
+    suggestion = PEERS["scipy_botorch"](acquire, space, exclude=measured, rng=np.random.default_rng(0))
 
     published        the paper's loop as the library keeps it: SLSQP on raw EI, its own roundings; scored on log EI
-    published_log_ei the same on log EI: what campaigns run as the arm `slsqp`
+    published_log_ei the same on log EI: what campaigns run as the arm `scipy_botorch`
     slsqp            SciPy's SLSQP from each of 20 N uniform starts, default tolerances, through a BoTorch posterior
     botorch_joint    `optimize_acqf`, its defaults: one SLSQP problem that holds all restarts
     botorch_batched  the same with options={"batch_limit": 5}: five restarts to a problem
@@ -31,18 +31,18 @@ from botorch.acquisition.analytic import LogExpectedImprovement
 from botorch.optim import optimize_acqf
 from botorch.optim.batched_lbfgs_b import fmin_l_bfgs_b_batched
 from botorch.optim.initializers import initialize_q_batch
+from botorch_twin import to_botorch
 from torch import Tensor
 
-from alloygrad.acquisition import ei
+from alloygrad.acquisition.analytic import ei
 from alloygrad.maximisers import METHODS, Suggestion
 from alloygrad.maximisers.ascent import BATCHES, CLIMBERS, FEW, LEAST, SCREEN, STARTS, chosen, finish, screened
 from alloygrad.maximisers.candidates import rounded, spread
 from alloygrad.maximisers.projection import Projection, support
-from alloygrad.maximisers.published import climb
+from alloygrad.maximisers.slsqp import climb
 from alloygrad.maximisers.spectral import evaluate
 from alloygrad.maximisers.suggestion import score
-from alloygrad.space import CompositionSpace
-from alloygrad.surrogate import to_botorch
+from alloygrad.spaces.composition import CompositionSpace
 
 VERSIONS = (1, 5)
 """Up to `FEW` elements, and above. Raised when a change changes what an inner loop gives or costs there: recorded rows
@@ -54,22 +54,22 @@ PER_ELEMENT = 20
 JOINT = ((4, 80), (5, 60), (10, 30), (20, 15), (99, 10))
 """(up to so many elements, restarts of `botorch_joint` at most): its step costs (restarts × elements)³."""
 
-UPTO = {"published": 10, "published_log_ei": 5}
+UPTO = {"slsqp_ei": 10, "slsqp_log_ei": 5}
 """Elements up to which these are run: they list every rounding of every point, up to C(N, N/2) of each, and on log EI
-the searches take as long as those of `slsqp`."""
+the searches take as long as those of `scipy_botorch`."""
 
 
-def published(acquire, space: CompositionSpace, *, exclude, rng, starts_per_element: int = PER_ELEMENT) -> Suggestion:
+def slsqp_ei(acquire, space: CompositionSpace, *, exclude, rng, starts_per_element: int = PER_ELEMENT) -> Suggestion:
     """The paper's inner loop on raw EI; it alone ends in its own way."""
     raw = ei(acquire.surrogate, acquire.best)
-    found = METHODS["published"](raw, space, exclude=exclude, rng=rng, starts_per_element=starts_per_element)
+    found = METHODS["slsqp"](raw, space, exclude=exclude, rng=rng, starts_per_element=starts_per_element)
     return replace(found, value=float(score(acquire, space, found.counts[None])[0]))
 
 
-def slsqp(acquire, space: CompositionSpace, *, exclude, rng, restarts: int | None = None) -> Suggestion:
+def scipy_botorch(acquire, space: CompositionSpace, *, exclude, rng, restarts: int | None = None) -> Suggestion:
     """One SLSQP search from each start."""
     through = Through(acquire)
-    starts = space.sample_continuous(restarts or _restarts("slsqp", space), rng)
+    starts = space.sample_continuous(restarts or _restarts("scipy_botorch", space), rng)
     ends = np.array([climb(lambda c: through(c[None, None])[0], space, start)[0] for start in starts])
     values = _values(acquire, starts)
     spent = dict(evaluations=through.evaluated + len(starts), gradients=through.evaluated)
@@ -270,9 +270,9 @@ class Sticks:
 
 
 PEERS = {
-    "published": published,
-    "published_log_ei": METHODS["published"],
-    "slsqp": slsqp,
+    "slsqp_ei": slsqp_ei,
+    "slsqp_log_ei": METHODS["slsqp"],
+    "scipy_botorch": scipy_botorch,
     "botorch_joint": partial(botorch, "botorch_joint", {}),
     "botorch_batched": partial(botorch, "botorch_batched", {"batch_limit": 5}),
     "random_search": random_search,

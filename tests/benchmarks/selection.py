@@ -14,18 +14,19 @@ import numpy as np
 import pandas as pd
 import torch
 
-from alloygrad import environments
-from alloygrad.features import FORMULAS, FeatureMap
-from alloygrad.selection import deal_folds, genetic, random_search
-from alloygrad.surrogate import fit
+from alloygrad.features.feature_map import FeatureMap
+from alloygrad.features.formulas import FORMULAS
+from alloygrad.features.selection import deal_folds, genetic, random_search
+from alloygrad.surrogates.gp import fit
+from compendium.environments import alloys, trained
 
 CASES = [(n, formulas) for n in (4, 8) for formulas in (("mean",), tuple(FORMULAS))]
 
 
 def data(n_elements: int, seed: int, n: int):
     """Elements, n measured and 500 fresh compositions with their merits, a generator."""
-    space = environments.SMA.space(n_elements, 0.001)
-    environment = environments.load(environments.SMA, space.elements)
+    space = alloys.SMA.space(n_elements, 0.001)
+    environment = trained.load(alloys.SMA, space.elements)
     rng = np.random.default_rng([seed, n_elements])
     measured, fresh = (space.fractions(space.sample(size, rng)) for size in (n, 500))
     return space.elements, (measured, environment(measured)["merit"]), (fresh, environment(fresh)["merit"]), rng

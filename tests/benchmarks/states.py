@@ -15,12 +15,16 @@ import numpy as np
 import pandas as pd
 import peers
 
-from alloygrad import elements, environments, store
-from alloygrad.campaign import BEHAVIOUR, Settings, trajectory
-from alloygrad.cells import WORKING_STEP
-from alloygrad.features import FORMULAS, FeatureMap, all_features
-from alloygrad.space import CompositionSpace, Group
-from alloygrad.threads import one_thread
+from alloygrad.campaigns.trajectory import Settings, trajectory
+from alloygrad.features import elements
+from alloygrad.features.feature_map import FeatureMap, all_features
+from alloygrad.features.formulas import FORMULAS
+from alloygrad.spaces.composition import CompositionSpace, Group
+from compendium import store
+from compendium.environments import alloys, trained
+from compendium.feature_gradient.cells import WORKING_STEP
+from compendium.running.description import BEHAVIOUR
+from compendium.running.threads import one_thread
 
 VERSION = 1
 """Raised when a change to the benchmark changes a row: recorded ones then no longer match."""
@@ -48,14 +52,12 @@ class Walk:
     def space(self) -> CompositionSpace:
         if self.alloy == "drawn":
             return wide_space(self.n_elements)
-        return environments.ALLOYS[self.alloy].space(
-            self.n_elements, WORKING_STEP.get((self.alloy, self.n_elements), 0.001)
-        )
+        return alloys.ALLOYS[self.alloy].space(self.n_elements, WORKING_STEP.get((self.alloy, self.n_elements), 0.001))
 
     def environment(self) -> Callable:
         if self.alloy == "drawn":
             return drawn(self.space, self.seed)
-        return environments.load(environments.ALLOYS[self.alloy], self.space.elements)
+        return trained.load(alloys.ALLOYS[self.alloy], self.space.elements)
 
     def settings(self) -> Settings:
         return Settings(
@@ -70,10 +72,10 @@ def declare() -> list[Walk]:
     """All trajectories of the benchmark."""
     walks = []
     for formulas in NAMES:
-        for alloy in environments.ALLOYS:
+        for alloy in alloys.ALLOYS:
             for n in (3, 4, 5):
                 walks.append(Walk(alloy, n, formulas, 0, "ascent", "log_ei", (0, 10, 20, 30, 40, 50)))
-                walks.append(Walk(alloy, n, formulas, 1, "published", "ei", (5, 15, 25, 35, 45, 59)))
+                walks.append(Walk(alloy, n, formulas, 1, "slsqp_ei", "ei", (5, 15, 25, 35, 45, 59)))
             for n in (6, 8, 10):
                 for seed in range(2):
                     walks.append(Walk(alloy, n, formulas, seed, "ascent", "log_ei", (0, 5, 15, 30)))
@@ -185,7 +187,7 @@ def _code(n_elements: int) -> list[int]:
 
 def walk_name(walk: Walk) -> str:
     """Digest of what makes the trajectory."""
-    made_by = {"landscape": "drawn" if walk.alloy == "drawn" else environments.digest(environments.FOLDER / walk.alloy)}
+    made_by = {"landscape": "drawn" if walk.alloy == "drawn" else trained.digest(trained.FOLDER / walk.alloy)}
     made_by |= {**walk.space.describe(), "settings": walk.settings().describe(), "seed": walk.seed}
     return store.digest(made_by | {"code": _code(walk.n_elements)})
 

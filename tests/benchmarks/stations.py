@@ -19,15 +19,16 @@ import torch
 from botorch.acquisition.analytic import ExpectedImprovement, LogExpectedImprovement
 from botorch.fit import fit_gpytorch_mll
 from botorch.optim.fit import fit_gpytorch_mll_torch
+from botorch_twin import to_botorch
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from states import State, kept
 
-from alloygrad import store
-from alloygrad.acquisition import log_ei
-from alloygrad.campaign import measure
+from alloygrad.acquisition.analytic import log_ei
+from alloygrad.campaigns.trajectory import measure
 from alloygrad.maximisers import maximise
-from alloygrad.maximisers.published import published
-from alloygrad.surrogate import STARTS, Surrogate, condition, fit, to_botorch
+from alloygrad.maximisers.slsqp import slsqp
+from alloygrad.surrogates.gp import STARTS, Surrogate, condition, fit
+from compendium import store
 
 ENUMERATED = (0, 30, 59)
 """Experiments of SMA, 4 elements, before which enumeration is timed."""
@@ -61,7 +62,7 @@ def time_fit(state: State, path: Path) -> tuple[float, float, float]:
 def time_experiment(state: State, path: Path) -> tuple[float, float, None]:
     """Fit, ascent, measurement and record of one row against the published fit and inner loop alone.
 
-    Adam as BoTorch runs it, from GPyTorch's initial values, then `published` on EI through a BoTorch posterior. The
+    Adam as BoTorch runs it, from GPyTorch's initial values, then `slsqp_ei` on EI through a BoTorch posterior. The
     two work with different hyperparameters, so their values do not compare: no difference.
     """
     features, compositions, merits = state.data()
@@ -81,7 +82,7 @@ def time_experiment(state: State, path: Path) -> tuple[float, float, None]:
         whole = to_botorch(_at(start, model, features, compositions))
         improvement = ExpectedImprovement(whole, torch.tensor(merits.max()))
         acquire = lambda c: improvement(c.reshape(-1, 1, c.shape[-1])).reshape(c.shape[:-1])  # noqa: E731
-        published(acquire, state.space, exclude=state.counts, rng=state.rng())
+        slsqp(acquire, state.space, exclude=state.counts, rng=state.rng())
 
     start = fit(features, compositions, merits)
     here, _ = cpu_seconds(ours, 3)

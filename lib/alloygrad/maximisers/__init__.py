@@ -16,17 +16,17 @@ from torch import Tensor
 
 from alloygrad.maximisers.ascent import FEW, ascent, is_enumerated
 from alloygrad.maximisers.enumeration import enumeration
-from alloygrad.maximisers.grid_search import grid_search
-from alloygrad.maximisers.published import published
+from alloygrad.maximisers.lattice import lattice
 from alloygrad.maximisers.random_search import random_search
+from alloygrad.maximisers.slsqp import slsqp
 from alloygrad.maximisers.suggestion import Suggestion
-from alloygrad.space import CompositionSpace
+from alloygrad.spaces.composition import CompositionSpace
 
 METHODS = {
     "ascent": ascent,
     "enumeration": enumeration,
-    "grid_search": grid_search,
-    "published": published,
+    "lattice": lattice,
+    "slsqp": slsqp,
     "random_search": random_search,
 }
 
@@ -67,11 +67,11 @@ def follows_gradients(method: str, space: CompositionSpace | None = None, *, scr
 
     screen: the option of `ascent`.
     """
-    if method == "published":
+    if method == "slsqp":
         return True
     if method == "ascent":
         return space is not None and not is_enumerated(space, screen=screen)
-    return method == "grid_search" and space is not None and len(space.elements) > FEW and not is_enumerated(space)
+    return method == "lattice" and space is not None and len(space.elements) > FEW and not is_enumerated(space)
 
 
 __all__ = ["METHODS", "Suggestion", "follows_gradients", "maximise"]

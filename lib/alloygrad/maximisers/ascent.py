@@ -28,7 +28,7 @@ from alloygrad.maximisers.projection import Projection, support
 from alloygrad.maximisers.ridges import follow
 from alloygrad.maximisers.spectral import Ends, spectral
 from alloygrad.maximisers.suggestion import Suggestion, score
-from alloygrad.space import CompositionSpace
+from alloygrad.spaces.composition import CompositionSpace
 
 FEW = 5
 """Elements up to which a lattice search alone would do."""
@@ -140,7 +140,7 @@ def ascent(
 
 
 def is_enumerated(space: CompositionSpace, *, screen: int | None = None, measured: int = 0) -> bool:
-    """Whether `ascent` and `grid_search` enumerate instead: a list of rows, a grid no larger than the screen (None: its
+    """Whether `ascent` and `lattice` enumerate instead: a list of rows, a grid no larger than the screen (None: its
     default) and what is measured."""
     screen = SCREEN[len(space.elements) > FEW] if screen is None else screen
     return space.listed or space.size <= screen + measured

@@ -3,7 +3,7 @@
 import numpy as np
 
 from alloygrad.maximisers.projection import Projection
-from alloygrad.space import CompositionSpace
+from alloygrad.spaces.composition import CompositionSpace
 
 REACH = 6
 """Around good compositions up to 2^REACH steps are exchanged at a time."""

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from alloygrad.maximisers.suggestion import Suggestion, best_of
-from alloygrad.space import CompositionSpace
+from alloygrad.spaces.composition import CompositionSpace
 
 LARGEST = 10**8
 """Compositions of the largest grid that is enumerated."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from alloygrad.maximisers.spectral import evaluate
 from alloygrad.maximisers.suggestion import score
-from alloygrad.space import CompositionSpace
+from alloygrad.spaces.composition import CompositionSpace
 
 SIZES = (1, 2, 4, 8, 16, 32)
 """Steps exchanged between two elements."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from alloygrad.space import CompositionSpace
+from alloygrad.spaces.composition import CompositionSpace
 
 TOLERANCE = 1e-14
 """Of a sum of fractions."""

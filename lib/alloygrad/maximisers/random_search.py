@@ -5,9 +5,9 @@ With `draws=1` the acquisition function has no say, and a campaign is a series o
 
 import numpy as np
 
-from alloygrad import require_whole
+from alloygrad.checks import require_whole
 from alloygrad.maximisers.suggestion import Suggestion, best_of
-from alloygrad.space import CompositionSpace
+from alloygrad.spaces.composition import CompositionSpace
 
 
 def random_search(

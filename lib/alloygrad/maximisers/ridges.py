@@ -15,7 +15,7 @@ from alloygrad.maximisers.exchange import distinct, exchange, pairs, unmeasured
 from alloygrad.maximisers.projection import Projection, support
 from alloygrad.maximisers.spectral import evaluate, spectral
 from alloygrad.maximisers.suggestion import score
-from alloygrad.space import CompositionSpace
+from alloygrad.spaces.composition import CompositionSpace
 
 BATCHES = 30
 """Gradients at most of the ascent to the top."""

@@ -1,0 +1,1 @@
+"""How much is expected of a composition: expected improvement, confidence bounds, probabilities."""

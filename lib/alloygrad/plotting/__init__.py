@@ -1,0 +1,1 @@
+"""Pictures of spaces and models; needs matplotlib and mpltern."""

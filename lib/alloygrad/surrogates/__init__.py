@@ -1,0 +1,1 @@
+"""Models of the measurements: Gaussian process, random forest, deep kernel."""

@@ -1,0 +1,1 @@
+"""From a laboratory's spreadsheet to suggestions: reading, checking, advice, validation."""

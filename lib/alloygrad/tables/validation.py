@@ -1,0 +1,147 @@
+"""How far a model of your measurements can be trusted: prediction of rows it has not seen, and calibration.
+
+Two ways to hold rows back:
+
+    left out   each row predicted from all others by the fitted model, in closed form (`Surrogate.leave_one_out`).
+               Features and hyperparameters were chosen with that row in view, so this flatters.
+    folds      rows dealt into folds; for each, features are chosen and the model is fitted anew on the other folds.
+               Rows of one composition stay together. This is what a new alloy must expect.
+
+z_i = (y_i − μ_i)/s_i, with s_i² the variance of a measurement, noise included. A calibrated model has a share p of its
+|z| below the normal quantile z_p; by chance alone the share of n rows scatters binomially (`coverage`).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.stats import binom, norm
+
+from alloygrad.campaigns.noisy import NoisyCampaign
+from alloygrad.features.selection import deal_folds
+from alloygrad.spaces.composition import CompositionSpace
+from alloygrad.surrogates.gp import fit, standardisation
+from alloygrad.tables.advice import choose
+from alloygrad.tables.findings import alike
+
+NOMINAL = tuple(np.round(np.arange(0.1, 0.96, 0.05), 2))
+"""Shares at which calibration is looked at."""
+
+DOUBTFUL = 4.0
+"""A measurement so many standard deviations from what all others say is to be checked. It widens the deviation by which
+it is judged: z stays below about √n, so that among fewer than some twenty rows none is found."""
+
+
+def left_out(campaign: NoisyCampaign) -> pd.DataFrame:
+    """Every measurement predicted from all others: columns measured, predicted, std, in the unit of the merits."""
+    centre, spread = campaign.scale
+    with torch.no_grad():
+        mean, variance = campaign.fit().leave_one_out()
+    predicted, std = centre + spread * mean.numpy(), spread * variance.sqrt().numpy()
+    return pd.DataFrame({"measured": campaign.targets, "predicted": predicted, "std": std})
+
+
+def doubtful(table: pd.DataFrame, rows: Sequence[int]) -> list[str]:
+    """A line for each |z| beyond `DOUBTFUL` in a table as of `left_out`; rows (n,): their numbers in a spreadsheet."""
+    found = []
+    for row, (measured, predicted, std) in zip(rows, table[["measured", "predicted", "std"]].to_numpy(), strict=True):
+        if abs(measured - predicted) > DOUBTFUL * std:
+            found.append(f"Row {row}: {measured:.4g}, from all others {predicted:.4g} ± {std:.3g}: check this number.")
+    return found
+
+
+def by_folds(
+    space: CompositionSpace,
+    compositions: np.ndarray,
+    merits: np.ndarray,
+    *,
+    rng: np.random.Generator,
+    inputs: str = "features",
+    n_folds: int = 10,
+    **selection,
+) -> pd.DataFrame:
+    """Every row of compositions (n, n_elements), merits (n,) predicted from the other folds; columns as `left_out`.
+
+    inputs, selection: as in `advice.choose`. Where compositions are fewer than `n_folds`, so are the folds. Where the
+    other folds hold one merit, or one composition, their mean is predicted, and std is their scatter.
+    """
+    group = alike(compositions)
+    folds = deal_folds(group.max() + 1, rng, n_folds=min(n_folds, group.max() + 1))[0][group]
+    found = pd.DataFrame({"measured": merits, "predicted": np.nan, "std": np.nan})
+    for fold in np.unique(folds):
+        held, known = folds == fold, folds != fold
+        centre, spread = standardisation(merits[known])
+        scatter = spread if np.ptp(merits[known]) else 0.0
+        found.loc[held, ["predicted", "std"]] = centre, scatter
+        if scatter and np.ptp(group[known]):
+            features = choose(space.elements, compositions[known], merits[known], rng=rng, inputs=inputs, **selection)
+            surrogate = fit(features, compositions[known], (merits[known] - centre) / spread, noise=None)
+            with torch.no_grad():
+                mean, std = surrogate(compositions[held])
+            found.loc[held, "predicted"] = centre + spread * mean.numpy()
+            found.loc[held, "std"] = spread * np.hypot(std.numpy(), np.sqrt(surrogate.noise))
+    return found
+
+
+def scores(table: pd.DataFrame) -> dict[str, float]:
+    """Of a table of predictions: R² and MAE, the MAE of the mean in their place, mean and standard deviation of z."""
+    error = table["measured"] - table["predicted"]
+    deviation = table["measured"] - table["measured"].mean()
+    z = error / table["std"]
+    return {
+        "R²": float(1 - (error**2).sum() / (deviation**2).sum()),
+        "MAE": float(error.abs().mean()),
+        "MAE of the mean": float(deviation.abs().mean()),
+        "mean z": float(z.mean()),
+        "std z": float(z.std(ddof=0)),
+    }
+
+
+def verdict(table: pd.DataFrame, other: pd.DataFrame, name: str) -> str:
+    """What a table of predictions says of a model, and whether `other` inputs, by `name`, do better or worse; in words.
+
+    Better: the mean difference of absolute errors exceeds twice its standard error. Not calibrated: more than a fifth
+    of the nominal shares lie outside the band of `coverage`, on one side. What is bad comes with what to do.
+    """
+    here, there, curve = scores(table), scores(other), coverage(table)
+    low, high = curve["observed"] < curve["low"], curve["observed"] > curve["high"]
+    error, deviation, others = (
+        (table["measured"] - prediction).abs()
+        for prediction in (table["predicted"], table["measured"].mean(), other["predicted"])
+    )
+    worth, sure, compared, remedies = "better than", "calibrated", "are not told apart", []
+    if not _clearly(deviation - error):
+        worth = "not clearly better than"
+        remedies.append("take suggestions for guesses until more alloys are measured")
+    if low.mean() > 0.2:
+        sure = "too sure of itself"
+        remedies.append("reckon with larger errors than stated")
+    elif high.mean() > 0.2:
+        sure = "too cautious"
+        remedies.append("look for single numbers far off, which make it so")
+    if _clearly(error - others):
+        compared = "do better"
+        remedies.append(f"set inputs to {name!r}")
+    elif _clearly(others - error):
+        compared = "do worse"
+    text = f"On rows it has not seen the model is {worth} their mean (MAE {here['MAE']:.3g} against "
+    text += f"{here['MAE of the mean']:.3g}), and {sure} as far as {len(table)} rows can tell."
+    text += f" Inputs {name!r} {compared} (MAE {there['MAE']:.3g})."
+    return text + (f" What to do: {'; '.join(remedies)}." if remedies else "")
+
+
+def _clearly(difference: pd.Series) -> bool:
+    return difference.mean() > 2 * difference.sem()
+
+
+def coverage(table: pd.DataFrame, nominal: Sequence[float] = NOMINAL) -> pd.DataFrame:
+    """Share of rows within the central interval of each nominal share, and what chance alone allows (95 %).
+
+    Columns nominal, observed, low, high: a calibrated model lies between low and high nineteen times in twenty.
+    """
+    z = ((table["measured"] - table["predicted"]) / table["std"]).abs().to_numpy()
+    nominal = np.asarray(nominal)
+    observed = (z[:, None] <= norm.ppf((1 + nominal) / 2)).mean(0)
+    low, high = (binom.ppf(side, len(z), nominal) / len(z) for side in (0.025, 0.975))
+    return pd.DataFrame({"nominal": nominal, "observed": observed, "low": low, "high": high})

@@ -1,0 +1,167 @@
+"""Every declared study cell: one curve of one figure, as an alloy, a space and the settings of its campaigns.
+
+    {alloy}_n{N}_{arm}    sma_n4_slsqp_ei, ti_n7_ascent, …
+
+Arms at N = 4, which differ in the inner loop alone and share initial data and features seed by seed:
+
+    enumeration     the exact maximum of log EI
+    ascent          this library's, of log EI
+    slsqp_ei        the paper's, of EI
+    slsqp_log_ei    the paper's, of log EI: the same starts, and they move
+    best_of_random  the best of 20 N random compositions by log EI
+    random          a random composition: no model at all
+
+and two at SMA, N = 4, with another surrogate than the GP:
+
+    forest       a random forest, searched on the grid alone: it has no gradient
+    deep_kernel  a GP behind a network, by `ascent`
+
+and one without material features:
+
+    fractions    `ascent`, with a GP of the raw fractions
+
+The same arms in other landscapes, from other trainings of the networks (`training.OTHERS`):
+
+    {arm}_retrained     trained from another seed
+    {arm}_as_published  titanium with the wrong value it was published with, and the published code's figure of merit
+
+and with another target of shape-memory alloys:
+
+    {arm}_300K          a transformation at 300 K in place of 300 °C
+
+``PLANNED`` says of which cells fewer trajectories than the paper's 96 are computed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from alloygrad.campaigns.trajectory import Settings
+from alloygrad.features.formulas import FORMULAS
+from compendium.environments import trained
+from compendium.environments.alloys import ALLOYS
+from compendium.running.cells import FULL, Cell, Cells
+
+WORKING_STEP = {
+    ("SMA", 5): 0.005,
+    ("Ti", 4): 0.002,
+    ("Ti", 5): 0.005,
+    ("HEA", 4): 0.005,
+    ("HEA", 5): 0.01,
+}
+"""Steps of the grids on which enumeration is compared with other inner loops, where 0.001 would be too many."""
+
+INNER_LOOPS = {
+    "ascent": Settings(),
+    "enumeration": Settings("enumeration"),
+    "slsqp_ei": Settings("slsqp", "ei"),
+}
+"""Run for every alloy and N; enumeration up to five elements."""
+
+OTHER_ARMS = {
+    "slsqp_log_ei": Settings("slsqp"),
+    "best_of_random": Settings("random_search"),
+    "random": Settings("random_search", options={"draws": 1}),
+    "fractions": Settings(selection="fractions"),
+}
+"""Run beside them at N = 4, for every alloy."""
+
+OTHER_SURROGATES = {
+    "forest": Settings("lattice", surrogate="forest"),
+    "deep_kernel": Settings(surrogate="deep_kernel"),
+}
+"""Run at SMA, N = 4."""
+
+RETRAINED = ("ascent", "enumeration", "slsqp_ei", "best_of_random")
+AS_PUBLISHED = ("ascent", "slsqp_ei", "best_of_random")
+"""Arms that are run in the landscapes of other trainings, too."""
+
+N_ARMS = 4
+"""Elements of the comparison of arms and of the ablations."""
+
+STARTS = (10, 20, 40, 80)
+"""Starts of the inner loop, in all, in the ablation of their number; 80 are the paper's 20 N."""
+
+PLANNED = (
+    ("sma_n4_enumeration_retrained", 0),
+    ("*_n4_enumeration_retrained", 8),
+    ("*_retrained", 32),
+    ("*_as_published", 32),
+    ("*_300K", FULL),
+    ("sma_n4_forest", 32),
+    ("sma_n4_deep_kernel", 32),
+    ("sma_n4_*", FULL),
+    *(
+        (f"*_n4_{arm}", FULL)
+        for arm in ("enumeration", "ascent", "slsqp_ei", "slsqp_log_ei", "best_of_random", "random", "fractions")
+    ),
+    ("*_n5_enumeration", 8),
+    ("*_enumeration", 32),
+    ("*_n[35]_slsqp_ei", 32),
+    ("sma_n6_slsqp_ei", 32),
+    ("*_slsqp_ei", 8),
+    ("*_ascent_fine", 32),
+)
+"""(pattern of cells, trajectories): the first that fits. Fewer than 96 where time has not been spent yet: notebook 06
+says what one costs. To have more, raise a number and run `make study`."""
+
+
+def declare() -> Iterator[Cell]:
+    """All cells: inner loops for N = 3 … 10, the other arms, comparisons across N, the ablations, the sensitivities."""
+    for alloy, declared in ALLOYS.items():
+        for n in range(3, min(10, len(declared.order)) + 1):
+            step = WORKING_STEP.get((alloy, n), 0.001)
+            arms = INNER_LOOPS | (OTHER_ARMS if n == N_ARMS else {})
+            for arm, settings in arms.items():
+                if arm != "enumeration" or n <= 5:
+                    yield Cell(f"{alloy.lower()}_n{n}_{arm}", alloy, n, step, settings)
+            if step != 0.001:  # across N every curve needs the same grid
+                yield Cell(f"{alloy.lower()}_n{n}_ascent_fine", alloy, n, 0.001, Settings())
+    yield from _ablations()
+    yield from _other_landscapes()
+
+
+def _other_landscapes() -> Iterator[Cell]:
+    """Of the further trainings that there are (no alloy needs one), and of another figure of merit."""
+    others = [(alloy, RETRAINED, "retrained", None, f"{alloy}_retrained") for alloy in ALLOYS]
+    others.append(("Ti", AS_PUBLISHED, "as_published", "code", "Ti_as_published"))
+    others.append(("SMA", AS_PUBLISHED, "300K", "300 K", None))
+    for alloy, arms, ending, merit, networks in others:
+        if not (trained.FOLDER / (networks or alloy)).exists():
+            continue
+        step = WORKING_STEP.get((alloy, N_ARMS), 0.001)
+        for arm in arms:
+            name, settings = f"{alloy.lower()}_n{N_ARMS}_{arm}_{ending}", (INNER_LOOPS | OTHER_ARMS)[arm]
+            yield Cell(name, alloy, N_ARMS, step, settings, merit, networks)
+
+
+def _ablations() -> Iterator[Cell]:
+    base = Cell("", "SMA", N_ARMS, 0.001, Settings())
+    varied: dict[str, Settings] = {}
+    for starts in STARTS[:-1]:
+        options = {"starts_per_element": starts / N_ARMS}
+        varied[f"slsqp_ei_starts{starts}"] = Settings("slsqp", "ei", options=options)
+        varied[f"slsqp_log_ei_starts{starts}"] = Settings("slsqp", options=options)
+    for starts in STARTS:
+        varied[f"ascent_starts{starts}"] = Settings(options={"starts_per_element": starts / N_ARMS})
+    for arm, maximiser in {"slsqp_ei": "slsqp", "ascent": "ascent"}.items():
+        raw = arm == "slsqp_ei"
+        varied[variant(arm, "ucb")] = Settings(maximiser, "ucb")
+        varied[variant(arm, "pi")] = Settings(maximiser, "pi" if raw else "log_pi")
+        varied[variant(arm, "formulas8")] = Settings(maximiser, "ei" if raw else "log_ei", formulas=tuple(FORMULAS))
+    for name, settings in (varied | OTHER_SURROGATES).items():
+        yield replace(base, name=f"sma_n4_{name}", settings=settings)
+
+
+def variant(arm: str, what: str) -> str:
+    """Name of a variant of an arm: another acquisition function stands in the place of EI, all else behind."""
+    return f"{arm.removesuffix('_ei') if what in ('ucb', 'pi') else arm}_{what}"
+
+
+def planned(name: str) -> int:
+    """Trajectories of a cell that are computed."""
+    return next((n for pattern, n in PLANNED if fnmatchcase(name, pattern)), FULL)
+
+
+CELLS = Cells({cell.name: replace(cell, planned=planned(cell.name)) for cell in declare()})
+"""Every declared cell of this body of work, by name."""

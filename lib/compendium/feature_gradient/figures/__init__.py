@@ -1,0 +1,53 @@
+"""Figures of the first paper: tables in, matplotlib figures out, one file for each theme."""
+
+from alloygrad.plotting.models import section_maps, trust, what_if
+from alloygrad.plotting.style import COLUMN, PAGE, PALETTE
+from alloygrad.plotting.ternary import ternary_maps
+from compendium.feature_gradient.figures.campaigns import (
+    arms,
+    best_so_far,
+    best_so_far_by_elements,
+    difference_curves,
+    more_elements,
+    moved_shares,
+    other_trainings,
+    races,
+    regret_by_elements,
+    regret_by_starts,
+    searched_inputs,
+    trajectory_costs,
+    variants,
+)
+from compendium.feature_gradient.figures.claims import verdict_strips
+from compendium.feature_gradient.figures.diversity import (
+    ARMS,
+    entropy_curves,
+    entropy_differences,
+    final_merits,
+    pick_distances,
+    scatter_measures,
+)
+from compendium.feature_gradient.figures.inner_loop import (
+    inner_loop_costs,
+    inner_loop_map,
+    inner_loop_values,
+    starts_needed,
+)
+from compendium.feature_gradient.figures.maps import pair_distributions, pair_of_maps, perplexities
+from compendium.feature_gradient.figures.networks import (
+    densities,
+    learning_curves,
+    merit_distributions,
+    paired_errors,
+    parity,
+)
+from compendium.feature_gradient.figures.surrogates import METRICS, surrogate_accuracy, surrogate_cuts
+from compendium.feature_gradient.figures.tour import (
+    acquisition_cut,
+    ascent_paths,
+    composition_space,
+    line,
+    ten_experiments,
+)
+from compendium.figures import paths, save
+from compendium.figures.style import COLOURS, INPUTS, LABELS

@@ -1,0 +1,5 @@
+"""What the claims of the first paper measure: functions (results, numbers) → parts, registered by their decorator."""
+
+from compendium.feature_gradient.measurements import ablations, campaigns, inner_loop, networks
+
+__all__ = ["ablations", "campaigns", "inner_loop", "networks"]

@@ -1,0 +1,1 @@
+"""From recorded numbers to verdicts: statistics, claims and how they are judged."""

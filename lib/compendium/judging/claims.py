@@ -1,0 +1,155 @@
+"""Statement + measurement → verdict: what becomes of the papers' claims.
+
+`data/claims.toml` holds each claim in our words, its place, the criterion with its numbers (whether these were known
+when it was written, what was amended later, and why) and the name of its measurement; never the verdict. A measurement
+is a function (results, numbers) → parts, in the package `measurements` of a body of work; `verdicts` judges the parts.
+
+    found = judged(results)      # results: the recorded tables of a body of work, gathered once
+    scoreboard(found)            # one row per claim
+    strips(found)                # one row per number, with the cells or files that it is from
+"""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from compendium import DATA, bodies
+from compendium.judging.verdicts import (
+    GROUPS,
+    INCONCLUSIVE,
+    MEASURES,
+    NOT_TESTED,
+    Part,
+    is_sample,
+    judge,
+    keep,
+    standardised,
+)
+
+FILE = DATA / "claims.toml"
+COLUMNS = ["claim", "statement", "place", "criterion", "measured", "verdict", "figure", "test"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of the paper. criterion: may name its `numbers` in braces; known: whether what it judges was recorded
+    when it was written; amended: what was changed about it after first numbers were in, and why; reason: why it is not
+    tested, if so."""
+
+    id: str
+    statement: str
+    place: str
+    paper: str  # the paper's number, "" where it gives none
+    criterion: str
+    measure: str = ""
+    numbers: dict = field(default_factory=dict)
+    quantity: str = ""  # what is measured, with its unit
+    figure: str = ""
+    notebook: str = ""
+    test: str = ""
+    known: bool = False
+    amended: str = ""
+    reason: str = ""
+
+    def parts(self, results: Any) -> list[Part]:
+        """What is measured of it; nothing where it has no measurement."""
+        return MEASURES[self.measure](results, **self.numbers) if self.measure else []
+
+
+def load() -> list[Claim]:
+    """The declared claims. Raises ValueError for one that has neither measurement nor reason, or an unknown one."""
+    bodies.modules("measurements")  # they register their measurements
+    claims = [Claim(**entry) for entry in tomllib.loads(FILE.read_text(encoding="utf-8"))["claim"]]
+    for claim in claims:
+        if bool(claim.measure) == bool(claim.reason) or (claim.measure and claim.measure not in MEASURES):
+            raise ValueError(
+                f"Claim {claim.id!r}: measure is {claim.measure!r}, reason {claim.reason!r}; expected one of the two, "
+                f"and a measure among {sorted(MEASURES)}."
+            )
+        claim.criterion.format(**claim.numbers)
+    return claims
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A claim, what was measured, and what follows when all claims are judged together. p: adjusted."""
+
+    claim: Claim
+    parts: list[Part]
+    verdict: str
+    p: float
+
+    def measured(self) -> str:
+        """One line: of each group how many parts hold, and the part that decides; or why nothing was measured."""
+        if not self.parts:
+            return self.claim.reason
+        if all(part.n == 0 for part in self.parts):
+            return "nothing recorded of " + ", ".join(sorted({part.source for part in self.parts})[:3])
+        said = [_told(group, own) for group in GROUPS if (own := [part for part in self.parts if part.group == group])]
+        by_chance = self.verdict == INCONCLUSIVE and judge(self.parts)[0] != INCONCLUSIVE
+        note = f" (not kept among so many claims: p = {self.p:.2g})" if by_chance else ""
+        return f"{self.claim.quantity}: {' | '.join(said)}{note}"
+
+
+def _told(group: str, parts: Sequence[Part]) -> str:
+    head = {"meant": "", "published": "as published: ", "stronger": "beyond: "}[group]
+    if len(parts) <= 2:
+        return head + "; ".join(map(str, parts))
+    holding, missing = (sum(test(part) for part in parts) for test in (_holds, lambda part: part.n == 0))
+    lacking = f" ({missing} not recorded)" if missing else ""
+    return f"{head}{holding} of {len(parts)} hold{lacking}; {decisive(parts)}"
+
+
+def _holds(part: Part) -> bool:
+    return part.outcome() == "holds"
+
+
+def decisive(parts: Sequence[Part]) -> Part:
+    """The part that a group hangs on: the clearest failure, else the worst open one, else what holds least clearly."""
+    for outcome in ("fails", "open", "holds"):
+        if own := [part for part in parts if part.outcome() == outcome and part.n != 0]:
+            return min(own, key=lambda part: standardised(part)[0])
+    return parts[0]
+
+
+def judged(results: Any, claims: Sequence[Claim] | None = None) -> list[Judgement]:
+    """Every claim (default: all that are declared), judged together: what Holm's procedure does not keep stays open."""
+    claims = load() if claims is None else claims
+    parts = [claim.parts(results) for claim in claims]
+    alone = [judge(own) if own else (NOT_TESTED, 1.0) for own in parts]
+    kept = keep(alone, [is_sample(own) for own in parts])
+    return [Judgement(claim, own, *verdict) for claim, own, verdict in zip(claims, parts, kept, strict=True)]
+
+
+def scoreboard(found: Sequence[Judgement]) -> pd.DataFrame:
+    """One row per claim: `COLUMNS`."""
+    rows = [
+        (
+            own.claim.id,
+            own.claim.statement,
+            own.claim.place,
+            own.claim.criterion.format(**own.claim.numbers),
+            own.measured(),
+            own.verdict,
+            own.claim.figure,
+            own.claim.test,
+        )
+        for own in found
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def strips(found: Sequence[Judgement]) -> pd.DataFrame:
+    """Every part of every claim: its numbers, its source, and where it lies from its bound (see ``standardised``)."""
+    rows = []
+    for own in found:
+        for part in own.parts:
+            x, low, high = standardised(part)
+            about = {"claim": own.claim.id, "verdict": own.verdict, "p_holm": own.p, "group": part.group}
+            numbers = {key: getattr(part, key) for key in ("name", "value", "low", "high", "n", "least", "most")}
+            drawn = {"outcome": part.outcome(), "p": part.p(), "x": x, "x_low": low, "x_high": high}
+            rows.append({**about, **numbers, **drawn, "source": part.source})
+    return pd.DataFrame(rows)

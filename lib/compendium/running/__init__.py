@@ -1,0 +1,1 @@
+"""Long work: study cells, running what the store lacks, recording and auditing it."""

@@ -1,0 +1,130 @@
+"""The audit: recorded experiments repeated from the rows before them, and compared."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import linear_sum_assignment
+from tqdm import tqdm
+
+from alloygrad.acquisition.analytic import log_ei
+from alloygrad.campaigns.trajectory import choose_features, initial_rows, measure, trajectory
+from alloygrad.features.feature_map import FeatureMap, parse_feature
+from alloygrad.surrogates.gp import condition
+from compendium import store
+from compendium.running import studies
+from compendium.running.cells import Cell
+from compendium.running.records import broken_seals, other_versions
+from compendium.running.threads import one_thread
+
+
+def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
+    """Repeat recorded experiments from the rows before them: one at random of each recorded cell, in random order.
+
+    States beyond their number begin anew with the first. Cells with another surrogate than the GP are left out: what
+    their fits give depends on the processor.
+
+    One row per state: do its trajectory's initial compositions come out the same, and its features (see `_alike`), was
+    the same composition suggested, and by how much do these differ now: merit and log EI of the recorded composition,
+    at the recorded hyperparameters; log posterior of a new fit; value (of the acquisition function; log EI in place of
+    EI) where it is maximised anew?
+    """
+    rng, found = np.random.default_rng(seed), []
+    recorded = {
+        cell.name: _recorded(cell)
+        for cell in studies.declared().values()
+        if cell.settings.surrogate == "gp" and (store.RESULTS / f"{cell.name}.parquet").exists()
+    }
+    order = list(rng.permutation(sorted(recorded)))
+    for state in tqdm(range(states if recorded else 0), desc="audit", unit="state"):
+        name = order[state % len(order)]
+        cell, rows = studies.declared()[name], recorded[name]
+        then = int(rng.choice(rows["seed"].unique()))
+        rows = rows[rows["seed"] == then]
+        experiment = int(rng.integers(rows["experiment"].max() + 1))
+        before = rows[rows["experiment"] < experiment].to_dict("records")
+        was = rows[rows["experiment"] == experiment].iloc[0]
+        settings = replace(cell.settings, n_experiments=experiment + 1)  # a record may be longer than the cell asks
+        with one_thread():
+            start = pd.DataFrame(initial_rows(settings, cell.space(), cell.environment(), then))
+            counts = start[list(cell.space().elements)].to_numpy(np.int64)
+            chosen = choose_features(settings, cell.space(), counts, start["merit"].to_numpy(), then)
+            now = next(trajectory(settings, cell.space(), cell.environment(), then, done=before))
+        elements = list(cell.space().elements)
+        composition = cell.space().fractions(was[elements].to_numpy(np.int64))
+        value = "log_ei" if settings.acquisition == "ei" else "value"
+        differences = {
+            "merit": measure(cell.environment(), composition)["merit"] - was["merit"],
+            "log_ei": _log_ei(cell, before, was, composition) - was["log_ei"],
+            "log_posterior": now["log_posterior"] - was["log_posterior"],
+            "value": now[value] - was[value],
+        }
+        same = {
+            "same_start": np.array_equal(counts, rows.loc[rows["experiment"] < 0, elements].to_numpy()),
+            "same_features": _alike(cell, chosen, was["features"].split(), counts),
+            "same_composition": bool((was[elements] == pd.Series(now)[elements]).all()),
+        }
+        found.append({"cell": name, "seed": then, "experiment": experiment, **same, **differences})
+    return pd.DataFrame(found)
+
+
+def _alike(cell: Cell, chosen: Sequence, recorded: Sequence, counts: np.ndarray) -> bool:
+    """Whether two sets of features tell `counts` (rows, n_elements) apart alike, each feature as one of the other set.
+
+    Among an alloy's elements two properties can be one up to scale and sign: atomic number and valence electrons of
+    V Cr Mn Fe. Sets that differ in these alone score the same but for rounding, so that the processor decides.
+    """
+
+    def distances(features: Sequence) -> np.ndarray:
+        """(rows, rows, n_features), each feature scaled to 0 … 1."""
+        values = FeatureMap(cell.space().elements, features)(cell.space().fractions(counts)).numpy()
+        width = np.ptp(values, axis=0)
+        values = values / np.where(width > 0, width, 1.0)
+        return np.abs(values[:, None] - values)
+
+    apart = np.abs(distances(chosen)[..., None] - distances(recorded)[..., None, :]).max((0, 1))
+    one = apart <= 1e-6  # (chosen, recorded)
+    return len(chosen) == len(recorded) and bool(one[linear_sum_assignment(one, maximize=True)].all())
+
+
+def _log_ei(cell: Cell, before: list[dict], was: pd.Series, composition: np.ndarray) -> float:
+    """Log EI of `composition` (n_elements,) after the rows `before`, at the hyperparameters of the row `was`."""
+    rows, space = pd.DataFrame(before), cell.space()
+    features = FeatureMap(space.elements, [parse_feature(feature) for feature in was["features"].split()])
+    lengthscales = was[[f"lengthscale_{i}" for i in range(len(features.names))]].to_numpy(float)
+    measured, merits = space.fractions(rows[list(space.elements)].to_numpy(np.int64)), np.array(rows["merit"])
+    surrogate = condition(features, measured, merits, lengthscales, was["outputscale"], was["mean"])
+    return log_ei(surrogate, merits.max())(composition).item()
+
+
+def _recorded(cell: Cell) -> pd.DataFrame:
+    return pd.read_parquet(store.RESULTS / f"{cell.name}.parquet").drop(columns="trajectory")
+
+
+def report_audit(states: int = 50) -> None:
+    """`audit`, printed; raises SystemExit where a recorded result no longer comes out of the code.
+
+    Bounds: the same initial compositions, features that are alike; merit and log EI, at recorded hyperparameters, to
+    1e-6; log posterior no worse by 1e-3; value of the new maximum no lower by 1e-3, but for the paper's loop: SLSQP
+    turns the last bit of another processor into another end. What is sealed must be as it was sealed.
+    """
+    if broken := broken_seals():
+        raise SystemExit(
+            f"Not as recorded in data/: {', '.join(broken)}. Restore them by `git checkout`; "
+            "if the change is meant, seal it: `make record`."
+        )
+    table = audit(states)
+    if table.empty:
+        print("Audit: nothing is recorded.")
+        return
+    print(table.to_string(index=False))
+    sound = table["same_start"] & table["same_features"]
+    sound &= (table["merit"].abs() <= 1e-6) & (table["log_ei"].abs() <= 1e-6)  # false for NaN
+    slsqp = table["cell"].map(lambda name: studies.declared()[name].settings.maximiser == "slsqp")
+    sound &= (table["log_posterior"] >= -1e-3) & (slsqp | (table["value"] >= -1e-3))
+    print(f"{len(table)} recorded experiments repeated: {table['same_composition'].mean():.0%} identical suggestions.")
+    if others := other_versions():
+        print(others)
+    if not sound.all():
+        raise SystemExit(f"Audit failed for {(~sound).sum()} of them: find the change, or recompute and record anew.")

@@ -1,0 +1,398 @@
+"""A user's own table: every fault is named and mended or survived, units are converted, nothing is overwritten."""
+
+import hashlib
+import warnings
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from alloygrad.tables import measurements as own
+from alloygrad.tables.findings import MOST_ROWS
+from alloygrad.tables.reading import TableError
+
+ELEMENTS = ("Al", "Cu", "Mg")
+BOUNDS = {"Al": (80, 100), "Cu": (0, 10), "Mg": (0, 10)}
+SPACE = own.declare(ELEMENTS, BOUNDS, step=0.5, groups=[(["Cu", "Mg"], 0, 15)])
+GOOD = [(90, 5, 5, 100), (92, 4, 4, 110), (95, 2.5, 2.5, 90), (85, 10, 5, 130), (88, 3, 9, 120), (99, 0.5, 0.5, 60)]
+
+
+def write(path, rows, header="Al,Cu,Mg,HV", encoding="utf-8"):
+    lines = [header, *(row if isinstance(row, str) else ",".join(map(str, row)) for row in rows)]
+    path.write_bytes(("\n".join(lines) + "\n").encode(encoding))
+    return path
+
+
+def read(path, unit="at.%", target="HV", **options):
+    before = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+    try:
+        return own.read(path, SPACE, unit=unit, target=target, **options)
+    finally:  # whatever happens, the file is as it was
+        assert before is None or hashlib.sha256(path.read_bytes()).hexdigest() == before
+
+
+def test_a_sound_table_is_read_as_it_is_and_nothing_is_said(tmp_path):
+    measured = read(write(tmp_path / "t.csv", GOOD))
+    np.testing.assert_allclose(100 * measured.compositions, [row[:3] for row in GOOD], rtol=1e-14)
+    assert measured.targets.tolist() == [row[3] for row in GOOD] and measured.rows.tolist() == [2, 3, 4, 5, 6, 7]
+    assert measured.report.empty and measured.merits.tolist() == measured.targets.tolist()
+    assert read(tmp_path / "t.csv", maximise=False).merits.tolist() == (-measured.targets).tolist()
+
+
+# Rows that are set aside: (the bad row, what is said, the remedy)
+SET_ASIDE = {
+    "text in a number": (("90", "5 (nominal)", 5, 100), r"row 8, column 'Cu': text '5 \(nominal\)'", "plain numbers"),
+    "text for a target": ((90, 5, 5, "broken"), "row 8, column 'HV': text 'broken'", "plain numbers"),
+    "decimal comma in quotes": ((90, '"5,5"', 4.5, 100), "row 8, column 'Cu': text '5,5'", "decimal point"),
+    "empty cell": ((90, 5, "", 100), "row 8, column 'Mg': empty cell", "where an element is absent, write 0"),
+    "NaN": ((90, 5, "NaN", 100), "row 8, column 'Mg': NaN", "Fill in the number"),
+    "infinity": ((90, 5, 5, "inf"), "row 8, column 'HV': inf", "Fill in the number"),
+    "not yet measured": ((90, 5, 5, ""), "row 8, column 'HV': empty cell", "Fill in the number"),
+    "short row": ((90, 5, 5), "row 8, column 'HV': empty cell", "Fill in the number"),
+    "negative fraction": ((101, -1, 0, 100), "row 8, column 'Cu': negative share -1", "zero or more"),
+    "sum off": ((90, 5, 3, 100), r"row 8: sums to 98, expected 100 ± 0\.2", "add the element that is missing"),
+    "fractions among percent": ((0.9, 0.05, 0.05, 100), "row 8: sums to 1 .* fractions and percent are mixed", "every"),
+    "all zero": ((0, 0, 0, 100), "row 8: sums to 0", "Correct the shares"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SET_ASIDE)
+@pytest.mark.parametrize("unit", ["at.%", "wt.%"])
+def test_a_bad_row_is_named_and_set_aside_and_the_rest_is_used(tmp_path, kind, unit):
+    bad, what, remedy = SET_ASIDE[kind]
+    sound = read(write(tmp_path / "sound.csv", GOOD), unit=unit)
+    measured = read(write(tmp_path / "t.csv", [*GOOD, bad]), unit=unit)
+    assert measured.rows.tolist() == sound.rows.tolist()
+    np.testing.assert_array_equal(measured.compositions, sound.compositions)
+    said = measured.report[measured.report["row"] == 8]
+    assert said["done"].tolist() == ["set aside"]
+    assert said["finding"].str.contains(what).all() and said["remedy"].str.contains(remedy).all()
+
+
+# Tables that cannot be used: (rows, header, options, what is said, the remedy)
+REFUSED = {
+    "missing element column": (GOOD, "Al,Cu,mg,HV", {}, r"no column 'Mg'; is 'mg' meant", "Name the columns exactly"),
+    "missing target column": (GOOD, None, {"target": "hv"}, r"no column 'hv'; is 'HV' meant", "Found: Al, Cu, Mg, HV"),
+    "missing column of a sum": (GOOD, None, {"target": {"HV": 1, "UTS": 2}}, "no column 'UTS'", "Found: "),
+    "missing column of a function": (GOOD, None, {"target": lambda c: c["UTS"]}, "no column 'UTS'", "Found: "),
+    "missing process column": (GOOD, None, {"process": {"T": 1}}, "no process column 'T'", r"`process` \({}"),
+    "mistyped process column": (GOOD, "Al,Cu,Mg,HV,t", {"process": {"T": 1}}, "'T'; is 't' meant", "Name it as in"),
+    "doubled column": (GOOD, "Al,Cu,Cu,HV", {}, "column 'Cu' occurs twice", "one column of each name"),
+    "semicolons": ([";".join(map(str, r)) for r in GOOD], "Al;Cu;Mg;HV", {}, "with semicolons", "commas between"),
+    "semicolons and decimal commas": (["90,5;5;4,5;100"] * 6, "Al;Cu;Mg;HV", {}, "with semicolons", "points in"),
+    "tabs": (["90\t5\t5\t100"] * 6, "Al\tCu\tMg\tHV", {}, "with tabs", "commas between"),
+    "decimal commas": ([*GOOD, "90,5,4,5,5,100"], None, {}, "row 8: more cells than the 4", "12.5 instead of 12,5"),
+    "one row": (GOOD[:1], None, {}, r"1 usable row\(s\), expected 5 or more", "measure more alloys"),
+    "no row": ([], None, {}, "no data below", "Add at least one row"),
+    "all bad": ([(90, 5, 3, 1)] * 6, None, {}, r"0 usable row[\s\S]*row 7: sums to 98", "Correct the shares"),
+    "other unit": (GOOD, None, {"unit": "fraction"}, "0 usable row[^$]*sums to 100", "Declare the unit 'at.%'"),
+    "weight fractions": ([(0.9, 0.05, 0.05, 1)] * 6, None, {"unit": "wt.%"}, "sums to 1 in", "Multiply all shares by"),
+    "equal targets": ([(*r[:3], 7) for r in GOOD], None, {}, "all 6 usable rows have the target 7", "Check that 'HV'"),
+    "one composition": ([(90, 5, 5, i) for i in range(6)], None, {}, "have one composition", "other compositions"),
+    "too many rows": ([(90, 5, 5, i) for i in range(MOST_ROWS + 1)], None, {}, "1001 usable rows", "Keep the rows"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_table_that_cannot_be_used_gives_one_message_with_remedies(tmp_path, kind):
+    rows, header, options, what, remedy = REFUSED[kind]
+    path = write(tmp_path / "t.csv", rows, header or "Al,Cu,Mg,HV")
+    with pytest.raises(TableError, match=rf"{what}[\s\S]*What to do:[\s\S]*{remedy}"):
+        read(path, **options)
+
+
+def test_other_files(tmp_path, monkeypatch):
+    rows = [*GOOD, "90,5,5,100"]
+    with pytest.raises(TableError, match=r"row 1: not UTF-8.*\nWhat to do:\n.*CSV UTF-8"):
+        read(write(tmp_path / "latin.csv", rows, "Al,Cu,Mg,HV,Härte", encoding="latin-1"))
+    with pytest.raises(TableError, match=r"no such file[^$]*looked for at"):
+        read(tmp_path / "absent.csv")
+    with pytest.raises(TableError, match=r"ends in '.ods'[^$]*Save it as .csv"):
+        read(write(tmp_path / "t.ods", rows))
+    monkeypatch.setattr(own, "MOST_BYTES", 50)
+    with pytest.raises(TableError, match=r"the file has 0 MB[^$]*rows and columns that matter"):
+        read(write(tmp_path / "huge.csv", rows))
+
+
+def test_workbooks_are_read_too(tmp_path):
+    from openpyxl import Workbook
+
+    book = Workbook()
+    for row in (["Al", "Cu", "Mg", "HV"], *GOOD, [90, 5, 5, None]):
+        book.active.append(row)
+    book.save(tmp_path / "t.xlsx")
+    measured = read(tmp_path / "t.xlsx")
+    assert measured.targets.tolist() == [row[3] for row in GOOD]
+    assert measured.report["finding"].tolist() == ["row 8, column 'HV': empty cell where a number belongs"]
+
+
+def test_what_is_unusual_is_used_and_said(tmp_path):
+    rows = [*GOOD, (90, 5, 5, 140), (75, 15, 10, 80), (90.3, 4.7, 5, 100), (89.9, 5, 5, 90), (88, 3, 9, 120)]
+    measured = read(write(tmp_path / "t.csv", rows))
+    assert len(measured.rows) == len(rows) and np.allclose(measured.compositions.sum(1), 1, atol=1e-15)
+    said = measured.report.set_index("row")["finding"].groupby("row").agg("; ".join)
+    assert said[0] == "2 of 11 compositions lie between the grid's, 0.5 at.% apart"
+    assert said[2] == "rows 2, 8: one composition, targets 100, 140"
+    assert said[6] == "rows 6, 12: one composition, targets 120, 120"
+    assert "Al 75, limits 80 … 100 at.%; Cu 15, limits 0 … 10 at.%; group {Cu Mg} 25, limits 0 … 15 at.%" in said[9]
+    assert said[11] == "row 11: shares sum to 99.9" and sorted(said.index) == [0, 2, 6, 9, 11]
+    assert not measured.report["done"].str.contains("set aside").any()
+
+
+def test_rows_with_an_element_that_is_not_declared_are_set_aside(tmp_path):
+    """A dopant beside the shares tells alloys apart that would else count as one; zeros throughout say nothing."""
+    shares = ["0", "0.0", 0, "0", "0", "0", 0.5, "trace", ""]
+    rows = [(*row, share, 0, "") for row, share in zip([*GOOD, *GOOD[:3]], shares, strict=True)]
+    path = write(tmp_path / "t.csv", rows, "Al,Cu,Mg,HV,Zr,Fe,Ti")
+    measured = read(path, target=lambda columns: columns["HV"] / columns["HV"].max())
+    assert measured.rows.tolist() == [2, 3, 4, 5, 6, 7]
+    assert measured.report["finding"].tolist() == [
+        "row 8, column 'Zr': 0.5, an element that is not declared",
+        "row 9, column 'Zr': trace, an element that is not declared",
+        "row 10, column 'Zr': empty cell, an element that is not declared",
+    ]
+    assert measured.report["remedy"].str.contains("Declare it among the elements, hold it in `process`").all()
+    held = read(path, process={"Zr": 0})
+    assert held.rows.tolist() == [2, 3, 4, 5, 6, 7] and "held is 0" in held.report["finding"][0]
+    assert read(write(tmp_path / "V.csv", GOOD, "Al,Cu,Mg,V"), target="V").targets.tolist() == [r[3] for r in GOOD]
+    every = write(tmp_path / "every.csv", [(*row, 0.1) for row in GOOD], "Al,Cu,Mg,HV,Zr")
+    with pytest.raises(TableError, match=r"0 usable row[\s\S]*row 7, column 'Zr': 0.1[\s\S]*Rename a column"):
+        read(every)
+
+
+@pytest.mark.parametrize("symbol", "H He N O F P S Se Te As Br I".split())
+def test_an_element_without_properties_is_one_too(symbol, tmp_path):
+    """Oxygen hardens titanium, whether or not its properties are known here."""
+    shares = [0, 0.18, 0, 0, 0.18, 0, 0.18, 0]
+    rows = [(*row, share) for row, share in zip([*GOOD, *GOOD[:2]], shares, strict=True)]
+    path = write(tmp_path / "t.csv", rows, f"Al,Cu,Mg,HV,{symbol}")
+    measured = read(path)
+    assert measured.rows.tolist() == [2, 4, 5, 7, 9]
+    aside = measured.report[measured.report["done"] == "set aside"]
+    assert aside["row"].tolist() == [3, 6, 8]
+    assert set(aside["finding"].str.partition(": ")[2]) == {"0.18, an element that is not declared"}
+    (remedy,) = set(aside["remedy"])
+    assert remedy.startswith(f"{symbol} cannot be declared") and "hold it in `process`" in remedy
+    with pytest.raises(ValueError, match=f"'{symbol}' is no element that properties are known of"):
+        own.declare([*ELEMENTS, symbol], {**BOUNDS, symbol: (0, 1)}, step=0.5)
+    assert read(path, process={symbol: 0}).rows.tolist() == [2, 4, 5, 7, 9]
+    few = write(tmp_path / "few.csv", [(*row, 0.18) for row in GOOD], f"Al,Cu,Mg,HV,{symbol}")
+    assert len(read(few, process={symbol: 0.18}).rows) == 6
+    assert read(few, target={"HV": 1, symbol: 2}).targets.tolist() == [row[3] + 0.36 for row in GOOD]
+    with pytest.raises(TableError, match=f"row 7, column '{symbol}': 0.18[\\s\\S]*Rename a column"):
+        read(few)
+
+
+@pytest.mark.parametrize("symbol", ["S", "W"])
+def test_a_column_that_holds_words_is_no_element_s(symbol, tmp_path):
+    """W for wrought, S for single-phase: yes or no, and what is no amount; an amount with a sign or a comma is one."""
+    cells = ["yes", "no", "", "yes", "bcc + fcc", "n/a"]
+    for held, used in ((cells, 6), ([*cells[:5], "<0.01"], 0), ([*cells[:5], '"0,2"'], 0)):
+        rows = [(*row, cell) for row, cell in zip(GOOD, held, strict=True)]
+        path = write(tmp_path / "t.csv", rows, f"Al,Cu,Mg,HV,{symbol}")
+        if used:
+            assert len(read(path).rows) == used and read(path).report.empty
+        else:
+            with pytest.raises(TableError, match="0 usable row"):
+                read(path)
+
+
+def test_a_running_number_is_no_nobelium(tmp_path):
+    """No alloy holds what decays in days: headings such as No, Tc and Ra are something else."""
+    rows = [(*row, i, 900, 0.3) for i, row in enumerate(GOOD, start=1)]
+    measured = read(write(tmp_path / "t.csv", rows, "Al,Cu,Mg,HV,No,Tc,Ra"))
+    assert len(measured.rows) == 6 and measured.report.empty
+
+
+@pytest.mark.parametrize(("heading", "value", "used"), [("K", 873, 6), ("As", -20, 6), ("K", 99, 0), ("O", 1800, 0)])
+def test_an_amount_that_no_alloy_has_is_none_unless_it_may_be_in_ppm(heading, value, used, tmp_path):
+    """K for kelvin, As for the austenite's start; 1800 ppm of oxygen matter."""
+    path = write(tmp_path / "t.csv", [(*row, value) for row in GOOD], f"Al,Cu,Mg,HV,{heading}")
+    if used:
+        assert len(read(path).rows) == used and read(path).report.empty
+    else:
+        with pytest.raises(TableError, match=f"column '{heading}': {value}"):
+            read(path)
+
+
+def test_repeats_that_differ_are_asked_after(tmp_path):
+    """What scatters may be another condition; a copy is only a copy."""
+    report = read(write(tmp_path / "t.csv", [*GOOD, (90, 5, 5, 140), GOOD[1]])).report
+    assert "If another column (an anneal, a dopant) tells them apart, hold it in `process`." in report["remedy"][0]
+    assert report["remedy"][1] == "Take copies out; true repeats may stay."
+
+
+def test_what_is_no_float_is_set_aside_without_a_warning(tmp_path):
+    """Shares of which the sum, and targets of which a multiple, exceeds the largest float."""
+    path = write(tmp_path / "t.csv", [*GOOD, (1e308, 1e308, 0, 100), (90, 5, 5, 1e308), (90, 5, 5, -1e308)])
+    for target, largest in (("HV", "1e+308"), ({"HV": 100.0}, "inf"), (lambda columns: 100.0 * columns["HV"], "inf")):
+        with warnings.catch_warnings(action="error"):
+            measured = read(path, target=target)
+        assert measured.rows.tolist() == [2, 3, 4, 5, 6, 7]
+        assert measured.report["finding"].tolist() == [
+            "row 8: sums to inf, expected 100 ± 0.2 (at.%)",
+            f"row 9: the target is {largest}, expected a finite number, 1e+50 at most",
+            f"row 10: the target is -{largest}, expected a finite number, 1e+50 at most",
+        ]
+
+
+def test_bounds_may_be_text_that_holds_numbers():
+    texts = {element: (str(least), str(most)) for element, (least, most) in BOUNDS.items()}
+    assert own.declare(ELEMENTS, texts, step=0.5, groups=[(["Cu", "Mg"], "0", "15")]) == SPACE
+
+
+def test_only_rows_of_the_held_process_are_used(tmp_path):
+    rows = [(*row, 450, "T6") for row in GOOD] + [
+        (90, 5, 5, 1, 500, "T6"),
+        (90, 5, 5, 1, 450, "O"),
+        (90, 5, 5, 1, "x", "T6"),
+    ]
+    path = write(tmp_path / "t.csv", rows, "Al,Cu,Mg,HV,T,temper")
+    measured = read(path, process={"T": 450, "temper": "T6"})
+    assert measured.rows.tolist() == [2, 3, 4, 5, 6, 7]
+    assert measured.report["finding"].tolist() == [
+        "row 8, column 'T': 500, held is 450",
+        "row 9, column 'temper': O, held is T6",
+        "row 10, column 'T': text 'x' where a number belongs",
+    ]
+
+
+@pytest.mark.parametrize(
+    "process",
+    [{"T": None}, {"T": [450, 460]}, {"T": np.nan}, {"T": True}, {"T": 10**60}, {450: "T"}, "T", ["T"], []],
+    ids=str,
+)
+def test_what_holds_no_process_is_refused(tmp_path, process):
+    path = write(tmp_path / "t.csv", [(*row, 450) for row in GOOD], "Al,Cu,Mg,HV,T")
+    with pytest.raises(ValueError, match=r"^process is .*; expected \{column: value, …\}, .*\. Leave columns out"):
+        read(path, process=process)
+
+
+def test_numbers_of_numpy_and_fractions_are_numbers(tmp_path):
+    path = write(tmp_path / "t.csv", [(*row, 450) for row in GOOD] + [(90, 5, 5, 1, 460)], "Al,Cu,Mg,HV,T")
+    plain = read(path, target={"HV": 2}, process={"T": 450}, maximise=True)
+    for number, flag in ((np.int64, np.bool_), (np.float32, np.bool_), (Fraction, bool)):
+        other = read(path, target={"HV": number(2)}, process={"T": number(450)}, maximise=flag(True))
+        assert other.targets.tolist() == plain.targets.tolist() == [2 * row[3] for row in GOOD]
+        assert other.target == plain.target == "2 × HV" and other.maximise is True
+        assert other.report["row"].tolist() == plain.report["row"].tolist() == [8]
+
+
+def test_a_figure_of_merit_over_columns(tmp_path):
+    rows = [(*row, i) for i, row in enumerate(GOOD)] + [(90, 5, 5, 100, "x")]
+    path = write(tmp_path / "t.csv", rows, "Al,Cu,Mg,HV,A")
+    one = read(path, target={"HV": 0.01, "A": -2})
+    assert one.targets == pytest.approx([0.01 * row[3] - 2 * i for i, row in enumerate(GOOD)], rel=1e-15)
+    assert one.target == "0.01 × HV − 2 × A" and one.report["row"].tolist() == [8]
+    other = read(path, target=lambda c: 0.01 * c["HV"] - 2 * c["A"])
+    assert other.targets == pytest.approx(one.targets, rel=1e-15)
+    hole = read(path, target=lambda c: np.where(c["A"] == 2, np.nan, c["HV"]))
+    assert hole.rows.tolist() == [2, 3, 5, 6, 7]
+    assert hole.report["finding"].tolist()[0] == "row 4: the target is nan, expected a finite number, 1e+50 at most"
+    for wrong, message in ((3, "expected a column"), ({}, "finite weights"), ({"HV": "1"}, "finite weights"),
+                           ({"HV": True}, "finite weights"), ({"HV": np.nan}, "finite weights"), ({1: 1}, "finite w"),
+                           (lambda c: 1.0, r"\(7,\), one per row")):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            read(path, target=wrong)
+
+
+def test_a_function_sees_all_columns_and_no_row_that_is_set_aside(tmp_path):
+    rows = [(*row, i, "T6") for i, row in enumerate(GOOD)]
+    rows += [(90, 5, 3, 9000, 1, "T6"), (90, 5, 5, 9000, 1, "O"), (90, 5, 5, 9000, "x", "T6"), (90, 5, 5, "x", 1, "T6")]
+    path = write(tmp_path / "t.csv", rows, "Al,Cu,Mg,HV,A,temper")
+    hardest = max(row[3] for row in GOOD)
+
+    def share(columns):
+        assert set(columns) == {"Al", "Cu", "Mg", "HV", "A", "temper"} and len(columns) == 6
+        assert "A" in columns and "B" not in columns and columns.get("B", 7) == 7
+        return columns["HV"] / columns["HV"].max() + columns.get("A", 0)
+
+    measured = read(path, target=share, process={"temper": "T6"})
+    assert measured.rows.tolist() == [2, 3, 4, 5, 6, 7]
+    assert measured.targets == pytest.approx([row[3] / hardest + i for i, row in enumerate(GOOD)])
+    assert sorted(measured.report["row"]) == [8, 9, 10, 11]
+    few = write(tmp_path / "few.csv", [(90, 5, 3, 1, 1, "T6")] * 6, "Al,Cu,Mg,HV,A,temper")
+    with pytest.raises(TableError, match="0 usable"):
+        read(few, target=share)
+
+
+def test_the_unit_is_never_guessed(tmp_path):
+    path = write(tmp_path / "t.csv", GOOD)
+    for unit in ("%", "mixed", "at%", None):
+        with pytest.raises(ValueError, match=r"one of \['at.%', 'wt.%', 'fraction'\]"):
+            read(path, unit=unit)
+    with pytest.raises(TypeError, match="unit"):
+        own.read(path, SPACE, target="HV")
+
+
+def test_weight_and_atomic_shares():
+    """By hand: 50 wt.% each of two elements are n_1 : n_2 = A_2 : A_1; and there and back."""
+    al, cu = 26.9815, 63.546
+    assert own.to_atomic([50, 50], ["Al", "Cu"]) == pytest.approx([cu / (al + cu), al / (al + cu)], rel=1e-5)
+    weights = np.random.default_rng(0).dirichlet(np.ones(3), size=(4, 5))
+    there = own.to_atomic(100 * weights, ELEMENTS)
+    np.testing.assert_allclose(own.to_weight(there, ELEMENTS), weights, rtol=1e-13)
+    np.testing.assert_allclose(there.sum(-1), 1, rtol=1e-15)
+    assert own.to_atomic([0, 100, 0], ELEMENTS).tolist() == [0, 1, 0]
+
+
+def test_a_table_by_weight_is_the_atomic_table(tmp_path):
+    atomic = read(write(tmp_path / "a.csv", GOOD))
+    weight = 100 * own.to_weight(atomic.compositions, ELEMENTS)
+    rows = [(*map(repr, w.tolist()), row[3]) for w, row in zip(weight, GOOD, strict=True)]
+    measured = read(write(tmp_path / "w.csv", rows), unit="wt.%")
+    np.testing.assert_allclose(measured.compositions, atomic.compositions, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"symbols": ["Al", "Cu", "mg"]}, "'mg' is no element .* Is 'Mg' meant.* Known are .* Zn"),
+        ({"symbols": ["Al", "Cu", "O"]}, "'O' is no element that properties are known of.* Known are"),
+        ({"symbols": ["Al", "Al", "Cu"]}, "different symbols"),
+        ({"symbols": "Al Cu Mg"}, "expected a list"),
+        ({"symbols": ["Al"]}, "at least two"),
+        ({"bounds": {"Al": (80, 100), "Cu": (0, 10)}}, r"missing or unknown: \['Mg'\]"),
+        ({"bounds": [(80, 100), (0, 10), (0, 10)]}, r"bounds are \[\(80, .*; expected {element: \(least, most\), …}"),
+        ({"bounds": {**BOUNDS, "Cu": (10, 5)}}, "bounds of Cu: 10 … 5; expected 0 ≤ least ≤ most ≤ 100, in at.%"),
+        ({"bounds": {**BOUNDS, "Cu": (-1, 5)}}, "bounds of Cu: -1 … 5"),
+        ({"bounds": {**BOUNDS, "Cu": (0, float("nan"))}}, "bounds of Cu: 0 … nan"),
+        ({"bounds": {**BOUNDS, "Cu": "0-5"}}, "bounds of Cu: '0-5'; expected two numbers"),
+        ({"bounds": {**BOUNDS, "Cu": 5}}, "bounds of Cu: 5; expected two numbers"),
+        ({"bounds": {"Al": (90, 100), "Cu": (8, 10), "Mg": (5, 10)}}, "amounts make 103 at.%, the composition may"),
+        ({"bounds": {"Al": (50, 60), "Cu": (0, 10), "Mg": (0, 10)}}, "amounts make 80 at.%, the composition needs 100"),
+        ({"bounds": {"Al": (0.8, 1), "Cu": (0, 0.1), "Mg": (0, 0.1)}}, "most amounts make 1.2 .* were fractions given"),
+        ({"groups": [(["Cu", "Mg"], 25, 30)]}, "most amounts make 20 at.%, the sum of Cu Mg needs 25"),
+        ({"groups": [(["Al", "Mg"], 0, 70)]}, "least amounts make 80 at.%, the sum of Al Mg may have 70"),
+        ({"groups": [(["Cu", "Mg"], 0, 1), (["Al", "Cu"], 0, 90)]}, "overlap in"),
+        ({"groups": [(["Cu", "Mg"], 0, 1)], "bounds": {**BOUNDS, "Al": (80, 95)}}, "empty space.* steps of 0.5 at.%"),
+        ({"groups": [(["Cu", "Zn"], 0, 15)]}, r"names \['Zn'\]; the elements are .*\. Take the group out, or declare"),
+        ({"groups": [("Cu Mg", 0, 15)]}, r"expected \(list of elements, least, most\)"),
+        ({"groups": [(["Cu", "Mg"], 15)]}, r"expected \(list of elements, least, most\)"),
+        ({"step": 0.3}, "1/step must be a whole number.* steps of 0.3 at.%"),
+        ({"step": 0}, "1/step must be a whole number"),
+        ({"bounds": {**BOUNDS, "Cu": (0.1, 0.4)}}, "no multiple of 0.005"),
+    ],
+)  # fmt: skip
+def test_a_space_that_cannot_be_declared_says_which_limit_to_change(change, message):
+    arguments = {"symbols": ELEMENTS, "bounds": BOUNDS, "step": 0.5, "groups": [(["Cu", "Mg"], 0, 15)]} | change
+    with pytest.raises(ValueError, match=message):
+        own.declare(arguments.pop("symbols"), arguments.pop("bounds"), **arguments)
+
+
+def test_the_declared_space_is_in_percent():
+    assert SPACE.lower == (0.8, 0, 0) and SPACE.upper == (1.0, 0.1, 0.1) and SPACE.step == 0.005
+    assert SPACE.groups[0].upper == 0.15 and SPACE.elements == ELEMENTS
+
+
+def test_no_groups_are_none_given():
+    """`groups: null` in a file of parameters."""
+    assert own.declare(ELEMENTS, BOUNDS, step=0.5, groups=None) == own.declare(ELEMENTS, BOUNDS, step=0.5)
+
+
+def test_paths_are_also_relative_to_the_project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert own.find("data/elements.csv") == own.ROOT / "data" / "elements.csv"
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "elements.csv").touch()
+    assert own.find("data/elements.csv").resolve() == tmp_path / "data" / "elements.csv"
