@@ -43,7 +43,7 @@ env: .venv/ready ## build .venv from requirements.lock (no conda needed)
 
 reproduce: datasets $(NOTEBOOKS:%=$(STAMPS)/%) audit ## execute every notebook at PROFILE (default: paper), then audit
 
-datasets: .venv/ready ## say whether the published datasets are at hand
+datasets: .venv/ready ## say which published datasets are available
 	@$(BIN)/python -c "from compendium.environments import datasets; print(datasets.summary())"
 
 # One rule for every notebook: papermill executes it under the profile's parameters (a notebook's own are the paper's).
@@ -53,19 +53,19 @@ $(STAMPS)/%: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml $(SOURCES) .ve
 	$(RUN)papermill --log-level ERROR --cwd notebooks $(if $(filter paper,$(PROFILE)),,-f notebooks/profiles/$(PROFILE).yaml) $(EXTRA) $< papermill_runs/$(PROFILE)/$*.ipynb
 	@touch $@
 
-recompute: ## as reproduce, from an empty store (goes on if interrupted; `make clean` empties it); CLUSTER=local|address|yaml
+recompute: ## as reproduce, from an empty store (continues if interrupted; `make clean` empties it); CLUSTER=local|address|yaml
 	ALLOYGRAD_STORE=$(CURDIR)/data/runs/recomputed $(MAKE) reproduce EXTRA="-p retrain true"
 
-study: .venv/ready ## compute what the planned trajectories of all cells lack (goes on where it stood); then make record
+study: .venv/ready ## compute the planned trajectories that are missing (continues an interrupted run); then make record
 	$(RUN)python -c "from compendium.running import studies; studies.run_planned()"
 
 record: .venv/ready ## pack finished trajectories and comparisons of the working store into data/results, seal data
 	$(RUN)python -c "from compendium.running import records; print(records.record().to_string(index=False))"
-	$(RUN)python -c "from compendium.running import records; print(records.record_comparisons().to_string(index=False))"
+	$(RUN)python -c "from compendium.feature_gradient import comparisons; print(comparisons.record().to_string(index=False))"
 	$(RUN)python -c "from compendium.running import records; print(records.record_versions().to_string(index=False)); records.seal()"
 
 audit: .venv/ready ## repeat STATES recorded experiments and compare
-	$(RUN)python -c "from compendium.running import records; records.report_audit($(STATES))"
+	$(RUN)python -c "from compendium.running import audit; audit.report_audit($(STATES))"
 
 supplement: .venv/ready ## the executed notebooks as one book, data/runs/supplement/{html/index.html,supplement.pdf}
 	$(RUN)python notebooks/supplement.py
@@ -76,27 +76,28 @@ test: lint datasets ## lint, unit tests, all notebooks at smoke
 nightly: .venv/ready ## the tests that take too long for every commit
 	$(RUN)python -m pytest -m nightly
 
-benchmark: .venv/ready ## every inner loop on every state, and the stations against BoTorch (hours; goes on where it stood)
+benchmark: .venv/ready ## every inner loop on every state, and the stations against BoTorch (hours; continues an interrupted run)
 	for script in line selection inner_loop; do $(RUN)python tests/benchmarks/$$script.py || exit 1; done
 
-lock: .venv/ready ## rebuild requirements.lock from pyproject.toml; no pin moves but UPGRADE="names" or UPGRADE=all (network)
+lock: .venv/ready ## rebuild requirements.lock from pyproject.toml; moves only the pins of UPGRADE="names" or UPGRADE=all (network)
 	$(BIN)/python .ci/lock.py $(UPGRADE)
 
-# Its own environment, so that nothing unlocked enters .venv; --strict: a package that could not be looked up is no pass.
-vulnerabilities: ## look every locked package up among known vulnerabilities, by pip-audit (network)
+# In an environment of its own: nothing unlocked enters .venv. --strict fails where a package could not be looked up.
+vulnerabilities: ## check every locked package for known vulnerabilities with pip-audit (network)
 	$(PYTHON) -m venv data/runs/pip-audit
 	data/runs/pip-audit/bin/pip install --quiet pip-audit
 	data/runs/pip-audit/bin/pip-audit --strict --disable-pip --no-deps --requirement requirements.lock
 
-lint: .venv/ready
+lint: .venv/ready ## style (ruff) and the direction of imports (import-linter)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache --no-logo
 
 lab: .venv/ready ## open JupyterLab with this environment's kernel
 	$(BIN)/jupyter lab notebooks
 
-clean: ## remove outputs of smoke and quick, and all that recompute computed (what study computed stays)
+clean: ## remove outputs of smoke and quick, and the store of recompute (what study computed stays)
 	rm -rf data/runs/stamps data/runs/recomputed papermill_runs/smoke papermill_runs/quick figures/smoke figures/quick
 
-distclean: clean ## remove the environment too, and computed work that is not recorded
+distclean: clean ## also remove the environment and computed work that is not recorded
 	rm -rf .venv data/runs data/raw

@@ -9,18 +9,19 @@
 #     "pandas==2.3.3",
 # ]
 # ///
-"""Rebuild data/elements.csv from the pinned packages above (by hand: `uv run data/build_elements.py`).
+"""Build lib/alloygrad/features/elements.csv from the pinned packages above: `uv run data/build_elements.py`.
 
-One row per property × element. Each property names the fields to try, in order; the first that has a value
-which is not rejected below gives it. Nothing is typed in: a value that no field has stays empty.
+The table has one row for each property and element. For each property, `RULES` lists the fields to read, in order of
+preference. The value is the first one that a field has and `REJECTED` does not name. No value is typed by hand: if no
+field has one, it stays empty.
 
-Carbon is diamond wherever the crystal decides (volume, density, the three moduli): no source has all three
-moduli of graphite. Its temperatures and enthalpies belong to graphite, which is what is heated; the two forms
-differ by 0.3 % in the enthalpy of atomisation. Mercury is the solid where the crystal decides (volume, shear and
-Young's modulus), the liquid in density.
+The crystal properties of carbon (volume, density, the three moduli) are those of diamond, because no source has all
+three moduli of graphite. Its temperatures and enthalpies are those of graphite, which is the form that is heated. The
+two forms differ by 0.3 % in the enthalpy of atomisation. The volume and the moduli of mercury are those of the solid,
+its density is that of the liquid.
 
-Left out: elements without a standard atomic weight (Tc, Pm, Pu and the like: no lasting isotope), and P, As, Se,
-Te, whose vapour is molecules, so that their heats do not say what holds the solid together.
+Two kinds of elements are left out: those without a standard atomic weight (no stable isotope, as Tc, Pm and Pu), and P,
+As, Se and Te, whose vapours consist of molecules, so that their enthalpies are not those of breaking all bonds.
 """
 
 from importlib.metadata import version
@@ -31,7 +32,7 @@ import mendeleev
 import pandas as pd
 from pymatgen.core import Element
 
-FIRST = "Ti Ni Cu Hf Co Zr Fe Pd Ta Nb V Mo Cr Mn Sn Al C"  # of the published alloys; stored results depend on them
+FIRST = "Ti Ni Cu Hf Co Zr Fe Pd Ta Nb V Mo Cr Mn Sn Al C"  # of the published alloys; recorded results depend on them
 FURTHER = """
     Li Be B Na Mg Si K Ca Sc Zn Ga Ge Rb Sr Y Ru Rh Ag Cd In Sb Cs Ba
     La Ce Pr Nd Sm Eu Gd Tb Dy Ho Er Tm Yb Lu W Re Os Ir Pt Au Hg Tl Pb Bi Th U
@@ -66,7 +67,7 @@ REFERENCES = {
     "table": "position in the periodic table (IUPAC, groups 1-18)",
 }
 
-# Fields that hold a wrong or foreign value for some elements, and why the next field is taken.
+# Fields with a wrong value for some elements, and the reason; the next field is read instead.
 REJECTED = {
     ("mendeleev", "density", "C"): "2.2 g/cm^3 is graphite",
     ("matminer", "ICSDVolume", "Rh"): "11.58 Å^3 gives 14.8 g/cm^3, its density is 12.4",
@@ -249,7 +250,7 @@ PACKAGE = {name: f"{name} {version(name)}" for name in READ}
 
 
 def choose(symbol, candidates):
-    """First usable (value, source, reference) of the candidate fields, or empty strings."""
+    """Return (value, source, reference) of the first usable candidate field, or empty strings."""
     for package, field, reference in candidates:
         if (package, field, symbol) in SKIP:
             continue
@@ -260,7 +261,7 @@ def choose(symbol, candidates):
 
 
 def build():
-    """The text of elements.csv: comment lines with references and rejections, then the long table."""
+    """Return the text of elements.csv: references and rejections as comments, then the table."""
     rows = []
     for name, unit, decimals, *candidates in RULES:
         for symbol in ELEMENTS:
@@ -276,7 +277,7 @@ def build():
 
 
 if __name__ == "__main__":
-    target = Path(__file__).with_name("elements.csv")
+    target = Path(__file__).resolve().parents[1] / "lib" / "alloygrad" / "features" / "elements.csv"
     scratch = target.with_suffix(".tmp")
     scratch.write_text(build(), encoding="utf-8")
     scratch.rename(target)

@@ -1,8 +1,8 @@
-"""Sphinx settings of the supplement's HTML book; `supplement.py` writes its sources and runs it.
+"""Sphinx settings of the supplement's HTML book. `supplement.py` writes its sources and runs Sphinx.
 
-Formulas become MathML, by pandoc, while the book is built: no script and no network, sharp at every size, selectable,
-and the same reader of TeX as in print. STIX Two Math, from the package ziamath, goes with the book, since not every
-system has a font with the stretching brackets and accents of mathematics.
+While the book is built, pandoc turns formulas into MathML. The pages need no script and no network, and the printed
+book reads the same TeX. The book ships the font STIX Two Math, from the package ziamath, because not every system has a
+font with stretching brackets and accents.
 """
 
 from functools import cache
@@ -34,7 +34,7 @@ html_math_renderer = "mathml"
 html_theme_options = {
     "use_download_button": False,
     "use_fullscreen_button": False,
-    "navbar_persistent": [],  # the search field stands in the side bar
+    "navbar_persistent": [],  # the search field is in the side bar
 }
 
 # A combining accent hangs to the left of its letter; the free-standing one stands above it.
@@ -43,10 +43,10 @@ ACCENTS = str.maketrans({"\u0302": "^", "\u0303": "~", "\u0304": "¯", "\u0307":
 
 @cache
 def mathml(formula: str) -> str:
-    """Raises ValueError where pandoc does not understand a formula."""
+    """Return the MathML of a formula in TeX. Raises ValueError if pandoc cannot read it."""
     found = pypandoc.convert_text(formula, "html", "commonmark_x", extra_args=["--mathml"]).strip()
     if "<math" not in found:
-        raise ValueError(f"not TeX that pandoc can read: {formula}")
+        raise ValueError(f"Expected TeX that pandoc can read; got {formula}")
     found = found.removeprefix("<p>").removesuffix("</p>").translate(ACCENTS)
     return found.replace('accent="true"', 'accent="true" stretchy="false"')
 

@@ -1,12 +1,13 @@
-"""The supplement: the executed notebooks as one book, on screen and in print (`make supplement`). Nothing is executed.
+"""Build the supplement, the executed notebooks as one book, as web pages and as PDF (`make supplement`).
 
     papermill_runs/paper/*.ipynb ┐            ┌ Sphinx, myst-nb (conf.py, supplement.css)   html/index.html
     figures/ (drawings, claims)  ├ chapters ──┤
     index.md, back_matter.md     ┘            └ pandoc, typst (supplement.typ)              supplement.pdf
 
-`chapter` turns an executed notebook into one to read: the figures that a cell saved follow it, numbered, with the
-caption that opens the next cell; tables are bare; a sentence is set as a sentence; what only machines need is left out.
-Its Markdown is MyST's; `printable` translates that for pandoc. Everything is written to data/runs/supplement/.
+No notebook is executed. `chapter` turns an executed notebook into one that is easy to read. The figures that a cell
+saved follow it, numbered, with the caption that opens the next cell. Tables lose their style; a sentence is set as a
+sentence; progress bars, widgets and injected parameters are dropped. `chapter` writes MyST; `printable` translates it
+for pandoc. Everything is written to data/runs/supplement/.
 """
 
 import ast
@@ -41,7 +42,7 @@ SCREEN_DPI = 115  # of a drawing on screen: 8 pt text reads as 13 px
 
 
 def tidy(html: str) -> str:
-    """A pandas table without its own style: columns of numbers to the right, the row that names the index merged."""
+    """Return a pandas table without its style, with numbers aligned right and the row of index names merged."""
     table = BeautifulSoup(html, "html.parser").table
     for tag in [table, *table("tr")]:
         tag.attrs = {}
@@ -64,7 +65,7 @@ def tidy(html: str) -> str:
 
 
 def saved(source: str, number: str) -> list[str]:
-    """Drawings of notebook `number` that a cell saves: `save(figure, name, …)`; parts of the name may be computed."""
+    """Return the drawings of notebook `number` that a cell saves by `save(figure, name, …)`; names may be f-strings."""
     found = []
     for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
         if "save" in (getattr(call.func, "attr", ""), getattr(call.func, "id", "")) and len(call.args) > 1:
@@ -77,7 +78,7 @@ def saved(source: str, number: str) -> list[str]:
 
 
 def reduced(output, folder: Path, name: str):
-    """The one form of an output that is read: table, picture, sentence or text; None for progress bars and widgets."""
+    """Reduce an output to one form: table, picture, sentence or text; None for progress bars and widgets."""
     data = output.get("data", {"text/plain": output.get("text", "")})
     text = data.get("text/plain", "")
     if output.get("name") == "stderr" or "application/vnd.jupyter.widget-view+json" in data:
@@ -94,7 +95,7 @@ def reduced(output, folder: Path, name: str):
 
 
 def figure_cell(name: str, caption: str):
-    """A numbered figure, in MyST; the caption ends with the place of its numbers."""
+    """Return a numbered figure in MyST; its caption ends with the file of its numbers."""
     caption = " ".join([caption, f"Numbers: `figures/{name}.csv`."]).strip()
     with Image.open(FIGURES / f"{name}.png") as drawing:
         width = round(drawing.width / drawing.info["dpi"][0] * SCREEN_DPI)
@@ -105,8 +106,10 @@ def figure_cell(name: str, caption: str):
 
 
 def chapter(notebook, stem: str, folder: Path, known: set[str]):
-    """The notebook as it is read. folder: takes pictures that only the notebook holds. known: stems of the book's
-    notebooks; links to others become plain text. Raises ValueError where a figure was shown that was not saved.
+    """Return the notebook as a chapter. Pictures that only the notebook holds are written to `folder`.
+
+    `known` holds the stems of the book's notebooks; links to others become plain text. Raises ValueError if a figure
+    was shown but not saved.
     """
     cells, shown, waiting = [], set(), []
     for number, cell in enumerate(notebook.cells):
@@ -142,9 +145,9 @@ def chapter(notebook, stem: str, folder: Path, known: set[str]):
 
 
 def linked(text: str, shown: set[str], known: set[str]) -> str:
-    """Names of figures become references to them, links to what is not in the book their text; per cent stay whole.
+    """Turn names of figures into references, and links that leave the book into plain text; keep "5 %" on one line.
 
-    Links within a notebook become text too: JupyterLab names headings in its own way.
+    Links within a notebook become text too, because JupyterLab names headings in its own way.
     """
     text = re.sub(r"\]\(\.\./(figures/\w+\.png)\)", r"](\1)", text)
     text = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)
@@ -159,7 +162,7 @@ def linked(text: str, shown: set[str], known: set[str]) -> str:
 
 
 def scoreboard(path: Path = FIGURES / "13_claims.csv") -> str:
-    """The claims up to their verdict, as a table, with a count of the verdicts, or that there are none."""
+    """Return the claims and their verdicts as a table under a count of the verdicts, or a note that there are none."""
     if not path.exists():
         return "*Not yet judged: notebook 13, which holds every claim against its criterion, has not been executed.*"
     claims = pd.read_csv(path)
@@ -170,7 +173,7 @@ def scoreboard(path: Path = FIGURES / "13_claims.csv") -> str:
 
 
 def printable(notebook, stem: str) -> str:
-    """A chapter in pandoc's Markdown."""
+    """Return a chapter in pandoc's Markdown."""
     parts = []
     for cell in notebook.cells:
         if "figure" in cell.metadata:
@@ -189,7 +192,7 @@ def printable(notebook, stem: str) -> str:
 
 
 def translated(myst: str) -> str:
-    """MyST in pandoc's Markdown: the few roles and directives that the book uses."""
+    """Translate the few MyST roles and directives that the book uses into pandoc's Markdown."""
     myst = re.sub(r"\]\((\d\d_\w+)\.ipynb\)", r"](#nb-\1)", myst)
     myst = re.sub(r"\{numref\}`([^`]+)`", r"`@\1`{=typst}", myst)
     myst = re.sub(
@@ -223,13 +226,13 @@ def build(paths: list[Path], book: Path):
 
 
 def screen(source: Path, book: Path):
-    """Sphinx; any warning is an error."""
+    """Build the web pages by Sphinx; any warning is an error."""
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-c", HERE, "-d", book / "doctrees"]
     subprocess.run([*command, source, book / "html"], check=True)
 
 
 def typeset(source: Path, pdf: Path, text: str):
-    """pandoc, then typst; a character that no font has is an error."""
+    """Build the PDF by pandoc and typst; a character that no font has is an error."""
     dialect = "commonmark+pipe_tables+tex_math_dollars+attributes+raw_attribute+implicit_figures"
     options = [f"--lua-filter={HERE / 'supplement.lua'}", "--syntax-highlighting=idiomatic"]
     body = pypandoc.convert_text(text, "typst", dialect, extra_args=options)

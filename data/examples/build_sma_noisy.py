@@ -1,9 +1,9 @@
-"""Makes `sma_noisy.csv`, the table that notebook 20 starts from: python data/examples/build_sma_noisy.py
+"""Build `sma_noisy.csv`, the example table of notebook 20: python data/examples/build_sma_noisy.py
 
-No measured alloy is in it: compositions are drawn at random, properties are the answers of the shipped SMA networks,
-with normal noise. Some rows are then spoilt or unusual on purpose, as in real tables: text for a number, a wrong share,
-fractions among percent, an empty cell, another annealing temperature, two compositions off the grid, one outside the
-limits, and one measured twice.
+The table holds no measured alloy. Compositions are random; properties are predictions of the shipped SMA networks plus
+normal noise. As in real tables, some rows are wrong or unusual: text in place of a number, a wrong amount, fractions
+among percentages, an empty cell, another annealing temperature, two compositions off the grid, one outside the bounds,
+and one measured twice.
 """
 
 from dataclasses import replace
@@ -20,7 +20,7 @@ NOISE = {"enthalpy_J_per_g": 1.0, "martensite_peak_C": 3.0, "austenite_peak_C": 
 
 
 def measure(composition: np.ndarray, rng: np.random.Generator, annealing_K: float) -> np.ndarray:
-    """(3,): what the networks answer for one composition, at this annealing temperature, with noise."""
+    """Return the three properties (3,) of one composition at this annealing temperature, with noise."""
     process = {**alloys.SMA.process, "annealing_temperature": annealing_K}
     environment = trained.load(replace(alloys.SMA, process=process), ELEMENTS)
     answer = environment(composition / composition.sum())
@@ -29,7 +29,7 @@ def measure(composition: np.ndarray, rng: np.random.Generator, annealing_K: floa
 
 
 def table() -> pd.DataFrame:
-    """The table as text, spoilt rows included."""
+    """Return the table, faulty rows included."""
     rng, symbols = np.random.default_rng(SEED), list(ELEMENTS)
     space = alloys.SMA.space(4, step=0.005)
     fractions = space.fractions(space.sample(ROWS, rng))

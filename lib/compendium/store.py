@@ -1,10 +1,10 @@
-"""Names and files of finished work: a digest of all that makes a result, and writes that are whole or not there.
+"""Names and files of finished work: a digest of the configuration, and writes that are complete or absent.
 
-A result's name is the SHA-256 of the canonical JSON of its configuration, so that equal configurations share one
-file and a changed one never finds a stale result. A file is written in a hidden temporary folder beside its target
-and renamed, which POSIX makes atomic: a killed process leaves the old file or the new one, never half of one (and
-at worst the hidden folder, which no `*.parquet` pattern finds). A file that something else damaged is set aside as
-`*.broken` when it is read, so that what it held is computed anew.
+A result is named by the SHA-256 of the canonical JSON of its configuration: equal configurations share one file, and a
+changed one never finds a stale result. A file is written in a hidden temporary folder next to its target and renamed,
+which POSIX makes atomic: a killed process leaves the old file or the new one (and at worst the hidden folder, which no
+`*.parquet` pattern finds). A working table holds a checksum of its own file; `data/SHA256SUMS` seals the recorded ones.
+A file that is found damaged when it is read is set aside as `*.broken`, and its content is computed again.
 """
 
 import hashlib
@@ -25,34 +25,28 @@ import pyarrow.parquet as pq
 from alloygrad import __version__
 from compendium import DATA, ROOT
 
-RESULTS = DATA / "results"
-"""Recorded results: what is kept of finished work and committed."""
+RESULTS = DATA / "results"  # recorded results, which are committed
+WRITTEN = ("figures", "papermill_runs", "data/results", "data/SHA256SUMS")  # by runs: a change there changes no code
 
-WRITTEN = ("figures", "papermill_runs", "data/results", "data/SHA256SUMS")
-"""What runs of the code write: a change there makes it no other code."""
-
-CHECKSUM = b"alloygrad:sha256"
-"""Where a table's file holds its own SHA-256, taken while ``PLACEHOLDER`` stood there."""
-
-PLACEHOLDER = hashlib.sha256(CHECKSUM).hexdigest().encode()
-"""64 characters that no content has by chance."""
+CHECKSUM = b"alloygrad:sha256"  # key of a table's metadata under which its file holds its own SHA-256
+PLACEHOLDER = hashlib.sha256(CHECKSUM).hexdigest().encode()  # held there while the SHA-256 is taken
 
 
 def working() -> Path:
-    """Folder of working files: `data/runs/`, or what ALLOYGRAD_STORE names, relative to the top folder."""
+    """Return the folder of working files: ALLOYGRAD_STORE, relative to the top folder, or else `data/runs/`."""
     return ROOT / Path(os.environ.get("ALLOYGRAD_STORE") or DATA / "runs").expanduser()
 
 
 def is_default() -> bool:
-    """Whether the working folder is the usual one; only then are recorded results read as well."""
+    """Return whether the working folder is the usual one; only then are recorded results read as well."""
     return not os.environ.get("ALLOYGRAD_STORE")
 
 
 def canonical(config: Mapping[str, Any]) -> str:
-    """JSON text of `config`: sorted keys, no spaces, floats by their shortest exact form.
+    """Write `config` as JSON with sorted keys, no spaces, and floats in their shortest exact form.
 
-    Tuples are lists and -0.0 is 0.0, as in comparisons; but 1 and 1.0 differ, a count is no measure. Raises
-    ValueError for NaN and infinity, TypeError for what JSON does not know (arrays: use `tolist()`).
+    Tuples are written as lists and -0.0 as 0.0, which compare equal; 1 and 1.0 differ. Raises ValueError for NaN and
+    infinity, TypeError for what JSON does not know (arrays: use `tolist()`).
     """
     plain = _plain(config)
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -67,19 +61,19 @@ def _plain(value: Any) -> Any:
 
 
 def digest(config: Mapping[str, Any]) -> str:
-    """First 16 hexadecimal digits of the SHA-256 of `canonical(config)`."""
+    """Return the first 16 hexadecimal digits of the SHA-256 of `canonical(config)`."""
     return hashlib.sha256(canonical(config).encode()).hexdigest()[:16]
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, all 64 hexadecimal digits."""
+    """Return the SHA-256 of a file's bytes, 64 hexadecimal digits."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def write(path: Path, writer: Callable[[Path], Any]) -> Path:
-    """Let `writer(temporary)` make a file of the same name elsewhere, then rename it to `path`.
+    """Let `writer(temporary)` write a file of the same name elsewhere, then rename it to `path`.
 
-    Missing parents are made. If `writer` fails, or makes no file, `path` is left as it was and the error passes.
+    Missing parents are created. If `writer` fails or writes no file, `path` stays as it was and the error is raised.
     """
     path = Path(path)
     require_writable(path.parent)
@@ -95,7 +89,7 @@ def write(path: Path, writer: Callable[[Path], Any]) -> Path:
 
 
 def require_writable(folder: Path) -> None:
-    """Make `folder` if there is none; raises PermissionError, which says what to do, where it cannot be written."""
+    """Create `folder` if it is missing; raise PermissionError if it cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         reason = "" if os.access(folder, os.W_OK) else "no permission"
@@ -109,10 +103,11 @@ def require_writable(folder: Path) -> None:
 
 
 def read(path: Path, reader: Callable[[bytes], Any]) -> Any:
-    """`reader` of a file's bytes; None where there is none, or a broken one: it is set aside as `*.broken`, and told.
+    """Return `reader(bytes of the file)`, or None if the file is missing or broken.
 
-    The file is opened once, so that one which is replaced meanwhile is read whole, as it was. An error of the system
-    (no permission, a disk that fails, memory that is used up) does not mean that the file is broken: it passes.
+    A broken file is set aside as `*.broken`, with a warning. The file is opened once: if another process replaces it
+    meanwhile, the old content is read. Errors of the system (no permission, a failing disk, no memory) are raised: they
+    do not mean that the file is broken.
     """
     path = Path(path)
     try:
@@ -131,46 +126,38 @@ def read(path: Path, reader: Callable[[bytes], Any]) -> Any:
         where = f"set aside as {set_aside(path).name}"
     except OSError as error:
         where = f"passed over (it cannot be renamed: {error.strerror})"
-    warnings.warn(f"{path} is broken ({reason}): {where}; what it held is computed anew.", stacklevel=2)
+    warnings.warn(f"{path} is broken ({reason}): {where}; its content is computed again.", stacklevel=2)
     return None
 
 
 def set_aside(path: Path) -> Path:
-    """Where `read` puts a file that is broken."""
+    """Return where `read` puts a broken file."""
     return path.with_name(f"{path.name}.broken")
 
 
 def write_parquet(path: Path, table: pd.DataFrame) -> Path:
-    """`write` of a table, with a checksum of the whole file in it; floats byte by byte, which takes a sixth less."""
+    """`write` a table with the SHA-256 of its file in its metadata; floats split by byte take a sixth less space."""
     floats = [name for name in table if pd.api.types.is_float_dtype(table[name])]
     others = [name for name in table if name not in floats]
     split = dict(use_dictionary=others, column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT"))
-    options = dict(compression="zstd", compression_level=19, write_page_checksum=True, **split)
     rows, buffer = pa.Table.from_pandas(table, preserve_index=False), io.BytesIO()
-    with pq.ParquetWriter(buffer, rows.schema, **options) as writer:
+    with pq.ParquetWriter(buffer, rows.schema, compression="zstd", compression_level=19, **split) as writer:
         writer.write_table(rows)
         writer.add_key_value_metadata({CHECKSUM: PLACEHOLDER})
     content = buffer.getvalue()
-    before, after = content.split(PLACEHOLDER)  # a ValueError here, not a file nobody can read, if it stood there twice
+    before, after = content.split(PLACEHOLDER)  # fails now, and not on reading, if a table holds it
     return write(path, lambda p: p.write_bytes(before + _sha256(content) + after))
 
 
 def read_parquet(path: Path) -> pd.DataFrame | None:
-    """`read` of a table, its checksum verified.
-
-    Most recorded tables were written before there was one, and `data/SHA256SUMS` seals them. Of these the checksums of
-    the pages are verified, which cover neither counts of rows nor names of columns; the latter stand there twice.
-    """
+    """`read` a table and verify its checksum; most recorded tables hold none and are sealed by `data/SHA256SUMS`."""
 
     def reader(content: bytes) -> pd.DataFrame:
-        file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+        file = pq.ParquetFile(pa.BufferReader(content))
         found = (file.metadata.metadata or {}).get(CHECKSUM)
         if found is not None and found != _sha256(content.replace(found, PLACEHOLDER, 1)):
             raise ValueError("its checksum is not that of its content")
-        table = file.read()
-        if table.column_names != [column["name"] for column in table.schema.pandas_metadata["columns"]]:
-            raise ValueError("its two lists of columns differ")
-        return table.to_pandas()
+        return file.read().to_pandas()
 
     return read(path, reader)
 
@@ -180,18 +167,18 @@ def _sha256(content: bytes) -> bytes:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> Path:
-    """`write` of indented JSON."""
+    """`write` indented JSON."""
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     return write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def read_json(path: Path) -> dict | None:
-    """`read` of JSON."""
+    """`read` JSON."""
     return read(path, json.loads)
 
 
 def code_version() -> str:
-    """Version and commit of the code that runs, "-dirty" where a tracked file but a result differs; for records."""
+    """Return version and commit of the running code, with "-dirty" if a tracked file other than a result differs."""
     try:
         commit = _git("describe", "--always", "--abbrev=12", "--exclude=*")
         changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *(f":!{path}" for path in WRITTEN))

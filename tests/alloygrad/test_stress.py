@@ -1,16 +1,14 @@
-"""Where researchers will push: targets of any scale, equal, few or many, repeats, limits of lengthscales, far tails.
+"""Extreme inputs: targets of any scale, equal, few or many, repeats, limits of hyperparameters.
 
-Every case ends in finite values and gradients, or in an error that says what came, what was expected and what to do.
+Every case ends in finite values and gradients, or in an error that says what was expected, what came and what to do.
 """
 
-import csv
 import re
 
-import mpmath
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-from scipy import special
 
 from alloygrad.acquisition import analytic as A
 from alloygrad.campaigns.campaign import SURROGATES, Campaign
@@ -21,7 +19,6 @@ from alloygrad.surrogates import deep_kernel, forest
 from alloygrad.surrogates import gp as S
 from alloygrad.tables import advice
 from alloygrad.tables import measurements as own
-from alloygrad.tables.reading import TableError
 
 SPACE = CompositionSpace(("Ti", "Ni", "Cu", "Hf"), (0.2, 0.2, 0, 0), (0.55, 0.55, 0.2, 0.2), step=0.01)
 FEATURES = FeatureMap(SPACE.elements, ["mean:VEC", "mean:MT", "mean:XP"])
@@ -128,55 +125,6 @@ def test_hyperparameters_at_their_limits(lengthscales, outputscale, noise, repea
             torch.testing.assert_close(acquire.exceeding(probes, floor)[values >= floor], values[values >= floor])
 
 
-# The tails
-
-
-def precise(u: float) -> tuple[float, float, float]:
-    """log h, Φ/h and φ/h at u, h = φ(u) + u Φ(u), with digits enough for what cancels."""
-    with mpmath.workdps(60 + 4 * int(mpmath.log10(abs(u)))):
-        x = mpmath.mpf(u)
-        density, lower_tail = mpmath.npdf(x), mpmath.erfc(-x / mpmath.sqrt(2)) / 2
-        h = density + x * lower_tail
-        return float(mpmath.log(h)), float(lower_tail / h), float(density / h)
-
-
-@pytest.mark.parametrize("std", [1e-5, 1.0, 1e5])  # the floor, ordinary, as large as an output scale may be
-@pytest.mark.parametrize("u", [-5.0, -26.0, -36.9, -37.1, -38.5, -49.9, -50.1, -1e2, -1e3, -1e5, -1e8, -1e15])
-def test_log_ei_and_its_gradient_in_the_tail_are_those_of_high_precision(u, std):
-    """From where EI is 1e-7 to where it would be 1e-(2e29): 1e-300 at u = −37.0, 0 in floats from −38.6 down."""
-    mean = torch.tensor([u * std], dtype=torch.float64, requires_grad=True)
-    spread = torch.tensor([std], dtype=torch.float64, requires_grad=True)
-    value = A.log_expected_improvement(mean, spread, 0.0)
-    by_mean, by_std = torch.autograd.grad(value, (mean, spread))
-    log_h, lower_tail, density = precise(u)
-    assert value.item() == pytest.approx(log_h + np.log(std), rel=1e-12)
-    assert std * by_mean.item() == pytest.approx(lower_tail, rel=1e-11)
-    assert std * by_std.item() == pytest.approx(density, rel=1e-11)
-    raw = A.expected_improvement(mean, spread, 0.0)
-    slopes = torch.autograd.grad(raw, (mean, spread))
-    assert raw.isfinite() and all(slope.isfinite() for slope in slopes)
-    if u >= -26:  # below, the raw value has no digit left
-        assert raw.log().item() == pytest.approx(log_h + np.log(std), abs=1e-9)
-    if u < -39:
-        assert raw.item() == 0
-
-
-def test_slope_value_and_density_of_log_ei_belong_together():
-    """h' = Φ, so log of the slope of log h plus log h is log Φ: SciPy's, down to where rounding of u² hides it."""
-    u = torch.linspace(-1e3, 30, 20001, dtype=torch.float64).requires_grad_()
-    value = A.log_h(u)
-    (slope,) = torch.autograd.grad(value.sum(), u)
-    found, wanted = (slope.log() + value).detach().numpy(), special.log_ndtr(u.detach().numpy())
-    np.testing.assert_allclose(found, wanted, rtol=1e-14, atol=1e-11)
-
-
-@pytest.mark.parametrize("name", ["ei", "log_ei", "pi", "log_pi"])
-@pytest.mark.parametrize("best", [np.inf, -np.inf, np.nan, 1e51])
-def test_an_incumbent_that_no_number_reaches_is_refused(name, best):
-    with pytest.raises(ValueError, match=r"best is .*; expected the best target so far, finite and 1e\+50 at most"):
-        A.ACQUISITIONS[name](lambda c: c, best)
-
-
 # Ask and tell
 
 
@@ -184,7 +132,7 @@ def test_an_incumbent_that_no_number_reaches_is_refused(name, best):
 @pytest.mark.parametrize("case", CASES)
 def test_a_campaign_suggests_something_new_and_feasible_whatever_it_was_told(case, surrogate):
     counts, targets = CASES[case]
-    maximiser = "grid_search" if surrogate == "forest" else "ascent"
+    maximiser = "lattice" if surrogate == "forest" else "ascent"
     campaign = Campaign(SPACE, FEATURES, maximiser=maximiser, surrogate=surrogate)
     campaign.tell(counts, targets)
     assert_suggested(campaign, [campaign.ask(np.random.default_rng(0))])
@@ -212,7 +160,7 @@ def assert_suggested(campaign, suggestions) -> None:
 def test_targets_of_any_scale_give_a_noisy_campaign_the_same_suggestions():
     counts, targets = measurements(30)
     asked = []
-    for scale in (1.0, *SCALES, 1e-100, 1e49):
+    for scale in (1.0, 1e-100, 1e-12, 1e12, 1e49):
         campaign = NoisyCampaign(SPACE, FEATURES)
         campaign.tell(counts, scale * targets)
         asked.append([pick.counts.tolist() for pick in campaign.ask_batch(2, np.random.default_rng(0))])
@@ -243,53 +191,33 @@ def test_a_batch_keeps_its_distance_however_bad_what_lies_there_is():
 def test_targets_beyond_all_measure_are_refused_by_name(value):
     counts, targets = measurements(6)
     targets[3] = value
-    wanted = r"finite.*1e\+50 at most.*rescale"
+    wanted = r"(?is)finite.*1e\+50 at most.*rescale"
     for fit in FITS.values():
-        with pytest.raises(ValueError, match=re.escape(f"target {value} in row 3") + f".*{wanted}"):
+        with pytest.raises(ValueError, match=re.escape(f"at most; got target {value} in row 3,")):
             fit(FEATURES, SPACE.fractions(counts), targets)
     for campaign in (Campaign(SPACE, FEATURES), NoisyCampaign(SPACE, FEATURES)):
         with pytest.raises(ValueError, match=wanted):
             campaign.tell(counts, targets)
-    with pytest.raises(ValueError, match=rf"Row 3.*{wanted}"):
+    with pytest.raises(ValueError, match=r"(?i)row 3"):
         campaign.tell_fractions(SPACE.fractions(counts), targets)
     assert not len(campaign.targets)
 
 
-# A table of one's own
+# User tables
 
 
 def write(path, counts, targets):
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([*SPACE.elements, "y"])
-        writer.writerows([*row, value] for row, value in zip(counts.tolist(), targets.tolist(), strict=True))
+    pd.DataFrame(counts, columns=SPACE.elements).assign(y=targets).to_csv(path, index=False)
     return path
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in CASES if not case.startswith(("all", "one", "two"))] + ["500 points"]
+    "case", [*(case for case in CASES if not case.startswith(("all", "one", "two"))), "500 points"]
 )
-def test_a_table_of_ones_own_becomes_finite_suggestions(tmp_path, case):
+def test_a_user_table_becomes_finite_suggestions(tmp_path, case):
     counts, targets = CASES.get(case) or measurements(500)
     measured = own.read(write(tmp_path / "t.csv", counts, targets), SPACE, unit="at.%", target="y")
     rng = np.random.default_rng(0)
     campaign = advice.begin(measured, SPACE, rng=rng, inputs="fractions")
     table = advice.suggest(campaign, measured, q=2, rng=rng)
     assert np.isfinite(table.select_dtypes("number").to_numpy(float)).all()
-
-
-@pytest.mark.parametrize("case", ["all 0.1", "two points", "one composition twice"])
-def test_a_table_that_teaches_nothing_says_so(tmp_path, case):
-    with pytest.raises(TableError, match="What to do"):
-        own.read(write(tmp_path / "t.csv", *CASES[case]), SPACE, unit="at.%", target="y")
-
-
-@pytest.mark.filterwarnings("ignore:overflow")  # by the reader's own function
-@pytest.mark.parametrize("target", ["y", {"y": 1e10}, lambda c: 1e10 * c["y"]])
-def test_a_target_that_overflows_is_set_aside_by_its_row(tmp_path, target):
-    counts, targets = measurements(8)
-    targets[2] = 1e305
-    measured = own.read(write(tmp_path / "t.csv", counts, targets), SPACE, unit="at.%", target=target)
-    assert len(measured.targets) == 7 and np.isfinite(measured.targets).all()
-    said = measured.report.iloc[-1]
-    assert said["row"] == 4 and said["done"] == "set aside" and "finite number, 1e+50 at most" in said["finding"]

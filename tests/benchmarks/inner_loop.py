@@ -6,7 +6,7 @@ A state is what a trajectory knows before an experiment: measured compositions, 
 follows: the fitted GP, log EI, and the seed of every maximiser (box and ascent start from the same compositions).
 
     3–5 elements    216 states on the grids of `cells.WORKING_STEP`; 3 alloys × weighted averages or all formulas ×
-                    (6 experiments of an ascent trajectory, 6 of a published one); the reference is enumeration,
+                    (6 experiments of an ascent trajectory, 6 of a `slsqp` one); the reference is enumeration,
                     `exhaustive` the same without skipping
     6–10 elements   48 states each, ascent trajectories of 3 alloys
     15–30 elements  48 states each, ascent trajectories in `drawn` landscapes; the reference is the best of all
@@ -38,7 +38,7 @@ from stations import asked, cpu_seconds, station_rows
 from tqdm import tqdm
 
 from alloygrad.acquisition.analytic import Acquisition, log_ei
-from alloygrad.maximisers import METHODS, Suggestion
+from alloygrad.maximisers import Suggestion
 from alloygrad.maximisers.projection import Projection
 from alloygrad.maximisers.spectral import spectral
 from alloygrad.surrogates.gp import fit
@@ -67,9 +67,9 @@ def maximisers(state: State, budgets: dict, slow: bool) -> Iterator[tuple[str, C
     budgets: options by name, for trials.
     """
     n = len(state.space.elements)
-    yield "ascent", METHODS["ascent"], budgets.get("ascent", {})
+    yield "ascent", partial(peers.library, "ascent"), budgets.get("ascent", {})
     if n <= ENUMERABLE:
-        yield "enumeration", METHODS["enumeration"], {}
+        yield "enumeration", partial(peers.library, "enumeration"), {}
         yield "exhaustive", exhaustive, {}
     else:
         yield "ascent_x20", peers.again, budgets.get("ascent_x20", {"times": 20})
@@ -80,7 +80,7 @@ def maximisers(state: State, budgets: dict, slow: bool) -> Iterator[tuple[str, C
 
 def exhaustive(acquire: Acquisition, space, **options) -> Suggestion:
     """Enumeration that evaluates every composition, as the paper's does: no bound rules any out."""
-    return METHODS["enumeration"](lambda compositions: acquire(compositions), space, **options)
+    return peers.library("enumeration", lambda compositions: acquire(compositions), space, **options)
 
 
 def examine(state: State, place: Path, budgets: dict, slow: bool, collect: bool) -> list[dict]:

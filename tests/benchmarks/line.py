@@ -14,7 +14,7 @@ from alloygrad.features.feature_map import FeatureMap
 from alloygrad.surrogates.gp import fit
 from compendium.environments import trained
 from compendium.environments.alloys import SMA
-from compendium.running.threads import one_thread
+from compendium.threads import one_thread
 
 
 def main():

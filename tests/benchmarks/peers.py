@@ -1,23 +1,23 @@
-"""What a user could pick instead of `ascent`, behind the signature of the maximisers. For comparison only.
+"""What a user could take instead of `ascent`, as functions (acquire, space, *, exclude, rng, **options) → Suggestion.
 
     suggestion = PEERS["scipy_botorch"](acquire, space, exclude=measured, rng=np.random.default_rng(0))
 
-    published        the paper's loop as the library keeps it: SLSQP on raw EI, its own roundings; scored on log EI
-    published_log_ei the same on log EI: what campaigns run as the arm `scipy_botorch`
-    slsqp            SciPy's SLSQP from each of 20 N uniform starts, default tolerances, through a BoTorch posterior
+    slsqp_ei         the paper's loop as the library keeps it: SLSQP on raw EI, its own roundings; its value is log EI
+    slsqp_log_ei     the same on log EI
+    scipy_botorch    SciPy's SLSQP from each of 20 N uniform starts, default tolerances, through a BoTorch posterior
     botorch_joint    `optimize_acqf`, its defaults: one SLSQP problem that holds all restarts
     botorch_batched  the same with options={"batch_limit": 5}: five restarts to a problem
     random_search    as many uniform random compositions as `ascent` evaluated
     cmaes            CMA-ES, restarted with twice as many offspring until it has evaluated as many as `ascent`
     box              from the starts of `ascent`: batched L-BFGS-B on a map of the limits to the unit box
 
-`acquire` must be a log EI from `acquisition.log_ei`: the first five ask for its surrogate and best target. All but the
-two published ones end as `ascent` does, with `finish`, from their rounded ends and the best of what they have scored.
+`acquire` must be a log EI from `acquisition.analytic.log_ei`: the first five use its surrogate and best target. All but
+the first two end as `ascent` does, with `finish`, from their rounded ends and the best compositions they evaluated.
 
-Budgets are the paper's 20 N searches; those of `botorch_joint` are capped (`JOINT`), since one takes minutes. A capped
-peer does less work than its name promises, so its CPU time is a lower bound. `optimize_acqf` does not draw its initial
-conditions itself: its sampler under constraints takes 2 s (4 elements) to 11 s (30). It is given uniform feasible
-compositions, 8 for a restart, among which its own rule (`initialize_q_batch`) chooses.
+Budgets are the paper's 20 N searches. Those of `botorch_joint` are capped (`JOINT`), since one takes minutes: its CPU
+time is a lower bound. `optimize_acqf` does not draw its initial conditions itself: its sampler under constraints takes
+2 s (4 elements) to 11 s (30). It receives uniform feasible compositions, 8 for a restart, and its own rule
+(`initialize_q_batch`) selects among them.
 """
 
 import warnings
@@ -36,8 +36,9 @@ from torch import Tensor
 
 from alloygrad.acquisition.analytic import ei
 from alloygrad.maximisers import METHODS, Suggestion
-from alloygrad.maximisers.ascent import BATCHES, CLIMBERS, FEW, LEAST, SCREEN, STARTS, chosen, finish, screened
+from alloygrad.maximisers.ascent import chosen, finish, screened
 from alloygrad.maximisers.candidates import rounded, spread
+from alloygrad.maximisers.options import DEFAULTS, AscentOptions, build
 from alloygrad.maximisers.projection import Projection, support
 from alloygrad.maximisers.slsqp import climb
 from alloygrad.maximisers.spectral import evaluate
@@ -55,14 +56,19 @@ JOINT = ((4, 80), (5, 60), (10, 30), (20, 15), (99, 10))
 """(up to so many elements, restarts of `botorch_joint` at most): its step costs (restarts × elements)³."""
 
 UPTO = {"slsqp_ei": 10, "slsqp_log_ei": 5}
-"""Elements up to which these are run: they list every rounding of every point, up to C(N, N/2) of each, and on log EI
-the searches take as long as those of `scipy_botorch`."""
+"""Elements up to which these are run: every point has up to C(N, N/2) roundings, and on log EI the searches take as
+long as those of `scipy_botorch`."""
 
 
-def slsqp_ei(acquire, space: CompositionSpace, *, exclude, rng, starts_per_element: int = PER_ELEMENT) -> Suggestion:
-    """The paper's inner loop on raw EI; it alone ends in its own way."""
-    raw = ei(acquire.surrogate, acquire.best)
-    found = METHODS["slsqp"](raw, space, exclude=exclude, rng=rng, starts_per_element=starts_per_element)
+def library(method: str, acquire, space: CompositionSpace, *, exclude, rng, **options) -> Suggestion:
+    """A maximiser of the library."""
+    method = METHODS[method]
+    return method.run(acquire, space, exclude=exclude, rng=rng, options=build(method.options, options))
+
+
+def slsqp_ei(acquire, space: CompositionSpace, *, exclude, rng, **options) -> Suggestion:
+    """The paper's inner loop on raw EI."""
+    found = library("slsqp", ei(acquire.surrogate, acquire.best), space, exclude=exclude, rng=rng, **options)
     return replace(found, value=float(score(acquire, space, found.counts[None])[0]))
 
 
@@ -108,7 +114,7 @@ def botorch(
 
 def again(acquire, space: CompositionSpace, *, exclude, rng, times: int, **options) -> Suggestion:
     """The best of so many ascents, each with a generator of its own; evaluations of all."""
-    found = [METHODS["ascent"](acquire, space, exclude=exclude, rng=own, **options) for own in rng.spawn(times)]
+    found = [library("ascent", acquire, space, exclude=exclude, rng=own, **options) for own in rng.spawn(times)]
     spent = {what: sum(getattr(one, what) for one in found) for what in ("evaluations", "gradients")}
     return replace(max(found, key=lambda one: one.value), **spent)
 
@@ -178,17 +184,17 @@ def evolve(acquire, space: CompositionSpace, offspring: int, evaluations: int, r
         sigma *= np.exp(min(1.0, c_sigma / damping * (norm / length - 1)))
 
 
-def box(acquire, space, *, exclude, rng, starts_per_element: int | None = None, screen: int | None = None):
-    """The other way of the bake-off: screen, starts and supports of `ascent`, then L-BFGS-B through `Sticks`.
+def box(acquire, space, *, exclude, rng, **options) -> Suggestion:
+    """Screen, starts, supports and options of `ascent`, but L-BFGS-B through `Sticks` in place of projected gradients.
 
-    BoTorch's, which advances all starts in each evaluation; default tolerances, at most 40 iterations.
+    BoTorch's L-BFGS-B, which advances all starts in each evaluation; default tolerances, at most 40 iterations.
     """
-    project, limits, many = Projection(space), space.polytope(), len(space.elements) > FEW
-    candidates, _ = screened(acquire, space, project, exclude, screen or SCREEN[many], rng)
+    project, limits = Projection(space), space.polytope()
+    options = AscentOptions(**options).resolved(len(space.elements))
+    candidates, _ = screened(acquire, space, project, exclude, rng, options)
     values = score(acquire, space, candidates)
-    per_element, least = (starts_per_element, 1) if starts_per_element else (STARTS, LEAST[many])
-    n_starts = max(least, per_element * len(space.elements))
-    counts = chosen(space, candidates, values, n_starts, rng)
+    n_starts = max(options.least_starts, round(options.starts_per_element * len(space.elements)))
+    counts = chosen(space, candidates, values, n_starts, rng, options)
     free, (lower, upper) = np.arange(len(counts))[:, None] % 2 == 0, support(space, counts)
     lower, upper = np.where(free, limits.lower, lower), np.where(free, limits.upper, upper)
     starts, gradients = space.fractions(counts), 0
@@ -202,7 +208,8 @@ def box(acquire, space, *, exclude, rng, starts_per_element: int | None = None, 
 
     shares = Sticks(space, lower, upper).shares(torch.from_numpy(starts)).numpy()
     unit = [(0.0, 1.0)] * shares.shape[1]
-    ends, *_ = fmin_l_bfgs_b_batched(negative, shares, unit, maxiter=sum(BATCHES[:2]), pass_batch_indices=True)
+    most = options.batches + options.best_batches
+    ends, *_ = fmin_l_bfgs_b_batched(negative, shares, unit, maxiter=most, pass_batch_indices=True)
     ends = Sticks(space, lower, upper).fractions(torch.from_numpy(ends)).numpy()
     spent = dict(evaluations=len(candidates) + len(exclude) + gradients, gradients=gradients)
     points = space.fractions(candidates)
@@ -271,7 +278,7 @@ class Sticks:
 
 PEERS = {
     "slsqp_ei": slsqp_ei,
-    "slsqp_log_ei": METHODS["slsqp"],
+    "slsqp_log_ei": partial(library, "slsqp"),
     "scipy_botorch": scipy_botorch,
     "botorch_joint": partial(botorch, "botorch_joint", {}),
     "botorch_batched": partial(botorch, "botorch_batched", {"batch_limit": 5}),
@@ -279,7 +286,7 @@ PEERS = {
     "cmaes": cmaes,
     "box": box,
 }
-"""By name; `random_search` and `cmaes` must be told how many `evaluations` to spend."""
+"""All peers by name; `random_search` and `cmaes` need the number of `evaluations` to spend."""
 
 
 class Through(LogExpectedImprovement):
@@ -326,9 +333,10 @@ def _ended(
     ends: np.ndarray | None = None,
 ) -> Suggestion:
     """The end of `ascent`: climb from the rounded ends and the best scored points, which lie apart, with diagnosis."""
-    best = spread(scored, values, CLIMBERS[len(space.elements) > FEW], 2 * space.step)
+    options = DEFAULTS.resolved(len(space.elements))
+    best = spread(scored, values, options.climbers, 2 * space.step)
     points = scored[best] if ends is None else np.concatenate([ends, scored[best]])
-    found = finish(acquire, space, rounded(space, points), exclude, rng)
+    found = finish(acquire, space, rounded(space, points), exclude, rng, options)
     found = replace(found, evaluations=found.evaluations + evaluations, gradients=found.gradients + gradients)
     if ends is None:
         return found

@@ -19,15 +19,19 @@ from alloygrad.campaigns.trajectory import Settings, trajectory
 from alloygrad.features import elements
 from alloygrad.features.feature_map import FeatureMap, all_features
 from alloygrad.features.formulas import FORMULAS
+from alloygrad.maximisers.options import FEW
 from alloygrad.spaces.composition import CompositionSpace, Group
 from compendium import store
 from compendium.environments import alloys, trained
 from compendium.feature_gradient.cells import WORKING_STEP
-from compendium.running.description import BEHAVIOUR
-from compendium.running.threads import one_thread
+from compendium.running.description import BEHAVIOUR, of_settings, of_space
+from compendium.threads import one_thread
 
 VERSION = 1
 """Raised when a change to the benchmark changes a row: recorded ones then no longer match."""
+
+WORDS = {"slsqp_ei": "published", "slsqp_log_ei": "published_log_ei", "scipy_botorch": "slsqp"}
+"""Peer → its word in the names of recorded rows, where they differ: what is hashed does not change with the code."""
 
 NAMES = {"mean": ("mean",), "all": tuple(FORMULAS)}
 """The values of the column `formulas`."""
@@ -75,7 +79,7 @@ def declare() -> list[Walk]:
         for alloy in alloys.ALLOYS:
             for n in (3, 4, 5):
                 walks.append(Walk(alloy, n, formulas, 0, "ascent", "log_ei", (0, 10, 20, 30, 40, 50)))
-                walks.append(Walk(alloy, n, formulas, 1, "slsqp_ei", "ei", (5, 15, 25, 35, 45, 59)))
+                walks.append(Walk(alloy, n, formulas, 1, "slsqp", "ei", (5, 15, 25, 35, 45, 59)))
             for n in (6, 8, 10):
                 for seed in range(2):
                     walks.append(Walk(alloy, n, formulas, seed, "ascent", "log_ei", (0, 5, 15, 30)))
@@ -142,13 +146,7 @@ class State:
     def name(self) -> str:
         """Digest of what makes it, and of the code that is measured on it."""
         known = {"counts": self.counts.tolist(), "merits": self.merits.tolist(), "features": self.features}
-        return store.digest(
-            {
-                **self.space.describe(),
-                **known,
-                "code": _code(len(self.space.elements)),
-            }
-        )
+        return store.digest({**of_space(self.space), **known, "code": _code(len(self.space.elements))})
 
     def data(self) -> tuple[FeatureMap, np.ndarray, np.ndarray]:
         """The arguments of `surrogate.fit`."""
@@ -159,7 +157,8 @@ class State:
 
     def path(self, folder: Path, what: str, options: dict) -> Path:
         """Where a measurement of `what` on it is kept."""
-        return folder / f"{store.digest({'state': self.name, 'what': what, 'options': options})}.json"
+        made_by = {"state": self.name, "what": WORDS.get(what, what), "options": options}
+        return folder / f"{store.digest(made_by)}.json"
 
     def columns(self) -> dict:
         return {key: self.experiment if key == "experiment" else getattr(self.walk, key) for key in KEY}
@@ -182,13 +181,13 @@ def taken(walk: Walk, path: Path) -> list[State]:
 
 def _code(n_elements: int) -> list[int]:
     """Versions of all code that a row, or a trajectory, follows from."""
-    return [BEHAVIOUR, VERSION, peers.VERSIONS[n_elements > peers.FEW]]
+    return [BEHAVIOUR, VERSION, peers.VERSIONS[n_elements > FEW]]
 
 
 def walk_name(walk: Walk) -> str:
     """Digest of what makes the trajectory."""
     made_by = {"landscape": "drawn" if walk.alloy == "drawn" else trained.digest(trained.FOLDER / walk.alloy)}
-    made_by |= {**walk.space.describe(), "settings": walk.settings().describe(), "seed": walk.seed}
+    made_by |= {**of_space(walk.space), "settings": of_settings(walk.settings()), "seed": walk.seed}
     return store.digest(made_by | {"code": _code(walk.n_elements)})
 
 

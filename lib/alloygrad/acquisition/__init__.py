@@ -1,1 +1,1 @@
-"""How much is expected of a composition: expected improvement, confidence bounds, probabilities."""
+"""Acquisition functions: expected improvement, confidence bounds, probability of improvement."""

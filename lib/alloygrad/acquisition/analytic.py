@@ -1,4 +1,4 @@
-"""Acquisition functions: a in a(g(e(c))), of the surrogate's mean μ, std σ and the best target so far y*.
+"""Acquisition functions: a in a(g(e(c))), of the surrogate's mean μ and std σ and the best target so far y*.
 
 With u = (μ − y*)/σ, φ and Φ the standard normal density and distribution, and h(u) = φ(u) + u Φ(u):
 
@@ -6,18 +6,18 @@ With u = (μ − y*)/σ, φ and Φ the standard normal density and distribution,
     log_ei  log σ + log h(u)       pi      Φ(u)
                                    log_pi  log Φ(u)
 
-EI and PI are written as in the textbook (ξ = 0) and underflow to 0 with their gradients as u falls (EI below
-u ≈ −38); the published inner loop uses them so. The logarithms stay finite, with finite growing gradients, to
-u = ±1e100, and have the same maximiser. log h is taken in three pieces:
+EI and PI are those of the textbook (ξ = 0), as in the published inner loop. With their gradients, they underflow to 0
+as u falls (EI below u ≈ −38). The logarithms have the same maximiser, and finite values and gradients for |u| ≤ 1e100.
+log h is computed in three pieces:
 
     u > −1           log(φ(u) + u Φ(u))
     −50 < u ≤ −1     log φ(u) + log(1 + u R(u)),   R(u) = Φ(u)/φ(u) = sqrt(π/2) erfcx(−u/√2)
     u ≤ −50          log φ(u) + log w + log(1 − 3w + 15w² − 105w³ + 945w⁴),   w = 1/u²
 
-The last is the asymptotic series of 1 + u R(u), which is all rounding there. log Φ is taken
-likewise: log1p(−Φ(−u)), log φ(u) + log R(u), and the series of R(u).
+The last is the asymptotic series of 1 + u R(u), of which rounding would leave no digit. log Φ is computed likewise:
+log1p(−Φ(−u)), log φ(u) + log R(u), and the series of R(u).
 
-All are maximised. σ must be positive (the surrogate's has a floor).
+All are maximised. σ must be positive; that of a surrogate has a floor.
 
 Source: Jones, Schonlau and Welch, J. Global Optimization 13 (1998) 455; log EI: Ament et al., NeurIPS 2023.
 """
@@ -43,48 +43,48 @@ HALF_LOG_2PI = 0.5 * log(2 * PI)
 
 
 def expected_improvement(mean: Tensor, std: Tensor, best: float) -> Tensor:
-    """σ (φ(u) + u Φ(u)), raw: underflows. mean, std: (...)."""
+    """Return σ (φ(u) + u Φ(u)) of mean and std (...); it may underflow to 0."""
     u = (mean - best) / std
     return std * (torch.exp(-0.5 * u**2 - HALF_LOG_2PI) + u * ndtr(u))
 
 
 def log_expected_improvement(mean: Tensor, std: Tensor, best: float) -> Tensor:
-    """log of the expected improvement, finite where EI underflows. mean, std: (...)."""
+    """Return log EI of mean and std (...), finite where EI underflows."""
     return log_h((mean - best) / std) + std.log()
 
 
 def upper_confidence_bound(mean: Tensor, std: Tensor, best: float | None = None, kappa: float = KAPPA) -> Tensor:
-    """μ + κ σ; ``best`` is not used. mean, std: (...)."""
+    """Return μ + κ σ of mean and std (...); `best` is not used."""
     return mean + kappa * std
 
 
 def probability_of_improvement(mean: Tensor, std: Tensor, best: float) -> Tensor:
-    """Φ(u), raw: underflows. mean, std: (...)."""
+    """Return Φ(u) of mean and std (...); it may underflow to 0."""
     return ndtr((mean - best) / std)
 
 
 def log_probability_of_improvement(mean: Tensor, std: Tensor, best: float) -> Tensor:
-    """log Φ(u), finite where PI underflows. mean, std: (...)."""
+    """Return log Φ(u) of mean and std (...), finite where PI underflows."""
     return log_ndtr((mean - best) / std)
 
 
 def ndtr(u: Tensor) -> Tensor:
-    """Φ(u), every digit in the lower tail too (torch.special.ndtr forms 1 + erf there and loses them)."""
+    """Return Φ(u), accurate also in the lower tail, where torch.special.ndtr loses digits in 1 + erf."""
     return 0.5 * torch.erfc(-u / sqrt(2))
 
 
 def log_h(u: Tensor) -> Tensor:
-    """log(φ(u) + u Φ(u)), with its slope Φ(u)/h(u), for |u| ≤ 1e100."""
+    """Return log(φ(u) + u Φ(u)), with the slope Φ(u)/h(u), for |u| ≤ 1e100."""
     return _Written.apply(u, _log_h)
 
 
 def log_ndtr(u: Tensor) -> Tensor:
-    """log Φ(u), with its slope 1/R(u), for |u| ≤ 1e100 (torch.special.log_ndtr: wrong slopes from −1e50 down)."""
+    """Return log Φ(u), with the slope 1/R(u), for |u| ≤ 1e100; torch.special.log_ndtr has wrong slopes below −1e50."""
     return _Written.apply(u, _log_ndtr)
 
 
 class _Written(torch.autograd.Function):
-    """A function of each entry whose slope is written out: `both` gives NumPy arrays (value, slope) of (n,)."""
+    """An elementwise function with an explicit slope: `both` returns NumPy arrays (value, slope) of u (n,)."""
 
     @staticmethod
     def forward(ctx, u: Tensor, both: Callable) -> Tensor:
@@ -141,7 +141,7 @@ def _log_density(u: np.ndarray) -> np.ndarray:
 
 
 def _pieces(u: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """The pieces that hold entries of u, and where; NaN goes to the upper one and stays NaN."""
+    """Yield each piece that holds entries of u, and their places; NaN belongs to the upper one and stays NaN."""
     lower, middle = u <= -50, (u > -50) & (u <= -1)
     for name, here in (("upper", ~(lower | middle)), ("middle", middle), ("lower", lower)):
         if here.any():
@@ -155,12 +155,11 @@ def _ratio(u: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Acquisition:
-    """Callable a: compositions (..., n_elements) → values (...), float64; ``name`` is for records.
+    """Map compositions (..., n_elements) to acquisition values (...), float64.
 
-    ``surrogate`` is any callable compositions → (mean, std), each (...).
+    `surrogate` is any callable compositions → (mean, std), each (...).
     """
 
-    name: str
     formula: Callable[..., Tensor]  # of (mean, std, best)
     surrogate: Callable[[Tensor], tuple[Tensor, Tensor]]
     best: float | None
@@ -170,11 +169,11 @@ class Acquisition:
         return self.formula(mean, std, self.best)
 
     def exceeding(self, compositions: Tensor | np.ndarray, floor: float) -> Tensor:
-        """Values (rows,) of (rows, n_elements), −inf for those that are certainly below `floor`; no gradient.
+        """Return values (n,) at compositions (n, n_elements), −inf if certainly below `floor`; no gradient.
 
-        Every formula grows with μ, and at given μ is monotone in σ; so up to bounds on both it is largest at the bound
-        of μ and at one end of σ, its bound or the surrogate's floor. Where that is below `floor`, μ and σ are not
-        worked out. For surrogates with `posterior_where`; others are evaluated everywhere.
+        Every formula grows with μ and is monotone in σ. So within upper bounds on both, it is largest at the bound of μ
+        and at one end of σ: its bound or the surrogate's floor. If that value is below `floor`, μ and σ are not
+        computed. A surrogate without `posterior_where` is evaluated everywhere.
         """
         if not hasattr(self.surrogate, "posterior_where"):
             with torch.no_grad():
@@ -191,35 +190,38 @@ class Acquisition:
 
 
 def _incumbent(best: float) -> float:
-    if not abs(best := float(best)) <= LARGEST:  # true for NaN too
-        raise ValueError(f"best is {best}; expected the best target so far, finite and {LARGEST:.0e} at most.")
+    if not abs(best := float(best)) <= LARGEST:  # also for NaN
+        raise ValueError(
+            f"Expected the best target so far, finite and {LARGEST:.0e} at most; got best = {best}. Drop this target, "
+            "or rescale all."
+        )
     return best
 
 
 def ei(surrogate: Callable, best: float) -> Acquisition:
-    """Expected improvement over ``best``, raw."""
-    return Acquisition("ei", expected_improvement, surrogate, _incumbent(best))
+    """Return the expected improvement over `best`, which may underflow."""
+    return Acquisition(expected_improvement, surrogate, _incumbent(best))
 
 
 def log_ei(surrogate: Callable, best: float) -> Acquisition:
-    """Logarithm of the expected improvement over ``best``."""
-    return Acquisition("log_ei", log_expected_improvement, surrogate, _incumbent(best))
+    """Return the logarithm of the expected improvement over `best`."""
+    return Acquisition(log_expected_improvement, surrogate, _incumbent(best))
 
 
 def ucb(surrogate: Callable, best: float | None = None, *, kappa: float = KAPPA) -> Acquisition:
-    """Upper confidence bound; ``best`` is accepted for a common signature and not used."""
-    return Acquisition("ucb", partial(upper_confidence_bound, kappa=kappa), surrogate, best)
+    """Return the upper confidence bound μ + κ σ; `best` is not used."""
+    return Acquisition(partial(upper_confidence_bound, kappa=kappa), surrogate, best)
 
 
 def pi(surrogate: Callable, best: float) -> Acquisition:
-    """Probability of improvement over ``best``, raw."""
-    return Acquisition("pi", probability_of_improvement, surrogate, _incumbent(best))
+    """Return the probability of improvement over `best`, which may underflow."""
+    return Acquisition(probability_of_improvement, surrogate, _incumbent(best))
 
 
 def log_pi(surrogate: Callable, best: float) -> Acquisition:
-    """Logarithm of the probability of improvement over ``best``."""
-    return Acquisition("log_pi", log_probability_of_improvement, surrogate, _incumbent(best))
+    """Return the logarithm of the probability of improvement over `best`."""
+    return Acquisition(log_probability_of_improvement, surrogate, _incumbent(best))
 
 
 ACQUISITIONS = {"ei": ei, "log_ei": log_ei, "ucb": ucb, "pi": pi, "log_pi": log_pi}
-"""Constructors of signature (surrogate, best) → Acquisition."""
+"""Acquisition functions by name: (surrogate, best) → Acquisition."""

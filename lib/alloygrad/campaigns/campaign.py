@@ -6,7 +6,6 @@ suggestion = campaign.ask(rng)               # fit, acquire, maximise
 campaign.tell(suggestion.counts, environment(suggestion.composition)["merit"])
 """
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -14,8 +13,8 @@ import numpy as np
 
 from alloygrad.acquisition.analytic import ACQUISITIONS
 from alloygrad.features.feature_map import FeatureMap
-from alloygrad.maximisers import METHODS, Suggestion, follows_gradients, maximise
-from alloygrad.maximisers.ascent import FEW
+from alloygrad.maximisers import METHODS, Suggestion, maximise
+from alloygrad.maximisers.options import FEW, Options, build
 from alloygrad.spaces.composition import CompositionSpace, require_elements
 from alloygrad.surrogates import deep_kernel, forest, gp
 from alloygrad.surrogates.gp import LARGEST
@@ -42,32 +41,22 @@ def require_runnable(
     surrogate: str,
     options: Mapping | None,
     space: CompositionSpace | None = None,
-) -> None:
-    """Raises ValueError for an unknown name or option, and as `require_no_gradient`."""
+) -> Options:
+    """The options of the maximiser, built from a mapping.
+
+    Raises ValueError for an unknown name, for a wrong option, and if the maximiser asks for gradients that the
+    surrogate does not have: in `space` if that is given, otherwise in every space.
+    """
     require_known("maximiser", maximiser, METHODS)
     require_known("acquisition", acquisition, ACQUISITIONS)
     require_known("surrogate", surrogate, SURROGATES)
-    if not isinstance(options, Mapping | None):
-        raise ValueError(f"options are {options!r}; expected a mapping, as {{'starts_per_element': 4}}.")
-    parameters = inspect.signature(METHODS[maximiser]).parameters.values()
-    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in ("exclude", "rng")]
-    unknown = [name for name in options or () if name not in known]
-    if unknown and not any(p.kind is p.VAR_KEYWORD for p in parameters):
-        raise ValueError(f"options name {unknown}; those of {maximiser!r} are {known}.")
-    require_no_gradient(maximiser, surrogate, options, space)
-
-
-def require_no_gradient(
-    maximiser: str, surrogate: str, options: Mapping | None, space: CompositionSpace | None
-) -> None:
-    """Raises ValueError where the maximiser follows gradients, in the space if there is one or else in every space, and
-    the surrogate has none."""
-    screen = (options or {}).get("screen")
-    if surrogate in WITHOUT_GRADIENT and follows_gradients(maximiser, space, screen=screen):
+    built = build(METHODS[maximiser].options, options)
+    if surrogate in WITHOUT_GRADIENT and METHODS[maximiser].gradients(space, built):
         raise ValueError(
             f"maximiser {maximiser!r} follows gradients here, and surrogate {surrogate!r} has none: take "
             f"'random_search', on small grids 'enumeration', up to {FEW} elements 'lattice'."
         )
+    return built
 
 
 class Campaign:
@@ -88,10 +77,10 @@ class Campaign:
         options: Mapping | None = None,
         surrogate: str = "gp",
     ):
-        require_runnable(maximiser, acquisition, surrogate, options, space)
+        self.options = require_runnable(maximiser, acquisition, surrogate, options, space)
         require_elements(space, features=features)
         self.space, self.features = space, features
-        self.maximiser, self.acquisition, self.options = maximiser, acquisition, dict(options or {})
+        self.maximiser, self.acquisition = maximiser, acquisition
         self.counts = np.empty((0, len(space.elements)), dtype=np.int64)
         self.targets = np.empty(0)
         self.fit_surrogate = SURROGATES[surrogate]
@@ -140,7 +129,7 @@ class Campaign:
         """
         model = self.fit()
         acquire = ACQUISITIONS[self.acquisition](model, self.targets.max())
-        found = maximise(acquire, self.space, self.maximiser, exclude=self.counts, rng=rng, **self.options)
+        found = maximise(acquire, self.space, self.maximiser, exclude=self.counts, rng=rng, options=self.options)
         return replace(found, warning=" ".join(filter(None, [found.warning, self.doubts()])))
 
     def require_measured(self) -> None:

@@ -42,10 +42,10 @@ from alloygrad.campaigns.trajectory import (
 )
 from alloygrad.checks import require_whole
 from alloygrad.features.feature_map import FeatureMap, doubles
+from alloygrad.kernel import matern52
 from alloygrad.maximisers import Suggestion, maximise
 from alloygrad.spaces.composition import ON_GRID, CompositionSpace
 from alloygrad.surrogates.gp import BOUNDS, LARGEST, Surrogate, fit, standardisation
-from alloygrad.surrogates.kernel import matern52
 
 PENALTY = 1e10
 """Taken from the acquisition value too near an earlier pick. No acquisition function spans as much: of n ≤ 1000
@@ -179,7 +179,7 @@ class NoisyCampaign(Campaign):
             acquire = ACQUISITIONS[self.acquisition](surrogate, best)
             if picks:
                 acquire = _Apart(acquire, torch.from_numpy(self.space.fractions(taken)), apart - ON_GRID)
-            pick = maximise(acquire, self.space, self.maximiser, exclude=exclude, rng=rng, **self.options)
+            pick = maximise(acquire, self.space, self.maximiser, exclude=exclude, rng=rng, options=self.options)
             if picks and acquire.near(torch.from_numpy(pick.composition)):
                 warning = f"{pick.warning} No composition is {100 * apart:.3g} at.% from the earlier picks.".strip()
                 pick = replace(pick, value=acquire.acquire(pick.composition).item(), warning=warning)

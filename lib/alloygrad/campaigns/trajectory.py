@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from alloygrad.acquisition.analytic import log_ei
-from alloygrad.campaigns.campaign import Campaign, require_known, require_no_gradient, require_runnable
+from alloygrad.campaigns.campaign import Campaign, require_known, require_runnable
 from alloygrad.checks import require_whole
 from alloygrad.features.feature_map import Feature, FeatureMap, parse_feature
 from alloygrad.features.formulas import FORMULAS
@@ -77,7 +77,7 @@ def trajectory(
     environment of other elements than the space's or of another order.
     """
     require_elements(space, environment=environment)
-    require_no_gradient(settings.maximiser, settings.surrogate, settings.options, space)
+    require_runnable(settings.maximiser, settings.acquisition, settings.surrogate, settings.options, space)
     rows = list(done)
     if len(rows) < settings.n_initial:
         for row in initial_measurements(settings, space, environment, seed, begun=len(rows)):

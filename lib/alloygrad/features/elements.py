@@ -1,26 +1,24 @@
-"""The 30 elemental properties every composition feature is made of.
+"""The 30 elemental properties from which composition features are computed.
 
-Each value of `elements.csv`, next to this file, carries its unit, the package field it was read from and the work
-that field cites; `data/build_elements.py` rebuilds the file. 26 of the 30 are the properties of Xian et al., *Digital
-Discovery* 2025, doi 10.1039/d5dd00080g, under their symbols. Four of theirs have no independent open source
-and give way to a related property with a symbol of its own (`Property.replaces`):
+In `elements.csv`, next to this file, every value has its unit, the package field it was read from and the work that the
+field cites. 26 of the 30 are the properties of Xian et al., *Digital Discovery* 2025, doi 10.1039/d5dd00080g, under the
+same symbols. Four of their properties have no independent open source. Related ones, with other symbols, replace them
+(`Property.replaces`):
 
     AEN atomic-environment number      → MN   Mendeleev number, Villars' predictor of atomic environments
     WF  work function                  → XM   Mulliken electronegativity, its counterpart in the free atom
     DVE distance of valence electrons  → NWS  Miedema's n_ws^(1/3), an inverse electron spacing
     DCE distance of core electrons     → RPS  Zunger's pseudopotential radius r_s + r_p, a core size
 
-Carbon is diamond where the crystal decides (VA, D, G, E, MC) and graphite where it is heated (MT, TB, EV, EM,
-EA, CE): its TB is the sublimation point, its MT the triple point at 10 MPa, its EV the heat of sublimation.
-The published table mixes the volume of graphite with the moduli of diamond.
+Properties of the crystal (VA, D, G, E, MC) are those of diamond for carbon, properties of heating (MT, TB, EV, EM, EA,
+CE) those of graphite. Its TB is the sublimation point, its MT the triple point at 10 MPa, its EV the heat of
+sublimation. The published table combines the volume of graphite with the moduli of diamond.
 
-The table has 66 metals and alloying elements, the 17 of the published alloys first. A value that no source gives,
-or none that agrees with physics, is missing (NaN), never invented; the head of the file says what was rejected and
-why. 50 elements have all 30 properties. The rest lack at least XA: La and the lanthanides but Lu, Tl, Th, U; Eu and
-Yb lack R too, La, Ce and Nd CNE, Th and U their C, XMB and CNE. ``available`` says what a set of elements shares:
-``features.all_features(symbols=available(["Ti", "Gd"]))``.
-
-Lanthanides stand in group 3 with three valence electrons: their 4f electrons do not bond.
+The table has 66 metals and alloying elements, first the 17 of the published alloys. A value is missing (NaN) if no
+source has it or every source contradicts physics; the head of the file lists the rejected values and the reasons. 50
+elements have all 30 properties. XA is missing for Tl, Th, U, La and the lanthanides except Lu; also missing are R of Eu
+and Yb, CNE of La, Ce and Nd, and C, XMB and CNE of Th and U. `available` lists the properties that a set of elements
+shares. Lanthanides are in group 3 with three valence electrons, because their 4f electrons do not bond.
 """
 
 from collections.abc import Sequence
@@ -32,12 +30,12 @@ import numpy as np
 import pandas as pd
 
 TABLE = Path(__file__).with_name("elements.csv")
-"""The project's own table."""
+"""Path of the table."""
 
 
 @dataclass(frozen=True)
 class Property:
-    """One elemental property: `replaces` holds the published symbol it stands in for, or ""."""
+    """An elemental property; `replaces` is the published symbol it replaces, if any."""
 
     symbol: str
     name: str
@@ -88,45 +86,55 @@ CHEMICAL_SYMBOLS = tuple(
     Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og
     """.split()
 )
-"""All of them, with properties here or without, in the order of atomic numbers from 1 on (IUPAC)."""
+"""All elements by atomic number, also those without properties here."""
 
 PRIMORDIAL = tuple(s for z, s in enumerate(CHEMICAL_SYMBOLS, 1) if z in (90, 92) or (z <= 83 and z not in (43, 61)))
-"""Those with isotopes as old as the Earth: what a table of alloys may hold."""
+"""Symbols of the elements with isotopes as old as the Earth: those that an alloy may contain."""
 
 
-def load(path: Path | str = TABLE) -> pd.DataFrame:
-    """Elements × the 30 properties, float64, index `element`, in the units of `PROPERTIES`; missing is NaN.
+def load() -> pd.DataFrame:
+    """Load the table: elements × the 30 properties, float64, in the units of `PROPERTIES`; a missing value is NaN."""
+    return _table().copy()
 
-    Raises ValueError for an unknown or absent property, a unit other than declared, or a value given twice.
-    """
-    return _wide(Path(path)).copy()
+
+@lru_cache
+def _table() -> pd.DataFrame:
+    rows = pd.read_csv(TABLE, comment="#", dtype={"value": np.float64})
+    table = rows.pivot(index="element", columns="symbol", values="value")
+    return table.loc[rows["element"].unique(), list(SYMBOLS)].rename_axis(columns=None)
 
 
 def matrix(
     elements: Sequence[str], symbols: Sequence[str] | None = None, table: pd.DataFrame | None = None
 ) -> np.ndarray:
-    """Property matrix (n_elements, n_properties), float64, rows and columns in the order named.
+    """Look up properties by name: (n_elements, n_properties), float64, in the order of the names.
 
-    `symbols` defaults to all columns of `table`, and `table` to the project's own.
-    Raises KeyError for an unknown element or property, ValueError for a missing value.
+    Args:
+        elements: rows of the table.
+        symbols: columns of the table; None for all.
+        table: elements × property symbols; None for the table of this module.
+
+    Raises:
+        KeyError: for an unknown element or property.
+        ValueError: for a missing value.
     """
     table = load() if table is None else table
     symbols = list(table.columns) if symbols is None else list(symbols)
     _check_elements(elements, table)
     for symbol in symbols:
         if symbol not in table.columns:
-            raise KeyError(f"property {symbol!r} is not in the table, which has {' '.join(table.columns)}")
+            raise KeyError(f"Expected properties among {' '.join(table.columns)}; got {symbol!r}. Correct the symbol.")
     values = table.loc[list(elements), symbols].to_numpy(dtype=np.float64)
     if missing := [f"{symbols[j]} of {elements[i]}" for i, j in np.argwhere(np.isnan(values))]:
         raise ValueError(
-            f"no value for {', '.join(missing)}: choose `symbols` without it (available(elements) lists the rest), "
-            "drop the element, or add a sourced value to the table"
+            f"Expected a value of every property; got no value for {', '.join(missing)}. Leave the property or the "
+            "element out (`available(elements)` lists the shared properties), or pass a table that has the value."
         )
     return values
 
 
 def available(elements: Sequence[str], table: pd.DataFrame | None = None) -> tuple[str, ...]:
-    """The symbols of which every one of `elements` has a value, in the order of the table (by default our own).
+    """List the properties for which all `elements` have a value, in the order of the table (None: that of this module).
 
     Raises KeyError for an unknown element.
     """
@@ -135,54 +143,10 @@ def available(elements: Sequence[str], table: pd.DataFrame | None = None) -> tup
     return tuple(table.columns[table.loc[list(elements)].notna().all()])
 
 
-def sources(path: Path | str = TABLE) -> pd.DataFrame:
-    """One row per property and element: element, symbol, name, value, unit, source (package: field), reference in full.
-
-    Where the value is missing, so are source and reference.
-    """
-    text = Path(path).read_text(encoding="utf-8").splitlines()
-    marked = [line.removeprefix("# reference ") for line in text if line.startswith("# reference ")]
-    references = dict(line.split(": ", 1) for line in marked)
-    table = _long(Path(path))
-    table["reference"] = table["reference"].map(references)
-    table.insert(2, "name", table["symbol"].map({p.symbol: p.name for p in PROPERTIES}))
-    return table[["element", "symbol", "name", "value", "unit", "source", "reference"]]
-
-
 def _check_elements(elements: Sequence[str], table: pd.DataFrame) -> None:
     for name in elements:
         if name not in table.index:
             raise KeyError(
-                f"element {name!r} is not in the table, which has {' '.join(table.index)}: add its rows "
-                "(data/build_elements.py) or pass a table that has it"
+                f"Expected elements among {' '.join(table.index)}; got {name!r}. Correct the symbol, or pass a table "
+                "that has this element."
             )
-
-
-def _long(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, comment="#", dtype={"value": np.float64})
-
-
-@lru_cache
-def _wide(path: Path) -> pd.DataFrame:
-    table = _long(path)
-    declared = {p.symbol: p.unit for p in PROPERTIES}
-    if set(table["symbol"]) != set(declared):
-        odd = sorted(set(table["symbol"]) ^ set(declared))
-        raise ValueError(
-            f"{path}: {', '.join(odd)} stand in the file or in PROPERTIES, not in both; declare or add them"
-        )
-    for row in table.itertuples():
-        if row.unit != declared[row.symbol]:
-            raise ValueError(
-                f"{path}: {row.symbol} of {row.element} in {row.unit}, expected {declared[row.symbol]}; "
-                "convert the value or change PROPERTIES"
-            )
-    twice = table[table.duplicated(["element", "symbol"])]
-    if len(twice):
-        raise ValueError(f"{path}: {twice.symbol.iloc[0]} of {twice.element.iloc[0]} is given twice; keep one row")
-    order = table["element"].unique()
-    return (
-        table.pivot(index="element", columns="symbol", values="value")
-        .loc[order, list(SYMBOLS)]
-        .rename_axis(columns=None)
-    )

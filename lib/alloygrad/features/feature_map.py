@@ -1,12 +1,12 @@
 """From composition to material features: e(c) in a(g(e(c))).
 
-A feature is one formula (see `formulas`) applied to one elemental property, written ``mean:VEC``. To compare with
-them, a fraction itself can stand among the features: ``fraction:Ti``.
+A feature is one formula (see `alloygrad.features.formulas`) applied to one elemental property, for example `mean:VEC`.
+For comparison, the fraction of an element can be a feature too: `fraction:Ti`.
 
 Source: Xian et al., Digital Discovery 2025, doi 10.1039/d5dd00080g, Table S1.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,39 +18,42 @@ from alloygrad.features import elements as elemental
 from alloygrad.features.formulas import FORMULAS
 
 FRACTION = "fraction"
-"""In a formula's place: the fraction of one element, and no material feature."""
+"""Takes the place of a formula where the feature is the fraction of one element."""
 
 Feature = tuple[str, str]
-"""(formula, property symbol), for example ("mean", "VEC"); or ("fraction", element)."""
+"""(formula, property symbol), for example ("mean", "VEC"), or ("fraction", element)."""
 
 
 def parse_feature(feature: str | Feature) -> Feature:
-    """("mean", "VEC") from "mean:VEC" (a pair passes through). Raises ValueError for an unknown formula."""
+    """Convert "mean:VEC" to ("mean", "VEC"); a pair is returned as it is. Raises ValueError for an unknown formula."""
     name, _, symbol = feature.partition(":") if isinstance(feature, str) else (feature[0], ":", feature[1])
     if name not in (*FORMULAS, FRACTION) or not symbol:
         raise ValueError(
-            f"feature {feature!r}: expected 'formula:property' with a formula among {', '.join(FORMULAS)}, "
-            f"for example 'mean:VEC', or '{FRACTION}:element'"
+            f"Expected a feature 'formula:property' or '{FRACTION}:element'; got {feature!r}. Write for example "
+            f"'mean:VEC'; the formulas are {', '.join(FORMULAS)}."
         )
     return name, symbol
 
 
-def all_features(formulas: Iterable[str] = tuple(FORMULAS), symbols: Iterable[str] | None = None) -> list[Feature]:
-    """Every candidate: 30 for ``["mean"]``, 240 for all eight formulas (symbols: those of ``elements``)."""
-    if symbols is None:
-        symbols = [p.symbol for p in elemental.PROPERTIES]
-    symbols = list(symbols)
+def all_features(
+    formulas: Iterable[str] = tuple(FORMULAS), symbols: Sequence[str] = elemental.SYMBOLS
+) -> list[Feature]:
+    """List the features of all formulas and properties: 30 for each formula by default."""
     return [parse_feature((name, symbol)) for name in formulas for symbol in symbols]
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureMap:
-    """Callable e: compositions (..., n_elements) → features (..., n_selected), float64.
+    """Map compositions (..., n_elements) to features (..., n_selected), a float64 tensor in autograd's graph.
 
-    ``selected`` holds pairs or texts ("mean:VEC"); the columns come out in that order. ``table`` (DataFrame,
-    elements × property symbols) replaces the project's own elemental properties. NumPy or torch goes in,
-    torch comes out. Raises ValueError for a missing value or for the fraction of an element that is not among
-    ``elements``, KeyError for an unknown element or property.
+    Args:
+        elements: the elements of the compositions, in order.
+        selected: features as pairs or as texts ("mean:VEC"); the columns have this order.
+        table: elements × property symbols; None for the table of `alloygrad.features.elements`.
+
+    Raises:
+        KeyError: for an unknown element or property.
+        ValueError: for an unknown formula, a missing value, or the fraction of an element not in `elements`.
     """
 
     elements: tuple[str, ...]
@@ -61,10 +64,10 @@ class FeatureMap:
 
     def __post_init__(self):
         if isinstance(self.selected, str):
-            raise ValueError(f"selected is the text {self.selected!r}: expected a list, for example ['mean:VEC']")
+            raise ValueError(f"Expected a list of features; got the text {self.selected!r}. Write ['mean:VEC'].")
         selected = tuple(parse_feature(f) for f in self.selected)
         if not selected:
-            raise ValueError("no feature selected: expected at least one, for example ['mean:VEC']")
+            raise ValueError("Expected at least one feature; got none. Write for example ['mean:VEC'].")
         names = list(dict.fromkeys(name for name, _ in selected))
         grouped = [i for name in names for i, f in enumerate(selected) if f[0] == name]
         object.__setattr__(self, "elements", tuple(self.elements))
@@ -75,25 +78,27 @@ class FeatureMap:
         object.__setattr__(self, "groups", tuple(zip(names, properties, strict=True)))
 
     def _properties(self, name: str, symbols: list[str]) -> Tensor:
-        """(N, P) values of these properties, none missing; a fraction is the mean of 1 for its element, else 0."""
+        """Return the properties (N, P). A fraction is the mean of a property that is 1 for its element, else 0."""
         if name == FRACTION:
             if unknown := set(symbols) - set(self.elements):
-                raise ValueError(f"no fraction of {sorted(unknown)}: the elements are {list(self.elements)}")
+                raise ValueError(
+                    f"Expected fractions of {list(self.elements)}; got {sorted(unknown)}. Correct the features."
+                )
             return torch.tensor(np.array([[e == s for s in symbols] for e in self.elements], dtype=float))
         return torch.tensor(elemental.matrix(self.elements, symbols, self.table), dtype=torch.float64)
 
     @property
     def names(self) -> list[str]:
-        """Text form of the selected features, for tables and records: ["mean:VEC", …]."""
+        """The selected features as texts: ["mean:VEC", …]."""
         return [":".join(f) for f in self.selected]
 
     def __call__(self, compositions: Tensor | np.ndarray) -> Tensor:
-        """Features (..., n_selected) of compositions (..., n_elements) in atomic fractions."""
+        """Return features (..., n_selected) of compositions (..., n_elements) in atomic fractions."""
         fractions = doubles(compositions)
         if fractions.shape[-1:] != (len(self.elements),):
             raise ValueError(
-                f"compositions of shape {tuple(fractions.shape)}: expected (..., {len(self.elements)}), "
-                f"the fractions of {' '.join(self.elements)}"
+                f"Expected compositions of shape (..., {len(self.elements)}); got {tuple(fractions.shape)}. "
+                f"Give the fractions of {' '.join(self.elements)}."
             )
         columns = [FORMULAS[name](fractions, properties) for name, properties in self.groups]
         if len(columns) == 1:
@@ -102,10 +107,10 @@ class FeatureMap:
 
 
 def doubles(values: Tensor | np.ndarray) -> Tensor:
-    """A float64 tensor, in its graph; of an array a copy, since torch warns of read-only ones, which pandas gives."""
+    """Convert to a float64 tensor. An array is copied, since torch warns of read-only arrays (as from pandas)."""
     return values.double() if isinstance(values, Tensor) else torch.from_numpy(np.array(values, dtype=float))
 
 
 def raw_fractions(elements: Iterable[str]) -> FeatureMap:
-    """The map of compositions to themselves, for comparison with material features."""
+    """Return the map of compositions to themselves, for comparison with material features."""
     return FeatureMap(tuple(elements), tuple((FRACTION, element) for element in elements))

@@ -1,12 +1,10 @@
-"""Compositions worth a look before any gradient: all over the space, on its faces, and around good ones."""
+"""Random compositions to evaluate before any gradient: all over the space, on its faces, and around good ones."""
 
 import numpy as np
 
+from alloygrad.maximisers.options import DEFAULTS
 from alloygrad.maximisers.projection import Projection
 from alloygrad.spaces.composition import CompositionSpace
-
-REACH = 6
-"""Around good compositions up to 2^REACH steps are exchanged at a time."""
 
 
 def sparse(space: CompositionSpace, project: Projection, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -23,13 +21,18 @@ def sparse(space: CompositionSpace, project: Projection, n: int, rng: np.random.
     return rounded(space, project(shares, lower, upper))
 
 
-def around(space: CompositionSpace, centres: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """At most `n` counts (rows, n_elements) that differ from one of `centres` by one to three exchanges of any size."""
+def around(
+    space: CompositionSpace, centres: np.ndarray, n: int, rng: np.random.Generator, reach: int = DEFAULTS.reach
+) -> np.ndarray:
+    """At most `n` counts (rows, n_elements) that differ from one of `centres` by one to three exchanges.
+
+    Each exchange moves 1 to 2^reach grid steps between two elements.
+    """
     counts, rows = centres[rng.integers(len(centres), size=n)], np.arange(n)
     for chance in (1, 0.7, 0.5):
         gives = rng.integers(len(space.elements), size=n)
         takes = (gives + rng.integers(1, max(2, len(space.elements)), size=n)) % len(space.elements)
-        steps = np.floor(2 ** rng.uniform(0, REACH, size=n)).astype(np.int64) * (rng.random(n) < chance)
+        steps = np.floor(2 ** rng.uniform(0, reach, size=n)).astype(np.int64) * (rng.random(n) < chance)
         counts[rows, takes] += steps
         counts[rows, gives] -= steps
     return counts[space.contains(counts)]
@@ -38,7 +41,7 @@ def around(space: CompositionSpace, centres: np.ndarray, n: int, rng: np.random.
 def rounded(space: CompositionSpace, fractions: np.ndarray) -> np.ndarray:
     """Counts of fractions (rows, n_elements), the largest remainders rounded up; rows outside the limits are dropped.
 
-    Quicker than `space.snap`, which is exact for every row, and good enough for rows of which many are at hand.
+    `space.snap` is exact for every row but slower; here there are many rows, and some may be lost.
     """
     steps = fractions * space.total
     floor = np.floor(steps + 1e-9).astype(np.int64)

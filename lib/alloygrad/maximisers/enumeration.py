@@ -1,30 +1,40 @@
 """Exhaustive enumeration: evaluate the acquisition function on the whole grid, streamed, and take the largest.
 
-The reference of every other maximiser: exact, and as slow as the grid is large. Where `acquire` can say that a
-composition is certainly below a floor (`exceeding`), the floor is what has been found so far, first on a sieve of
-evenly spaced ranks, and such compositions cost less. A large chunk has many compositions of similar features, which
-`bounds` judges together; memory holds one, however large the grid.
+This is the reference for every other maximiser: exact, but the time grows with the grid. If `acquire` has a method
+`exceeding`, it can rule out compositions that are certainly below a floor, and these cost less. The floor is the best
+value so far, first on a sieve of evenly spaced ranks. A large chunk has many compositions of similar features, which
+`bounds` judges together. Memory holds one chunk, however large the grid.
 """
 
 from functools import partial
 
 import numpy as np
 
+from alloygrad.maximisers.options import EnumerationOptions
 from alloygrad.maximisers.suggestion import Suggestion, best_of
 from alloygrad.spaces.composition import CompositionSpace
 
+DEFAULTS = EnumerationOptions()
+
 LARGEST = 10**8
-"""Compositions of the largest grid that is enumerated."""
+"""Largest number of compositions that is enumerated."""
 
 SIEVE = 4096
-"""Compositions of the sieve."""
+"""Number of compositions in the sieve."""
 
 ROUNDING = 1e-6
-"""By so much of itself a value may differ between two batches. Between chunks this does not matter: what is only as
-good as the best so far does not replace it."""
+"""Relative difference that rounding can make to a value between two batches. Between chunks it does not matter: a
+composition that is only as good as the best so far does not replace it."""
 
 
-def enumeration(acquire, space: CompositionSpace, *, exclude: np.ndarray, rng=None, chunk: int = 2**17) -> Suggestion:
+def enumeration(
+    acquire,
+    space: CompositionSpace,
+    *,
+    exclude: np.ndarray,
+    rng=None,
+    options: EnumerationOptions = DEFAULTS,
+) -> Suggestion:
     """The grid maximum; the first in the order of the space's ranks wins a tie. Draws nothing from `rng`.
 
     Raises ValueError for more than `LARGEST` compositions.
@@ -39,7 +49,7 @@ def enumeration(acquire, space: CompositionSpace, *, exclude: np.ndarray, rng=No
         sieve = space.unrank(np.unique(np.linspace(0, space.size - 1, SIEVE).astype(np.int64)))
         top, values = best_of(acquire, space, sieve, exclude)
         floor = values[top] - ROUNDING * abs(values[top]) if top >= 0 else -np.inf
-    for counts in space.enumerate(chunk):
+    for counts in space.enumerate(options.chunk):
         if bounded:
             evaluate = partial(acquire.exceeding, floor=max(floor, value))
         top, values = best_of(evaluate, space, counts, exclude)

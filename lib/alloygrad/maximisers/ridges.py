@@ -1,55 +1,41 @@
 """Grid compositions along a ridge that is narrower than a step.
 
-Around the top x of an ascent the acquisition is about a + gᵀd + ½ dᵀHd, with H from differences of gradients and its
-positive curvatures cut off. On a narrow ridge every exchange between two elements steps off; among the thousands of
-sums of two exchanges some nearly follow it. The model ranks these for the price of a matrix product, again and again
-from the best, and only the few dozen that it puts highest are evaluated.
+Around the top x of an ascent the acquisition value is about a + gᵀd + ½ dᵀHd, with H from differences of gradients and
+its positive curvatures set to 0. On a narrow ridge every exchange between two elements steps off, but some of the
+thousands of sums of two exchanges nearly follow it. The model ranks these by a matrix product, again and again from the
+best. Only the few dozen with the highest values are evaluated.
 
-Coordinates z (m,) are counts of the present elements but the largest, which takes what the others leave.
+Coordinates z (m,) are counts of the present elements except the most abundant one, which takes the rest.
 """
 
 import numpy as np
 
 from alloygrad.maximisers.candidates import spread
 from alloygrad.maximisers.exchange import distinct, exchange, pairs, unmeasured
+from alloygrad.maximisers.options import DEFAULTS, AscentOptions
 from alloygrad.maximisers.projection import Projection, support
 from alloygrad.maximisers.spectral import evaluate, spectral
 from alloygrad.maximisers.suggestion import score
 from alloygrad.spaces.composition import CompositionSpace
 
-BATCHES = 30
-"""Gradients at most of the ascent to the top."""
-
-SIZES = (1, 2, 4)
-"""Steps exchanged between two elements."""
-
-SUMS = 16384
-"""Sums of two exchanges at most; of more, so many at random."""
-
-BEAM, DEPTH = 16, 4
-"""Compositions from which the model goes on, and how often."""
-
-GIVEN = 64
-"""Compositions that are evaluated."""
-
-CENTRES, ROUNDS = 4, 6
-"""Best compositions whose ridges are followed, and how often at most."""
-
-CLIMBERS = 8
-"""Climbs by exchanges from what was found."""
-
 
 def follow(
-    acquire, space: CompositionSpace, known: np.ndarray, values: np.ndarray, exclude: np.ndarray, rng, *, rounds: int
+    acquire,
+    space: CompositionSpace,
+    known: np.ndarray,
+    values: np.ndarray,
+    exclude: np.ndarray,
+    rng,
+    options: AscentOptions = DEFAULTS,
 ) -> tuple[np.ndarray, np.ndarray, int, int]:
-    """Go on from counts `known` (rows, n_elements) with `values` (rows,) until the best ridges bring nothing better.
+    """Go on from counts `known` (rows, n_elements) with `values` (rows,) until the best ridges lead no higher.
 
-    Both again with what was found, compositions evaluated, of these with a gradient. rounds: of a climb, at most.
+    Returns both with what was found, the number of compositions evaluated, and of these with a gradient.
     """
     evaluations, gradients = 0, 0
-    for _ in range(ROUNDS):
-        centres = known[spread(space.fractions(known), values, CENTRES, 0)]
-        near, spent = ridges(acquire, space, centres, rng)
+    for _ in range(options.ridge_rounds):
+        centres = known[spread(space.fractions(known), values, options.ridge_centres, 0)]
+        near, spent = ridges(acquire, space, centres, rng, options)
         near = near[unmeasured(near, exclude)]
         heights = score(acquire, space, near)
         evaluations, gradients = evaluations + len(near) + spent, gradients + spent
@@ -57,31 +43,33 @@ def follow(
         known, values = np.concatenate([known, near]), np.concatenate([values, heights])
         if not better:
             break
-        rows = spread(space.fractions(near), heights, CLIMBERS, 0)
-        reached, heights, tried, climbed = exchange(
-            acquire, space, near[rows], heights[rows], exclude, rng, rounds=rounds
-        )
+        rows = spread(space.fractions(near), heights, options.ridge_climbers, 0)
+        reached, heights, tried, climbed = exchange(acquire, space, near[rows], heights[rows], exclude, rng, options)
         evaluations, gradients = evaluations + tried, gradients + climbed
         known, values = np.concatenate([known, reached]), np.concatenate([values, heights])
     return known, values, evaluations, gradients
 
 
-def ridges(acquire, space: CompositionSpace, centres: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, int]:
+def ridges(
+    acquire, space: CompositionSpace, centres: np.ndarray, rng: np.random.Generator, options: AscentOptions = DEFAULTS
+) -> tuple[np.ndarray, int]:
     """Distinct compositions (rows, n_elements) along the ridges through `centres` (m, n_elements), gradients spent."""
-    centres = centres[(centres > 0).sum(1) > 2]  # of two elements one exchange is all there is
+    centres = centres[(centres > 0).sum(1) > 2]  # two elements allow one exchange only
     if not len(centres):
         return centres, 0
     bounds, project = support(space, centres), Projection(space)
-    tops = spectral(acquire, project, space.fractions(centres), *bounds, tolerance=space.step / 50, batches=BATCHES)
-    found, spent = zip(
-        *(_ridge(acquire, space, *one, rng) for one in zip(centres, tops.points, strict=True)), strict=True
-    )
+    how = dict(tolerance=space.step / 50, batches=options.ridge_batches, options=options)
+    tops = spectral(acquire, project, space.fractions(centres), *bounds, **how)
+    each = zip(centres, tops.points, strict=True)
+    found, spent = zip(*(_ridge(acquire, space, *pair, rng, options) for pair in each), strict=True)
     return distinct(np.concatenate(found)), tops.gradients + sum(spent)
 
 
-def _ridge(acquire, space: CompositionSpace, counts: np.ndarray, top: np.ndarray, rng) -> tuple[np.ndarray, int]:
-    """At most `GIVEN` compositions (rows, n_elements) on the support of `counts` (n_elements,) that the model of the
-    continuous `top` (n_elements,) puts highest, and gradients spent."""
+def _ridge(
+    acquire, space: CompositionSpace, counts: np.ndarray, top: np.ndarray, rng, options: AscentOptions
+) -> tuple[np.ndarray, int]:
+    """The `ridge_given` compositions (rows, n_elements) with the highest values in the model around the continuous
+    `top` (n_elements,), all on the support of `counts` (n_elements,), and gradients spent."""
     present = counts > 0
     slope, curvature, free, rest, spent = _model(acquire, space, top, present)
     if not len(free):
@@ -97,23 +85,23 @@ def _ridge(acquire, space: CompositionSpace, counts: np.ndarray, top: np.ndarray
         filled[:, rest] -= z.sum(1)
         return filled
 
-    moves = _moves(len(free) + 1, rng)
+    moves, given = _moves(len(free) + 1, rng, options), options.ridge_given
     floats = moves.astype(float)
     bent = floats @ curvature
     gain = floats @ slope + 0.5 * (bent * floats).sum(1)
     best = np.zeros((1, len(free)), dtype=np.int64)
-    for _ in range(DEPTH):
-        beam = best[:BEAM]
+    for _ in range(options.ridge_depth):
+        beam = best[: options.ridge_beam]
         promised = height(beam)[:, None] + gain
         promised += (beam - peak) @ bent.T
         lacking = np.negative(promised, out=promised).ravel()
-        highest = np.argpartition(lacking, min(8 * GIVEN, lacking.size) - 1)[: 8 * GIVEN]
+        highest = np.argpartition(lacking, min(8 * given, lacking.size) - 1)[: 8 * given]
         row, move = np.divmod(highest, len(moves))
         z = _sorted(np.concatenate([best, beam[row] + moves[move]]))
         filled = whole(z)
         z = z[space.contains(filled) & (filled[:, present] > 0).all(1)]
-        best = z[np.argsort(-height(z), kind="stable")[:GIVEN]]
-        if np.array_equal(best[:BEAM], beam):
+        best = z[np.argsort(-height(z), kind="stable")[:given]]
+        if np.array_equal(best[: options.ridge_beam], beam):
             break
     return whole(best), spent
 
@@ -136,16 +124,15 @@ def _model(acquire, space: CompositionSpace, point: np.ndarray, present: np.ndar
 
 
 def _sorted(z: np.ndarray) -> np.ndarray:
-    """The distinct rows of z (rows, m) in ascending order, as `np.unique` has them, sooner: one byte holds a value,
-    for no sum of `DEPTH` moves is larger."""
+    """The distinct rows of z (rows, m) in ascending order: `np.unique`, but faster, since one byte holds each value."""
     keys = np.ascontiguousarray(z + 128, dtype=np.uint8).view(f"V{z.shape[1]}").ravel()
     return z[np.unique(keys, return_index=True)[1]]
 
 
-def _moves(n_elements: int, rng: np.random.Generator) -> np.ndarray:
-    """Changes of z (m, n_elements − 1): exchanges, and sums of two; the place of the element left out is the last."""
-    single = np.concatenate([size * pairs(n_elements)[:, :-1] for size in SIZES]).astype(np.int8)
-    both = len(single) ** 2
-    first, second = np.divmod(np.arange(both) if both <= SUMS else rng.integers(both, size=SUMS), len(single))
+def _moves(n_elements: int, rng: np.random.Generator, options: AscentOptions = DEFAULTS) -> np.ndarray:
+    """Changes of z (m, n_elements − 1): exchanges and sums of two; the element left out is the last."""
+    single = np.concatenate([size * pairs(n_elements)[:, :-1] for size in options.ridge_sizes]).astype(np.int8)
+    both, most = len(single) ** 2, options.ridge_sums
+    first, second = np.divmod(np.arange(both) if both <= most else rng.integers(both, size=most), len(single))
     moves = np.concatenate([single, single[first] + single[second]])
     return moves[moves.any(1)]

@@ -5,9 +5,9 @@
         candidates ← candidates ∪ {floor/ceil roundings of c' and of c₀ that are feasible}
     c* ← the candidate with the largest a that is not yet measured
 
-Kept as published on purpose, ftol included: where |a| and its gradient are below 1e-6, as those of the expected
-improvement are at more and more starts, SLSQP declares success where it stands, and such a start gives its own
-roundings and no more. `moved` says how many did better.
+It is kept as published on purpose, ftol included. Where |a| and its gradient are below 1e-6, SLSQP stops at its start
+and reports success. The expected improvement is that small at more and more starts as a campaign goes on. A start that
+does not move contributes only its own roundings. `moved` is the share of starts that do move.
 """
 
 from math import comb
@@ -16,28 +16,33 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 
+from alloygrad.maximisers.options import SlsqpOptions
 from alloygrad.maximisers.suggestion import Suggestion, best_of
 from alloygrad.spaces.composition import CompositionSpace
 
 ROUNDINGS = 10**7
-"""Roundings at most, of all starts and ends: with 20 starts per element those of 16 elements."""
+"""Largest number of roundings of all starts and ends: with 20 starts per element, that of 16 elements."""
 
 
 def slsqp(
-    acquire, space: CompositionSpace, *, exclude: np.ndarray, rng: np.random.Generator, starts_per_element: float = 20
+    acquire,
+    space: CompositionSpace,
+    *,
+    exclude: np.ndarray,
+    rng: np.random.Generator,
+    options: SlsqpOptions,
 ) -> Suggestion:
     """The best rounding of `starts_per_element` × n_elements SLSQP searches and of their starts.
 
-    Where every rounding has been measured or is infeasible, fresh starts are rounded until one is new. The published
-    code does not foresee the case; the warning says that it happened. Raises ValueError without rng, without a start,
-    and where there may be more than `ROUNDINGS`: of n elements free to change, a point has up to n!/((n/2)!)².
+    If every rounding is measured or infeasible, random starts are rounded until one is new, and the warning says so
+    (the published code does not handle this case). Raises ValueError if there is no start, or if there may be more than
+    `ROUNDINGS`: with n elements free to change, a point has up to n!/((n/2)!)².
     """
-    if rng is None:
-        raise ValueError("`slsqp` draws its starts; pass rng=np.random.default_rng(seed).")
-    n_starts = round(starts_per_element * len(space.elements))
+    n_starts = round(options.starts_per_element * len(space.elements))
     if n_starts < 1:
         raise ValueError(
-            f"starts_per_element is {starts_per_element}; of {len(space.elements)} elements that is no start."
+            f"Expected starts_per_element × {len(space.elements)} elements to round to at least 1 start; "
+            f"got starts_per_element {options.starts_per_element}. Raise it."
         )
     starts = space.sample_continuous(n_starts, rng)
     limits = space.polytope()

@@ -16,11 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-MEMORY = 10
-"""Values that an accepted one may fall back to."""
-
-LONGEST = 0.5
-"""A step is cut off where it would shift a fraction by more than this before projection."""
+from alloygrad.maximisers.options import DEFAULTS, AscentOptions
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,15 +38,17 @@ def spectral(
     *,
     tolerance: float,
     batches: int,
+    options: AscentOptions = DEFAULTS,
 ) -> Ends:
     """Climb from `starts` (rows, n_elements) within `lower` and `upper` of the same shape and `project`'s limits.
 
-    A row stops once it moves less than `tolerance` (a fraction); all stop after `batches` evaluations.
+    A row stops once it moves less than `tolerance` (a fraction); all stop after `batches` evaluations. The options
+    used are `memory` and `longest_step`.
     """
     x = starts.copy()
     value, slope = evaluate(acquire, x)
     best, best_value = x.copy(), value.copy()
-    recent = np.tile(value[:, None], (1, MEMORY))
+    recent = np.tile(value[:, None], (1, options.memory))
     alpha = np.full(len(x), 0.1) / _steepness(slope)
     direction = project(x + alpha[:, None] * slope, lower, upper) - x
     t, live, gradients, used = np.ones(len(x)), np.arange(len(x)), len(x), 1
@@ -74,16 +72,16 @@ def spectral(
         recent[rows] = np.column_stack([value[rows], recent[rows, :-1]])
         better = rows[value[rows] > best_value[rows]]
         best[better], best_value[better] = x[better], value[better]
-        length = np.minimum(alpha[rows], LONGEST / _steepness(slope[rows]))[:, None]
+        length = np.minimum(alpha[rows], options.longest_step / _steepness(slope[rows]))[:, None]
         direction[rows] = project(x[rows] + length * slope[rows], lower[rows], upper[rows]) - x[rows]
         t[rows] = 1
     return Ends(best, best_value, gradients, used)
 
 
 def evaluate(acquire: Callable[[Tensor], Tensor], points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Values (rows,) and slopes (rows, n_elements): gradients less their mean, which the fixed sum makes meaningless.
+    """Values (rows,) and slopes (rows, n_elements): gradients less their mean, since the sum of fractions is fixed.
 
-    What is left of a gradient that is the same for all elements is rounding, and none; so is one that is not finite.
+    Rounding of the mean is set to 0, and so are slopes that are not finite.
     """
     fractions = torch.tensor(points, requires_grad=True)
     values = acquire(fractions)

@@ -1,1 +1,1 @@
-"""What may be tried: grids of compositions."""
+"""The candidates of a campaign: grids of compositions."""

@@ -1,7 +1,7 @@
-"""The integer recursion under a composition space: count, rank, unrank and nearest point on a tree of sums.
+"""Exact counting on a tree of sums: number, unranking and nearest point of integer compositions.
 
-An element is the polynomial x^l + … + x^u, a group the product of its children's, cut to its own limits. `Node` keeps
-these coefficients exactly; `space` explains what they are for.
+An element is the polynomial x^l + … + x^u. A group is the product of its children's polynomials, cut to its own limits.
+`Node` keeps the coefficients as exact integers; `alloygrad.spaces.composition` explains how they are used.
 """
 
 import numpy as np
@@ -10,8 +10,8 @@ import numpy as np
 class Node:
     """An element, or a sum over children (elements first, then groups), between `lower` and `upper` steps.
 
-    ways[k] counts the ways to make k; rests[j] = (S, running sum of S) is the same for the children after j.
-    Exact Python integers in object arrays; for speed int64 where the whole tree fits.
+    `ways[k]` counts the ways to reach the sum k. `rests[j]` = (S, running sum of S) holds the same counts for the
+    children after j. The arrays hold Python integers, or int64 where the whole tree fits.
     """
 
     def __init__(self, name, lower, upper, children=(), columns=()):
@@ -20,9 +20,15 @@ class Node:
         if children:
             least, most = {c.name: c.lower for c in children}, {c.name: c.upper for c in children}
             if sum(least.values()) > upper:
-                raise ValueError(f"empty space: {name} ≤ {upper} steps, but its parts need at least {least}.")
+                raise ValueError(
+                    f"No feasible composition: {name} has at most {upper} steps, but the lower limits within it are "
+                    f"{least}. Lower some of them."
+                )
             if sum(most.values()) < lower:
-                raise ValueError(f"empty space: {name} ≥ {lower} steps, but its parts reach at most {most}.")
+                raise ValueError(
+                    f"No feasible composition: {name} has at least {lower} steps, but the upper limits within it are "
+                    f"{most}. Raise some of them."
+                )
             lower, upper = max(lower, sum(least.values())), min(upper, sum(most.values()))
         self.lower, self.upper = int(lower), int(upper)
         self._count()
@@ -42,12 +48,12 @@ class Node:
         self.ways = np.where(powers >= self.lower, ways, 0)
 
     def largest(self) -> int:
-        """The largest number in any table of the tree."""
+        """Return the largest number in any array of the tree."""
         own = [max(self.ways), *(sums[-1] for _, sums in self.rests)]
         return max(own + [child.largest() for child in self.children])
 
     def hold(self, dtype):
-        """Keep all tables of the tree as `dtype`, int64 or object (Python integers)."""
+        """Convert all arrays of the tree to `dtype`: int64 or object (Python integers)."""
         self.dtype = np.dtype(dtype)
         self.ways = self.ways.astype(dtype)
         self.rests = [(ways.astype(dtype), sums.astype(dtype)) for ways, sums in self.rests]
@@ -55,7 +61,7 @@ class Node:
             child.hold(dtype)
 
     def unrank(self, amount, rank, counts):
-        """Write the rank-th way to make `amount`, both (n,), into the columns of counts (n, n_elements)."""
+        """Write way number `rank` (n,) to reach the sum `amount` (n,) into the columns of counts (n, n_elements)."""
         if not self.children:
             counts[:, self.columns[0]] = amount
         for j, (child, (ways, sums)) in enumerate(zip(self.children, self.rests, strict=True)):
@@ -63,7 +69,10 @@ class Node:
                 given, inner = amount, rank
             elif child.children:
                 given, rank = np.empty_like(amount), rank.copy()
-                for rows, choices, starts in self._blocks(j, amount):
+                for r in np.unique(amount):
+                    rows, choices = np.flatnonzero(amount == r), np.arange(child.lower, min(child.upper, r) + 1)
+                    blocks = child.ways[choices] * ways[r - choices]
+                    starts = np.cumsum(blocks) - blocks
                     place = np.searchsorted(starts, rank[rows], side="right") - 1
                     given[rows] = choices[place]
                     rank[rows] -= starts[place]
@@ -75,33 +84,8 @@ class Node:
             child.unrank(given, inner, counts)
             amount = amount - given
 
-    def rank(self, counts):
-        """The inverse of `unrank`: counts (n, n_elements) → amount and rank, both (n,)."""
-        rank = np.zeros(len(counts), dtype=self.dtype)
-        amount = left = counts[:, self.columns].sum(1)
-        for j, (child, (ways, sums)) in enumerate(zip(self.children, self.rests, strict=True)):
-            given, inner = child.rank(counts)
-            if j == len(self.children) - 1:
-                rank = rank + inner
-            elif child.children:
-                for rows, choices, starts in self._blocks(j, left):
-                    rank[rows] += starts[given[rows] - choices[0]]
-                rank = rank + inner * ways[left - given]
-            else:
-                rank = rank + sums[left - child.lower + 1] - sums[left - given + 1]
-            left = left - given
-        return amount, rank
-
-    def _blocks(self, j, amount):
-        """For each distinct amount: its rows, what child j may take of it, the first rank of each choice."""
-        child, ways = self.children[j], self.rests[j][0]
-        for r in np.unique(amount):
-            choices = np.arange(child.lower, min(child.upper, r) + 1)
-            weights = child.ways[choices] * ways[r - choices]
-            yield np.flatnonzero(amount == r), choices, np.cumsum(weights) - weights
-
     def climb(self, target):
-        """The nearest counts that make `lower`, then cost and column of each further unit up to `upper`."""
+        """Return the nearest counts with the sum `lower`, then cost and column of each further unit up to `upper`."""
         if not self.children:
             units, base = np.arange(self.lower, self.upper), np.zeros(len(target), dtype=np.int64)
             base[self.columns[0]] = self.lower
@@ -114,12 +98,12 @@ class Node:
 
 
 def exact(values):
-    """Whole numbers as an object array of Python integers, which never overflow."""
+    """Convert whole numbers to an object array of Python integers, which never overflow."""
     return np.array([int(v) for v in values], dtype=object)
 
 
 def multiply(a, b, length):
-    """The first coefficients of a product of polynomials, exact: each is packed into one long integer."""
+    """Return the first `length` coefficients of a product of polynomials, by one product of long integers."""
     width = (max(a).bit_length() + max(b).bit_length() + len(a).bit_length()) // 8 + 1
     one, other = (int.from_bytes(b"".join(c.to_bytes(width, "little") for c in p), "little") for p in (a, b))
     packed = (one * other).to_bytes(width * (len(a) + len(b)), "little")
@@ -127,7 +111,7 @@ def multiply(a, b, length):
 
 
 def random_below(bound, n, rng):
-    """Draw n exactly uniform Python integers from 0 to bound − 1: random bits, rejected from bound on."""
+    """Draw n exactly uniform Python integers from 0 to bound − 1: random bits, rejected if ≥ bound."""
     bits, draws = bound.bit_length(), []
     width = bits // 8 + 1
     while len(draws) < n:

@@ -1,1 +1,1 @@
-"""Models of the measurements: Gaussian process, random forest, deep kernel."""
+"""Surrogates: Gaussian process, random forest, deep-kernel Gaussian process."""

@@ -1,21 +1,21 @@
-"""Deep-kernel GP as a surrogate: the Gaussian process of `surrogate` behind a small neural network.
+"""Deep-kernel Gaussian process as a surrogate: the Gaussian process of `gp` on the outputs of a small neural network.
 
-The network φ maps the scaled features x to latent ones, on which the same kernel measures distance:
+The network φ maps the scaled features x to latent features, between which the same kernel measures distance:
 
     k_deep(x, x') = k(φ(x), φ(x')),    φ(x) = scale(W₃ tanh(W₂ tanh(W₁ x + b₁) + b₂) + b₃),    k: Matérn 5/2, ARD
 
-`scale` is min–max over the measured set, as for features: what a lengthscale can do is not left to the network too.
-All is trained together towards the maximum of
+`scale` is min–max scaling over the measured set, so that only the lengthscales set the scale. Network and
+hyperparameters are trained together towards the maximum of
 
     log N(y; m, K) + log p(ℓ) + log p(s) − ½ ‖w‖²
 
-with m profiled out and w all weights and biases: their prior is N(0, 1), and a layer divides its weights by the root of
-its inputs. The training is stopped well before: the network overfits that maximum.
+with m profiled out and w all weights and biases. Their prior is N(0, 1), and each layer divides its weights by the
+square root of its number of inputs. Training stops long before the maximum, where the network would overfit.
 
-Without a network, φ(x) = x, this is the GP itself; with one it still is a GP, over the features φ(e(c)). So posterior
-and gradient are those of `surrogate`, the network's share by the chain rule.
+Without a network, φ(x) = x, this is the Gaussian process of `gp`. With one it is a Gaussian process over the features
+φ(e(c)), so its posterior is that of `gp`, and gradients pass through the network by the chain rule.
 
-Source: Wilson et al., AISTATS 2016 (PMLR 51, 370), "Deep kernel learning"; on how it overfits a marginal likelihood:
+Source: Wilson et al., AISTATS 2016 (PMLR 51, 370), "Deep kernel learning". On overfitting of the marginal likelihood:
 Ober et al., UAI 2021 (PMLR 161, 1206).
 """
 
@@ -29,20 +29,20 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
+from alloygrad.kernel import matern52
 from alloygrad.surrogates.evidence import JITTERS, LENGTHSCALE_PRIOR, NOISE, OUTPUTSCALE_PRIOR
 from alloygrad.surrogates.gp import BOUNDS, Surrogate, condition, prepare
-from alloygrad.surrogates.kernel import matern52
 
 SIZES = (16, 16, 4)
-"""Outputs of the layers, the last of them the latent features: as many as campaigns have features. Two are too few."""
+"""Outputs of the layers; the last ones are the latent features. Chosen on campaigns of Ti alloys; two are too few."""
 
 ITERATIONS = 30
-"""Of L-BFGS-B; early stopping is what keeps the bands honest. Both were chosen on trajectories of Ti alloys."""
+"""Iterations of L-BFGS-B; stopping early keeps std from being too small. Chosen on campaigns of Ti alloys."""
 
 
 @dataclass(frozen=True, eq=False)
 class Latent:
-    """A trained network behind features: compositions (..., n_elements) → latent features (..., L)."""
+    """Map compositions (..., n_elements) through features and a trained network to latent features (..., L)."""
 
     features: Callable[[Tensor], Tensor]
     low: Tensor  # (F,)
@@ -54,7 +54,7 @@ class Latent:
 
 
 def network(x: Tensor, layers: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-    """(..., L) of (..., F) through layers of weights (out, in) and biases (out,); no layers leave x as it is."""
+    """Apply layers of weights (out, in) and biases (out,) to x (..., F): (..., L). Without layers, return x."""
     for number, (weights, biases) in enumerate(layers, start=1):
         x = x @ weights.mT / sqrt(weights.shape[1]) + biases
         x = torch.tanh(x) if number < len(layers) else x
@@ -62,7 +62,7 @@ def network(x: Tensor, layers: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
 
 
 def unpack(theta: Tensor, n_features: int, sizes: Sequence[int]) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
-    """(layers, log ℓ and log s) of all parameters in one row."""
+    """Split the vector of all parameters into layers and (log ℓ_1 … log ℓ_L, log s)."""
     layers, into = [], n_features
     for out in sizes:
         rows = theta[: out * (into + 1)].reshape(out, into + 1)
@@ -72,10 +72,10 @@ def unpack(theta: Tensor, n_features: int, sizes: Sequence[int]) -> tuple[list[t
 
 
 def log_posterior(theta: Tensor, x: Tensor, targets: Tensor, sizes: Sequence[int] = SIZES) -> Tensor:
-    """What is maximised: a differentiable number in nats, up to the constant of the prior on w.
+    """Compute the differentiable log posterior in nats, up to the constant of the prior on w.
 
-    theta: weights with biases, layer by layer, then log ℓ (L,) and log s. x: scaled features (n, F); targets (n,).
-    Raises ValueError where K is not positive definite in floats.
+    theta: weights and biases, layer by layer, then log ℓ (L,) and log s. x: scaled features (n, F). targets (n,).
+    Raises ValueError if K is not positive definite in floats.
     """
     layers, logs = unpack(theta, x.shape[1], sizes)
     z, (lengthscales, outputscale) = network(x, layers), (logs[:-1].exp(), logs[-1].exp())
@@ -99,8 +99,8 @@ def _factorise(kernel: Tensor, outputscale: Tensor) -> Tensor:
         if not failed:
             return factor
     raise ValueError(
-        f"covariance of {len(kernel)} points is not positive definite at output scale {outputscale.item():.3g}: "
-        "expected targets of order 1; rescale them"
+        f"Expected a positive definite covariance; got a singular one of {len(kernel)} points at output scale "
+        f"{outputscale.item():.3g}. Rescale the targets to order 1."
     )
 
 
@@ -113,12 +113,16 @@ def fit(
     iterations: int = ITERATIONS,
     seed: int = 0,
 ) -> Surrogate:
-    """Deep-kernel GP of ``targets`` (n,) over ``features`` of ``compositions`` (n, n_elements).
+    """Train a deep-kernel Gaussian process; `features`, `compositions`, `targets` and errors as in `gp.fit`.
 
-    iterations: of the climb to the maximum a posteriori, stopped there.
-    seed: of the weights that the training starts from, one set, drawn from their prior; no memory of earlier fits.
-    `lengthscales` of the result belong to latent features; its `log_posterior` lacks the constant of the prior on w.
-    Raises ValueError as `surrogate.fit`.
+    Args:
+        sizes: outputs of the layers; () for the Gaussian process without a network.
+        iterations: of L-BFGS-B, after which training stops.
+        seed: of the initial weights, drawn from their prior.
+
+    Returns:
+        A Surrogate over the latent features: they have its `lengthscales`. Its `log_posterior` leaves out the constant
+        of the prior on w.
     """
     data = prepare(features, compositions, targets)
     x, y = data["inputs"], data["targets"]

@@ -1,13 +1,12 @@
-"""How well a Gaussian process with given hyperparameters explains the measurements: log posterior and gradient.
+"""Log posterior of a Gaussian process's hyperparameters, and its gradient.
 
-For scaled features X (n, F), targets y, Matérn-5/2 kernel k with lengthscales ℓ and output scale s (see `surrogate`):
+For scaled features X (n, F), targets y, Matérn-5/2 kernel k with lengthscales ℓ and output scale s (see `gp`):
 
     log p(θ | y) = −½ (y − m)ᵀ K⁻¹ (y − m) − ½ log |K| − ½ n log 2π + log p(θ),   K = k(X, X) + σ² I
 
-m is profiled out: for given ℓ and s the best one is m = 1ᵀK⁻¹y / 1ᵀK⁻¹1, and there the gradient in ℓ and s is that
-of the joint problem. With P = ½ (K⁻¹(y − m)(y − m)ᵀK⁻¹ − K⁻¹) the gradient of the likelihood is the sum of P ∘ dK.
-
-K is symmetric, so all of it is formed, and summed over, for the n(n − 1)/2 pairs below the diagonal only.
+The mean m is profiled out: for given ℓ and s the best one is m = 1ᵀK⁻¹y / 1ᵀK⁻¹1. There the gradient in ℓ and s equals
+that of the joint problem. The gradient of the likelihood is the sum of P ∘ dK, P = ½ (K⁻¹(y − m)(y − m)ᵀK⁻¹ − K⁻¹).
+K is symmetric, so only the n(n − 1)/2 pairs below the diagonal are computed and summed.
 
 Source: Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, section 5.4.
 """
@@ -24,40 +23,50 @@ NOISE = 1e-6
 LENGTHSCALE_PRIOR = (3.0, 6.0)
 OUTPUTSCALE_PRIOR = (2.0, 0.15)
 NOISE_PRIOR = (1.1, 0.05)
-"""Gamma priors: (shape, rate); that on the noise counts where it is learned."""
+"""Gamma priors (shape, rate); the one on the noise applies if the noise is learned."""
 
 JITTERS = (0.0, 1e-12, 1e-10, 1e-8)
-"""Tried in turn on the diagonal, in units of the output scale, where K is positive definite by rounding at best."""
+"""Added to the diagonal in turn, in units of the output scale, until K is positive definite in floats."""
 
 LARGEST = 1e50
-"""Larger targets are refused: some products of their squares leave the range of floats."""
+"""Larger targets are refused, because products of their squares overflow."""
 
 EPSILON = np.finfo(float).eps
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """The P = n(n − 1)/2 pairs of n points: row and column (P,), squared differences of each feature (F, P)."""
+    """The P = n(n − 1)/2 pairs of n points: rows and columns (P,), squared differences of each feature (F, P)."""
 
     n: int
     row: np.ndarray
     column: np.ndarray
-    flat: np.ndarray  # (P,): place in the flattened (n, n) matrix
+    flat: np.ndarray  # (P,): index into the flattened (n, n) matrix
     squares: np.ndarray
 
 
 def pairs(x: np.ndarray) -> Pairs:
-    """All pairs of the scaled features x (n, F)."""
+    """Return all pairs of the scaled features x (n, F)."""
     row, column = np.tril_indices(len(x), -1)
     squares = np.ascontiguousarray(((x[row] - x[column]) ** 2).T)
     return Pairs(len(x), row, column, row * len(x) + column, squares)
 
 
 def log_posterior(theta, points: Pairs, targets, mean: float | None = None, noise: float | None = NOISE):
-    """Log posterior at theta = (log ℓ_1 … log ℓ_F, log s), with log σ² behind if noise is None, and its gradient.
+    """Compute the log posterior and its gradient.
 
-    mean: profiled out if None. Returns (value in nats, gradient in theta, mean, lower Cholesky factor (n, n), jitter).
-    Raises ValueError where K is not positive definite in floats.
+    Args:
+        theta: log ℓ_1 … log ℓ_F, log s, and log σ² if noise is None.
+        points: pairs of scaled features.
+        targets: values (n,).
+        mean: the constant mean m; None to profile it out.
+        noise: σ² if it is fixed, else None.
+
+    Returns:
+        Value in nats, gradient in theta, mean, lower Cholesky factor (n, n), jitter.
+
+    Raises:
+        ValueError: if K is not positive definite in floats.
     """
     n, n_features = points.n, len(points.squares)
     lengthscales, outputscale = np.exp(theta[:n_features]), np.exp(theta[n_features])
@@ -77,8 +86,8 @@ def log_posterior(theta, points: Pairs, targets, mean: float | None = None, nois
     log_determinant = 2 * np.log(upper.diagonal()).sum()
     likelihood = -0.5 * ((targets - mean) @ weights + log_determinant + n * log(2 * pi))
 
-    inverse = lapack.dpotri(upper)[0].T.ravel()  # the lower triangle of K⁻¹; LAPACK gives no more than that
-    pull = weights[points.row] * weights[points.column] - inverse[points.flat]  # 2 P: each pair stands for two entries
+    inverse = lapack.dpotri(upper)[0].T.ravel()  # the lower triangle of K⁻¹; LAPACK computes no more
+    pull = weights[points.row] * weights[points.column] - inverse[points.flat]  # 2 P: a pair stands for two entries
     by_diagonal = 0.5 * (weights @ weights - inverse[:: n + 1].sum())
     # dk/dlog ℓ_j = (5/3) s (1 + r) exp(−r) (x_j − x'_j)²/ℓ_j²;  dk/dlog s = k, dK/dlog σ² = σ² I
     gradient = np.empty(len(theta))
@@ -97,7 +106,7 @@ def log_posterior(theta, points: Pairs, targets, mean: float | None = None, nois
 
 
 def _factorise(kernel: np.ndarray, points: Pairs, outputscale: float, noise: float) -> tuple[np.ndarray, float]:
-    """Upper factor (Fortran order) of K, and the least jitter of ``JITTERS`` that allows it."""
+    """Return the upper factor of K (Fortran order) and the least jitter of `JITTERS` with which it exists."""
     for jitter in (outputscale * share for share in JITTERS):
         lower = np.empty((points.n, points.n))
         flat = lower.ravel()
@@ -107,6 +116,6 @@ def _factorise(kernel: np.ndarray, points: Pairs, outputscale: float, noise: flo
         if not failed and upper.diagonal().min() ** 2 > points.n * EPSILON * outputscale:
             return upper, jitter
     raise ValueError(
-        f"covariance of {points.n} points is not positive definite at output scale {outputscale:.3g}, "
-        f"even with jitter {jitter:.1e}: expected targets of order 1; rescale them"
+        f"Expected a positive definite covariance; got a singular one of {points.n} points at output scale "
+        f"{outputscale:.3g}, even with jitter {jitter:.1e}. Rescale the targets to order 1."
     )

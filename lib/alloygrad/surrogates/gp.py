@@ -1,19 +1,19 @@
-"""Gaussian-process surrogate: g in a(g(e(c))), fitted and evaluated in closed form.
+"""Gaussian-process surrogate: g in a(g(e(c))), with gradients in closed form.
 
-Features are min–max scaled over the measured set, x = (e − low)/width (width 1 for a constant feature), and
+Features are min–max scaled over the measured set, x = (e − low)/width (width 1 for a constant feature):
 
     k(x, x') = s (1 + r + r²/3) exp(−r),   r² = 5 Σ_j (x_j − x'_j)²/ℓ_j²      Matérn 5/2 with ARD
     y ~ N(m 1, K),   K = k(X, X) + σ² I,   σ² = 1e-6,   targets raw
     ℓ_j ~ Gamma(3, rate 6),   s ~ Gamma(2, rate 0.15),   m flat;   σ² ~ Gamma(1.1, rate 0.05) if learned
 
-``fit`` maximises log N(y; m, K) + log p(ℓ) + log p(s): the maximum a posteriori of BoTorch 0.11's defaults,
-with the priors on ℓ and s themselves (no Jacobian); with ``noise=None``, for measurements that scatter, over σ²
-too, its prior added (`evidence` holds the arithmetic). The posterior is
+`fit` maximises log N(y; m, K) + log p(ℓ) + log p(s), the maximum a posteriori of BoTorch 0.11's defaults, with priors
+on ℓ and s themselves (no Jacobian). With `noise=None`, it maximises over σ² too and adds its prior; see `evidence`. The
+posterior of the noise-free function is
 
-    mean(x) = m + k(x, X) K⁻¹(y − m),   std(x)² = s − ‖L⁻¹ k(X, x)‖²,   K = LLᵀ,
+    mean(x) = m + k(x, X) K⁻¹(y − m),   std(x)² = s − ‖L⁻¹ k(X, x)‖²,   K = LLᵀ.
 
-of the noise-free function. Near measured points std² is a small difference of large numbers, so distances are
-taken from differences (not from |a|² + |b|² − 2ab) and L is solved against (K⁻¹ is never applied).
+Near measured points std² is a small difference of large numbers. So distances are computed from differences (not from
+|a|² + |b|² − 2ab), and triangular systems in L are solved (K⁻¹ is never applied).
 
 Source: Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, sections 2.2, 4.2;
 settings: Xian et al. 2025, doi 10.1039/d5dd00080g, section 2.
@@ -32,38 +32,33 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from alloygrad.features.feature_map import doubles
+from alloygrad.kernel import matern52
 from alloygrad.surrogates.bounds import worthwhile
-from alloygrad.surrogates.evidence import (
-    LARGEST,
-    NOISE,
-    log_posterior,
-    pairs,
-)
-from alloygrad.surrogates.kernel import matern52
+from alloygrad.surrogates.evidence import LARGEST, NOISE, log_posterior, pairs
 
 MIN_VARIANCE = 1e-10
-"""Floor of std² (GPyTorch's too), below the ~1e-6 that a measured point leaves; the gradient on it is 0."""
+"""Floor of std², as in GPyTorch, below the ~1e-6 at a measured point; on the floor, the gradient is 0."""
 
 STARTS = ((0.2, None), (2.0, 0.7))
-"""(ℓ, s) from which the fit starts, s = None for the variance of the targets; the best result is kept.
+"""Starts (ℓ, s) of the fit, where s = None is the variance of the targets; the best result is kept.
 
-The posterior can have several maxima. On 100 random sets (40–100 points, 4 features, many rugged or clustered),
-drawn after the starts were chosen, these two reached the best of 28 starts in 92, one start in 84, four in 97.
+The posterior can have several maxima. Tested on 100 random sets (40–100 points, 4 features, many of them rugged or
+clustered), these two starts reach the best of 28 starts in 92 sets; one start does in 84, four do in 97.
 """
 
 NOISE_START = 0.1
-"""Noise variance from which it is learned: targets are then best standardised."""
+"""Start of a learned noise variance, for standardised targets."""
 
 BOUNDS = dict(lengthscale=(1e-6, 1e3), outputscale=(1e-10, 1e10), noise=(1e-4, 1e3))
-"""The least learned noise is BoTorch's."""
+"""Search limits; the lower limit of the noise is that of BoTorch."""
 
 BLOCK = 512
-"""Compositions evaluated at once: the (BLOCK, n) kernel stays in cache."""
+"""Compositions evaluated at once; the (BLOCK, n) kernel then stays in cache."""
 
 
 @dataclass(frozen=True, eq=False)
 class Surrogate:
-    """A fitted GP; calling it gives (mean, std). n measured points, F features. Tensors are float64."""
+    """A Gaussian process with fixed hyperparameters; a call returns (mean, std). n points, F features, float64."""
 
     features: Callable[[Tensor], Tensor]
     compositions: Tensor  # (n, n_elements)
@@ -87,19 +82,21 @@ class Surrogate:
         return self.posterior(compositions)
 
     def posterior(self, compositions: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
-        """(mean, std), each (...), of (..., n_elements) fractions; differentiable; ``BLOCK`` rows at once."""
+        """Return the differentiable (mean, std), each (...), at compositions (..., n_elements)."""
         compositions = doubles(compositions)
         return in_blocks(lambda rows: self.posterior_features(self.features(rows)), compositions, BLOCK)
 
     def posterior_features(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """(mean, std), each (B,), of unscaled features (B, F), all at once."""
+        """Return (mean, std), each (B,), at unscaled features (B, F)."""
         return _Posterior.apply((features - self.low) * self._scale, self)
 
     def posterior_where(self, compositions: Tensor | np.ndarray, worth: Callable) -> tuple[Tensor, Tensor, Tensor]:
-        """(rows, mean, std), each (m,), of those of (rows, n_elements) that matter; no gradient.
+        """Return (rows, mean, std), each (m,), for the compositions (n, n_elements) that matter; no gradient.
 
-        `worth(mean, std)` says of upper bounds of both, each (k,), for which they are wanted (bool, (k,)). The bounds,
-        see `bounds`, cost little where many rows have similar features.
+        Args:
+            compositions: atomic fractions (n, n_elements).
+            worth: takes upper bounds on mean and std, each (k,); returns where the values are wanted, bool (k,). The
+                bounds (see `alloygrad.surrogates.bounds`) are cheap if many compositions have similar features.
         """
 
         def above_floor(mean: Tensor, std: Tensor) -> Tensor:
@@ -120,18 +117,18 @@ class Surrogate:
         return self.inputs / self.lengthscales
 
     def leave_one_out(self) -> tuple[Tensor, Tensor]:
-        """(mean, variance), each (n,): every measurement predicted from all the others, hyperparameters kept.
+        """Predict each measurement from all others, with the same hyperparameters: (mean, variance), each (n,).
 
-        μ_i = y_i − [K⁻¹(y − m)]_i / [K⁻¹]_ii and variance 1/[K⁻¹]_ii, which includes the noise.
+        μ_i = y_i − [K⁻¹(y − m)]_i / [K⁻¹]_ii; the variance 1/[K⁻¹]_ii includes the noise.
         """
         variance = 1 / torch.cholesky_inverse(self.cholesky).diagonal()
         return self.targets - self.weights * variance, variance
 
 
 class _Posterior(torch.autograd.Function):
-    """(mean, std) of x (B, F), features in lengthscales, with the derivative written out.
+    """(mean, std) at features x (B, F) in lengthscales, with explicit derivatives.
 
-    With dk_i/dx = −(5/3) s (1 + r) exp(−r) (x − x_i), every row's gradient is one weighted sum of x − x_i.
+    Because dk_i/dx = −(5/3) s (1 + r) exp(−r) (x − x_i), the gradient of a row is one weighted sum of x − x_i.
     """
 
     @staticmethod
@@ -155,15 +152,19 @@ class _Posterior(torch.autograd.Function):
 
 
 def fit(features: Callable[[Tensor], Tensor], compositions, targets, *, noise: float | None = NOISE) -> Surrogate:
-    """Maximum a posteriori GP of ``targets`` (n,) over ``features`` of ``compositions`` (n, n_elements).
+    """Fit a Gaussian process by maximum a posteriori, with L-BFGS-B from `STARTS`; the result is deterministic.
 
-    ``features`` is a FeatureMap, or any callable compositions → (n, F). Deterministic: L-BFGS-B with the
-    analytic gradient over log ℓ and log s from ``STARTS``; no memory of earlier fits. noise: its variance, fixed,
-    in squared units of the targets; None learns it, for targets of order 1. Raises ValueError for input of the
-    wrong shape or not finite, for noise that is not positive, and for a covariance that cannot be factorised.
+    Args:
+        features: a FeatureMap, or any callable compositions → (n, F).
+        compositions: atomic fractions (n, n_elements).
+        targets: values (n,) of order 1.
+        noise: fixed noise variance in squared units of the targets; None to learn it.
+
+    Raises:
+        ValueError: for a wrong shape, a value that is not finite, noise ≤ 0, or a singular covariance.
     """
-    if noise is not None and not noise > 0:
-        raise ValueError(f"noise variance {noise}: expected a positive one, or None to learn it")
+    if noise is not None:
+        _require_positive(noise)
     data = prepare(features, compositions, targets)
     x, y = data["inputs"].numpy(), data["targets"].numpy()
     points = pairs(x)
@@ -192,20 +193,19 @@ def fit(features: Callable[[Tensor], Tensor], compositions, targets, *, noise: f
 
 def condition(
     features, compositions, targets, lengthscales, outputscale: float, mean: float | None = None, *, noise=NOISE
-):
-    """The Surrogate at given hyperparameters (mean: the best one if None): nothing is optimised.
+) -> Surrogate:
+    """Condition a Gaussian process with given hyperparameters on measurements; arguments and errors as in `fit`.
 
-    Raises ValueError as `fit`, and for a noise variance that is not positive.
+    lengthscales (F,) are on scaled features. With mean = None, the constant mean is the best one.
     """
-    if noise is None or not noise > 0:  # true for NaN too
-        raise ValueError(f"noise variance {noise}: expected a positive one; `fit` learns it")
+    _require_positive(noise)
     return _build(prepare(features, compositions, targets), np.append(lengthscales, outputscale), mean, noise)
 
 
 def in_blocks(predict: Callable, points: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """(mean, std), each (...), of points (..., d), by `predict` of `size` rows at a time."""
+    """Return (mean, std), each (...), at points (..., d), by calls of `predict` with at most `size` rows."""
     rows = points.reshape(-1, points.shape[-1])
-    if len(rows) <= size:  # an inner loop that asks for one at a time feels each further step
+    if len(rows) <= size:  # splitting and joining are slow next to the posterior of a single point
         mean, std = predict(rows)
     else:
         mean, std = map(torch.cat, zip(*map(predict, rows.split(size)), strict=True))
@@ -213,25 +213,25 @@ def in_blocks(predict: Callable, points: Tensor, size: int) -> tuple[Tensor, Ten
 
 
 def standardisation(targets: np.ndarray) -> tuple[float, float]:
-    """Centre and spread of targets (n,) by which they are standardised; the spread of equal ones is 1."""
-    # Equal targets may leave a rounding error for a spread, small ones a spread whose square is 0.
+    """Return mean and standard deviation of targets (n,), by which to standardise them; 1 if all are equal."""
+    # The standard deviation of equal targets may be a rounding error, that of tiny ones may underflow to 0.
     return targets.mean(), (targets.std() if np.ptp(targets) else 0.0) or 1.0
 
 
 def prepare(features, compositions, targets) -> dict:
-    """Checked tensors and min–max scaled features; copies, which later changes by the caller do not reach."""
+    """Check and copy the measurements and scale their features: the first six fields of `Surrogate`, by name."""
     compositions, targets = (doubles(values).detach().clone() for values in (compositions, targets))
     if compositions.ndim != 2 or targets.shape != compositions.shape[:1] or not len(targets):
         raise ValueError(
-            f"compositions {tuple(compositions.shape)} and targets {tuple(targets.shape)}: "
-            "expected (n, n_elements) and (n,) with n ≥ 1"
+            "Expected compositions (n, n_elements) and targets (n,) with n ≥ 1; got shapes "
+            f"{tuple(compositions.shape)} and {tuple(targets.shape)}. Give one target for each composition."
         )
     raw = features(compositions)
     for name, values in (("target", targets[:, None]), ("feature", raw)):
         for row, column in (~(values.abs() <= LARGEST)).nonzero()[:1].tolist():  # true for NaN too
             raise ValueError(
-                f"{name} {values[row, column].item()} in row {row}, column {column}: expected finite numbers, "
-                f"{LARGEST:.0e} at most; drop the row, rescale the targets, or select another feature"
+                f"Expected finite numbers, {LARGEST:.0e} at most; got {name} {values[row, column].item()} in row "
+                f"{row}, column {column}. Drop the row, rescale the targets, or select another feature."
             )
     low = raw.min(0).values
     width = raw.max(0).values - low
@@ -240,8 +240,13 @@ def prepare(features, compositions, targets) -> dict:
     return dict(features=features, compositions=compositions, targets=targets, low=low, width=width, inputs=inputs)
 
 
+def _require_positive(noise: float | None) -> None:
+    if noise is None or not noise > 0:  # also for NaN
+        raise ValueError(f"Expected a positive noise variance; got {noise}. Pass {NOISE}, or let `fit` learn it.")
+
+
 def _build(data: dict, values, mean, noise, **record) -> Surrogate:
-    """values: ℓ_1 … ℓ_F, s, and σ² if noise is None."""
+    """Build a Surrogate from `prepare`d data and values = (ℓ_1 … ℓ_F, s, and σ² if noise is None)."""
     x, y = data["inputs"].numpy(), data["targets"].numpy()
     log_value, _, mean, factor, jitter = log_posterior(np.log(values), pairs(x), y, mean, noise)
     weights = lapack.dpotrs(factor, y - mean, lower=1)[0]

@@ -16,7 +16,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import binom, norm
 
 from alloygrad.campaigns.noisy import NoisyCampaign
 from alloygrad.features.selection import deal_folds
@@ -140,6 +139,8 @@ def coverage(table: pd.DataFrame, nominal: Sequence[float] = NOMINAL) -> pd.Data
 
     Columns nominal, observed, low, high: a calibrated model lies between low and high nineteen times in twenty.
     """
+    from scipy.stats import binom, norm  # slow to import
+
     z = ((table["measured"] - table["predicted"]) / table["std"]).abs().to_numpy()
     nominal = np.asarray(nominal)
     observed = (z[:, None] <= norm.ppf((1 + nominal) / 2)).mean(0)

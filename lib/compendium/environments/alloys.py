@@ -1,7 +1,7 @@
-"""The three alloys: what their networks know, what may be made of them, and what counts as merit.
+"""The three alloys: the elements and properties of their networks, their limits, and their figures of merit.
 
-An alloy is data: the elements its networks know, the order in which elements join as N grows, bounds, group limits,
-the process held fixed, the properties and their figures of merit.
+An alloy is data: elements of the networks, the order in which elements join as N grows, bounds, group limits, the fixed
+process, properties, and figures of merit.
 Sources: Xian et al., Digital Discovery 2025, section 3; bounds of the supplement's Tables S6–S8.
 """
 
@@ -30,7 +30,7 @@ class Alloy:
     merits: Mapping[str, Merit] = field(compare=False)  # the first is the default
 
     def space(self, n_elements: int, step: float = 0.001) -> CompositionSpace:
-        """Compositions of the first `n_elements` of `order`; a group limit applies to those of its elements present."""
+        """Return the compositions of the first `n_elements` of `order`, with the limits of these and their groups."""
         if not 2 <= n_elements <= len(self.order):
             raise ValueError(f"{self.name} has 2 to {len(self.order)} elements; {n_elements} asked for.")
         chosen = self.order[:n_elements]

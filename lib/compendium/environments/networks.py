@@ -1,8 +1,8 @@
 """The convolutional-residual network that maps a composition and a process to one property.
 
 A composition enters as a matrix with one row per element: its standardised fraction, then the element's 30
-standardised properties. A convolution whose 1 × 31 kernel spans a whole row *is* one linear map applied to every
-row, and it is written so (a test holds it against `Conv2d`):
+standardised properties. A convolution whose 1 × 31 kernel spans a whole row is one linear map applied to every row, and
+is written so (a test compares it with `Conv2d`):
 
     x₀ = [fraction | properties]                       (n_elements, 31)
     x₁ = ELU(BN(A₁ x₀)),  x₂ = ELU(BN(A₂ x₁))           row by row, α = 0.2
@@ -21,19 +21,19 @@ import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupKFold, KFold
 from torch import Tensor, nn
 
 from alloygrad.checks import require_whole
 from compendium import store
 
-BEHAVIOUR = 1
-"""Raised when a change to this module changes what training gives: recorded trainings then no longer match."""
+BEHAVIOUR = 1  # raise it when a change to this module changes what training gives: it enters the digest
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a network is trained. Defaults are the paper's; every field enters the name of a recorded training."""
+    """How a network is trained. Defaults are the paper's; every field enters the digest of a training."""
 
     epochs: int = 500
     curve_epochs: int = 1000
@@ -55,8 +55,8 @@ class Training:
 class ResidualNetwork(nn.Module):
     """Fractions (..., n_elements) and process values (..., n_process) → one property (...), in its own unit.
 
-    The scalers are buffers, so one weight file holds all that a prediction needs. Properties are standardised over
-    the alloy's elements; fractions, process values and the target over the rows given to `standardise`.
+    The scalers are buffers: one weight file holds all that a prediction needs. Properties are standardised over the
+    alloy's elements; fractions, process values and the target over the rows passed to `standardise`.
     """
 
     def __init__(
@@ -84,37 +84,34 @@ class ResidualNetwork(nn.Module):
             getattr(self, f"{name}_std").copy_(torch.where(spread > 0, spread, 1.0))
 
     def forward(self, fractions: Tensor, process: Tensor) -> Tensor:
-        """Property in its own unit; one process (n_process,) serves all fractions."""
-        return self.scaled(fractions, process) * self.target_std[0] + self.target_mean[0]
-
-    def scaled(self, fractions: Tensor, process: Tensor) -> Tensor:
-        """Standardised property (...)."""
-        return self.respond(*self.inputs(fractions, process))
+        """Return the property in its own unit; one process (n_process,) may serve all fractions."""
+        return self.respond(*self.inputs(fractions, process)) * self.target_std[0] + self.target_mean[0]
 
     def inputs(self, fractions: Tensor, process: Tensor) -> tuple[Tensor, Tensor]:
-        """What the layers see: element rows (..., n_elements, 1 + n_properties) and process (..., n_process)."""
+        """Return what the layers see: rows (..., n_elements, 1 + n_properties) and process (..., n_process)."""
         fraction = (fractions - self.fraction_mean) / self.fraction_std
         rows = torch.cat([fraction[..., None], self.properties.expand(*fraction.shape, -1)], -1)
         return rows, ((process - self.process_mean) / self.process_std).expand(*fractions.shape[:-1], -1)
 
     def respond(self, rows: Tensor, process: Tensor) -> Tensor:
-        """The layers: element rows and process → standardised property (...)."""
+        """Apply the layers: element rows and process → standardised property (...)."""
         flat = torch.cat([self._rows(rows).flatten(-2), process], -1)
         return self.out(self.dropout(_elu(self.dense(flat))))[..., 0]
 
     def restrict(self, present: list[int], process: Tensor) -> Callable[[Tensor], Tensor]:
-        """The same network as a function of the `present` elements' fractions alone: (..., len(present)) → (...).
+        """Return the network as a function of the `present` elements' fractions alone: (..., len(present)) → (...).
 
-        The others are absent and `process` (n_process,) is held. Because no layer before the dense one mixes
-        elements, whatever the absent ones and the process contribute to it is one constant vector. It is worked out
-        here, from the weights as they are now; so only in eval mode.
+        The other elements are absent and `process` (n_process,) is held fixed. No layer before the dense one mixes
+        elements, so absent elements and process contribute one constant vector. It is computed here from the present
+        weights: the network must be in eval mode.
         """
         if self.training:
-            raise ValueError("The network is in training mode, where it answers at random; call .eval() first.")
+            raise ValueError("Expected a network in eval mode, got one in training mode: call .eval() first.")
         absent = [i for i in range(len(self.properties)) if i not in set(present)]
         inputs, held = self.inputs(self.fraction_mean.new_zeros(len(self.properties)), process)
         if self.mixing == "published":
-            return lambda fractions: self(_spread(fractions, present, len(inputs)), process)
+            slots = torch.eye(len(inputs), dtype=inputs.dtype)[present]
+            return lambda fractions: self(fractions @ slots, process)
         width = inputs.shape[-1]
         weight = self.dense.weight[:, : inputs.numel()].view(-1, *inputs.shape)  # (hidden, n_elements, width)
         constant = self.dense.bias + self.dense.weight[:, inputs.numel() :] @ held
@@ -142,12 +139,6 @@ class ResidualNetwork(nn.Module):
         return out
 
 
-def _spread(fractions: Tensor, present: list[int], n_elements: int) -> Tensor:
-    full = fractions.new_zeros(*fractions.shape[:-1], n_elements)
-    full[..., present] = fractions
-    return full
-
-
 def _elu(x: Tensor) -> Tensor:
     return nn.functional.elu(x, alpha=0.2)
 
@@ -165,16 +156,16 @@ class Rows:
         return len(self.target)
 
     def tensors(self, index: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
-        """The chosen rows as float32 tensors."""
+        """Return the chosen rows as float32 tensors."""
         return tuple(torch.tensor(v[index], dtype=torch.float32) for v in (self.fractions, self.process, self.target))
 
 
 def train(rows: Rows, properties: np.ndarray, training: Training, *, index=None, epochs=None, seed=0, watch=None):
-    """Train one network on `rows[index]` (default: all). Scalers see only these rows.
+    """Train one network on `rows[index]` (default: all rows); the scalers see only these rows.
 
     properties: (n_elements, n_properties) in the element order of `rows.fractions`.
-    watch: {name: row numbers} to score after every epoch. Returns (network in eval mode, list of
-    {"epoch", "train_mse", "<name>_r2" …}); MSE on standardised targets. The global generator is left untouched.
+    watch: {name: row numbers} to score after every epoch. Returns the network in eval mode and a list of
+    {"epoch", "train_mse", "<name>_r2" …}, MSE on standardised targets. The global random generator is not changed.
     """
     index = np.arange(len(rows)) if index is None else index
     fractions, process, target = rows.tensors(index)
@@ -203,14 +194,15 @@ def train(rows: Rows, properties: np.ndarray, training: Training, *, index=None,
                 total += loss.detach() * len(chosen)
             if watch:
                 scores = {
-                    f"{name}_r2": r2(rows.target[part], predict(network, rows, part)) for name, part in watch.items()
+                    f"{name}_r2": r2_score(rows.target[part], predict(network, rows, part))
+                    for name, part in watch.items()
                 }
                 curve.append({"epoch": epoch, "train_mse": float(total) / len(index), **scores})
     return network.eval(), curve
 
 
 def predict(network: ResidualNetwork, rows: Rows, index: np.ndarray) -> np.ndarray:
-    """Predictions (len(index),) in the target's unit, in eval mode."""
+    """Return predictions (len(index),) in the target's unit; the network is put in eval mode."""
     network.eval()
     fractions, process, _ = rows.tensors(index)
     with torch.no_grad():
@@ -218,7 +210,7 @@ def predict(network: ResidualNetwork, rows: Rows, index: np.ndarray) -> np.ndarr
 
 
 def folds(rows: Rows, training: Training, *, grouped: bool) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(train, test) row numbers of each fold; `grouped` keeps all rows of one composition in one fold."""
+    """Return (train, test) row numbers of each fold; `grouped` keeps all rows of one composition in one fold."""
     if grouped:
         splitter = GroupKFold(training.folds, shuffle=True, random_state=training.seed)
         return list(splitter.split(rows.target, groups=rows.groups))
@@ -226,38 +218,28 @@ def folds(rows: Rows, training: Training, *, grouped: bool) -> list[tuple[np.nda
 
 
 def split(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Row numbers of a random 70 / 15 / 15 split into training, validation and test."""
+    """Return row numbers of a random 70 / 15 / 15 split into training, validation and test."""
     order = np.random.default_rng(seed).permutation(n)
     return tuple(np.split(order, [round(0.70 * n), round(0.85 * n)]))
 
 
-def r2(measured: np.ndarray, predicted: np.ndarray) -> float:
-    """Coefficient of determination, 1 − Σ(y − ŷ)² / Σ(y − ȳ)², pooled over all given rows."""
-    return float(1 - np.sum((measured - predicted) ** 2) / np.sum((measured - measured.mean()) ** 2))
-
-
-def scaled_mae(measured: np.ndarray, predicted: np.ndarray) -> float:
-    """Mean absolute error in units of the measured standard deviation (the paper's MAE on standardised targets)."""
-    return float(np.mean(np.abs(measured - predicted)) / measured.std())
-
-
 def save(network: ResidualNetwork, path: Path) -> Path:
-    """Write weights and scalers as safetensors (no code, no pickle); the dropout rate is not needed to predict."""
+    """Write weights and scalers as safetensors (no code, no pickle), without the dropout rate."""
     state = {name: value.contiguous() for name, value in network.state_dict().items()}
     return store.write(path, lambda temporary: save_file(state, temporary, metadata={"mixing": network.mixing}))
 
 
 def load(path: Path) -> ResidualNetwork:
-    """Read a network in eval mode, float64, no gradients wanted of its weights; sizes and mixing are the file's."""
+    """Read a network of the file's sizes and mixing: in eval mode, float64, without gradients of its weights."""
     with safe_open(path, framework="pt") as file:
         mixing, state = file.metadata()["mixing"], {name: file.get_tensor(name) for name in file.keys()}
     n_process, hidden = len(state["process_mean"]), len(state["dense.bias"])
-    with torch.device("meta"):  # shapes only: no random numbers are drawn for weights that are replaced at once
+    with torch.device("meta"):  # shapes only: no random numbers for weights that are replaced at once
         network = ResidualNetwork(torch.empty(state["properties"].shape), n_process, hidden=hidden, mixing=mixing)
     network.load_state_dict(state, assign=True)
     return network.double().eval().requires_grad_(False)
 
 
 def describe(training: Training) -> dict:
-    """The settings as plain values, for a card or a digest."""
+    """Return the settings as plain values, for a card or a digest."""
     return {"behaviour": BEHAVIOUR, **asdict(training)}

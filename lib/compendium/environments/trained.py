@@ -1,8 +1,8 @@
-"""Simulated experiments: trained networks that answer for the laboratory.
+"""Simulated experiments: trained networks in place of the laboratory.
 
     environment(compositions (..., n_elements)) → {property: (...), "merit": (...)}
 
-which is all a campaign asks for: any callable with this signature is an environment.
+Any callable with this signature is an environment.
 """
 
 import json
@@ -23,11 +23,11 @@ FOLDER = DATA / "environments"
 
 
 class Environment:
-    """compositions (..., n_elements) in the order of `elements` → each property (...) and "merit" (...), float64.
+    """Compositions (..., n_elements) in the order of `elements` → each property (...) and "merit" (...), float64.
 
-    Elements are placed by name among the networks' inputs, absent ones are zero, and the process is the held one.
-    `models` as `networks.load` gives them. A million compositions take seconds: they are evaluated in blocks that
-    stay in cache. Raises ValueError for compositions that are not fractions with a sum of 1.
+    Elements are placed by name among the networks' inputs, absent ones are zero, and the process is the alloy's fixed
+    one. `models` come from `networks.load`. A million compositions take seconds: they are evaluated in blocks that stay
+    in cache. Raises ValueError for compositions that are not fractions with a sum of 1.
     """
 
     def __init__(
@@ -54,16 +54,18 @@ class Environment:
         compositions = torch.tensor(np.asarray(compositions, dtype=float))
         if compositions.shape[-1:] != (len(self.elements),):
             shape, names = tuple(compositions.shape), list(self.elements)
-            raise ValueError(f"Compositions have shape {shape}; expected (..., {len(names)}), columns {names}.")
+            raise ValueError(f"Expected compositions (..., {len(names)}) with columns {names}, got shape {shape}.")
         fine = ((compositions.sum(-1) - 1).abs() <= 1e-6) & (compositions >= -1e-9).all(-1)  # false for NaN
         if not fine.all():
             wrong = compositions[~fine][0].tolist()
-            raise ValueError(f"{wrong} is no composition: fractions (not per cent) from 0 on with a sum of 1.")
+            raise ValueError(
+                f"Expected fractions ≥ 0 that sum to 1, got {wrong} (sum {sum(wrong):g}). Divide percentages by 100."
+            )
         out = {name: values.numpy() for name, values in self._properties(compositions).items()}
         return {**out, "merit": self.merit(out)}
 
     def value(self, compositions: Tensor) -> Tensor:
-        """The merit alone, (..., n_elements) → (...), differentiable and unchecked: what a maximiser can climb."""
+        """Return the merit alone, (..., n_elements) → (...), differentiable and unchecked, for a maximiser to climb."""
         return self.merit(self._properties(compositions))
 
     def _properties(self, compositions: Tensor) -> dict[str, Tensor]:
@@ -77,10 +79,10 @@ class Environment:
 def load(
     alloy: Alloy, elements: tuple[str, ...], *, merit: str | None = None, folder: Path | None = None
 ) -> Environment:
-    """The environment of the shipped weights, or of another trained `folder`, each file checked against the card.
+    """Return the environment of the shipped weights, or of another trained `folder`, after checking it with its card.
 
-    Raises FileNotFoundError where nothing was trained; ValueError for a file that is not the card's, or a card that is
-    not this alloy's.
+    Raises FileNotFoundError for a folder without card; ValueError for weights that are not the card's, or a card that
+    is not this alloy's.
     """
     folder = Path(folder or FOLDER / alloy.name)
     if not (folder / "card.json").exists():
@@ -99,7 +101,7 @@ def load(
 
 @cache
 def _read(folder: Path, card_digest: str) -> tuple[dict, dict[str, networks.ResidualNetwork]]:
-    """Read once; a folder trained anew has another card, and is read again."""
+    """Read card and networks once; a folder that is trained again has another card, and is read again."""
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     models = {}
     for name, entry in card["properties"].items():
@@ -113,14 +115,14 @@ def _read(folder: Path, card_digest: str) -> tuple[dict, dict[str, networks.Resi
 
 
 def digest(folder: Path) -> str:
-    """Digest of what the networks trained in `folder` compute: how they were trained, and their weights."""
+    """Return a digest of what the networks in `folder` compute: how they were trained, and their weights."""
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     weights = {name: entry["weights_sha256"] for name, entry in card["properties"].items()}
     return store.digest({"training": card["digest"], "weights": weights})
 
 
 def random_alloys(alloy: Alloy, n_elements: int, count: int = 5000, *, folder: Path | None = None) -> pd.DataFrame:
-    """Properties and merit of `count` random compositions of the alloy's first `n_elements`, always the same ones."""
+    """Return properties and merit of `count` random compositions of the first `n_elements`, always the same ones."""
     space = alloy.space(n_elements)
     counts = space.sample(count, np.random.default_rng(n_elements))
     return pd.DataFrame(load(alloy, space.elements, folder=folder)(space.fractions(counts)))

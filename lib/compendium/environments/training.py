@@ -1,10 +1,10 @@
-"""Training of one alloy's networks as a study: cross-validation, learning curves, weights, and the card of it all.
+"""Training of one alloy's networks as a study: cross-validation, learning curves, weights, and a card that sums it up.
 
-Each fit is one job. Its outcome is a file named by all that makes it, so a killed training continues where it stood
-and nothing is trained twice. What leaves the working folder are weights and aggregates: metrics, curves, and a
-two-dimensional histogram of predicted against measured values; never a measured row.
+Each fit is one job. Its result is a file named by everything that determines it: a killed training continues where it
+stopped, and nothing is trained twice. Only weights and aggregates leave the working folder: metrics, curves, and a
+two-dimensional histogram of predicted against measured values. No measured row does.
 
-`OTHERS` are further trainings of the same networks, of which only those that answer for the laboratory are made.
+`OTHERS` are further trainings of the same networks: weights and card, without cross-validation and curves.
 """
 
 import json
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from joblib import Parallel, cpu_count, delayed
+from sklearn.metrics import mean_absolute_error, r2_score
 from tqdm import tqdm
 
 from alloygrad.checks import require_whole
@@ -24,27 +25,24 @@ from compendium import store
 from compendium.environments import datasets, networks
 from compendium.environments.alloys import ALLOYS, Alloy
 from compendium.environments.trained import FOLDER, random_alloys
-from compendium.running.threads import one_thread
+from compendium.threads import one_thread
 
 SCHEMES = ("random", "grouped")
-AS_PUBLISHED = "as_published"  # random folds on the values as published, where the default corrects some
+AS_PUBLISHED = "as_published"  # random folds on the published values, where the default corrects some of them
 
+# Folder below data/environments → (alloy, seed, whether on the published values). The last one differs from the shipped
+# training in the corrected values alone: its seed is the same.
 OTHERS = {
     **{f"{name}_retrained": (alloy, 1, False) for name, alloy in ALLOYS.items()},
     "Ti_as_published": (ALLOYS["Ti"], 0, True),
 }
-"""Folder below data/environments → (alloy, seed, whether on the values as published).
 
-The last differs from the shipped training in the corrected values alone: the seed is the same.
-"""
-
-BINS = np.linspace(-4, 4, 33)
-"""Edges of the parity histogram, in standard deviations of the measured property."""
+BINS = np.linspace(-4, 4, 33)  # edges of the parity histogram, in standard deviations of the measured property
 
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """A finished training: `card` (settings, data, metrics), `curves` and `parity` tables, and where they stand."""
+    """A finished training: `card` (settings, data, metrics), `curves` and `parity` tables, and their `folder`."""
 
     folder: Path
     card: dict
@@ -52,7 +50,7 @@ class Record:
     parity: pd.DataFrame
 
     def late_gain(self) -> pd.DataFrame:
-        """Median validation and test R² over the last fifth of the first half and of all epochs, a row per property."""
+        """Return median validation and test R² over the last fifth of the first half and of all epochs, by property."""
         table = {}
         for name, rows in self.curves.groupby("property", sort=False):
             for when, end in (("at half", rows["epoch"].max() / 2), ("at the end", rows["epoch"].max())):
@@ -61,26 +59,26 @@ class Record:
                     table.setdefault(name, {})[(f"{part} R²", when)] = last[f"{part}_r2"].median()
         return pd.DataFrame.from_dict(table, orient="index")
 
-    def parity_table(self) -> pd.DataFrame:
-        """The parity histogram of both schemes with R² and MAE beside each cell."""
-        scores = self.metrics().stack(level=0, future_stack=True).rename_axis(["property", "scheme"]).reset_index()
-        return self.parity[self.parity["scheme"].isin(SCHEMES)].merge(scores)
-
-    def is_full(self) -> bool:
-        """Whether it was trained at the paper's size: epochs, folds and all else at their defaults."""
-        return self.card["training"] == networks.describe(networks.Training())
-
     def metrics(self) -> pd.DataFrame:
-        """Cross-validated R² and standardised MAE: one row per property, columns (scheme, metric)."""
+        """Return cross-validated R² and standardised MAE: one row per property, columns (scheme, metric)."""
         rows = {
             name: {(scheme, metric): entry[scheme][metric] for scheme in SCHEMES for metric in ("r2", "mae")}
             for name, entry in self.card["properties"].items()
         }
         return pd.DataFrame.from_dict(rows, orient="index")
 
+    def parity_table(self) -> pd.DataFrame:
+        """Return the parity histogram of both schemes with the R² and MAE that belong to each cell."""
+        scores = self.metrics().stack(level=0, future_stack=True).rename_axis(["property", "scheme"]).reset_index()
+        return self.parity[self.parity["scheme"].isin(SCHEMES)].merge(scores)
+
+    def is_full(self) -> bool:
+        """Return whether epochs, folds and all other settings are the paper's (the defaults)."""
+        return self.card["training"] == networks.describe(networks.Training())
+
 
 def read(folder: Path) -> Record:
-    """Read a finished training; raises FileNotFoundError where there is none."""
+    """Read a finished training; raise FileNotFoundError if there is none."""
     if not (folder / "card.json").exists():
         raise FileNotFoundError(
             f"{folder} holds no finished training (no card.json); `train` makes one from the datasets."
@@ -90,79 +88,41 @@ def read(folder: Path) -> Record:
 
 
 def recorded(alloy: Alloy) -> Record:
-    """The training whose weights are shipped; needs no dataset."""
+    """Read the training whose weights are shipped; needs no dataset."""
     return read(FOLDER / alloy.name)
 
 
 def train(
     alloy: Alloy, training: networks.Training, *, folder: Path | None = None, workers: int | None = None
 ) -> Record:
-    """Train all networks of `alloy` from the published datasets, or read what an equal training left behind.
+    """Train all networks of `alloy` from the published datasets, or read the result of an equal training.
 
-    The result stands in `folder` (default: below `data/runs/`). With `workers=1` all runs in this process. Raises
-    `datasets.DatasetUnavailable`, unless the training is finished already.
+    The result is written to `folder` (default: below `data/runs/`). With `workers=1` everything runs in this process.
+    Raises `datasets.DatasetUnavailable`, unless the training is finished already.
     """
-    config = configuration(alloy, training)
-    digest = store.digest(config)
-    folder = folder or store.working() / "environments" / f"{alloy.name}-{digest}"
-    if (folder / "card.json").exists() and (record := read(folder)).card["digest"] == digest:
-        return record
-    rows = {
-        (name, kind): load_rows(alloy, name, as_published=kind == AS_PUBLISHED)
-        for name in alloy.properties
-        for kind in _kinds(alloy, name)
-    }
-    working = store.working() / "training" / f"{alloy.name}-{digest}"
-    _run_all(alloy, training, rows, working, workers, alloy.name)
-    return _finish(alloy, training, config, rows, working, folder)
+    return read(_train(alloy.name, alloy, training, configuration(alloy, training), folder, workers))
 
 
 def train_other(
     name: str, training: networks.Training, *, folder: Path | None = None, workers: int | None = None
 ) -> Path:
-    """Train the networks of one of `OTHERS`, without cross-validation and curves: the folder of weights and card.
+    """Train the networks of one of `OTHERS`, and return the folder of weights and card.
 
-    `training` gives all settings but the seed. What an equal training left behind is kept; else as for `train`.
+    `training` gives all settings but the seed; for the rest see `train`.
     """
     alloy, seed, as_published = OTHERS[name]
     training = replace(training, seed=seed)
     config = {**configuration(alloy, training), "fits": ["final"], "as_published": as_published}
-    digest = store.digest(config)
-    folder = folder or store.working() / "environments" / f"{name}-{digest}"
-    if (found := store.read_json(folder / "card.json")) and found["digest"] == digest:
-        return folder
-    rows = {(each, "final"): load_rows(alloy, each, as_published=as_published) for each in alloy.properties}
-    working = store.working() / "training" / f"{name}-{digest}"
-    _run_all(alloy, training, rows, working, workers, name)
-    card = _about(alloy, config)
-    for each in alloy.properties:
-        card["properties"][each] = _ship(alloy, each, rows[each, "final"], working, folder)
-    store.write_json(folder / "card.json", card)
-    return folder
-
-
-def _run_all(alloy: Alloy, training: networks.Training, rows: dict, working: Path, workers: int | None, name: str):
-    """All fits of `rows`, by (property, kind), side by side."""
-    properties = elements.matrix(alloy.inputs)
-    jobs = [job for each, kind in rows for job in _jobs(each, kind, training)]
-    calls = [delayed(_run)(working, job, rows[job["property"], job["kind"]], properties, training) for job in jobs]
-    _side_by_side(calls, f"training {name}", workers)
-
-
-def _side_by_side(calls: list, what: str, workers: int | None) -> None:
-    parallel = Parallel(n_jobs=workers or cpu_count(), return_as="generator_unordered")
-    for _ in tqdm(parallel(calls), total=len(calls), desc=what, unit="fit"):
-        pass
+    return _train(name, alloy, training, config, folder, workers)
 
 
 def partitions(
     alloy: Alloy, name: str, training: networks.Training, count: int, *, folder: Path | None = None, workers=None
 ) -> pd.DataFrame:
-    """How far R² and MAE of one property hang on where random folds happen to cut: `count` partitions, a row each.
+    """Return R² and MAE of one property for `count` ways to cut random folds, one row each.
 
-    Partition p is cut, and its networks begin, as in a training with seed p; fits that such a training has left
-    behind are reused. The table is written to `partitions.csv` in `folder`, if given, with the code's version. Raises
-    `datasets.DatasetUnavailable`.
+    Partition p has the folds and initial weights of a training with seed p, whose finished fits are reused. The table
+    is written to `partitions.csv` in `folder`, if given, with the code's version. Raises `datasets.DatasetUnavailable`.
     """
     require_whole(1, count=count)
     rows, properties = load_rows(alloy, name), elements.matrix(alloy.inputs)
@@ -170,8 +130,7 @@ def partitions(
     for seed in range(count):
         seeded = replace(training, seed=seed)
         working = store.working() / "training" / f"{alloy.name}-{store.digest(configuration(alloy, seeded))}"
-        jobs = _jobs(name, "random", seeded)
-        calls += [delayed(_run)(working, job, rows, properties, seeded) for job in jobs]
+        calls += [delayed(_run)(working, job, rows, properties, seeded) for job in _jobs(name, "random", seeded)]
         found.append(working)
     _side_by_side(calls, f"partitions of {name}", workers)
     scores = [_scores(working, name, "random", rows.target, training.folds)[1] for working in found]
@@ -183,51 +142,110 @@ def partitions(
 
 
 def recorded_partitions(alloy: Alloy) -> pd.DataFrame:
-    """The shipped table of `partitions`; needs no dataset. Raises FileNotFoundError for an alloy that has none."""
+    """Read the shipped table of `partitions`; needs no dataset. Raises FileNotFoundError if the alloy has none."""
     return pd.read_csv(FOLDER / alloy.name / "partitions.csv", index_col="partition")
 
 
 def load_rows(alloy: Alloy, name: str, *, as_published: bool = False) -> networks.Rows:
-    """Training rows of one property, columns in the order of `alloy.inputs` and `alloy.process`."""
+    """Return the training rows of one property, columns in the order of `alloy.inputs` and `alloy.process`."""
     dataset = datasets.load(alloy.properties[name], as_published=as_published)
     if tuple(alloy.process) != dataset.process:
         raise ValueError(
             f"{alloy.name} holds the process {list(alloy.process)}; dataset {dataset.name} has the columns "
             f"{list(dataset.process)}. Declare exactly these, in this order."
         )
-    table = dataset.table
-    return networks.Rows(
-        table[list(alloy.inputs)].to_numpy(float),
-        dataset.process_values,
-        table[name].to_numpy(float),
-        dataset.groups,
+    fractions, process, target = (
+        dataset.table[columns].to_numpy(float) for columns in (list(alloy.inputs), list(alloy.process), name)
     )
+    return networks.Rows(fractions, process, target, dataset.groups)
 
 
 def configuration(alloy: Alloy, training: networks.Training) -> dict:
-    """All that makes a training: data, element rows, settings."""
+    """Return everything that determines a training: data, rows of the element table that the networks see, settings."""
     decisive = ("sha256", "removed", "rows_used", "corrections")
     used = {
         name: {key: datasets.REGISTRY[source].get(key) for key in decisive} for name, source in alloy.properties.items()
     }
+    inputs = list(alloy.inputs)
     return {
         "alloy": alloy.name,
-        "inputs": list(alloy.inputs),
-        "elements": elements_digest(alloy),
+        "inputs": inputs,
+        "elements": store.digest({"elements": inputs, "values": elements.matrix(alloy.inputs).tolist()}),
         "datasets": used,
         "training": networks.describe(training),
     }
 
 
-def elements_digest(alloy: Alloy) -> str:
-    """Digest of the rows of the element table that the networks see; rows of further elements do not change it."""
-    return store.digest({"elements": list(alloy.inputs), "values": elements.matrix(alloy.inputs).tolist()})
-
-
 def _kinds(alloy: Alloy, name: str) -> list[str]:
-    """The fits of one property; the last kind only where a published value is corrected by default."""
+    """Return the fits of one property; the last kind only where a published value is corrected by default."""
     corrected = datasets.REGISTRY[alloy.properties[name]].get("corrections")
     return ["final", "curve", *SCHEMES] + ([AS_PUBLISHED] if corrected else [])
+
+
+def _train(
+    name: str,
+    alloy: Alloy,
+    training: networks.Training,
+    config: dict,
+    folder: Path | None,
+    workers: int | None,
+) -> Path:
+    """Run all fits and gather them in a folder (the card last), unless it holds an equal training already."""
+    digest = store.digest(config)
+    folder = folder or store.working() / "environments" / f"{name}-{digest}"
+    if (card := store.read_json(folder / "card.json")) and card["digest"] == digest:
+        return folder
+    rows = {
+        (each, kind): load_rows(alloy, each, as_published=config.get("as_published", kind == AS_PUBLISHED))
+        for each in alloy.properties
+        for kind in config.get("fits", _kinds(alloy, each))
+    }
+    working, properties = store.working() / "training" / f"{name}-{digest}", elements.matrix(alloy.inputs)
+    calls = [
+        delayed(_run)(working, job, data, properties, training)
+        for (each, kind), data in rows.items()
+        for job in _jobs(each, kind, training)
+    ]
+    _side_by_side(calls, f"training {name}", workers)
+
+    card = {
+        "digest": digest,
+        **config,
+        "code": store.code_version(),
+        "versions": {package: version(package) for package in ("numpy", "scikit-learn", "torch")},
+        "python": platform.python_version(),
+        "process": dict(alloy.process),
+        "properties": {},
+    }
+    tables = {"curves": [], "parity": []}
+    for (each, kind), data in rows.items():
+        if kind == "final":
+            weights = networks.load(working / f"{each}-final-0.safetensors").float()
+            path = networks.save(weights, folder / f"{each}.safetensors")
+            card["properties"][each] = {
+                "dataset": alloy.properties[each],
+                "rows": len(data),
+                "weights_sha256": store.file_digest(path),
+                "compositions": len(np.unique(data.groups)),
+            }
+        elif kind == "curve":
+            tables["curves"].append(pd.read_csv(working / f"{each}-curve-0.csv").assign(property=each))
+        else:
+            predicted, scores = _scores(working, each, kind, data.target, training.folds)
+            card["properties"][each][kind] = {**scores, "folds": training.folds}
+            tables["parity"].append(_histogram(data.target, predicted).assign(property=each, scheme=kind))
+    for file, parts in tables.items():
+        if parts:
+            table = pd.concat(parts, ignore_index=True)
+            store.write(folder / f"{file}.csv", lambda p, t=table: t.to_csv(p, index=False, float_format="%.5g"))
+    store.write_json(folder / "card.json", card)
+    return folder
+
+
+def _side_by_side(calls: list, what: str, workers: int | None) -> None:
+    parallel = Parallel(n_jobs=workers or cpu_count(), return_as="generator_unordered")
+    for _ in tqdm(parallel(calls), total=len(calls), desc=what, unit="fit"):
+        pass
 
 
 def _jobs(name: str, kind: str, training: networks.Training) -> list[dict]:
@@ -235,17 +253,13 @@ def _jobs(name: str, kind: str, training: networks.Training) -> list[dict]:
     return [{"property": name, "kind": kind, "fold": fold} for fold in range(folds)]
 
 
+@one_thread()
 def _run(working: Path, job: dict, rows: networks.Rows, properties: np.ndarray, training: networks.Training) -> None:
-    """One fit: weights, a learning curve, or one fold's predictions; skipped if its file exists."""
+    """Run one fit (final weights, a learning curve, or one fold's predictions) unless its file exists."""
     path = working / "{property}-{kind}-{fold}".format(**job)
     path = path.with_suffix(".safetensors" if job["kind"] == "final" else ".csv")
     if path.exists():
         return
-    with one_thread():
-        _fit(path, job, rows, properties, training)
-
-
-def _fit(path: Path, job: dict, rows: networks.Rows, properties: np.ndarray, training: networks.Training) -> None:
     seed = int(store.digest({**job, "seed": training.seed}), 16) % 2**31
     if job["kind"] == "final":
         network, _ = networks.train(rows, properties, training, seed=seed)
@@ -264,60 +278,19 @@ def _fit(path: Path, job: dict, rows: networks.Rows, properties: np.ndarray, tra
     store.write(path, lambda p: table.to_csv(p, index=False))
 
 
-def _about(alloy: Alloy, config: dict) -> dict:
-    """A card without its properties: what was trained, by what."""
-    return {
-        "digest": store.digest(config),
-        **config,
-        "code": store.code_version(),
-        "versions": {package: version(package) for package in ("numpy", "scikit-learn", "torch")},
-        "python": platform.python_version(),
-        "process": dict(alloy.process),
-        "properties": {},
-    }
-
-
-def _ship(alloy: Alloy, name: str, data: networks.Rows, working: Path, folder: Path) -> dict:
-    """Put the final weights of a property into `folder`; its entry of the card."""
-    path = networks.save(networks.load(working / f"{name}-final-0.safetensors").float(), folder / f"{name}.safetensors")
-    return {
-        "dataset": alloy.properties[name],
-        "rows": len(data),
-        "weights_sha256": store.file_digest(path),
-        "compositions": len(np.unique(data.groups)),
-    }
-
-
-def _finish(alloy: Alloy, training: networks.Training, config: dict, rows: dict, working: Path, folder: Path) -> Record:
-    """Gather the fits of `working` into weights, aggregates and the card, which is written last."""
-    card = _about(alloy, config)
-    curves, parity = [], []
-    for name in alloy.properties:
-        curve = pd.read_csv(working / f"{name}-curve-0.csv")
-        curves.append(curve.assign(property=name))
-        entry = _ship(alloy, name, rows[name, "final"], working, folder)
-        for scheme in _kinds(alloy, name)[2:]:
-            measured = rows[name, scheme].target
-            predicted, scores = _scores(working, name, scheme, measured, training.folds)
-            entry[scheme] = {**scores, "folds": training.folds}
-            parity.append(_histogram(measured, predicted).assign(property=name, scheme=scheme))
-        card["properties"][name] = entry
-    for file, tables in (("curves.csv", curves), ("parity.csv", parity)):
-        table = pd.concat(tables, ignore_index=True)
-        store.write(folder / file, lambda p, table=table: table.to_csv(p, index=False, float_format="%.5g"))
-    store.write_json(folder / "card.json", card)
-    return read(folder)
-
-
 def _scores(working: Path, name: str, kind: str, measured: np.ndarray, folds: int) -> tuple[np.ndarray, dict]:
-    """Predictions of the rows (n,), each by the fold that left it out, and their R² and MAE."""
+    """Return each row's prediction (n,) by the fold that left it out, their R², and their MAE (of standardised values).
+
+    R² is pooled over all rows. The MAE is divided by the standard deviation of the measured values, as in the paper.
+    """
     found = pd.concat(pd.read_csv(working / f"{name}-{kind}-{fold}.csv") for fold in range(folds))
     predicted = found.set_index("index").sort_index()["predicted"].to_numpy()
-    return predicted, {"r2": networks.r2(measured, predicted), "mae": networks.scaled_mae(measured, predicted)}
+    mae = mean_absolute_error(measured, predicted) / measured.std()
+    return predicted, {"r2": r2_score(measured, predicted), "mae": mae}
 
 
 def _histogram(measured: np.ndarray, predicted: np.ndarray) -> pd.DataFrame:
-    """Counts by cell of `BINS`, both axes in standard deviations of the measured; empty cells are left out."""
+    """Count rows by cell of `BINS`, both axes in standard deviations of the measured; leave out empty cells."""
     scaled = [np.clip((v - measured.mean()) / measured.std(), BINS[0], BINS[-1]) for v in (measured, predicted)]
     counts, _, _ = np.histogram2d(*scaled, bins=BINS)
     centre = (BINS[1:] + BINS[:-1]) / 2
@@ -328,7 +301,7 @@ def _histogram(measured: np.ndarray, predicted: np.ndarray) -> pd.DataFrame:
 def obtain(
     alloy: Alloy, training: networks.Training, *, retrain: bool, workers: int | None = None
 ) -> tuple[Record, str]:
-    """(training, one line on where it is from): trained now if wanted and the datasets can be had, else recorded."""
+    """Return a training and one line on its origin: trained now if wanted and possible, else recorded."""
     if not retrain:
         record = recorded(alloy)
         return record, f"Read from data/environments/{alloy.name}: trained with code {record.card['code']}."
@@ -340,21 +313,21 @@ def obtain(
 
 
 def obtain_other(name: str, training: networks.Training, *, retrain: bool, workers: int | None = None) -> Path:
-    """Folder of one of `OTHERS`: trained now if wanted and the datasets can be had, else the shipped one."""
+    """Return the folder of one of `OTHERS`: trained now if wanted and possible, else the shipped one."""
     if retrain and all(map(datasets.available, OTHERS[name][0].properties.values())):
         return train_other(name, training, workers=workers)
     return FOLDER / name
 
 
 def reach(alloy: Alloy) -> pd.DataFrame:
-    """How far the measurements of each property reach: quantiles, unit, and what the environment asks beyond them.
+    """Return the range that the measurements of each property cover: quantiles and unit, a row per property.
 
-    One row per property; the last columns are the share of measurements taken under the process that the environment
-    holds fixed, and of those flagged as suspect. Raises `datasets.DatasetUnavailable`.
+    The last columns are the share of measurements at the process that the environment holds fixed, and of those flagged
+    as suspect. Raises `datasets.DatasetUnavailable`.
     """
-    table = {}
+    table, loaded = {}, {source: datasets.load(source) for source in set(alloy.properties.values())}
     for name, source in alloy.properties.items():
-        data = datasets.load(source)
+        data = loaded[source]
         held = (data.table[list(alloy.process)] == pd.Series(alloy.process)).all(axis=1)
         quantiles = data.table[name].quantile([0.05, 0.5, 0.95]).set_axis(["5 %", "median", "95 %"])
         shares = {"at the held process": held.mean(), "suspect": (data.table["suspect"] != "").mean()}
@@ -363,7 +336,7 @@ def reach(alloy: Alloy) -> pd.DataFrame:
 
 
 def counted(alloy: Alloy) -> pd.DataFrame:
-    """Rows published, removed by each rule, and used: one row per property, from the registry alone."""
+    """Return the rows published, removed by each rule, and used: one row per property, from the registry alone."""
     table = {}
     for name, source in alloy.properties.items():
         entry = datasets.REGISTRY[source]
@@ -372,7 +345,7 @@ def counted(alloy: Alloy) -> pd.DataFrame:
 
 
 def difference(alloy: Alloy, folder: Path, n_elements: int = 4) -> pd.Series:
-    """How far the networks in `folder` are from the shipped ones, by property, and the merit with them.
+    """Return how far the networks in `folder` are from the shipped ones, by property, and the merit with them.
 
     RMS difference over random alloys of the first `n_elements`, in units of their spread.
     """

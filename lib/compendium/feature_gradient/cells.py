@@ -2,34 +2,31 @@
 
     {alloy}_n{N}_{arm}    sma_n4_slsqp_ei, ti_n7_ascent, …
 
-Arms at N = 4, which differ in the inner loop alone and share initial data and features seed by seed:
+Arms at N = 4 differ in the inner loop alone. Those of one seed share initial data and, but for `fractions`, features:
 
     enumeration     the exact maximum of log EI
-    ascent          this library's, of log EI
-    slsqp_ei        the paper's, of EI
-    slsqp_log_ei    the paper's, of log EI: the same starts, and they move
+    ascent          this library's ascent, of log EI
+    slsqp_ei        the paper's SLSQP, of EI
+    slsqp_log_ei    the paper's SLSQP, of log EI: the same starts, and they move
     best_of_random  the best of 20 N random compositions by log EI
     random          a random composition: no model at all
+    fractions       `ascent`, with a GP of the raw fractions in place of material features
 
-and two at SMA, N = 4, with another surrogate than the GP:
+Two more at SMA, N = 4, have another surrogate than the GP:
 
     forest       a random forest, searched on the grid alone: it has no gradient
     deep_kernel  a GP behind a network, by `ascent`
 
-and one without material features:
-
-    fractions    `ascent`, with a GP of the raw fractions
-
-The same arms in other landscapes, from other trainings of the networks (`training.OTHERS`):
+The same arms are run in other landscapes, from other trainings of the networks (`training.OTHERS`):
 
     {arm}_retrained     trained from another seed
     {arm}_as_published  titanium with the wrong value it was published with, and the published code's figure of merit
 
-and with another target of shape-memory alloys:
+and with another target for shape-memory alloys:
 
     {arm}_300K          a transformation at 300 K in place of 300 °C
 
-``PLANNED`` says of which cells fewer trajectories than the paper's 96 are computed.
+`PLANNED` lists the cells of which fewer trajectories than the paper's 96 are computed.
 """
 
 from collections.abc import Iterator
@@ -64,7 +61,7 @@ OTHER_ARMS = {
     "random": Settings("random_search", options={"draws": 1}),
     "fractions": Settings(selection="fractions"),
 }
-"""Run beside them at N = 4, for every alloy."""
+"""Run next to them at N = 4, for every alloy."""
 
 OTHER_SURROGATES = {
     "forest": Settings("lattice", surrogate="forest"),
@@ -74,13 +71,13 @@ OTHER_SURROGATES = {
 
 RETRAINED = ("ascent", "enumeration", "slsqp_ei", "best_of_random")
 AS_PUBLISHED = ("ascent", "slsqp_ei", "best_of_random")
-"""Arms that are run in the landscapes of other trainings, too."""
+"""Arms that are also run in the landscapes of other trainings."""
 
 N_ARMS = 4
 """Elements of the comparison of arms and of the ablations."""
 
 STARTS = (10, 20, 40, 80)
-"""Starts of the inner loop, in all, in the ablation of their number; 80 are the paper's 20 N."""
+"""Total starts of the inner loop in the ablation of their number; 80 are the paper's 20 N."""
 
 PLANNED = (
     ("sma_n4_enumeration_retrained", 0),
@@ -102,8 +99,8 @@ PLANNED = (
     ("*_slsqp_ei", 8),
     ("*_ascent_fine", 32),
 )
-"""(pattern of cells, trajectories): the first that fits. Fewer than 96 where time has not been spent yet: notebook 06
-says what one costs. To have more, raise a number and run `make study`."""
+"""(pattern of cells, trajectories): the first that fits. Fewer than 96 save time: notebook 06 says what one costs.
+For more, raise a number and run `make study`."""
 
 
 def declare() -> Iterator[Cell]:
@@ -122,7 +119,7 @@ def declare() -> Iterator[Cell]:
 
 
 def _other_landscapes() -> Iterator[Cell]:
-    """Of the further trainings that there are (no alloy needs one), and of another figure of merit."""
+    """Cells on those further trainings that exist (no alloy needs one), and for another figure of merit."""
     others = [(alloy, RETRAINED, "retrained", None, f"{alloy}_retrained") for alloy in ALLOYS]
     others.append(("Ti", AS_PUBLISHED, "as_published", "code", "Ti_as_published"))
     others.append(("SMA", AS_PUBLISHED, "300K", "300 K", None))
@@ -154,12 +151,12 @@ def _ablations() -> Iterator[Cell]:
 
 
 def variant(arm: str, what: str) -> str:
-    """Name of a variant of an arm: another acquisition function stands in the place of EI, all else behind."""
+    """Name of a variant of an arm: another acquisition function replaces EI in it, all else is appended."""
     return f"{arm.removesuffix('_ei') if what in ('ucb', 'pi') else arm}_{what}"
 
 
 def planned(name: str) -> int:
-    """Trajectories of a cell that are computed."""
+    """Number of trajectories of a cell that are computed."""
     return next((n for pattern, n in PLANNED if fnmatchcase(name, pattern)), FULL)
 
 

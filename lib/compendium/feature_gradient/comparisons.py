@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from joblib import Parallel, cpu_count, delayed
+from sklearn.metrics import mean_absolute_error, mean_absolute_percentage_error
 from tqdm import tqdm
 
 from alloygrad.checks import require_whole
@@ -33,7 +34,7 @@ from alloygrad.features.selection import deal_folds, genetic
 from alloygrad.surrogates.gp import fit
 from compendium import DATA, store
 from compendium.environments import datasets
-from compendium.running.threads import one_thread
+from compendium.threads import one_thread
 
 RECORD = DATA / "results" / "features_or_fractions.csv"
 BEHAVIOUR = 1
@@ -128,8 +129,8 @@ def predictions(comparison, symbols: Sequence[str], compositions, targets, folds
 
 def errors(measured: np.ndarray, predicted: np.ndarray, positive: bool) -> dict[str, float | None]:
     """MAE in the unit of the target, and MAPE as a fraction (None unless positive)."""
-    error = np.abs(measured - predicted)
-    return {"mae": float(error.mean()), "mape": float((error / measured).mean()) if positive else None}
+    mape = mean_absolute_percentage_error(measured, predicted) if positive else None
+    return {"mae": mean_absolute_error(measured, predicted), "mape": mape}
 
 
 def run(comparison: Comparison, draw: int, path: Path) -> None:

@@ -18,6 +18,7 @@ Sources: Xian et al. 2025, section 4, doi 10.1039/d5dd00080g; Singh et al., Am. 
 the estimate from k-th neighbours.
 """
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -25,6 +26,7 @@ import pandas as pd
 from openTSNE import TSNE
 from scipy.spatial import cKDTree
 from scipy.special import gammaln, psi
+from scipy.stats import DegenerateDataWarning, pearsonr
 
 PUBLISHED_K, TRUE_K = 2, 3
 """Which other point: as the published code has it, where the point itself counts as one of three; the true third."""
@@ -192,9 +194,8 @@ def ends(rows: pd.DataFrame) -> pd.DataFrame:
 
 def correlation(values: np.ndarray) -> np.ndarray:
     """Pearson's r of the two columns of values (..., n, 2): (...), NaN where one of them does not vary."""
-    apart = values - values.mean(axis=-2, keepdims=True)
-    products, squares = apart.prod(axis=-1).sum(axis=-1), (apart**2).sum(axis=-2).prod(axis=-1)
-    return np.divide(products, np.sqrt(squares), out=np.full_like(products, np.nan), where=squares > 1e-24)
+    with warnings.catch_warnings(action="ignore", category=DegenerateDataWarning):
+        return pearsonr(values[..., 0], values[..., 1], axis=-1).statistic
 
 
 def slope(values: np.ndarray) -> np.ndarray:
@@ -202,6 +203,7 @@ def slope(values: np.ndarray) -> np.ndarray:
 
     Of final on initial merit: how much of a better start is left at the end. 0 where all end alike, whatever r is then.
     """
+    # scipy.stats.linregress takes twenty times as long for the 5000 resamples of an interval.
     apart = values - values.mean(axis=-2, keepdims=True)
     products, squares = apart.prod(axis=-1).sum(axis=-1), (apart[..., 0] ** 2).sum(axis=-1)
     return np.divide(products, squares, out=np.full_like(products, np.nan), where=squares > 1e-24)

@@ -46,6 +46,7 @@ class Claim:
     criterion: str
     measure: str = ""
     numbers: dict = field(default_factory=dict)
+    compare: list = field(default_factory=list)  # what the measurement compares, where it is declared as data
     quantity: str = ""  # what is measured, with its unit
     figure: str = ""
     notebook: str = ""
@@ -56,7 +57,8 @@ class Claim:
 
     def parts(self, results: Any) -> list[Part]:
         """What is measured of it; nothing where it has no measurement."""
-        return MEASURES[self.measure](results, **self.numbers) if self.measure else []
+        declared = {"compare": self.compare} if self.compare else {}
+        return MEASURES[self.measure](results, **declared, **self.numbers) if self.measure else []
 
 
 def load() -> list[Claim]:

@@ -1,4 +1,4 @@
-"""Means over trajectories or draws and their intervals (seeded bootstrap, percentile method, 95 %); tests, verdicts."""
+"""Means over trajectories or draws, their 95 % intervals (seeded percentile bootstrap), and tests of differences."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -11,7 +11,7 @@ from alloygrad.campaigns.trajectory import best_so_far
 RESAMPLES = 5000
 
 MIN_PAIRS = 8
-"""Below this the percentile bootstrap of a mean is far too narrow to judge by: no interval is given."""
+"""No interval is given below this number of repeats: the percentile bootstrap of a mean is then far too narrow."""
 
 ROUNDING = 1e-12
 """Relative; sums of a hundred doubles differ by less between processors."""
@@ -31,18 +31,38 @@ def mean_interval(values: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.nda
 
 def resampled_means(values: np.ndarray, seed: int = 0) -> np.ndarray:
     """Means of `RESAMPLES` bootstrap samples of values (n, ...) over their first axis: (RESAMPLES, ...)."""
+    # The samples are those of scipy.stats.bootstrap, which takes ten times as long for a curve of 60 experiments.
     n = len(values)
-    drawn = np.random.default_rng(seed).integers(n, size=(RESAMPLES, n))
-    cells = drawn + n * np.arange(RESAMPLES)[:, None]
+    cells = _drawn(n, seed) + n * np.arange(RESAMPLES)[:, None]
     times = np.bincount(cells.ravel(), minlength=RESAMPLES * n).reshape(RESAMPLES, n)  # each value was drawn
     return np.tensordot(times / n, values, 1)
+
+
+def _drawn(n: int, seed: int) -> np.ndarray:
+    """Rows of every bootstrap sample of n rows: (RESAMPLES, n)."""
+    return np.random.default_rng(seed).integers(n, size=(RESAMPLES, n))
+
+
+def interval(
+    values: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], seed: int = 0
+) -> tuple[float, float, float]:
+    """(value, low, high) of any statistic of values (n, columns); rows are resampled whole, so that pairs stay pairs.
+
+    statistic: (..., n, columns) → (...). Resamples where it is NaN do not count. low = high = NaN below `MIN_PAIRS`.
+    """
+    values = np.asarray(values, dtype=float)
+    value = float(statistic(values))
+    if len(values) < MIN_PAIRS or np.isnan(value):
+        return value, np.nan, np.nan
+    low, high = np.nanquantile(statistic(values[_drawn(len(values), seed)]), [0.025, 0.975])
+    return value, float(low), float(high)
 
 
 def prediction_scores(truth: np.ndarray, mean: np.ndarray, std: np.ndarray) -> dict[str, float]:
     """How right the predictions N(mean, std²) are, all (n,): RMSE in units of the truth, and
 
     nlpd      negative log predictive density in nats, mean of ½ log(2π std²) + (truth − mean)²/(2 std²)
-    coverage  share of the truth within mean ± 1.96 std, which should hold 0.95
+    coverage  share of the truth within mean ± 1.96 std, which should be 0.95
     """
     error = truth - mean
     nlpd = 0.5 * np.log(2 * np.pi * std**2) + error**2 / (2 * std**2)
@@ -52,9 +72,7 @@ def prediction_scores(truth: np.ndarray, mean: np.ndarray, std: np.ndarray) -> d
 
 def best_so_far_curve(rows: pd.DataFrame) -> pd.DataFrame:
     """Best merit so far over trajectories: columns experiment (−1 = before the first), mean, low, high, n."""
-    curves = best_so_far(rows)
-    mean, low, high = mean_interval(curves.to_numpy().T)
-    return pd.DataFrame({"experiment": curves.index, "mean": mean, "low": low, "high": high, "n": curves.shape[1]})
+    return _curve(best_so_far(rows))
 
 
 def best_so_far_curves(rows: Mapping[str, pd.DataFrame], name: str = "method") -> pd.DataFrame:
@@ -63,39 +81,34 @@ def best_so_far_curves(rows: Mapping[str, pd.DataFrame], name: str = "method") -
     return pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=[name, "experiment", "n"])
 
 
-def interval(
-    values: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], seed: int = 0
-) -> tuple[float, float, float]:
-    """(value, low, high) of any statistic of values (n, columns): 95 %, rows resampled whole, so that pairs stay pairs.
+def paired_curve(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """`paired` after every experiment: columns experiment (−1 = before the first), n, mean, low, high."""
+    curve = _curve(_difference(best_so_far(one), best_so_far(other)).dropna(axis=1))
+    return curve[["experiment", "n", "mean", "low", "high"]]
 
-    statistic: (..., n, columns) → (...). Resamples where it is NaN do not count. low = high = NaN below `MIN_PAIRS`.
-    """
-    values = np.asarray(values, dtype=float)
-    value = float(statistic(values))
-    if len(values) < MIN_PAIRS or np.isnan(value):
-        return value, np.nan, np.nan
-    drawn = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
-    low, high = np.nanquantile(statistic(values[drawn]), [0.025, 0.975])
-    return value, float(low), float(high)
+
+def _curve(values: pd.DataFrame) -> pd.DataFrame:
+    """Mean and interval of values (experiments, seeds) over seeds."""
+    mean, low, high = mean_interval(values.to_numpy().T)
+    return pd.DataFrame({"experiment": values.index, "mean": mean, "low": low, "high": high, "n": values.shape[1]})
 
 
 def paired(one: pd.Series, other: pd.Series) -> dict[str, float]:
     """Mean of `one` − `other`, both by seed, over the seeds that both have: n, mean, low, high, effect_size.
 
-    low, high: 95 %, NaN below `MIN_PAIRS`; effect_size: mean over the standard deviation of the differences, ±inf where
-    all are the same and not 0 (p is then 0), NaN of one pair and where all are 0. What differs by `ROUNDING` alone is
-    equal: the same merit, computed on two processors. Raises ValueError where no seed is in both.
+    low, high: NaN below `MIN_PAIRS`. effect_size: mean over standard deviation of the differences. It is ±inf where all
+    differences are the same and not 0 (p is then 0), and NaN for one pair or where all are 0. Values that differ by
+    `ROUNDING` alone are equal: the same merit, computed on two processors. Raises ValueError without a common seed.
     """
     difference = _difference(one, other).dropna().to_numpy(dtype=float)
     if not len(difference):
         raise ValueError("The two sets of trajectories have no seed in common; a paired difference needs some.")
     mean, low, high = mean_interval(difference)
-    effect_size = _effect_size(difference)
-    return {"n": len(difference), "mean": mean, "low": low, "high": high, "effect_size": effect_size}
+    return {"n": len(difference), "mean": mean, "low": low, "high": high, "effect_size": _effect_size(difference)}
 
 
 def _effect_size(differences: np.ndarray) -> float:
-    """Mean over standard deviation of differences (n,), as `paired` has it; a spread of `ROUNDING` alone is none."""
+    """Mean over standard deviation of differences (n,), as `paired` defines it."""
     if len(differences) < 2:
         return np.nan
     mean, spread = differences.mean(), differences.std(ddof=1)
@@ -118,36 +131,12 @@ def paired_difference(one: pd.DataFrame, other: pd.DataFrame, experiments: list[
     )
 
 
-def gains_by_movement(rows: pd.DataFrame) -> pd.DataFrame:
-    """Experiments of trajectories apart by whether any start of the inner loop moved: index "one moved", "none moved".
-
-    Columns experiments; better: the share that improved on the best so far; gained: the sum of these improvements;
-    share_of_gain; log10_ei: the median over the picks.
-    """
-    rise = best_so_far(rows).diff().loc[0:].stack().rename("gain").to_frame()
-    picks = rows.set_index(["experiment", "seed"])
-    rise["log10_ei"] = picks["log_ei"] / np.log(10)
-    kinds = picks["moved"].gt(0).map({True: "one moved", False: "none moved"}).rename("start").reindex(rise.index)
-    found = rise.groupby(kinds)["gain"].agg(experiments="size", better=lambda g: (g > 0).mean(), gained="sum")
-    found["share_of_gain"] = found["gained"] / found["gained"].sum()
-    return found.join(rise.groupby(kinds)["log10_ei"].median())
-
-
-def paired_curve(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    """`paired` after every experiment: columns experiment (−1 = before the first), n, mean, low, high."""
-    difference = _difference(best_so_far(one), best_so_far(other)).dropna(axis=1)
-    mean, low, high = mean_interval(difference.to_numpy().T)
-    columns = {"experiment": difference.index, "n": difference.shape[1], "mean": mean, "low": low, "high": high}
-    return pd.DataFrame(columns)
-
-
 def differences(
     rows: Mapping[str, pd.DataFrame], pairs: Iterable[tuple[str, str]], experiments: list[int]
 ) -> pd.DataFrame:
-    """`paired_difference` of every pair of names that has trajectories, as tests of one question.
+    """`paired_difference` of every pair of names that has trajectories, tested together.
 
-    Columns one, other, experiments, n, mean, low, high, effect_size; p_holm: of the paired t-test (t = effect_size √n),
-    adjusted over all rows of the table, NaN below `MIN_PAIRS`; verdict: `one` is "higher", "lower", or "inconclusive".
+    Columns one, other, experiments, n, mean, low, high, effect_size, p_holm and verdict (see `judged`).
     """
     tables = [
         paired_difference(rows[one], rows[other], experiments).assign(one=one, other=other)
@@ -160,7 +149,11 @@ def differences(
 
 
 def judged(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of `paired`, as tests of one question: p_holm and verdict added, as in `differences`."""
+    """Rows of `paired`, tested together: p_holm and verdict added.
+
+    p_holm: of the paired t-test (t = effect_size √n), adjusted over all rows, NaN below `MIN_PAIRS`. verdict: `one` is
+    "higher" or "lower", or "inconclusive".
+    """
     n, effect = (table[name].to_numpy(float) for name in ("n", "effect_size"))
     p = holm(np.where(n < MIN_PAIRS, np.nan, 2 * t.sf(abs(effect) * np.sqrt(n), np.maximum(n, 2) - 1)))
     clear = p < LEVEL  # also false for NaN
@@ -169,9 +162,9 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """p values (m,) of m tests of one question, adjusted so that the chance of any false one stays below the level.
+    """p values (m,) of m tests, adjusted so that the chance of any false positive stays below the level.
 
-    The k-th smallest is multiplied by m − k + 1, and is no less than those before it; NaN is no test and stays.
+    The k-th smallest is multiplied by m − k + 1, and is no less than those before it. NaN is no test and stays NaN.
     Source: S. Holm, Scandinavian Journal of Statistics 6 (1979) 65.
     """
     p = np.asarray(p, dtype=float)
@@ -189,7 +182,7 @@ def equivalence(low: float, high: float, margin: float) -> str:
 
 
 def in_words(row: Mapping) -> str:
-    """Mean, interval and n, of a row of `differences` or of anything else with these names."""
+    """Mean, interval and n of a row of `differences`, or of any mapping with these keys."""
     n = "" if "n" not in row else f" (n = {row['n']:.0f})"
     if np.isnan(row["low"]):
         return f"{row['mean']:+.4f}{n}, too few for an interval"
@@ -197,14 +190,29 @@ def in_words(row: Mapping) -> str:
 
 
 def contrast(terms: Iterable[tuple[float, np.ndarray]]) -> tuple[float, float, float]:
-    """(Σ wᵢ · mean of sample i, low, high) of independent samples (wᵢ, values (nᵢ,)); 95 %, NaN below `MIN_PAIRS`."""
+    """(Σ wᵢ · mean of sample i, low, high) of independent samples (wᵢ, values (nᵢ,)); NaN below `MIN_PAIRS`."""
     terms = [(weight, np.asarray(values, dtype=float)) for weight, values in terms]
-    value = sum(weight * values.mean() for weight, values in terms)
+    value = float(sum(weight * values.mean() for weight, values in terms))
     if min(len(values) for _, values in terms) < MIN_PAIRS:
-        return float(value), np.nan, np.nan
+        return value, np.nan, np.nan
     drawn = sum(weight * resampled_means(values, seed) for seed, (weight, values) in enumerate(terms))
     low, high = np.percentile(drawn, [2.5, 97.5])
-    return float(value), float(low), float(high)
+    return value, float(low), float(high)
+
+
+def gains_by_movement(rows: pd.DataFrame) -> pd.DataFrame:
+    """Experiments of trajectories by whether any start of the inner loop moved: index "one moved", "none moved".
+
+    Columns experiments; better: the share that improved on the best so far; gained: the sum of these improvements;
+    share_of_gain; log10_ei: the median over the selected compositions.
+    """
+    rise = best_so_far(rows).diff().loc[0:].stack().rename("gain").to_frame()
+    picks = rows.set_index(["experiment", "seed"])
+    rise["log10_ei"] = picks["log_ei"] / np.log(10)
+    kinds = picks["moved"].gt(0).map({True: "one moved", False: "none moved"}).rename("start").reindex(rise.index)
+    found = rise.groupby(kinds)["gain"].agg(experiments="size", better=lambda g: (g > 0).mean(), gained="sum")
+    found["share_of_gain"] = found["gained"] / found["gained"].sum()
+    return found.join(rise.groupby(kinds)["log10_ei"].median())
 
 
 def paired_test(differences: np.ndarray, *, overlap: float) -> dict[str, float]:
@@ -220,7 +228,7 @@ def paired_test(differences: np.ndarray, *, overlap: float) -> dict[str, float]:
     ratio times s². ρ = m/n is exact for means over the drawn rows (cov = σ₁²/n, var = σ₁²/m) and a heuristic for
     scores of models; where a draw adds chance of its own (folds, a search), ρ is smaller and p_corrected too large.
     More draws of the same rows shrink the first v without end, the second never below s²ρ/(1 − ρ): `effective` =
-    1/(1/J + ρ/(1 − ρ)) independent draws. Interval and p speak of these n rows, p_corrected of the population that
+    1/(1/J + ρ/(1 − ρ)) independent draws. Interval and p hold for these n rows, p_corrected for the population that
     they come from.
 
     Source: Nadeau and Bengio, Machine Learning 52 (2003) 239, doi 10.1023/A:1024068626366, section 3, for overlapping

@@ -13,33 +13,34 @@ from alloygrad.campaigns.trajectory import choose_features, initial_rows, measur
 from alloygrad.features.feature_map import FeatureMap, parse_feature
 from alloygrad.surrogates.gp import condition
 from compendium import store
-from compendium.running import studies
-from compendium.running.cells import Cell
+from compendium.running.cells import Cell, declared
 from compendium.running.records import broken_seals, other_versions
-from compendium.running.threads import one_thread
+from compendium.threads import one_thread
 
 
 def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
     """Repeat recorded experiments from the rows before them: one at random of each recorded cell, in random order.
 
-    States beyond their number begin anew with the first. Cells with another surrogate than the GP are left out: what
-    their fits give depends on the processor.
+    With more states than cells, the order is repeated. Only cells with a Gaussian process are audited: what the fits of
+    other surrogates give depends on the processor.
 
-    One row per state: do its trajectory's initial compositions come out the same, and its features (see `_alike`), was
-    the same composition suggested, and by how much do these differ now: merit and log EI of the recorded composition,
-    at the recorded hyperparameters; log posterior of a new fit; value (of the acquisition function; log EI in place of
-    EI) where it is maximised anew?
+    Returns:
+        One row per state. Do its trajectory's initial compositions come out the same, and its features (`_alike`)? Is
+        the same composition suggested? Further the differences, now minus recorded: merit and log EI of the recorded
+        composition, at the recorded hyperparameters; log posterior of a new fit; value of a new maximum of the
+        acquisition function, as log EI where it is EI.
     """
     rng, found = np.random.default_rng(seed), []
     recorded = {
-        cell.name: _recorded(cell)
-        for cell in studies.declared().values()
-        if cell.settings.surrogate == "gp" and (store.RESULTS / f"{cell.name}.parquet").exists()
+        cell.name: pd.read_parquet(path)
+        for cell in declared().values()
+        if cell.settings.surrogate == "gp" and (path := store.RESULTS / f"{cell.name}.parquet").exists()
     }
     order = list(rng.permutation(sorted(recorded)))
     for state in tqdm(range(states if recorded else 0), desc="audit", unit="state"):
         name = order[state % len(order)]
-        cell, rows = studies.declared()[name], recorded[name]
+        cell, rows = declared()[name], recorded[name]
+        space, environment, elements = cell.space(), cell.environment(), list(cell.space().elements)
         then = int(rng.choice(rows["seed"].unique()))
         rows = rows[rows["seed"] == then]
         experiment = int(rng.integers(rows["experiment"].max() + 1))
@@ -47,15 +48,14 @@ def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
         was = rows[rows["experiment"] == experiment].iloc[0]
         settings = replace(cell.settings, n_experiments=experiment + 1)  # a record may be longer than the cell asks
         with one_thread():
-            start = pd.DataFrame(initial_rows(settings, cell.space(), cell.environment(), then))
-            counts = start[list(cell.space().elements)].to_numpy(np.int64)
-            chosen = choose_features(settings, cell.space(), counts, start["merit"].to_numpy(), then)
-            now = next(trajectory(settings, cell.space(), cell.environment(), then, done=before))
-        elements = list(cell.space().elements)
-        composition = cell.space().fractions(was[elements].to_numpy(np.int64))
+            start = pd.DataFrame(initial_rows(settings, space, environment, then))
+            counts = start[elements].to_numpy(np.int64)
+            chosen = choose_features(settings, space, counts, start["merit"].to_numpy(), then)
+            now = next(trajectory(settings, space, environment, then, done=before))
+        composition = space.fractions(was[elements].to_numpy(np.int64))
         value = "log_ei" if settings.acquisition == "ei" else "value"
         differences = {
-            "merit": measure(cell.environment(), composition)["merit"] - was["merit"],
+            "merit": measure(environment, composition)["merit"] - was["merit"],
             "log_ei": _log_ei(cell, before, was, composition) - was["log_ei"],
             "log_posterior": now["log_posterior"] - was["log_posterior"],
             "value": now[value] - was[value],
@@ -70,9 +70,9 @@ def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
 
 
 def _alike(cell: Cell, chosen: Sequence, recorded: Sequence, counts: np.ndarray) -> bool:
-    """Whether two sets of features tell `counts` (rows, n_elements) apart alike, each feature as one of the other set.
+    """Whether the features of two sets, paired off, give the same distances between `counts` (rows, n_elements).
 
-    Among an alloy's elements two properties can be one up to scale and sign: atomic number and valence electrons of
+    Among an alloy's elements two properties can be equal up to scale and sign: atomic number and valence electrons of
     V Cr Mn Fe. Sets that differ in these alone score the same but for rounding, so that the processor decides.
     """
 
@@ -84,8 +84,8 @@ def _alike(cell: Cell, chosen: Sequence, recorded: Sequence, counts: np.ndarray)
         return np.abs(values[:, None] - values)
 
     apart = np.abs(distances(chosen)[..., None] - distances(recorded)[..., None, :]).max((0, 1))
-    one = apart <= 1e-6  # (chosen, recorded)
-    return len(chosen) == len(recorded) and bool(one[linear_sum_assignment(one, maximize=True)].all())
+    equal = apart <= 1e-6  # (chosen, recorded)
+    return len(chosen) == len(recorded) and bool(equal[linear_sum_assignment(equal, maximize=True)].all())
 
 
 def _log_ei(cell: Cell, before: list[dict], was: pd.Series, composition: np.ndarray) -> float:
@@ -98,20 +98,19 @@ def _log_ei(cell: Cell, before: list[dict], was: pd.Series, composition: np.ndar
     return log_ei(surrogate, merits.max())(composition).item()
 
 
-def _recorded(cell: Cell) -> pd.DataFrame:
-    return pd.read_parquet(store.RESULTS / f"{cell.name}.parquet").drop(columns="trajectory")
-
-
 def report_audit(states: int = 50) -> None:
-    """`audit`, printed; raises SystemExit where a recorded result no longer comes out of the code.
+    """Print `audit`, and fail where a recorded result no longer comes out of the code.
 
     Bounds: the same initial compositions, features that are alike; merit and log EI, at recorded hyperparameters, to
-    1e-6; log posterior no worse by 1e-3; value of the new maximum no lower by 1e-3, but for the paper's loop: SLSQP
-    turns the last bit of another processor into another end. What is sealed must be as it was sealed.
+    1e-6; log posterior no worse by 1e-3; value of the new maximum no lower by 1e-3, except for the paper's loop: SLSQP
+    may end elsewhere for a last bit that differs on another processor.
+
+    Raises:
+        SystemExit: A bound is exceeded, or a sealed file has changed.
     """
     if broken := broken_seals():
         raise SystemExit(
-            f"Not as recorded in data/: {', '.join(broken)}. Restore them by `git checkout`; "
+            f"Sealed files have changed: {', '.join(broken)}. Restore them by `git checkout`; "
             "if the change is meant, seal it: `make record`."
         )
     table = audit(states)
@@ -121,10 +120,10 @@ def report_audit(states: int = 50) -> None:
     print(table.to_string(index=False))
     sound = table["same_start"] & table["same_features"]
     sound &= (table["merit"].abs() <= 1e-6) & (table["log_ei"].abs() <= 1e-6)  # false for NaN
-    slsqp = table["cell"].map(lambda name: studies.declared()[name].settings.maximiser == "slsqp")
+    slsqp = table["cell"].map(lambda name: declared()[name].settings.maximiser == "slsqp")
     sound &= (table["log_posterior"] >= -1e-3) & (slsqp | (table["value"] >= -1e-3))
     print(f"{len(table)} recorded experiments repeated: {table['same_composition'].mean():.0%} identical suggestions.")
     if others := other_versions():
         print(others)
     if not sound.all():
-        raise SystemExit(f"Audit failed for {(~sound).sum()} of them: find the change, or recompute and record anew.")
+        raise SystemExit(f"Audit failed for {(~sound).sum()} of them: find the change, or recompute and record again.")

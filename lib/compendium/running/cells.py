@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alloygrad.campaigns.trajectory import Settings
 from alloygrad.features import elements
-from alloygrad.maximisers.ascent import FEW
+from alloygrad.maximisers.options import FEW
 from alloygrad.spaces.composition import CompositionSpace
 from compendium import bodies, store
 from compendium.environments import trained

@@ -1,4 +1,4 @@
-"""Where the calls of a study run side by side: in processes of this machine (joblib), or on a Dask cluster.
+"""Where the calls of a study run in parallel: in processes of this machine (joblib), or on a Dask cluster.
 
 A cluster is named by one word:
     local                   workers on this machine: to try it
@@ -29,28 +29,33 @@ VARIABLE = "ALLOYGRAD_CLUSTER"
 QUEUES = ("HTCondorCluster", "LSFCluster", "OARCluster", "PBSCluster", "SGECluster", "SLURMCluster")
 """Classes of dask-jobqueue that a profile may name."""
 
-
-class WorkersLost(RuntimeError):
-    """Those who run the calls are gone; what they had finished is stored."""
-
-
 REFILL_S = 30.0
-"""After so many seconds without news, workers that a cluster of ours has dropped are asked for again."""
+"""After so many seconds without news, a cluster of ours is asked again for workers that it has dropped."""
 
 _clients: dict[tuple, Any] = {}
 _asked: dict[str, Callable[[], None] | None] = {}  # by client
 
 
+class WorkersLost(RuntimeError):
+    """All workers were lost; what they had finished is stored."""
+
+
 def named(cluster: str | None = None) -> str | None:
-    """The cluster asked for, by argument or else by ALLOYGRAD_CLUSTER; None for this process's own workers."""
+    """The cluster asked for, by argument or else by ALLOYGRAD_CLUSTER; None for processes of this machine."""
     return cluster or os.environ.get(VARIABLE) or None
 
 
 def connect(cluster: str, workers: int | None = None):
-    """A `distributed.Client` of the named cluster, kept for the process; one that was lost is made anew.
+    """Return a `distributed.Client` of the named cluster. It is kept for the process; a lost one is replaced.
 
-    workers: of "local" (default: the processors). Raises ValueError for an unknown name, a profile that is none and
-    workers of several threads, ModuleNotFoundError without dask-jobqueue, OSError where no scheduler answers.
+    Args:
+        cluster: One of the three kinds of name above.
+        workers: Number of workers of "local" (default: one per processor).
+
+    Raises:
+        ValueError: The name or the profile is not valid, or workers have several threads.
+        ModuleNotFoundError: Dask or dask-jobqueue is not installed.
+        OSError: No scheduler answers.
     """
     try:
         from distributed import Client, LocalCluster
@@ -72,8 +77,8 @@ def connect(cluster: str, workers: int | None = None):
         ask()
     else:
         raise ValueError(
-            f"The cluster is {cluster!r}; expected 'local', the address of a scheduler (tcp://host:8786), or a .yaml "
-            "profile of a queue such as notebooks/profiles/cluster_slurm.yaml."
+            "Expected 'local', the address of a scheduler (tcp://host:8786), or a .yaml profile of a queue such as "
+            f"notebooks/profiles/cluster_slurm.yaml; the cluster is {cluster!r}."
         )
     client = Client(place, set_as_default=False)
     _asked[client.id] = ask
@@ -83,8 +88,8 @@ def connect(cluster: str, workers: int | None = None):
     if several := {worker: n for worker, n in client.nthreads().items() if n > 1}:
         client.close()
         raise ValueError(
-            f"Workers of {cluster} have several threads: {several}. Trajectories side by side in one process would "
-            "disturb each other's arithmetic: start more workers of one, `dask worker --nthreads 1 --nworkers …`."
+            f"Expected workers of one thread; {cluster} has workers of several threads: {several}. Trajectories that "
+            "share a process would disturb each other's arithmetic: `dask worker --nthreads 1 --nworkers …`."
         )
     _clients[key] = client
     return client
@@ -97,11 +102,11 @@ def _queue(profile: Path) -> tuple[Any, Callable[[], None]]:
     content = yaml.safe_load(profile.read_text(encoding="utf-8"))
     if not isinstance(content, dict) or set(content) != {"cluster", "jobs", "options"}:
         raise ValueError(
-            f"{profile} holds {sorted(content) if isinstance(content, dict) else content!r}; "
-            "expected exactly cluster, jobs and options, as in notebooks/profiles/cluster_slurm.yaml."
+            f"{profile}: expected exactly cluster, jobs and options, as in notebooks/profiles/cluster_slurm.yaml; it "
+            f"holds {sorted(content) if isinstance(content, dict) else content!r}."
         )
     if content["cluster"] not in QUEUES:
-        raise ValueError(f"{profile}: cluster is {content['cluster']!r}; known are {', '.join(QUEUES)}.")
+        raise ValueError(f"{profile}: cluster is {content['cluster']!r}; expected one of {', '.join(QUEUES)}.")
     try:
         import dask_jobqueue
     except ModuleNotFoundError as error:
@@ -120,11 +125,14 @@ def size(client) -> int:
 def outcomes(
     function: Callable, calls: Mapping[Hashable, tuple], done: Callable[[Hashable], int], *, workers: int, client=None
 ) -> Iterator[tuple[Hashable, Any]]:
-    """Yield (key, what function(*call) gave) for all calls, as they end: in `workers` processes, or by a `client`.
+    """Yield (key, function(*call)) for all calls as they end, run in `workers` processes or by a `client`.
 
-    When a worker of a cluster dies, Dask sends its call to another. A call that it gives up, after several deaths, is
-    sent again if done(key) has grown meanwhile; else its outcome is a text that says so. Raises `WorkersLost` where
-    nothing more can come, and what a call raised.
+    When a worker of a cluster dies, Dask sends its call to another. A call that Dask gives up after several deaths is
+    sent again if done(key) has grown meanwhile; otherwise its outcome is a text that says so.
+
+    Raises:
+        WorkersLost: Nothing more can come.
+        Exception: What a call raised.
     """
     if client is None:
         keyed = delayed(lambda key, call: (key, function(*call)))
@@ -154,12 +162,12 @@ def outcomes(
             else:
                 yield key, f"{error.allowed_failures + 1} workers in turn died of it (out of memory?); see their logs"
     finally:
-        if keys and client.status == "running":  # interrupted: what is not begun is not wanted any more
+        if keys and client.status == "running":  # interrupted: calls that have not begun are not wanted any more
             client.cancel(list(keys))
 
 
 def _next(ended, client):
-    """The next future that has ended. A worker that was slow to come back is dropped by Dask for good: ask again."""
+    """The next future that has ended. Dask drops a worker for good that was slow to restart: ask for it again."""
     asked = time.monotonic()
     while not ended.has_ready():
         time.sleep(0.02)

@@ -1,6 +1,6 @@
-"""The highest merit of a study cell's landscape: the true optimum, or the best known. Each curve is read against it.
+"""The highest merit of a study cell's landscape: the true optimum, or the best known. Its curves are read against it.
 
-Computed once; kept below `optima` in the store and the record, under a digest of the landscape, and measured again
+It is computed once, stored below `optima` in store and records under a digest of the landscape, and measured again
 whenever it is read.
 """
 
@@ -15,23 +15,23 @@ from alloygrad.maximisers import maximise
 from alloygrad.spaces.composition import CompositionSpace, require_elements
 from compendium import store
 from compendium.running.cells import Cell
-from compendium.running.threads import one_thread
+from compendium.threads import one_thread
 
 ENUMERABLE = 10**7
-"""Grids up to so many compositions are enumerated for their optimum: some minutes of one core."""
+"""Grids of up to so many compositions are enumerated for their optimum, which takes minutes on one core."""
 
 SEARCH = {"screen": 65536, "starts_per_element": 100}
-"""Of an ascent on an environment: much longer than one in a campaign."""
+"""Options of an ascent on an environment: much longer than one in a campaign."""
 
 SEARCHES = 16
-"""So many are run where the grid is too large."""
+"""So many ascents are run where the grid is too large to enumerate."""
 
 
 @dataclass(frozen=True, eq=False)
 class Optimum:
     """The best composition of a space: counts (n_elements,) in steps, its merit, and how many were compared.
 
-    exact: all were; otherwise it is the best that is known.
+    exact: all were compared; otherwise it is the best that is known.
     """
 
     counts: np.ndarray
@@ -41,10 +41,15 @@ class Optimum:
 
 
 def true_optimum(environment: Callable, space: CompositionSpace, *, progress: bool = True) -> Optimum:
-    """Exhaustive maximum of an environment's merit over the whole grid of `space`; the first wins a tie.
+    """Return the exhaustive maximum of an environment's merit over the whole grid of `space`; the first wins a tie.
 
-    environment: fractions (rows, n_elements) → {"merit": (rows,)} or the merits alone. Raises ValueError at a merit
-    that is not finite, which no comparison could rank, and for an environment of other elements than the space's.
+    Args:
+        environment: Fractions (rows, n_elements) → {"merit": (rows,)}, or the merits alone.
+        space: The grid.
+        progress: Whether to show a progress bar.
+
+    Raises:
+        ValueError: A merit is not finite, or the environment has other elements than the space.
     """
     require_elements(space, environment=environment)
     best, merit = None, -np.inf
@@ -55,7 +60,9 @@ def true_optimum(environment: Callable, space: CompositionSpace, *, progress: bo
             if not np.isfinite(merits).all():
                 bad = int(np.flatnonzero(~np.isfinite(merits))[0])
                 where = dict(zip(space.elements, space.fractions(counts[bad]).tolist(), strict=True))
-                raise ValueError(f"The merit at {where} is {merits[bad]}; mend the environment there or leave it out.")
+                raise ValueError(
+                    f"The merit at {where} is {merits[bad]}, which cannot be ranked: mend the environment."
+                )
             top = int(np.argmax(merits))
             if merits[top] > merit:
                 best, merit = counts[top], float(merits[top])
@@ -64,16 +71,16 @@ def true_optimum(environment: Callable, space: CompositionSpace, *, progress: bo
 
 
 def optimum(cell: Cell) -> Optimum:
-    """True optimum of a cell's landscape over its whole grid, computed once; a recorded one is measured again."""
+    """Return the true optimum of a cell's landscape over its whole grid, from store or record if it is there."""
     name = _optimum_name(cell)
     return _kept(name, cell) or _keep(name, cell, true_optimum(cell.environment(), cell.space()))
 
 
 def best_known(cell: Cell, rows: Iterable[pd.DataFrame] = ()) -> Optimum:
-    """The true optimum where it is known or the grid has at most `ENUMERABLE` compositions, else the best ever found.
+    """Return the true optimum if it is known or the grid is `ENUMERABLE`, otherwise the best composition ever found.
 
-    That is the best of long ascents on the environment itself, computed once and kept like an optimum, and of the
-    experiments in `rows`, trajectories of any cells of the same landscape.
+    That is the best of long ascents on the environment itself, stored like an optimum, and of the experiments in
+    `rows`: trajectories of any cells of the same landscape.
     """
     if (known := _kept(_optimum_name(cell), cell)) or cell.space().size <= ENUMERABLE:
         return known or optimum(cell)
@@ -88,11 +95,11 @@ def best_known(cell: Cell, rows: Iterable[pd.DataFrame] = ()) -> Optimum:
 
 
 def _climb(cell: Cell) -> Optimum:
-    """The best of `SEARCHES` long ascents on the merit; search k draws from a generator of seed k."""
+    """The best of `SEARCHES` long ascents on the merit; ascent k has the seed k."""
     space, environment = cell.space(), cell.environment()
     with one_thread():
         found = [
-            maximise(environment.value, space, "ascent", rng=np.random.default_rng(seed), **SEARCH)
+            maximise(environment.value, space, "ascent", rng=np.random.default_rng(seed), options=SEARCH)
             for seed in range(SEARCHES)
         ]
     best = max(found, key=lambda suggestion: suggestion.value)
@@ -105,7 +112,7 @@ def _optimum_name(cell: Cell) -> str:
 
 
 def _kept(file: str, cell: Cell) -> Optimum | None:
-    """What store or record hold under this name, if the environment still gives its merit."""
+    """The optimum that store or record hold in this file, if the environment still gives its merit there."""
     for folder in (store.working(), *([store.RESULTS] if store.is_default() else [])):
         if (entry := store.read_json(folder / "optima" / file)) is not None:
             counts = np.array(entry["counts"])

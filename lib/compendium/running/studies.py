@@ -1,12 +1,12 @@
 """Expensive work: the store of trajectories, and running what it lacks.
 
-A study cell (`cells`) is one curve of one figure. The store keeps
-one file per trajectory, named by the digest of all that makes it and its seed and rewritten whole after every
-experiment; finished cells are packed into `data/results/`, one file each. So a killed study loses at most one
-experiment, nothing is computed twice, and asking for more experiments continues what is there. A trajectory that
-fails takes no other along: the rest is finished first, then `StudyFailed` names it.
+A study cell (`cells`) is one curve of one figure. The store keeps one file per trajectory. It is named by the digest of
+all that makes the trajectory and its seed, and rewritten whole after every experiment. Finished cells are packed into
+`data/results/`, one file each. So a killed study loses at most one experiment, nothing is computed twice, and asking
+for more experiments continues what is there. A trajectory that fails does not stop the others: they are finished
+first, then `StudyFailed` names it.
 
-Trajectories run side by side in this machine's processes (joblib) or on a Dask cluster (`clusters`), and are the same
+Trajectories run in parallel, in processes of this machine (joblib) or on a Dask cluster (`clusters`). They are the same
 bit for bit wherever they run.
 
 The environment variable ALLOYGRAD_STORE names another store than `data/runs/`; recorded results are then not read.
@@ -31,10 +31,9 @@ from tqdm import tqdm
 from alloygrad.campaigns.trajectory import Settings, choose_features, trajectory
 from alloygrad.checks import require_whole
 from compendium import store
-from compendium.running import clusters
+from compendium.running import clusters, description
 from compendium.running.cells import FULL, Cell, declared, fixed
-from compendium.running.description import BEHAVIOUR
-from compendium.running.threads import one_thread
+from compendium.threads import one_thread
 
 
 class StudyFailed(RuntimeError):
@@ -50,13 +49,19 @@ def trajectories(
     cluster: str | None = None,
     compute: bool = True,
 ) -> pd.DataFrame:
-    """Rows of the first n trajectories (seeds 0 … n − 1), read from the store and the records; missing ones are run.
+    """Return the rows of the first n trajectories (seeds 0 … n − 1), from store and records; run missing ones.
 
-    n: at most as many as the cell plans (some plan none yet: no rows). experiments: how many of each (default: the
-    cell's). workers: processes of this machine (default: one per processor). cluster: a Dask cluster instead, see
-    `clusters.connect`; default: what ALLOYGRAD_CLUSTER names. compute=False returns what is there. Raises `StudyFailed`
-    where trajectories could not be finished (one that another process has computed meanwhile is no failure);
-    PermissionError for a read-only store.
+    Args:
+        cell: What is run.
+        n: Number of trajectories; no more are returned than the cell plans.
+        experiments: Number of experiments of each (default: the cell's).
+        workers: Processes of this machine (default: one per processor).
+        cluster: A Dask cluster in their place, see `clusters.connect` (default: what ALLOYGRAD_CLUSTER names).
+        compute: False returns what is there.
+
+    Raises:
+        StudyFailed: Some trajectories could not be finished. One that another process has computed meanwhile is none.
+        PermissionError: The store is read-only.
     """
     require_whole(1, n=n)
     if experiments is not None:
@@ -70,7 +75,7 @@ def trajectories(
         if lost := [seed for seed in missing if not is_complete(cell, found[seed])]:
             raise StudyFailed(
                 f"Trajectories of {cell.name} were finished, but their files cannot be read here: seeds {lost}. Either "
-                f"they broke since, or workers write elsewhere than {folder(cell)}. The same call goes on with them."
+                f"they broke since, or workers write elsewhere than {folder(cell)}. The same call continues them."
             )
     complete = [rows for rows in found.values() if is_complete(cell, rows)]
     if not complete:
@@ -82,19 +87,24 @@ def trajectories(
 def run_planned(pattern: str = "*", *, wave: int = 8, upto: int = FULL, cluster: str | None = None) -> None:
     """Compute what the planned trajectories of the cells named by `pattern` lack: the first `wave` of each, and so on.
 
-    So that, whenever it is stopped, every curve has been given about as many trajectories. A wave should be no less
-    than the workers of a cluster. Raises ValueError where no cell fits, `StudyFailed` at the end, for all that failed.
+    Whenever it is stopped, every curve has about the same number of trajectories. A wave should be no smaller than the
+    number of workers.
+
+    Raises:
+        ValueError: No cell fits the pattern.
+        StudyFailed: Raised at the end, for all trajectories that failed.
     """
     require_whole(1, wave=wave, upto=upto)
     if not (names := fnmatch.filter(declared(), pattern)):
-        raise ValueError(f"no study cell fits {pattern!r}: expected a name or pattern, as {next(iter(declared()))}.")
+        first = next(iter(declared()))
+        raise ValueError(f"Expected the name of study cells, or a pattern, as {first!r}; {pattern!r} fits none.")
     failed = {}
     for n in range(wave, upto + wave, wave):
         for name in names:
             try:
                 trajectories(declared()[name], min(n, upto), cluster=cluster)
             except StudyFailed as error:
-                failed[name] = str(error)  # the last wave's names all that are still missing
+                failed[name] = str(error)  # that of the last wave names all that are still missing
     if failed:
         raise StudyFailed("\n".join(failed.values()))
 
@@ -109,7 +119,7 @@ def _whole(cell: Cell) -> int:
 
 
 def folder(cell: Cell) -> Path:
-    """Where the working files of a cell's trajectories stand."""
+    """Where the working files of a cell's trajectories are."""
     return store.working() / "trajectories" / cell.name
 
 
@@ -119,9 +129,8 @@ def _path(cell: Cell, seed: int) -> Path:
 
 def _read(cell: Cell, seeds: Iterable[int]) -> dict[int, pd.DataFrame]:
     """Rows of each seed's trajectory, the longer of record and working file; empty if there is neither."""
-    recorded, found = {}, {}
-    if (packed := _record(cell)) is not None:
-        recorded = dict(iter(packed.drop(columns="trajectory").groupby(packed["trajectory"])))
+    packed, found = _record(cell), {}
+    recorded = {} if packed is None else dict(iter(packed.drop(columns="trajectory").groupby(packed["trajectory"])))
     for seed in seeds:
         path = _path(cell, seed)
         rows = _working_rows(path)
@@ -130,7 +139,7 @@ def _read(cell: Cell, seeds: Iterable[int]) -> dict[int, pd.DataFrame]:
 
 
 def _record(cell: Cell) -> pd.DataFrame | None:
-    """What is packed of a cell; None where nothing is, or where another store is in use."""
+    """The recorded rows of a cell; None where there are none, or where another store is in use."""
     return store.read_parquet(store.RESULTS / f"{cell.name}.parquet") if store.is_default() else None
 
 
@@ -149,8 +158,8 @@ def _count(path: Path) -> int:
 def run(cell: Cell, seed: int, found: pd.DataFrame, path: Path) -> None:
     """Run one trajectory to its end from the rows found, or those at `path`, which is rewritten after each experiment.
 
-    Rows and path come from outside: a worker may have been started under another ALLOYGRAD_STORE. Others may run the
-    same trajectory: a file is never replaced by one that holds less.
+    Rows and path are passed in, since a worker may have been started under another ALLOYGRAD_STORE. Another process may
+    run the same trajectory: a file is never replaced by one with fewer rows.
     """
     rows, code = max(found, _working_rows(path), key=len).to_dict("records"), store.code_version()
     choose = partial(_chosen, cell, path.parents[2] / "selections")
@@ -161,13 +170,13 @@ def run(cell: Cell, seed: int, found: pd.DataFrame, path: Path) -> None:
                 if row["experiment"] >= -1 and len(_working_rows(path)) < len(rows):
                     store.write_parquet(path, pd.DataFrame(rows))
     except Exception as error:
-        last = rows[-1]["experiment"] if rows and rows[-1]["experiment"] >= -1 else "none"  # as far as it is written
+        last = rows[-1]["experiment"] if rows and rows[-1]["experiment"] >= -1 else "none"  # the last that is written
         error.add_note(f"Cell {cell.name}, seed {seed}; last experiment finished: {last}.")
         raise
 
 
 def _attempt(cell: Cell, seed: int, found: pd.DataFrame, path: Path) -> str:
-    """`run`; what went wrong, or "". The traceback goes to the worker's stderr."""
+    """`run`; return what went wrong, or "". The traceback goes to the worker's stderr."""
     try:
         run(cell, seed, found, path)
     except Exception as error:
@@ -177,14 +186,14 @@ def _attempt(cell: Cell, seed: int, found: pd.DataFrame, path: Path) -> str:
 
 
 def _choice(cell: Cell, seed: int) -> tuple[str, dict]:
-    """(name of the file in `selections`, what makes them) of the features that a trajectory begins with."""
-    fields = ("selection", "formulas", "n_features", "n_initial")
-    made_by = {"behaviour": BEHAVIOUR, **{name: getattr(cell.settings, name) for name in fields}, "seed": seed}
+    """(name of the file in `selections`, its configuration) of the features that a trajectory begins with."""
+    chosen = {name: getattr(cell.settings, name) for name in ("selection", "formulas", "n_features", "n_initial")}
+    made_by = {"behaviour": description.BEHAVIOUR, **chosen, "seed": seed}
     return f"{store.digest({**fixed(cell), **made_by})}.json", made_by
 
 
 def _chosen(cell: Cell, folder: Path, settings: Settings, space, counts, merits, seed: int) -> list[str]:
-    """`choose_features`, kept in `folder` for all cells that share landscape, initial data and selection."""
+    """`choose_features`, stored in `folder` for all cells that share landscape, initial data and selection."""
     name, made_by = _choice(cell, seed)
     if (entry := store.read_json(folder / name)) is None:
         features = [":".join(feature) for feature in choose_features(settings, space, counts, merits, seed)]
@@ -196,14 +205,16 @@ def _chosen(cell: Cell, folder: Path, settings: Settings, space, counts, merits,
 def _keep_recorded_choices(cell: Cell, seeds: Iterable[int]) -> None:
     """Enter in `selections` the features that recorded trajectories of other cells chose from the same initial data.
 
-    Features that are one up to scale score the same but for rounding, and the processor decides between them. So arms
-    that are compared share them wherever each was run.
+    Features that are equal up to scale score the same but for rounding, and the processor decides between them. So arms
+    that are compared share their features, wherever each was run.
     """
+    if not store.is_default():
+        return
     place = store.working() / "selections"
     lacking = {seed: path for seed in seeds if not (path := place / _choice(cell, seed)[0]).exists()}
-    others = [other for other in declared().values() if _choice(other, 0) == _choice(cell, 0)] if lacking else []
-    for other in others:
-        if (packed := _record(other)) is None:
+    for other in declared().values() if lacking else ():
+        alike = (other.alloy, other.n_elements) == (cell.alloy, cell.n_elements)  # the rest takes longer to compare
+        if not alike or _choice(other, 0) != _choice(cell, 0) or (packed := _record(other)) is None:
             continue
         first = packed.dropna(subset="features").drop_duplicates("trajectory").set_index("trajectory")
         for seed in [seed for seed in lacking if other.trajectory_name(seed) in first.index]:
@@ -213,7 +224,7 @@ def _keep_recorded_choices(cell: Cell, seeds: Iterable[int]) -> None:
 
 
 def _run_all(cell: Cell, found: dict[int, pd.DataFrame], workers: int | None, cluster: str | None) -> None:
-    """Run trajectories side by side, each to its end or its failure; then raise `StudyFailed` if any failed."""
+    """Run trajectories in parallel, each to its end or its failure; then raise `StudyFailed` if any failed."""
     store.require_writable(folder(cell))
     _keep_recorded_choices(cell, found)
     paths = {seed: _path(cell, seed) for seed in found}
@@ -238,7 +249,7 @@ def _run_all(cell: Cell, found: dict[int, pd.DataFrame], workers: int | None, cl
         reasons = "\n".join(f"  seed {seed}: {reason}" for seed, reason in sorted(failed.items()))
         raise StudyFailed(
             f"{len(failed)} of {len(calls)} trajectories of {cell.name} are not finished, the others are. Nothing that "
-            f"was finished is lost: the same call goes on after the last experiment of each.\n{reasons}"
+            f"was finished is lost: the same call continues after the last experiment of each.\n{reasons}"
         )
 
 
@@ -248,23 +259,25 @@ def _progress(
 ) -> Iterator[None]:
     """A bar that counts experiments, with the numbers of trajectories done, running and failed.
 
-    Read from the files (rows `count(seed)`): so it is the same whoever runs them. `slots` run at once.
+    It counts the rows of the files, `count(seed)`, so that it is the same wherever they are run. `slots` run at once.
     """
-    first, over = cell.settings.n_initial, threading.Event()
+    over = threading.Event()
+
+    def experiments(rows: list[int]) -> int:
+        return sum(min(max(n - cell.settings.n_initial, 0), cell.settings.n_experiments) for n in rows)
 
     def show() -> None:
         rows = [count(seed) for seed in seeds]
         done = sum(n >= _whole(cell) for n in rows)
         running = min(slots(), len(rows) - done - len(failed))
         bar.set_postfix_str(f"trajectories: {done} done, {running} running, {len(failed)} failed", refresh=False)
-        bar.update(sum(min(max(n - first, 0), cell.settings.n_experiments) for n in rows) - bar.n)
+        bar.update(experiments(rows) - bar.n)
 
     def watch() -> None:
         while not over.wait(1.0):
             show()
 
-    total = len(seeds) * cell.settings.n_experiments
-    begun = sum(max(count(seed) - first, 0) for seed in seeds)
+    total, begun = len(seeds) * cell.settings.n_experiments, experiments([count(seed) for seed in seeds])
     with tqdm(total=total, initial=begun, desc=cell.name, unit="experiment") as bar:
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
@@ -278,19 +291,18 @@ def _progress(
 
 
 def costs(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """What the trajectories `found` of cells took, and what 96 of each would: one row per cell.
+    """Return what the trajectories `found` of each cell took, and what 96 of each would take: one row per cell.
 
-    Columns alloy, arm, n_elements, step, trajectories, planned, cpu_seconds (of one; choosing features not counted;
-    by the wall clock where nothing else was kept), hours_done and hours_full, of two cores. NaN where nothing was run.
+    Columns: alloy, arm, n_elements, step, trajectories, planned, cpu_seconds (of one trajectory, without choosing
+    features; wall clock in the oldest rows, which hold nothing else), hours_done and hours_full, on two cores. NaN
+    where nothing was run.
     """
     table = []
     for name, rows in found.items():
         cell, n = declared()[name], rows["seed"].nunique() if len(rows) else 0
-        times = [rows[column] for column in ("cpu_seconds", "seconds") if column in rows]
-        spent = (times[0] if len(times) == 1 else times[0].fillna(times[1])).sum() if times else np.nan
-        arm = name.split("_", 2)[2]
-        about = {"cell": name, "alloy": cell.alloy, "arm": arm, "n_elements": cell.n_elements, "step": cell.step}
+        spent = rows["cpu_seconds"].fillna(rows["seconds"]).sum() if n else np.nan
         seconds = spent / n if n else np.nan
-        hours = {"hours_done": spent / 7200, "hours_full": FULL * seconds / 7200}
-        table.append({**about, "trajectories": n, "planned": cell.planned, "cpu_seconds": seconds, **hours})
+        about = {"cell": name, "alloy": cell.alloy, "arm": name.split("_", 2)[2], "n_elements": cell.n_elements}
+        about |= {"step": cell.step, "trajectories": n, "planned": cell.planned, "cpu_seconds": seconds}
+        table.append({**about, "hours_done": spent / 7200, "hours_full": FULL * seconds / 7200})
     return pd.DataFrame(table)

@@ -10,9 +10,9 @@ from alloygrad.acquisition.analytic import log_ei
 from alloygrad.campaigns.campaign import Campaign
 from alloygrad.campaigns.noisy import APART, NoisyCampaign, believe, exchanged
 from alloygrad.features.feature_map import FeatureMap, raw_fractions
+from alloygrad.kernel import matern52
 from alloygrad.spaces.composition import CompositionSpace, Group
 from alloygrad.surrogates import gp as S
-from alloygrad.surrogates.kernel import matern52
 
 ELEMENTS = ("Ti", "Ni", "Cu", "Hf")
 SPACE = CompositionSpace(

@@ -1,14 +1,12 @@
-"""The space against brute force: whatever the counting recursion says, itertools.product says too."""
+"""Composition spaces against closed forms and independent counting; brute force on random spaces: `test_properties`."""
 
 import json
 import math
 import pickle
 from dataclasses import replace
-from itertools import product
 
 import numpy as np
 import pytest
-from scipy.optimize import linprog
 from scipy.stats import beta, chisquare, kstest
 
 from alloygrad.spaces.composition import CompositionSpace, Group
@@ -30,49 +28,11 @@ def alloy_space(name, n, step=0.001):
     return CompositionSpace(elements, lower, upper, step, groups)
 
 
-def brute_force(total, lower, upper, groups):
-    """Every feasible count vector by trying all: groups are (columns, lower, upper), everything in steps."""
-    boxes = (range(lo, hi + 1) for lo, hi in zip(lower, upper, strict=True))
-    rows = np.array([c for c in product(*boxes) if sum(c) == total], dtype=int).reshape(-1, len(lower))
-    for columns, low, high in groups:
-        sums = rows[:, columns].sum(1)
-        rows = rows[(low <= sums) & (sums <= high)]
-    return rows
+def simplex(n, total):
+    return CompositionSpace([f"E{i}" for i in range(n)], [0] * n, [1] * n, 1 / total)
 
 
-def random_problem(rng):
-    """Random bounds in steps and random disjoint and nested groups, some of them with lower limits."""
-    n, total = int(rng.integers(1, 6)), int(rng.integers(4, 11))
-    lower = rng.integers(0, 3, n) * (rng.random(n) < 0.4)
-    upper = np.minimum(lower + rng.integers(0, total + 1, n), total)
-    order, groups = rng.permutation(n), []
-    a = rng.integers(1, n + 1)
-    b = rng.integers(1, a + 1)
-    for columns in (order[:a], order[:b], order[a:])[: rng.integers(0, 4)]:
-        if len(columns):
-            low = int(rng.integers(0, 4) * (rng.random() < 0.4))
-            groups.append((columns, low, int(min(total, low + rng.integers(0, total)))))
-    return total, lower.tolist(), upper.tolist(), groups
-
-
-def declare(total, lower, upper, groups):
-    names = [f"E{i}" for i in range(len(lower))]
-    named = [Group([names[c] for c in columns], high / total, low / total) for columns, low, high in groups]
-    return CompositionSpace(names, [v / total for v in lower], [v / total for v in upper], 1 / total, named[::-1])
-
-
-def small_spaces(n_spaces=80, seed=7):
-    """Random small spaces, each with the list of its points found by brute force."""
-    rng, found = np.random.default_rng(seed), []
-    while len(found) < n_spaces:
-        problem = random_problem(rng)
-        rows = brute_force(*problem)
-        if len(rows):
-            found.append((declare(*problem), rows))
-    return found
-
-
-SMALL = small_spaces()
+NO_GROUPS = CompositionSpace(list("ABCD"), (0, 0.1, 0, 0.2), (1, 0.7, 0.5, 0.5), 0.1)
 NESTED = CompositionSpace(
     list("ABCDE"),
     (0, 0, 0.1, 0, 0),
@@ -89,15 +49,11 @@ TWO_NESTED = CompositionSpace(  # two groups and a free element inside a third g
 )
 
 
-def as_set(rows):
-    return set(map(tuple, np.asarray(rows).tolist()))
+def all_points(space):
+    return np.concatenate(list(space.enumerate()))
 
 
-def all_points(space, chunk=2**18):
-    return np.concatenate(list(space.enumerate(chunk)))
-
-
-def big_integer_copy(space):
+def with_big_integers(space):
     copy = replace(space)
     copy._tree.hold(object)
     return copy
@@ -117,48 +73,18 @@ GRID_SIZES = {  # number of points as printed by the study's own table, n = 3, 4
     (0.01, "Ti"): "136 4856 79996",
     (0.01, "HEA"): "300 57370 2574295",
 }
-SIZES = [(*key, n, size) for key, row in GRID_SIZES.items() for n, size in enumerate(row.split(), start=3)]
 
 
-@pytest.mark.parametrize("step, alloy, n, size", [*SIZES, (0.002, "Ti", 4, "533026")])
-def test_size_of_the_study_grids(step, alloy, n, size):
-    found = alloy_space(alloy, n, step).size
-    assert (f"{found:.3e}" == f"{float(size):.3e}") if "e" in size else found == int(size)
+@pytest.mark.parametrize("step, alloy", GRID_SIZES)
+def test_size_of_the_study_grids(step, alloy):
+    for n, size in enumerate(GRID_SIZES[step, alloy].split(), start=3):
+        found = alloy_space(alloy, n, step).size
+        assert (f"{found:.3e}" == f"{float(size):.3e}") if "e" in size else found == int(size)
 
 
 def test_size_of_a_whole_simplex_is_a_binomial():
     for n, total in ((2, 5), (4, 100), (10, 1000), (30, 1000)):
-        space = CompositionSpace([f"E{i}" for i in range(n)], [0] * n, [1] * n, 1 / total)
-        assert space.size == math.comb(total + n - 1, n - 1)
-
-
-def test_size_and_enumeration_equal_brute_force():
-    for space, rows in SMALL:
-        points = all_points(space, chunk=7)
-        assert space.size == len(points) == len(rows)
-        assert as_set(points) == as_set(rows)
-
-
-def test_emptiness_equals_brute_force():
-    rng, empty = np.random.default_rng(11), 0
-    for problem in (random_problem(rng) for _ in range(300)):
-        if len(brute_force(*problem)):
-            declare(*problem)
-        else:
-            empty += 1
-            with pytest.raises(ValueError, match="empty space"):
-                declare(*problem)
-    assert empty > 30
-
-
-def test_enumeration_is_lexicographic_without_groups_and_streams_a_large_grid():
-    points = all_points(alloy_space("Ti", 4, 0.01))
-    assert points.tolist() == sorted(points.tolist())
-    space, seen = alloy_space("SMA", 4), 0
-    for chunk in space.enumerate(2**20):
-        assert chunk.dtype == np.int64 and len(chunk) <= 2**20 and space.contains(chunk).all()
-        seen += len(np.unique(chunk @ [1, 1000, 10**6, 10**9]))
-    assert seen == space.size
+        assert simplex(n, total).size == math.comb(total + n - 1, n - 1)
 
 
 def test_products_of_polynomials_are_exact():
@@ -168,49 +94,63 @@ def test_products_of_polynomials_are_exact():
     assert multiply(a, b, 20).tolist() == plain
 
 
-# ---- rank and unrank ----
+def test_enumeration_streams_a_large_grid():
+    space, seen = alloy_space("Ti", 4, 0.002), 0
+    for chunk in space.enumerate(2**17):
+        assert chunk.dtype == np.int64 and len(chunk) <= 2**17 and space.contains(chunk).all()
+        seen += len(np.unique(chunk @ [1, 1000, 10**6, 10**9]))
+    assert seen == space.size == 533026
 
 
-def test_rank_inverts_unrank_on_every_small_point():
-    for space, _ in [*SMALL, (NESTED, None), (TWO_NESTED, None)]:
-        ranks = np.arange(space.size)
-        assert (space.rank(space.unrank(ranks)) == ranks).all()
+def before(space, coordinates, counts):
+    """How many compositions come before `counts`: sizes of spaces that agree with it up to some coordinate."""
+    found, agreed = 0, []
+    for members in map(tuple, coordinates):
+        value = int(sum(counts[space.elements.index(e)] for e in members))
+        try:
+            less = Group(members, max(0, value - 1) / space.total)
+            found += replace(space, groups=(*space.groups, *agreed, less)).size if value else 0
+        except ValueError as error:
+            assert "No feasible composition" in str(error)
+        agreed.append(Group(members, value / space.total, value / space.total))
+    return found
 
 
-@pytest.mark.parametrize("alloy, n", [("SMA", 4), ("SMA", 10), ("SMA", 11), ("Ti", 11), ("HEA", 9), ("HEA", 10)])
-def test_rank_inverts_unrank_on_huge_spaces(alloy, n):
-    space = alloy_space(alloy, n)
-    counts = space.sample(500, np.random.default_rng(5))
-    assert space.contains(counts).all()
-    assert (space.unrank(space.rank(counts)) == counts).all()
-    for rank in (0, space.size // 3, space.size - 1):
-        assert space.rank(space.unrank(rank)) == rank
-    assert space.unrank([[0, space.size - 1]]).shape == (1, 2, n)
+THIRTY = [f"E{i}" for i in range(30)]
+THIRTY_GROUPS = Group(THIRTY[:10], 0.5), Group(THIRTY[2:5], 0.2, 0.1), Group(THIRTY[10:25], 0.6)
+ORDERED = {  # free elements, then groups, the smallest first; a group by its sum, then by its parts
+    "no groups": (NO_GROUPS, list("ABCD")),
+    "nested": (NESTED, "DE D ABC A BC B".split()),
+    "two nested": (TWO_NESTED, "F G ABCDE E AB A CD C".split()),
+    "ten elements": (alloy_space("Ti", 10), [[e] for e in alloy_space("Ti", 10).elements]),
+    "beyond int64": (simplex(10, 1000), [[e] for e in THIRTY[:10]]),
+    "thirty elements": (
+        CompositionSpace(THIRTY, [0] * 30, [0.1] * 30, 0.01, THIRTY_GROUPS),
+        [*([e] for e in THIRTY[25:]), THIRTY[:10], *([e] for e in (*THIRTY[:2], *THIRTY[5:10])), THIRTY[2:5],
+         *([e] for e in THIRTY[2:5]), THIRTY[10:25], *([e] for e in THIRTY[10:25])],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ORDERED)
+def test_unrank_gives_the_composition_with_so_many_before_it(name):
+    space, coordinates = ORDERED[name]
+    small = space.size < 10**4
+    rng = np.random.default_rng(5)
+    inner = [int(share * space.size) for share in rng.random(40 if small else 2)]
+    for rank in (0, *inner, space.size - 1):
+        counts = space.unrank(rank)
+        assert space.contains(counts) and before(space, coordinates, counts) == rank
+    assert space.unrank([[0, space.size - 1]]).shape == (1, 2, len(space.elements))
 
 
 def test_small_and_big_integers_give_the_same_compositions():
     for space in (NESTED, TWO_NESTED, alloy_space("SMA", 6), alloy_space("HEA", 5, 0.01)):
-        big = big_integer_copy(space)
+        big = with_big_integers(space)
         assert (space._tree.dtype, big._tree.dtype) == (np.int64, object)
         ranks = np.random.default_rng(1).integers(space.size, size=1000)
-        counts = space.unrank(ranks)
-        assert (big.unrank(ranks) == counts).all()
-        assert (big.rank(counts) == space.rank(counts)).all()
+        assert (big.unrank(ranks) == space.unrank(ranks)).all()
         assert (next(big.enumerate(100)) == next(space.enumerate(100))).all()
-
-
-def test_thirty_elements_with_nested_groups():
-    names = [f"E{i}" for i in range(30)]
-    groups = (
-        Group(names[:10], 0.5),
-        Group(names[2:5], 0.2, 0.1),
-        Group(names[10:25], 0.6),
-        Group(names[12:17], 0.2),
-    )
-    space = CompositionSpace(names, [0] * 30, [0.1] * 30, groups=groups)
-    counts = space.sample(300, np.random.default_rng(2))
-    assert space.size > 10**50 and space.contains(counts).all()
-    assert (space.unrank(space.rank(counts)) == counts).all()
 
 
 # ---- sampling ----
@@ -223,35 +163,23 @@ def uniformity(space, counts):
     return chisquare(np.bincount(drawn, minlength=space.size)).pvalue
 
 
-CHI_SQUARE = {
-    "no groups": CompositionSpace(list("ABCD"), (0, 0.1, 0, 0.2), (1, 0.7, 0.5, 0.5), 0.1),
-    "SMA": alloy_space("SMA", 5, 0.05),
-    "nested": NESTED,
-    "two nested": TWO_NESTED,
-}
-
-
-@pytest.mark.parametrize("name", CHI_SQUARE)
+@pytest.mark.parametrize("space", [NO_GROUPS, alloy_space("SMA", 5, 0.05), NESTED, TWO_NESTED])
 @pytest.mark.parametrize("big", [False, True])
-def test_samples_are_uniform(name, big):
-    space = big_integer_copy(CHI_SQUARE[name]) if big else CHI_SQUARE[name]
-    counts = space.sample(40 * space.size, np.random.default_rng(20 + big))
+def test_samples_are_uniform(space, big):
+    counts = (with_big_integers(space) if big else space).sample(40 * space.size, np.random.default_rng(20 + big))
     assert uniformity(space, counts) > 1e-3
 
 
-@pytest.mark.parametrize("name", CHI_SQUARE)
-def test_the_uniformity_test_refuses_a_sampler_that_is_not(name):
-    space, rng = CHI_SQUARE[name], np.random.default_rng(4)
-    points = all_points(space)
+def test_the_uniformity_test_refuses_a_sampler_that_draws_one_element_after_another():
+    points, rng = all_points(NO_GROUPS), np.random.default_rng(4)
 
-    def one_element_after_another():  # each value equally likely among those still possible
+    def draw():
         left = points
         for column in range(left.shape[1]):
             left = left[left[:, column] == rng.choice(np.unique(left[:, column]))]
         return left[0]
 
-    counts = np.array([one_element_after_another() for _ in range(10 * space.size)])
-    assert uniformity(space, counts) < 1e-6
+    assert uniformity(NO_GROUPS, np.array([draw() for _ in range(10 * NO_GROUPS.size)])) < 1e-6
 
 
 def test_big_random_integers_are_uniform_and_below_their_bound():
@@ -279,24 +207,19 @@ def test_continuous_samples_are_feasible_and_mostly_off_the_grid():
 
 
 def test_continuous_samples_of_the_whole_simplex_have_beta_marginals():
-    n = 5
-    space = CompositionSpace([f"E{i}" for i in range(n)], [0] * n, [1] * n)
-    points = space.sample_continuous(2000, np.random.default_rng(10))
-    for column in points.T:  # Dirichlet(1, …, 1)
-        assert kstest(column, beta(1, n - 1).cdf).pvalue > 1e-3
+    for column in simplex(5, 1000).sample_continuous(2000, np.random.default_rng(10)).T:  # Dirichlet(1, …, 1)
+        assert kstest(column, beta(1, 4).cdf).pvalue > 1e-3
 
 
-# ---- membership, neighbours, snap, roundings ----
+@pytest.mark.parametrize("total", [10**5, 150_000])
+def test_the_finest_grids_have_continuous_samples_too(total):
+    space = CompositionSpace(("A", "B"), (0.1, 0), (0.4, 0.8), 1 / total)
+    drawn = space.sample_continuous(50, np.random.default_rng(0))
+    np.testing.assert_allclose(drawn.sum(1), 1, rtol=1e-15)
+    assert (0.2 <= drawn[:, 0]).all() and (drawn[:, 0] <= 0.4).all() and len(np.unique(drawn[:, 0])) > 40
 
 
-def test_contains_and_violations_agree_with_brute_force():
-    for space, rows in SMALL[:30]:
-        n, inside = len(space.elements), as_set(rows)
-        nearby = np.unique(rows[:20, None] + np.random.default_rng(12).integers(-1, 2, (1, 30, n)), axis=0)
-        counts = nearby.reshape(-1, n)
-        expected = [tuple(c) in inside for c in counts.tolist()]
-        assert space.contains(nearby).reshape(-1).tolist() == expected
-        assert [not space.violations(f) for f in counts / space.total] == expected
+# ---- limits, roundings, conversions ----
 
 
 def test_violations_say_which_limit():
@@ -307,99 +230,19 @@ def test_violations_say_which_limit():
     assert space.violations([0.1, 0.5, 0, 0.2]) == ["Ti = 0.1 is below 0.2", "the sum = 0.8 is below 1"]
 
 
-def test_neighbours_equal_brute_force():
-    for space, rows in SMALL:
-        for row in rows[:: max(1, len(rows) // 10)]:
-            near = rows[np.abs(rows - row).sum(1) == 2]
-            found = space.neighbours(row)
-            assert as_set(found) == as_set(near) and len(found) == len(near)
-    assert space.neighbours(row).dtype == np.int64
-
-
-def test_an_inner_composition_has_n_times_n_minus_1_neighbours():
-    space = alloy_space("SMA", 4)
-    found = space.neighbours([400, 400, 90, 110])
-    assert len(as_set(found)) == 4 * 3
-    assert len(space.neighbours([440, 450, 100, 110])) < 12  # both groups at their limit
-
-
-def test_snap_is_the_nearest_of_all():
-    rng = np.random.default_rng(13)
-    for space, rows in [*SMALL, (NESTED, all_points(NESTED)), (TWO_NESTED, all_points(TWO_NESTED))]:
-        targets = rng.normal(1 / rows.shape[1], 0.4, (6, rows.shape[1]))
-        snapped = space.snap(targets)
-        distances = ((targets[:, None] - rows / space.total) ** 2).sum(-1)
-        assert space.contains(snapped).all()
-        assert np.allclose(((targets - snapped / space.total) ** 2).sum(-1), distances.min(1), rtol=0, atol=1e-12)
-
-
-def test_snap_keeps_feasible_grid_compositions():
-    for space in (NESTED, alloy_space("SMA", 10), alloy_space("HEA", 10)):
-        counts = space.sample(20, np.random.default_rng(14))
-        assert (space.snap(space.fractions(counts)) == counts).all()
-        assert (space.snap(space.fractions(counts) + 1e-13) == counts).all()
-
-
-def test_roundings_equal_brute_force():
-    rng = np.random.default_rng(15)
-    for space, rows in SMALL:
-        for _ in range(5):
-            weights = rng.dirichlet(np.ones(min(3, len(rows))))
-            steps = weights @ rows[rng.integers(len(rows), size=len(weights))]
-            steps[0] = rng.choice([steps[0], np.rint(steps[0]) + rng.choice([-1e-10, 0, 1e-10])])
-            exact = np.where(np.abs(steps - np.rint(steps)) < 1e-9, np.rint(steps), steps)
-            corners = set(product(*({math.floor(s), math.ceil(s)} for s in exact)))
-            found = space.roundings(steps / space.total)
-            assert as_set(found) == corners & as_set(rows) and len(as_set(found)) == len(found)
-
-
 def test_roundings_of_grid_points_and_of_nonsense():
     space = alloy_space("SMA", 4)
     assert space.roundings([0.1 + 0.2, 0.4, 0.1, 0.2]).tolist() == [[300, 400, 100, 200]]
     assert len(space.roundings([0.3005, 0.3995, 0.1003, 0.1997])) == math.comb(4, 2)
     assert space.roundings([0.5, 0.5, 0.5, 0.5]).shape == (0, 4)
-    thirty = CompositionSpace([f"E{i}" for i in range(30)], [0] * 30, [1] * 30)
-    with pytest.raises(ValueError, match="too many to list"):
-        thirty.roundings(np.full(30, 1 / 30) + np.tile([1e-4, -1e-4], 15))
+    with pytest.raises(ValueError, match=r"at most 1e6 roundings; got .*Use `snap`"):
+        simplex(30, 1000).roundings(np.full(30, 1 / 30) + np.tile([1e-4, -1e-4], 15))
 
 
-# ---- edges ----
-
-
-def test_fractions_and_counts_invert_each_other():
-    space = alloy_space("HEA", 10)
-    counts = space.sample(50, np.random.default_rng(16)).reshape(5, 10, 10)
-    assert (space.counts(space.fractions(counts)) == counts).all()
-    assert np.allclose(space.fractions(counts).sum(-1), 1)
-    with pytest.raises(ValueError, match=r"Cr = 0\.2505 is no multiple of the step 0\.001; `snap`"):
-        alloy_space("HEA", 3).counts([[0.25, 0.25, 0.5], [0.25, 0.2505, 0.4995]])
-
-
-def test_corners_of_the_polytope_are_grid_compositions():
-    rng = np.random.default_rng(17)
-    for space, rows in SMALL[:30]:
-        lower, upper, masks, group_lower, group_upper = space.polytope()
-        sums = rows / space.total @ masks.T
-        assert masks.shape == (len(space.groups), len(space.elements))
-        assert (sums >= group_lower - 1e-12).all() and (sums <= group_upper + 1e-12).all()
-        for cost in rng.normal(size=(5, rows.shape[1])):
-            best = linprog(
-                cost,
-                np.vstack([masks, -masks]),
-                np.concatenate([group_upper, -group_lower]),
-                np.ones((1, rows.shape[1])),
-                [1],
-                np.stack([lower, upper], axis=1),
-            )
-            assert np.isclose(best.fun, (rows / space.total @ cost).min())
-
-
-def test_embedding_goes_by_name():
-    space = alloy_space("Ti", 4)  # Ti Mo V Ta
-    longer = "Ti Al Zr Mo V Ta Nb".split()
-    assert space.embed([[0.7, 0.1, 0.15, 0.05]], longer).tolist() == [[0.7, 0, 0, 0.1, 0.15, 0.05, 0]]
-    with pytest.raises(ValueError, match="'V'"):
-        space.embed([0.7, 0.1, 0.15, 0.05], ["Ti", "Mo", "Ta"])
+def test_snap_forgives_rounding_errors():
+    for space in (NESTED, alloy_space("SMA", 10), alloy_space("HEA", 10)):
+        counts = space.sample(20, np.random.default_rng(14))
+        assert (space.snap(space.fractions(counts) + 1e-13) == counts).all()
 
 
 def test_bounds_by_name_equal_bounds_in_order():
@@ -425,41 +268,31 @@ def test_a_description_is_plain_and_declares_the_same_space():
     assert CompositionSpace(**{**described, "groups": groups}) == space
 
 
-def test_the_order_of_elements_does_not_matter():
-    space = alloy_space("SMA", 6, 0.01)
-    order = np.random.default_rng(18).permutation(6)
-    lower, upper = (dict(zip(space.elements, b, strict=True)) for b in (space.lower, space.upper))
-    shuffled = replace(space, elements=[space.elements[i] for i in order], lower=lower, upper=upper)
-    assert shuffled.size == space.size
-    assert shuffled.contains(space.sample(100, np.random.default_rng(19))[:, order]).all()
-
+# ---- errors ----
 
 AB = ["A", "B"]
 REFUSED = [
-    (dict(elements=["A", "A"]), "distinct element names"),
-    (dict(elements="AB"), "distinct element names"),
-    (dict(elements=[], lower=[], upper=[]), "distinct element names"),
-    (dict(lower=[0.6, 0], upper=[0.5, 1]), r"A: limits 0\.6 … 0\.5"),
-    (dict(lower=[float("nan"), 0]), "A: limits nan"),
-    (dict(lower=[-0.1, 0]), r"A: limits -0\.1"),
-    (dict(upper=[1, 55]), r"B: limits 0 … 55, expected fractions"),
-    (dict(lower=[0]), "lower has 1 values for 2 elements"),
-    (dict(lower={"A": 0, "C": 0}), r"lower must name exactly .* \['B', 'C'\]"),
-    (dict(step=0.3), r"step is 0\.3; 1/step must be a whole number"),
-    (dict(step=0), "step is 0"),
-    (dict(step=float("nan")), "step is nan"),
-    (dict(groups=[Group(["A", "C"])]), r"group \{A C\} names \['C'\]"),
-    (dict(groups=[Group(AB, float("nan"))]), r"group \{A B\}: limits 0\.0 … nan"),
-    (dict(groups=[Group(AB, 0.2, 0.4)]), r"group \{A B\}: limits 0\.4 … 0\.2"),
-    (dict(lower=[0.101, 0], upper=[0.109, 1], step=0.01), r"empty space: A has no multiple of 0\.01"),
-    (dict(lower=[0.6, 0.5]), r"the composition ≤ 100 steps, .* at least \{'A': 60, 'B': 50\}"),
-    (dict(upper=[0.4, 0.5]), r"the composition ≥ 100 steps, .* at most \{'A': 40, 'B': 50\}"),
-    (dict(lower=[0.3, 0], groups=[Group(["A"], 0.2)]), r"group \{A\} ≤ 20 steps, .* at least \{'A': 30\}"),
-    (dict(upper=[0.3, 1], groups=[Group(["A"], 1, 0.4)]), r"group \{A\} ≥ 40 steps, .* at most \{'A': 30\}"),
-    (
-        dict(groups=[Group(["A"], 0.3), Group(["B"], 0.3)]),
-        r"at most \{'group \{A\}': 30, 'group \{B\}': 30\}",
-    ),
+    (dict(elements=["A", "A"]), "distinct element names for the space; got"),
+    (dict(elements="AB"), "distinct element names for the space; got 'AB'"),
+    (dict(elements=[], lower=[], upper=[]), r"distinct element names for the space; got \[\]"),
+    (dict(lower=[0.6, 0], upper=[0.5, 1]), r"limits of A .* got 0\.6 … 0\.5"),
+    (dict(lower=[float("nan"), 0]), "limits of A .* got nan"),
+    (dict(lower=[-0.1, 0]), r"limits of A .* got -0\.1"),
+    (dict(upper=[1, 55]), r"limits of B .* got 0 … 55\. Divide percentages by 100"),
+    (dict(lower=[0]), r"Expected 2 values in `lower`; got 1"),
+    (dict(lower={"A": 0, "C": 0}), r"`lower` to name exactly .*; got \['A', 'C'\]\. Correct \['B', 'C'\]"),
+    (dict(step=0.3), r"1/step is a whole number up to 1e6; got 0\.3\. Take"),
+    (dict(step=0), "got 0. Take"),
+    (dict(step=float("nan")), "got nan. Take"),
+    (dict(groups=[Group(["A", "C"])]), r"in group \{A C\}; got \['C'\]"),
+    (dict(groups=[Group(AB, float("nan"))]), r"limits of group \{A B\} .* got 0\.0 … nan"),
+    (dict(groups=[Group(AB, 0.2, 0.4)]), r"limits of group \{A B\} .* got 0\.4 … 0\.2"),
+    (dict(lower=[0.101, 0], upper=[0.109, 1], step=0.01), r"No feasible composition: A has no multiple of 0\.01"),
+    (dict(lower=[0.6, 0.5]), r"the composition has at most 100 steps, .* \{'A': 60, 'B': 50\}\. Lower"),
+    (dict(upper=[0.4, 0.5]), r"the composition has at least 100 steps, .* \{'A': 40, 'B': 50\}\. Raise"),
+    (dict(lower=[0.3, 0], groups=[Group(["A"], 0.2)]), r"group \{A\} has at most 20 steps, .* \{'A': 30\}"),
+    (dict(upper=[0.3, 1], groups=[Group(["A"], 1, 0.4)]), r"group \{A\} has at least 40 steps, .* \{'A': 30\}"),
+    (dict(groups=[Group(["A"], 0.3), Group(["B"], 0.3)]), r"\{'group \{A\}': 30, 'group \{B\}': 30\}"),
 ]
 
 
@@ -471,33 +304,25 @@ def test_bad_declarations_are_refused(change, message):
 
 
 def test_overlapping_groups_are_refused():
-    with pytest.raises(ValueError, match=r"\{A B\} and group \{B C\} overlap in \['B'\]"):
+    with pytest.raises(ValueError, match=r"\{A B\} and group \{B C\}, which overlap in \['B'\]"):
         CompositionSpace(list("ABC"), [0] * 3, [1] * 3, 0.01, [Group(["A", "B"]), Group(["B", "C"])])
 
 
 def test_bad_compositions_and_ranks_are_refused():
     space = alloy_space("SMA", 4)
-    for call in (space.contains, space.rank, space.fractions, space.neighbours):
-        with pytest.raises(ValueError, match="counts are whole steps, got float64"):
+    for call in (space.contains, space.fractions):
+        with pytest.raises(ValueError, match="whole steps; got float64"):
             call([0.4, 0.4, 0.1, 0.1])
-    with pytest.raises(ValueError, match=r"shape \(3,\), expected \(\.\.\., n\) for n = 4"):
+    with pytest.raises(ValueError, match=r"shape \(\.\.\., n\) for n = 4 elements; got \(3,\)"):
         space.contains([500, 400, 100])
-    with pytest.raises(ValueError, match=r"shape \(1, 4\), expected \(n,\)"):
-        space.neighbours([[400, 400, 100, 100]])
-    with pytest.raises(ValueError, match="finite; got nan"):
+    with pytest.raises(ValueError, match=r"shape \(n,\) for n = 4 elements; got \(1, 4\)"):
+        space.roundings([[0.4, 0.4, 0.1, 0.1]])
+    with pytest.raises(ValueError, match="finite fractions; got nan"):
         space.snap([0.4, 0.4, 0.1, np.nan])
-    with pytest.raises(ValueError, match=r"not in the space: group \{Ti Hf\} = 0\.65 is above"):
-        space.rank([450, 250, 100, 200])
+    with pytest.raises(ValueError, match=r"multiples of the step 0\.001; got Ni = 0\.2505\. `snap`"):
+        space.counts([[0.25, 0.25, 0.5, 0], [0.25, 0.2505, 0.4995, 0]])
     for bad in (-1, space.size, [0, space.size]):
-        with pytest.raises(ValueError, match=f"0 … {space.size - 1}"):
+        with pytest.raises(ValueError, match=f"ranks in 0 … {space.size - 1}; got"):
             space.unrank(bad)
     with pytest.raises(TypeError):
         space.unrank([0.5])
-
-
-@pytest.mark.parametrize("total", [10**5, 150_000, 10**6])
-def test_the_finest_grids_have_continuous_samples_too(total):
-    space = CompositionSpace(("A", "B"), (0.1, 0), (0.4, 0.8), 1 / total)
-    drawn = space.sample_continuous(50, np.random.default_rng(0))
-    np.testing.assert_allclose(drawn.sum(1), 1, rtol=1e-15)
-    assert (0.2 <= drawn[:, 0]).all() and (drawn[:, 0] <= 0.4).all() and len(np.unique(drawn[:, 0])) > 40

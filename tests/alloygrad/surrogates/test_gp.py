@@ -6,14 +6,16 @@ import mpmath
 import numpy as np
 import pytest
 import torch
+from botorch.fit import fit_gpytorch_mll
 from botorch.models.utils.gpytorch_modules import get_gaussian_likelihood_with_gamma_prior
+from botorch_twin import to_botorch
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from scipy.optimize import minimize
 from scipy.stats import gamma as scipy_gamma
 
 from alloygrad.features.feature_map import FeatureMap
-from alloygrad.surrogates import evidence
 from alloygrad.surrogates import gp as S
+from alloygrad.surrogates.evidence import NOISE_PRIOR
 
 ELEMENTS = ("Ti", "Ni", "Cu", "Hf")
 SELECTED = ["mean:VEC", "mean:XP", "mismatch:R", "mean:MT"]
@@ -32,7 +34,7 @@ def fresh(n: int) -> torch.Tensor:
 
 def objective(surrogate) -> float:
     """GPyTorch's own log posterior at the same hyperparameters, times n."""
-    model = S.to_botorch(surrogate)
+    model = to_botorch(surrogate)
     mll = ExactMarginalLogLikelihood(model.likelihood, model).train()
     with torch.no_grad():
         return mll(model(*model.train_inputs), model.train_targets).item() * len(surrogate.targets)
@@ -47,16 +49,6 @@ def test_log_posterior_equals_gpytorch_at_random_hyperparameters(seed):
     assert ours.log_posterior / len(y) == pytest.approx(objective(ours) / len(y), rel=1e-8, abs=1e-8)
 
 
-def test_gradient_of_log_posterior_by_finite_differences():
-    features, c, y = problem(0)
-    surrogate = S.fit(features, c, y)
-    points, theta = S.pairs(surrogate.inputs.numpy()), np.log([0.3, 0.6, 1.1, 0.8, 1.7])
-    _, gradient, *_ = S.log_posterior(theta, points, y)
-    for j, step in enumerate(1e-5 * np.eye(5)):
-        difference = S.log_posterior(theta + step, points, y)[0] - S.log_posterior(theta - step, points, y)[0]
-        assert gradient[j] == pytest.approx(difference / 2e-5, rel=1e-4, abs=1e-3)
-
-
 def noisy(seed: int, n: int = 60):
     """As `problem`, but variance 1, then scatter of variance 0.25, and each third composition measured twice."""
     features, c, y = problem(seed, n)
@@ -64,19 +56,14 @@ def noisy(seed: int, n: int = 60):
     return features, c, y + 0.5 * np.random.default_rng([seed, 1]).normal(size=len(y))
 
 
+@pytest.mark.parametrize("noise", [S.NOISE, None])
 @pytest.mark.parametrize("seed", range(4))
-def test_learned_noise_has_the_log_posterior_and_posterior_of_gpytorch(seed):
-    surrogate = S.fit(*noisy(seed), noise=None)
-    model = S.to_botorch(surrogate)
-    assert "likelihood.noise_covar.noise_prior" in [named[0] for named in model.named_priors()]
-    assert model.likelihood.noise.item() == pytest.approx(surrogate.noise, rel=1e-12)
-    # BoTorch's own model agrees on prior and least noise.
-    default = get_gaussian_likelihood_with_gamma_prior().noise_covar
-    prior, bound = default.noise_prior, default.raw_noise_constraint.lower_bound
-    assert (prior.concentration.item(), prior.rate.item()) == pytest.approx(S.NOISE_PRIOR)
-    assert bound.item() == pytest.approx(S.BOUNDS["noise"][0])
+def test_log_posterior_and_posterior_equal_gpytorch(seed, noise):
+    """mean and std to 1e-9 (targets of order 1), away from and on measured points."""
+    surrogate = S.fit(*(problem if noise else noisy)(seed, n=60), noise=noise)
+    model = to_botorch(surrogate)
     assert surrogate.log_posterior == pytest.approx(objective(surrogate), rel=1e-9)
-    x = torch.cat([fresh(20), surrogate.compositions[:5]])
+    x = torch.cat([fresh(50), surrogate.compositions[:10]])
     with torch.no_grad():
         theirs = model.posterior(x)
     mean, std = surrogate(x)
@@ -84,7 +71,17 @@ def test_learned_noise_has_the_log_posterior_and_posterior_of_gpytorch(seed):
     torch.testing.assert_close(std, theirs.variance[:, 0].sqrt(), rtol=0, atol=1e-9)
 
 
-def test_gradient_with_learned_noise_by_finite_differences_and_fixed_noise_is_its_slice():
+def test_learned_noise_has_the_prior_and_the_limit_of_botorch():
+    model = to_botorch(surrogate := S.fit(*noisy(0), noise=None))
+    assert "likelihood.noise_covar.noise_prior" in [named[0] for named in model.named_priors()]
+    assert model.likelihood.noise.item() == pytest.approx(surrogate.noise, rel=1e-12)
+    default = get_gaussian_likelihood_with_gamma_prior().noise_covar
+    prior, bound = default.noise_prior, default.raw_noise_constraint.lower_bound
+    assert (prior.concentration.item(), prior.rate.item()) == pytest.approx(NOISE_PRIOR)
+    assert bound.item() == pytest.approx(S.BOUNDS["noise"][0])
+
+
+def test_gradient_of_log_posterior_by_finite_differences_and_fixed_noise_is_its_slice():
     features, c, y = noisy(0)
     points, theta = S.pairs(S.prepare(features, c, y)["inputs"].numpy()), np.log([0.3, 0.6, 1.1, 0.8, 1.7, 0.2])
     value, gradient, *_ = S.log_posterior(theta, points, y, noise=None)
@@ -111,11 +108,6 @@ def test_learned_noise_is_the_scatter_of_the_measurements_and_a_maximum():
     assert 0.2 < np.mean(found) < 0.3
 
 
-def test_noise_must_be_positive():
-    with pytest.raises(ValueError, match=r"noise variance -1.*expected a positive one, or None"):
-        S.fit(*problem(0), noise=-1.0)
-
-
 def test_profiled_mean_is_the_joint_optimum():
     """Optimising (log ℓ, log s, m) together ends at the same place, and no other m is better."""
     features, c, y = problem(1)
@@ -134,13 +126,11 @@ def test_profiled_mean_is_the_joint_optimum():
     assert joint.x[-1] == pytest.approx(surrogate.mean, abs=0.05)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(6))
 def test_fit_is_no_worse_than_botorch(seed):
-    from botorch.fit import fit_gpytorch_mll
-
     features, c, y = problem(seed, n=[40, 70, 100][seed % 3])
     surrogate = S.fit(features, c, y)
-    model = S.to_botorch(surrogate)
+    model = to_botorch(surrogate)
     model.covar_module.base_kernel.lengthscale = model.covar_module.outputscale = np.log(2)  # GPyTorch's start
     model.mean_module.constant.data.fill_(0.0)
     mll = ExactMarginalLogLikelihood(model.likelihood, model)
@@ -152,18 +142,6 @@ def test_fit_is_no_worse_than_botorch(seed):
             theirs = mll(model(*model.train_inputs), model.train_targets).item() * len(y)
     assert surrogate.diagnosis == "converged"
     assert surrogate.log_posterior > theirs - 1e-3
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_posterior_equals_botorch(seed):
-    """mean and std to 1e-9 (targets of order 1), away from and on measured points."""
-    surrogate = S.fit(*problem(seed, n=60))
-    x = torch.cat([fresh(50), surrogate.compositions[:10]])
-    mean, std = surrogate.posterior(x)
-    with torch.no_grad():
-        theirs = S.to_botorch(surrogate).posterior(x)
-    torch.testing.assert_close(mean, theirs.mean[:, 0], rtol=0, atol=1e-9)
-    torch.testing.assert_close(std, theirs.variance[:, 0].sqrt(), rtol=0, atol=1e-9)
 
 
 def test_posterior_and_log_posterior_in_forty_digits():
@@ -201,7 +179,7 @@ def test_posterior_and_log_posterior_in_forty_digits():
 def test_gradient_in_composition():
     surrogate = S.fit(*problem(2))
     x = fresh(6)
-    model = S.to_botorch(surrogate)
+    model = to_botorch(surrogate)
 
     def gradients(f):
         at = x.clone().requires_grad_()
@@ -271,18 +249,9 @@ def test_leave_one_out_equals_conditioning_without_each_point():
 
     for i in range(len(y)):
         keep = np.arange(len(y)) != i
-        part = S.condition(
-            identity, scaled[keep], y[keep], surrogate.lengthscales, surrogate.outputscale, surrogate.mean
-        )
-        # `condition` would rescale the features of the points left: undo it in the lengthscales.
-        part = S.condition(
-            identity,
-            scaled[keep],
-            y[keep],
-            surrogate.lengthscales / part.width,
-            surrogate.outputscale,
-            surrogate.mean,
-        )
+        # `condition` rescales the features of the points left: undo it in the lengthscales.
+        lengthscales = surrogate.lengthscales / (scaled[keep].amax(0) - scaled[keep].amin(0))
+        part = S.condition(identity, scaled[keep], y[keep], lengthscales, surrogate.outputscale, surrogate.mean)
         left_mean, left_std = part.posterior(scaled[i : i + 1])
         assert mean[i].item() == pytest.approx(left_mean.item(), abs=1e-6)
         assert variance[i].item() == pytest.approx(left_std.item() ** 2 + S.NOISE, rel=1e-4)
@@ -296,9 +265,8 @@ def test_fit_is_deterministic_and_ignores_order():
     assert S.fit(features, c[order], y[order]).log_posterior == pytest.approx(one.log_posterior, abs=1e-4)
 
 
-@pytest.mark.parametrize("case", ["duplicates", "constant targets", "two points", "one point", "constant feature",
-                                  "clashing duplicates", "large targets"])  # fmt: skip
-def test_hard_inputs_give_finite_answers(case):
+@pytest.mark.parametrize("case", ["duplicates", "clashing duplicates", "constant targets", "constant feature"])
+def test_hard_inputs_give_finite_answers(case):  # more of them: `test_stress`
     features, c, y = problem(7)
     if case == "duplicates":
         c, y = np.repeat(c, 3, 0), np.repeat(y, 3)
@@ -306,14 +274,8 @@ def test_hard_inputs_give_finite_answers(case):
         c, y = np.repeat(c, 2, 0), np.repeat(y, 2) + np.tile([0.0, 0.3], len(y))
     elif case == "constant targets":
         y = np.full(len(y), 0.7)
-    elif case == "two points":
-        c, y = c[:2], y[:2]
-    elif case == "one point":
-        c, y = c[:1], y[:1]
     elif case == "constant feature":
         features = FeatureMap(ELEMENTS, ["max:VEC", "mean:VEC"])
-    elif case == "large targets":
-        y = 1000 * y
     surrogate = S.fit(features, c, y)
     x = torch.cat([fresh(20), surrogate.compositions]).requires_grad_()
     mean, std = surrogate(x)
@@ -328,17 +290,20 @@ def test_jitter_is_reported_and_failure_is_clear():
     x, y = np.zeros((3, 1)), np.array([0.0, 1.0, 2.0])
     surrogate = S.condition(lambda c: c, x, y, [1.0], 1e12)
     assert surrogate.jitter > 0 and "jitter" in surrogate.diagnosis
-    with pytest.raises(ValueError, match="not positive definite"):
-        evidence._factorise(np.array([2.0]), S.pairs(np.zeros((2, 1))), 1.0, S.NOISE)
+    with pytest.raises(ValueError, match=r"positive definite covariance; got a singular one of 2 points.*Rescale"):
+        S.condition(lambda c: c, x[:2], y[:2], [np.nan], 1.0)
 
 
-def test_errors_name_what_came_and_what_was_expected():
+def test_errors_name_what_was_expected_and_what_came():
     features, c, y = problem(8)
-    with pytest.raises(ValueError, match=r"compositions \(40, 4\) and targets \(39,\).*expected"):
+    with pytest.raises(ValueError, match=r"n ≥ 1; got shapes \(40, 4\) and \(39,\)"):
         S.fit(features, c, y[:-1])
     with pytest.raises(ValueError, match="n ≥ 1"):
         S.fit(features, c[:0], y[:0])
-    with pytest.raises(ValueError, match=r"target nan in row 3"):
+    with pytest.raises(ValueError, match=r"finite numbers, 1e\+50 at most; got target nan in row 3"):
         S.fit(features, c, np.where(np.arange(40) == 3, np.nan, y))
-    with pytest.raises(ValueError, match=r"feature inf in row 0, column 1"):
+    with pytest.raises(ValueError, match=r"got feature inf in row 0, column 1"):
         S.fit(lambda x: torch.stack([x[:, 0], x[:, 1] / 0], -1), c, y)
+    for noise in (-1.0, 0.0, np.nan):
+        with pytest.raises(ValueError, match=rf"positive noise variance; got {noise}"):
+            S.fit(features, c, y, noise=noise)

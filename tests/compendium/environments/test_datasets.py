@@ -3,20 +3,20 @@
 The first half needs no published data: a toy registry, a mirror folder and a server on this machine stand in.
 """
 
-import dataclasses
 import functools
 import hashlib
 import http.server
 import logging
 import socket
 import threading
-import time
 
 import numpy as np
+import pandas as pd
+import pooch
 import pytest
 
 from compendium.environments import datasets
-from compendium.environments.datasets import ChecksumMismatch, DatasetUnavailable, available, fetch, load
+from compendium.environments.datasets import ChecksumMismatch, Dataset, DatasetUnavailable, available, fetch, load
 
 TOY = (
     b"id,Ti,Al,Bi,O,N,Si,temp,time,YS,UTS\n"
@@ -125,65 +125,53 @@ def files(folder):
 # -- fetching ------------------------------------------------------------------------------------------------
 
 
-def test_mirror_is_read_in_place(toy, monkeypatch):
+@pytest.mark.parametrize("relative", [False, True])
+def test_the_mirror_is_read_in_place_of_the_cache(toy, monkeypatch, relative):
     fill_mirror(toy / "mirror", monkeypatch)
+    if relative:  # it counts from the top folder
+        monkeypatch.setattr(datasets, "ROOT", toy / "repository")
+        monkeypatch.setenv("ALLOYGRAD_DATASETS", "../mirror")
     assert fetch("toy") == toy / "mirror" / "folder" / "a file.csv"
     assert available("toy")
     assert not (toy / "cache").exists()
 
 
-def test_relative_mirror_counts_from_the_top_folder(toy, monkeypatch):
-    monkeypatch.setattr(datasets, "ROOT", toy / "repository")
-    fill_mirror(toy / "mirror", monkeypatch)
-    monkeypatch.setenv("ALLOYGRAD_DATASETS", "../mirror")
-    assert fetch("toy").read_bytes() == TOY
-
-
-def test_wrong_checksum_in_the_mirror_is_an_error(toy, monkeypatch):
+def test_another_file_in_the_mirror_is_refused_and_kept(toy, serve, monkeypatch):
+    asked = serve(answer(TOY))
     fill_mirror(toy / "mirror", monkeypatch, TOY + b"\n")
     for call in (fetch, available, load):  # `available` must not hide a damaged mirror either
         with pytest.raises(ChecksumMismatch) as error:
             call("toy")
-        for part in (
-            "a file.csv",
-            TOY_ENTRY["sha256"],
-            hashlib.sha256(TOY + b"\n").hexdigest(),
-            "Copy the file",
-        ):
+        for part in ("a file.csv", TOY_ENTRY["sha256"], hashlib.sha256(TOY + b"\n").hexdigest(), "Copy the file from"):
             assert part in str(error.value)
+    assert [path.read_bytes() for path in files(toy)] == [TOY + b"\n"] and asked == []
 
 
-def test_everything_tried_is_named(toy, monkeypatch):
+def test_a_mirror_without_the_file_is_not_filled(toy, serve, monkeypatch):
+    asked = serve(answer(TOY))
     monkeypatch.setenv("ALLOYGRAD_DATASETS", str(toy / "empty"))
+    (toy / "empty").mkdir()
+    with pytest.raises(DatasetUnavailable, match=r"empty/folder/a file.csv must be .*no such file.*unset ALLOYGRAD_"):
+        fetch("toy")
+    assert not available("toy")
+    assert list(toy.rglob("*")) == [toy / "empty"] and asked == []
+
+
+def test_no_network_is_told_once_and_remembered(toy, monkeypatch):
     with pytest.raises(DatasetUnavailable) as error:
         fetch("toy")
-    message = str(error.value)
-    for part in (
-        str(toy / "empty"),
-        str(toy / "cache"),
-        "folder/a%20file.csv: no connection",
-        "set ALLOYGRAD",
-    ):
-        assert part in message
-
-
-def test_a_failed_download_is_remembered(toy, monkeypatch):
-    import pooch
-
-    start = time.perf_counter()
-    assert not available("toy")
-    assert time.perf_counter() - start < 5
-    monkeypatch.setattr(pooch, "retrieve", lambda *a, **k: pytest.fail("asked the network again"))
-    assert not available("toy")
+    for part in (str(toy / "cache"), datasets.UPSTREAM["base_url"], "no connection", "set ALLOYGRAD_DATASETS"):
+        assert part in str(error.value)
+    monkeypatch.setattr(pooch, "HTTPDownloader", lambda **options: pytest.fail("asked the network again"))
     with pytest.raises(DatasetUnavailable, match="remembered"):
         fetch("toy")
-    # one unreachable upstream spares the wait for its other files, too
     datasets.REGISTRY["other"] = {**TOY_ENTRY, "path": "other.csv"}
-    assert not available("other")
+    assert not available("other")  # one unreachable host spares the wait for its other files
 
 
-def test_a_silent_server_is_given_up(toy, serve, monkeypatch):
-    """Bytes that trickle in escape every per-read timeout: the deadline bounds the whole download."""
+def test_a_server_that_only_trickles_is_given_up(toy, serve, monkeypatch):
+    """Bytes that trickle in escape every timeout of a single read: the deadline bounds the whole download."""
+    assert datasets.DEADLINE_S <= 10 and sum(datasets.TIMEOUT_S) <= 10
     monkeypatch.setattr(datasets, "DEADLINE_S", 0.5)
     given_up = threading.Event()
 
@@ -191,24 +179,17 @@ def test_a_silent_server_is_given_up(toy, serve, monkeypatch):
         handler.send_response(200)
         handler.send_header("Content-Length", "100000")
         handler.end_headers()
-        for _ in range(50):  # it ends, so that this fails and does not hang where no deadline holds
+        for _ in range(50):  # it ends: without a deadline the connection breaks, which is another error
             if given_up.wait(0.1):
                 return
             handler.wfile.write(b"x")
             handler.wfile.flush()
 
     serve(trickle)
-    start = time.perf_counter()
-    with pytest.raises(DatasetUnavailable, match=r"gave up after 0\.5 s"):
+    with pytest.raises(DatasetUnavailable, match="TimeoutError"):
         fetch("toy")
     given_up.set()
-    assert time.perf_counter() - start < 1.4
     assert not (toy / "cache" / "folder" / "a file.csv").exists()
-
-
-def test_the_deadlines_are_short():
-    assert datasets.DEADLINE_S <= 10
-    assert sum(datasets.TIMEOUT_S) <= 10
 
 
 def test_download_goes_to_the_cache_quietly(toy, serve, capfd, caplog):
@@ -228,9 +209,9 @@ def test_the_cache_is_verified_again(toy, serve):
     path = toy / "cache" / "folder" / "a file.csv"
     path.parent.mkdir(parents=True)
     path.write_bytes(TOY[:-5])
-    with pytest.raises(DatasetUnavailable, match=r"damaged \(wrong sha256\)"):
+    with pytest.raises(DatasetUnavailable, match=hashlib.sha256(TOY[:-5]).hexdigest()):
         fetch("toy")
-    assert path.read_bytes() == TOY[:-5]  # what the user has is not touched
+    assert path.read_bytes() == TOY[:-5]  # not touched
     datasets._failed.clear()
     asked = serve(answer(TOY))
     assert fetch("toy").read_bytes() == TOY
@@ -241,9 +222,9 @@ def test_the_cache_is_verified_again(toy, serve):
     ("respond", "reason"),
     [
         (answer(TOY[:100], length=len(TOY)), "IncompleteRead"),  # the connection breaks half way
-        (answer(TOY[:100]), "not the published file, nothing kept"),
-        (answer(b"<html>log in</html>"), "not the published file, nothing kept"),
-        (answer(b"", status=404), "the server answered 404"),
+        (answer(TOY[:100]), "does not match the known hash"),
+        (answer(b"<html>log in</html>"), "does not match the known hash"),
+        (answer(b"", status=404), "404"),
     ],
 )
 def test_a_bad_download_leaves_nothing(toy, serve, respond, reason):
@@ -258,17 +239,26 @@ def test_a_bad_download_leaves_nothing(toy, serve, respond, reason):
 def test_a_cache_that_cannot_be_written(toy, serve):
     asked = serve(answer(TOY))
     (toy / "cache").write_text("a file where the folder should be")
-    with pytest.raises(DatasetUnavailable, match="cache folder cannot be written"):
+    with pytest.raises(DatasetUnavailable, match="cache cannot be written"):
         fetch("toy")
     assert asked == []
 
 
 def test_unknown_and_unsuitable_names(toy):
-    with pytest.raises(KeyError, match="declared are toy"):
+    with pytest.raises(KeyError, match=r"one of toy .*'SMB'"):
         fetch("SMB")
     datasets.REGISTRY["properties"] = {"path": "x.xlsx", "sha256": ""}
     with pytest.raises(ValueError, match="use fetch"):
         load("properties")
+
+
+@pytest.mark.parametrize("missing", [set(), {"HEA"}])
+def test_summary_is_one_line_that_names_what_is_missing(monkeypatch, missing):
+    monkeypatch.setattr(datasets, "available", lambda name: name not in missing)
+    line = datasets.summary()
+    assert "\n" not in line and "SMA" not in line
+    for part in ("HEA cannot be had", "shipped weights") if missing else (f"all {len(datasets.REGISTRY)} files",):
+        assert part in line
 
 
 # -- cleaning ------------------------------------------------------------------------------------------------
@@ -278,19 +268,14 @@ def test_toy_is_cleaned(toy, monkeypatch):
     fill_mirror(toy / "mirror", monkeypatch)
     data = load("toy")
     assert set(data.elements + data.process + data.targets + ("id", "row", "suspect")) == set(data.table)
-    assert data.elements == ("Al", "Ti")
+    assert data.elements == ("Al", "Ti") and data.table["id"].tolist() == [1, 2, 5, 6, 7]
     assert data.table["row"].tolist() == [2, 3, 6, 7, 8]
     # elements by name, not by the file's order; each row divided by its sum
     expected = [[0.5, 0.5], [0.5, 0.5], [0.5 / 1.02, 0.52 / 1.02], [0.3, 0.7], [0.3, 0.7]]
     np.testing.assert_allclose(data.compositions, expected, rtol=1e-15)
-    np.testing.assert_array_equal(data.process_values[:, 0], [900, 900, 900, 900, 800])
+    assert data.table["temperature"].tolist() == [900, 900, 900, 900, 800]
     assert data.groups.tolist() == [0, 0, 1, 2, 2]
-    assert data.units == {
-        "temperature": "°C",
-        "time": "h",
-        "yield_strength": "MPa",
-        "ultimate_strength": "MPa",
-    }
+    assert data.units == {"temperature": "°C", "time": "h", "yield_strength": "MPa", "ultimate_strength": "MPa"}
     duplicate = "same composition and process as another row, different value"
     assert data.table["suspect"].tolist() == [
         duplicate,
@@ -299,14 +284,8 @@ def test_toy_is_cleaned(toy, monkeypatch):
         "ultimate_strength corrected from 5000: typo; yield_strength corrected from 4000: typo",
         "odd",
     ]
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        data.name = "another"
-
-
-def test_corrections_are_undone_as_published(toy, monkeypatch):
-    fill_mirror(toy / "mirror", monkeypatch)
     strengths = ["yield_strength", "ultimate_strength"]
-    assert load("toy").table.loc[3, strengths].tolist() == [400, 500]
+    assert data.table.loc[3, strengths].tolist() == [400, 500]
     published = load("toy", as_published=True).table
     assert published.loc[3, strengths].tolist() == [4000, 5000]
     assert "left as published" in published.loc[3, "suspect"]
@@ -357,17 +336,21 @@ def test_pairs_are_joined_by_id_from_the_other_file(toy, monkeypatch):
 
 
 def test_compositions_group_within_a_millionth():
+    def groups(*compositions):
+        table = pd.DataFrame(compositions)
+        return Dataset("", table, tuple(table), (), (), {}, "").groups.tolist()
+
     base = np.array([0.5, 0.3, 0.2])
     shift = np.array([1.0, -1.0, 0.0])
     near, far = base + 0.9e-6 * shift, base + 1.2e-5 * shift
-    assert datasets._label(np.array([far, base, near, far, near])).tolist() == [0, 1, 1, 0, 1]
-    # decimal rounding would part these two
-    assert datasets._label(np.array([[0.1234565, 0.8765435], [0.12345649, 0.87654351]])).tolist() == [0, 0]
+    assert groups(far, base, near, far, near) == [0, 1, 1, 0, 1]
+    assert groups([0.1234565, 0.8765435], [0.12345649, 0.87654351]) == [0, 0]  # decimal rounding would part these
 
 
 def test_the_published_sum_rule_is_half_open():
-    sums = np.array([0.998, 0.9981, 1.02, 1.0201, 99.89, 99.9, 100.1, 100.11, 50.0])
-    assert datasets._sum_accepted(sums).tolist() == [0, 1, 1, 0, 0, 1, 1, 0, 0]
+    removes = datasets.RULES["the 11 elements sum neither to 1 nor to 100"]
+    sums = pd.Series([0.998, 0.9981, 1.02, 1.0201, 99.89, 99.9, 100.1, 100.11, 50.0, 0.1 + 0.2 + 0.698])
+    assert removes(None, None, sums).tolist() == [1, 0, 0, 1, 1, 0, 0, 1, 1, 1]
 
 
 # -- the registry and the published files --------------------------------------------------------------------
@@ -386,23 +369,19 @@ def test_registry_is_complete():
         assert set(entry["removed"]) <= set(datasets.RULES), name
 
 
-def skip_unless_available(name):
-    if not available(name):
-        pytest.skip(f"published file {name} cannot be had: connect, or set ALLOYGRAD_DATASETS to a mirror")
-
-
 @functools.cache
 def published(name, as_published=False):
-    skip_unless_available(name)
+    if not available(name):
+        pytest.skip(f"published file {name} cannot be had: connect, or set ALLOYGRAD_DATASETS to a mirror")
     return load(name, as_published=as_published)
 
 
-EXPECTED = {  # rows, compositions, share of rows that share their composition, disagreeing duplicates
-    "SMA": (291, 204, 0.385, 0),
-    "Ti_yield": (462, 221, 0.665, 150),
-    "Ti_ultimate": (547, 267, 0.653, 169),
-    "Ti_hardness": (326, 146, 0.672, 80),
-    "HEA": (501, 179, 0.804, 5),
+EXPECTED = {  # rows, compositions, share of rows that share their composition; rows flagged by "another row", …
+    "SMA": (291, 204, 0.385, {"another row": 0, "below yield": 0, "sum off": 0}),
+    "Ti_yield": (462, 221, 0.665, {"another row": 150, "below yield": 49, "sum off": 7}),
+    "Ti_ultimate": (547, 267, 0.653, {"another row": 169, "below yield": 49, "sum off": 7}),
+    "Ti_hardness": (326, 146, 0.672, {"another row": 80, "below yield": 0, "sum off": 7}),  # alloy 182
+    "HEA": (501, 179, 0.804, {"another row": 5, "below yield": 1, "sum off": 0}),
 }
 
 
@@ -410,16 +389,15 @@ EXPECTED = {  # rows, compositions, share of rows that share their composition, 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_published_counts(name):
     data = published(name)
-    rows, compositions, sharing, disagreeing = EXPECTED[name]
+    rows, compositions, sharing, flagged = EXPECTED[name]
     assert len(data.table) == rows
-    assert data.process_values.shape == (rows, len(data.process))
     assert not data.table.isna().any(axis=None)
     assert (data.compositions >= 0).all()
     np.testing.assert_allclose(data.compositions.sum(axis=1), 1, rtol=1e-14)
     assert data.groups.max() + 1 == compositions
     _, inverse, size = np.unique(data.groups, return_inverse=True, return_counts=True)
     assert (size[inverse] > 1).mean() == pytest.approx(sharing, abs=5e-4)
-    assert data.table["suspect"].str.contains("another row").sum() == disagreeing
+    assert {why: data.table["suspect"].str.contains(why).sum() for why in flagged} == flagged
 
 
 @pytest.mark.dataset
@@ -438,11 +416,7 @@ def test_published_sma_slips():
 def test_published_ti_slips():
     low, high = published("Ti_yield"), published("Ti_ultimate")
     assert low.process == high.process == published("Ti_hardness").process and len(low.process) == 8
-    wrong = {data.name: data.table["suspect"].str.contains("below yield").sum() for data in (low, high)}
-    assert wrong == {"Ti_yield": 49, "Ti_ultimate": 49}
     assert len(set(low.table["alloy_proc_id"]) & set(high.table["alloy_proc_id"])) == 413
-    for data in (low, high, published("Ti_hardness")):
-        assert data.table["suspect"].str.contains("sum off").sum() == 7  # alloy 182
     weak = low.table["suspect"].str.contains("implausibly low")
     assert sorted(low.table.loc[weak, "alloy_proc_id"]) == [453, 517, 1018]
     assert (low.table.loc[weak, "yield_strength"] < 100).all() and (low.table["yield_strength"] < 100).sum() == 3
@@ -462,25 +436,3 @@ def test_the_corrected_cell():
     assert "corrected" in corrected.loc[differs[0], "suspect"]
     ratio = corrected["ultimate_strength"].var() / raw["ultimate_strength"].var()
     assert 1 - ratio == pytest.approx(1 / 3, abs=0.02)
-
-
-@pytest.mark.dataset
-def test_published_hea():
-    table = published("HEA").table
-    assert table["suspect"].str.contains("below yield").sum() == 1
-    assert table["row"].tolist() == list(range(2, 503))
-
-
-@pytest.mark.dataset
-def test_elemental_tables_can_be_fetched():
-    for name in ("SMA_elements", "Ti_elements", "HEA_elements"):
-        skip_unless_available(name)
-        assert fetch(name).suffix == ".xlsx"
-
-
-def test_summary_is_one_line_that_names_what_is_missing(monkeypatch):
-    monkeypatch.setattr(datasets, "available", lambda name: True)
-    assert "all" in datasets.summary() and "\n" not in datasets.summary()
-    monkeypatch.setattr(datasets, "available", lambda name: name != "HEA")
-    line = datasets.summary()
-    assert "HEA cannot be had" in line and "SMA" not in line and "shipped weights" in line and "\n" not in line

@@ -1,12 +1,11 @@
 """The network against convolutions, its restriction against itself, training against one step worked out by hand."""
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
-import sklearn.metrics
 import torch
+from sklearn.metrics import r2_score
 from torch import nn
 
 from compendium.environments import networks
@@ -17,7 +16,7 @@ MIXINGS = ("transposed", "published")
 TINY = Training(epochs=3, curve_epochs=3, folds=3, batch=8, hidden=6)
 
 
-def network(seed=0, mixing="transposed", dtype=torch.float64):
+def network(seed=0, mixing="transposed"):
     """A network with all weights, scalers and running statistics at random, in eval mode."""
     generator = torch.Generator().manual_seed(seed)
     net = ResidualNetwork(torch.randn(N_ELEMENTS, N_PROPERTIES), N_PROCESS, hidden=HIDDEN, mixing=mixing)
@@ -27,7 +26,7 @@ def network(seed=0, mixing="transposed", dtype=torch.float64):
                 value.copy_(torch.randn(value.shape, generator=generator))
                 if name.endswith(("std", "running_var")):
                     value.abs_().add_(0.1)
-    return net.to(dtype).eval().requires_grad_(False)
+    return net.double().eval().requires_grad_(False)
 
 
 def inputs(seed, *batch):
@@ -94,11 +93,6 @@ def test_row_by_row_is_a_convolution(mixing, mode):
             torch.testing.assert_close(ours.running_var, theirs.running_var)
 
 
-def test_the_two_mixings_differ():
-    one, other = (network(1, mixing)(*inputs(0, 4)) for mixing in MIXINGS)
-    assert (one - other).abs().min() > 1e-3
-
-
 def test_layers_have_the_papers_sizes():
     net = ResidualNetwork(torch.randn(11, 30), 3)
     sizes = {name: tuple(value.shape) for name, value in net.named_parameters()}
@@ -114,12 +108,11 @@ def test_layers_have_the_papers_sizes():
 def test_leading_dimensions_pass_through(mixing, batch):
     net = network(2, mixing)
     fractions, process = inputs(1, *batch)
-    one_by_one = [
-        net(f, p) for f, p in zip(fractions.reshape(-1, N_ELEMENTS), process.reshape(-1, N_PROCESS), strict=True)
-    ]
-    torch.testing.assert_close(net(fractions, process), torch.stack(one_by_one).reshape(batch))
-    held = net(fractions, process.reshape(-1, N_PROCESS)[0])  # one process for all
-    torch.testing.assert_close(held, net(fractions, process.reshape(-1, N_PROCESS)[0].expand(*batch, -1)))
+    flat = fractions.reshape(-1, N_ELEMENTS), process.reshape(-1, N_PROCESS)
+    one_by_one = torch.stack([net(f, p) for f, p in zip(*flat, strict=True)])
+    torch.testing.assert_close(net(fractions, process), one_by_one.reshape(batch))
+    held = flat[1][0]  # one process for all
+    torch.testing.assert_close(net(fractions, held), net(fractions, held.expand(*batch, -1)))
 
 
 @pytest.mark.parametrize("mixing", MIXINGS)
@@ -135,7 +128,7 @@ def test_restriction_is_the_network_with_zeros_elsewhere(mixing, present):
 
 
 def test_restriction_wants_a_network_at_rest():
-    with pytest.raises(ValueError, match="eval"):
+    with pytest.raises(ValueError, match=r"eval mode, got one in training mode"):
         network().train().restrict([0], torch.zeros(N_PROCESS))
 
 
@@ -189,12 +182,10 @@ def test_standardising_by_hand():
     np.testing.assert_allclose(process, (data.process - data.process.mean(0)) / data.process.std(0), atol=1e-12)
 
 
-@pytest.mark.parametrize("value", [0.0, 0.1, 973.15, 1 / 3, 1e-30, 1e6])
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e-30, 1e6])
 def test_a_column_that_never_varies_is_only_centred(value):
     data = rows()
-    constant = data.process.copy()
-    constant[:, 0] = value
-    data = dataclasses.replace(data, process=constant)
+    data.process[:, 0] = value
     net, _ = networks.train(data, np.ones((N_ELEMENTS, N_PROPERTIES)), TINY)
     assert net.process_std[0] == 1 and net.process_std[1] != 1
     assert (net.properties == 0).all()
@@ -209,10 +200,7 @@ def same(one, other):
 
 def test_training_sees_its_rows_only():
     """Wild values in the rows held back change no weight and no scaler."""
-    data, kept = rows(), np.arange(5, 30)
-    wild = dataclasses.replace(
-        data, **{name: getattr(data, name).copy() for name in ("fractions", "process", "target")}
-    )
+    data, wild, kept = rows(), rows(), np.arange(5, 30)
     for values in (wild.fractions, wild.process, wild.target):
         values[:5] = 1e9
     one, _ = networks.train(data, properties(), TINY, index=kept)
@@ -231,7 +219,7 @@ def test_training_repeats_bit_for_bit_and_leaves_the_global_generator_alone():
     other, curve = networks.train(rows(), properties(), TINY, seed=5, watch={"test": np.arange(4)})
     assert same(one, other)  # watching changes nothing either
     assert [sorted(row) for row in curve] == [["epoch", "test_r2", "train_mse"]] * 3
-    assert curve[-1]["test_r2"] == networks.r2(rows().target[:4], networks.predict(other, rows(), np.arange(4)))
+    assert curve[-1]["test_r2"] == r2_score(rows().target[:4], networks.predict(other, rows(), np.arange(4)))
     assert not same(one, networks.train(rows(), properties(), TINY, seed=6)[0])
     assert not one.training
 
@@ -277,19 +265,17 @@ def test_training_learns():
     data = rows(2, n=90)
     train, test = np.arange(0, 75), np.arange(75, 90)
     net, curve = networks.train(data, properties(), Training(epochs=80, dropout=0.0), index=train, watch={"test": test})
-    assert networks.r2(data.target[test], networks.predict(net, data, test)) > 0.9
+    assert r2_score(data.target[test], networks.predict(net, data, test)) > 0.9
     assert curve[-1]["train_mse"] < 0.05 < 0.5 < curve[0]["train_mse"]
 
 
 def test_dropout_acts_in_training_only():
-    net = network(9, dtype=torch.float32)
-    data = inputs(1, 8)[0].float(), inputs(1, 8)[1].float()
+    net, data = network(9), inputs(1, 8)
     assert torch.equal(net(*data), net(*data))
     net.dropout.train()
     assert not torch.equal(net(*data), net(*data))
-    assert not same(
-        *(networks.train(rows(), properties(), dataclasses.replace(TINY, dropout=d))[0] for d in (0.0, 0.5))
-    )
+    without = dataclasses.replace(TINY, dropout=0.0)
+    assert not same(*(networks.train(rows(), properties(), settings)[0] for settings in (TINY, without)))
 
 
 @pytest.mark.parametrize("mixing", MIXINGS)
@@ -312,65 +298,33 @@ def test_a_saved_network_comes_back(tmp_path, mixing):
     assert again.read_bytes() == path.read_bytes()
 
 
-def test_weight_files_hold_numbers_and_no_code(tmp_path):
-    raw = networks.save(network(), tmp_path / "a.safetensors").read_bytes()
-    length = int.from_bytes(raw[:8], "little")  # the safetensors layout: header length, JSON header, raw numbers
-    header = json.loads(raw[8 : 8 + length])
-    assert header.pop("__metadata__") == {"mixing": "transposed"}
-    assert set(header) == set(network().state_dict())
-    assert len(raw) == 8 + length + max(entry["data_offsets"][1] for entry in header.values())
-
-
 @pytest.mark.parametrize("grouped", [False, True])
 def test_folds_cover_and_do_not_meet(grouped):
     data, settings = rows(n=31), Training(folds=5)
     parts = networks.folds(data, settings, grouped=grouped)
     assert len(parts) == 5
     assert sorted(np.concatenate([test for _, test in parts])) == list(range(31))
-    for train, test in parts:
-        assert sorted([*train, *test]) == list(range(31))
-        together = not set(data.groups[train]) & set(data.groups[test])
-        assert together or not grouped
-    again = networks.folds(data, settings, grouped=grouped)
-    assert all(
-        np.array_equal(a, b) for one, two in zip(parts, again, strict=True) for a, b in zip(one, two, strict=True)
-    )
-    other = networks.folds(data, Training(folds=5, seed=1), grouped=grouped)
-    assert any(not np.array_equal(a[1], b[1]) for a, b in zip(parts, other, strict=True))
+    assert all(sorted([*train, *test]) == list(range(31)) for train, test in parts)
+    assert any(set(data.groups[train]) & set(data.groups[test]) for train, test in parts) != grouped
 
+    def held_out(seed):
+        return [test.tolist() for _, test in networks.folds(data, Training(folds=5, seed=seed), grouped=grouped)]
 
-def test_random_folds_do_part_compositions():
-    data = rows()
-    parts = networks.folds(data, Training(folds=5), grouped=False)
-    assert any(set(data.groups[train]) & set(data.groups[test]) for train, test in parts)
+    assert held_out(0) == held_out(0) != held_out(1)
 
 
 def test_split_is_70_15_15():
-    parts = networks.split(291, 0)
+    parts, again, other = (networks.split(291, seed) for seed in (0, 0, 1))
     assert [len(part) for part in parts] == [204, 43, 44]
     assert sorted(np.concatenate(parts)) == list(range(291))
-    assert all(np.array_equal(a, b) for a, b in zip(parts, networks.split(291, 0), strict=True))
-    assert not np.array_equal(parts[0], networks.split(291, 1)[0])
+    assert np.array_equal(np.concatenate(parts), np.concatenate(again))
+    assert not np.array_equal(np.concatenate(parts), np.concatenate(other))
 
 
-def test_scores_equal_scikit_learns():
-    rng = np.random.default_rng(0)
-    measured = rng.normal(size=50) * 30 + 400
-    predicted = measured + rng.normal(size=50) * 10
-    assert networks.r2(measured, predicted) == pytest.approx(sklearn.metrics.r2_score(measured, predicted), rel=1e-12)
-    z, y = ((v - measured.mean()) / measured.std() for v in (measured, predicted))
-    assert networks.scaled_mae(measured, predicted) == pytest.approx(
-        sklearn.metrics.mean_absolute_error(z, y), rel=1e-12
-    )
-    assert networks.r2(measured, np.full(50, measured.mean())) == pytest.approx(0, abs=1e-12)
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"mixing": "both"}, {"epochs": 0}, {"folds": 1}, {"batch": 16.0}, {"hidden": -1}, {"curve_epochs": "9"}]
-)
-def test_impossible_settings_are_refused(wrong):
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        Training(**wrong)
+def test_impossible_settings_are_refused():
+    for wrong in ({"mixing": "both"}, {"batch": 16.0}, {"hidden": -1}, {"curve_epochs": "9"}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            Training(**wrong)
 
 
 def test_settings_are_described_in_full():

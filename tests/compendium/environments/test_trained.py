@@ -4,10 +4,8 @@ import dataclasses
 import itertools
 import json
 import shutil
-import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -80,18 +78,9 @@ def test_spaces_take_the_first_elements_with_their_own_limits(alloy):
             alloy.space(n)
 
 
-def test_two_elements_may_be_too_few():
-    with pytest.raises(ValueError, match="empty space"):
-        HEA.space(2)  # V ≤ .33 and Cr ≤ .40
-
-
 def test_group_limits_apply_to_the_elements_present():
     assert SMA.space(4).groups == (Group(("Ti", "Hf"), 0.55), Group(("Ni", "Cu"), 0.55))
     assert SMA.space(6).groups == (Group(("Ti", "Hf", "Zr"), 0.55), Group(("Ni", "Cu", "Co"), 0.55))
-    assert TI.space(4).groups == HEA.space(4).groups == ()
-
-
-def test_a_group_of_which_nothing_is_present_does_not_apply():
     late = dataclasses.replace(SMA, groups=(Group(("Zr", "Fe"), 0.15), Group(("Ni", "Cu"), 0.55)))
     assert late.space(4).groups == (Group(("Ni", "Cu"), 0.55),)
     assert late.space(7).groups == (Group(("Zr", "Fe"), 0.15), Group(("Ni", "Cu"), 0.55))
@@ -120,12 +109,6 @@ def test_merits_by_hand(alloy, merit, properties, expected):
     assert found == pytest.approx([expected, expected], rel=1e-12)
 
 
-def test_defaults_are_the_published_landscapes():
-    assert {name: next(iter(alloy.merits)) for name, alloy in ALLOYS.items()} == {
-        "SMA": "300 degC", "Ti": "paper", "HEA": "paper",
-    }  # fmt: skip
-
-
 def test_an_environment_applies_the_merit_asked_for():
     models, composition = random_models(TI), np.array([0.7, 0.1, 0.1, 0.1])
     for name in ("paper", "code"):
@@ -140,6 +123,7 @@ def test_an_environment_applies_the_merit_asked_for():
 @pytest.mark.parametrize("alloy", ALLOYS.values(), ids=ALLOYS)
 @pytest.mark.parametrize("n", [3, 4, 10])
 def test_compositions_are_placed_by_name(alloy, n):
+    """The published code places them by position, which for titanium (Ti, Mo, V, Ta) means Ti, Al, Zr, Mo."""
     models, space = random_models(alloy, n), alloy.space(n)
     environment = Environment(alloy, space.elements, models)
     compositions = space.fractions(space.sample(5, np.random.default_rng(0)))
@@ -148,18 +132,6 @@ def test_compositions_are_placed_by_name(alloy, n):
     for i, composition in enumerate(compositions):
         expected = directly(alloy, models, dict(zip(space.elements, composition, strict=True)))
         assert {name: out[name][i] for name in models} == pytest.approx(expected, rel=1e-10)
-
-
-def test_titanium_is_not_padded_by_position():
-    """The published defect: (Ti, Mo, V, Ta) put into the first slots, which are (Ti, Al, Zr, Mo)."""
-    models, composition = random_models(TI), np.array([0.65, 0.15, 0.05, 0.15])
-    assert TI.order[:4] != TI.inputs[:4]
-    out = Environment(TI, TI.order[:4], models)(composition)
-    by_name = directly(TI, models, dict(zip(TI.order, composition, strict=False)))
-    by_position = directly(TI, models, dict(zip(TI.inputs, composition, strict=False)))
-    for name in models:
-        assert out[name] == pytest.approx(by_name[name], rel=1e-10)
-        assert abs(out[name] - by_position[name]) > 1e-3
 
 
 def test_order_of_columns_is_that_of_elements():
@@ -202,29 +174,24 @@ def test_blocks_join_seamlessly(environment):
     np.testing.assert_allclose(out["enthalpy"][at], environment(compositions[at])["enthalpy"], rtol=1e-12)
 
 
-def test_input_is_read_only_and_untouched(environment):
-    """Lists and the read-only arrays that pandas hands out are as good as any; nothing is written into them."""
-    frame = pd.DataFrame(np.random.default_rng(0).dirichlet(np.ones(4), 3))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        out = environment(frame.to_numpy())
-        frozen = frame.to_numpy().copy()
-        frozen.flags.writeable = False
-        again = environment(frozen)
-    assert (out["merit"] == again["merit"]).all()
-    assert (environment(frame.values.tolist())["merit"] == out["merit"]).all()
+@pytest.mark.filterwarnings("error")
+def test_lists_and_read_only_arrays_are_taken(environment):
+    compositions = np.random.default_rng(0).dirichlet(np.ones(4), 3)
+    out = environment(compositions.tolist())["merit"]
+    compositions.flags.writeable = False
+    assert (environment(compositions)["merit"] == out).all()
 
 
 @pytest.mark.parametrize(
     "compositions, message",
     [
-        ([0.5, 0.5], r"shape \(2,\); expected \(..., 4\), columns \['Ti', 'Ni', 'Cu', 'Hf'\]"),
+        ([0.5, 0.5], r"\(..., 4\) with columns \['Ti', 'Ni', 'Cu', 'Hf'\], got shape \(2,\)"),
         (0.5, r"shape \(\)"),
         (np.full((3, 11), 1 / 11), r"shape \(3, 11\)"),
-        ([50.0, 50.0, 0.0, 0.0], "not per cent"),
-        ([[0.5, 0.5, 0, 0], [0.5, 0.4, 0, 0]], r"\[0.5, 0.4, 0.0, 0.0\] is no composition"),
-        ([1.5, -0.5, 0, 0], "is no composition"),
-        ([0.5, 0.5, np.nan, 0], "is no composition"),
+        ([50.0, 50.0, 0.0, 0.0], r"\(sum 100\). Divide percentages by 100"),
+        ([[0.5, 0.5, 0, 0], [0.5, 0.4, 0, 0]], r"≥ 0 that sum to 1, got \[0.5, 0.4, 0.0, 0.0\]"),
+        ([1.5, -0.5, 0, 0], "got .1.5, -0.5"),
+        ([0.5, 0.5, np.nan, 0], "sum nan"),
     ],
 )
 def test_what_is_no_composition_is_refused(environment, compositions, message):
@@ -292,7 +259,7 @@ def test_true_optimum_over_chunks_first_wins(merits, winner):
 def test_true_optimum_refuses_an_environment_of_another_order():
     space = SMA.space(3, step=0.05)
     other = Environment(SMA, space.elements[::-1], random_models(SMA))
-    with pytest.raises(ValueError, match="environment are Cu Ni Ti, of the space Ti Ni Cu"):
+    with pytest.raises(ValueError, match="Ti Ni Cu; got Cu Ni Ti"):
         landscapes.true_optimum(other, space, progress=False)
 
 
@@ -331,31 +298,13 @@ def test_shipped_environment_and_its_optimum_by_brute_force():
     np.testing.assert_allclose(environment(np.array(grid) / 100)["merit"], merit, rtol=1e-9)
 
 
-def test_shipped_environment_is_a_shape_memory_alloy():
-    """Plausible magnitudes over random compositions, and the two merits are all but opposite."""
-    space = SMA.space(4)
-    compositions = space.fractions(space.sample(500, np.random.default_rng(0)))
-    out = trained.load(SMA, space.elements)(compositions)
-    kelvin = trained.load(SMA, space.elements, merit="300 K")(compositions)
-    assert (0 < np.median(out["enthalpy"]) < 40) and (abs(out["martensite_peak"]) < 600).all()
-    assert np.mean(out["austenite_peak"] > out["martensite_peak"]) > 0.9
-    assert np.corrcoef(out["merit"], kelvin["merit"])[0, 1] < -0.3
-    assert all((out[name] == kelvin[name]).all() for name in SMA.properties)
-
-
 @pytest.fixture
 def copied(tmp_path):
     return shutil.copytree(FOLDER / "SMA", tmp_path / "SMA")
 
 
-def change_card(folder, **changes):
-    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    (folder / "card.json").write_text(json.dumps(card | changes), encoding="utf-8")
-
-
-def test_another_folder_gives_the_same_environment(copied):
-    one, other = trained.load(SMA, ("Ti", "Ni")), trained.load(SMA, ("Ti", "Ni"), folder=copied)
-    assert one(np.array([0.5, 0.5])) == other(np.array([0.5, 0.5]))
+def answer(folder=None):
+    return trained.load(SMA, ("Ti", "Ni"), folder=folder)(np.array([0.5, 0.5]))
 
 
 def test_a_changed_weight_file_is_refused(copied):
@@ -364,20 +313,20 @@ def test_a_changed_weight_file_is_refused(copied):
     raw[-1] ^= 1
     path.write_bytes(raw)
     with pytest.raises(ValueError, match=r"austenite_peak.safetensors has sha256 [0-9a-f]{64}; its card says"):
-        trained.load(SMA, ("Ti", "Ni"), folder=copied)
+        answer(copied)
 
 
 def test_a_folder_trained_anew_is_read_anew(copied):
     """One process may train twice into one folder; the first weights must not linger."""
-    before = trained.load(SMA, ("Ti", "Ni"), folder=copied)(np.array([0.5, 0.5]))
+    before = answer(copied)
+    assert before == answer()  # of the shipped folder
     net = networks.load(copied / "enthalpy.safetensors").float()
     net.target_mean += 7
     path = networks.save(net, copied / "enthalpy.safetensors")
     card = json.loads((copied / "card.json").read_text(encoding="utf-8"))
     card["properties"]["enthalpy"]["weights_sha256"] = store.file_digest(path)
     (copied / "card.json").write_text(json.dumps(card), encoding="utf-8")
-    after = trained.load(SMA, ("Ti", "Ni"), folder=copied)(np.array([0.5, 0.5]))
-    assert after["enthalpy"] - before["enthalpy"] == pytest.approx(7, abs=1e-5)
+    assert answer(copied)["enthalpy"] - before["enthalpy"] == pytest.approx(7, abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -389,18 +338,12 @@ def test_a_folder_trained_anew_is_read_anew(copied):
     ],
 )
 def test_a_card_of_another_declaration_is_refused(copied, changes, what):
-    change_card(copied, **changes)
+    card = json.loads((copied / "card.json").read_text(encoding="utf-8"))
+    (copied / "card.json").write_text(json.dumps(card | changes), encoding="utf-8")
     with pytest.raises(ValueError, match=f"{what} of .*; SMA declares"):
-        trained.load(SMA, ("Ti", "Ni"), folder=copied)
+        answer(copied)
 
 
 def test_no_networks_no_environment(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"holds no trained networks \(no card.json\)"):
-        trained.load(SMA, ("Ti", "Ni"), folder=tmp_path)
-
-
-def test_declarations_are_values():
-    """An alloy is data: two are equal if their declarations are, and none can be changed in place."""
-    assert dataclasses.replace(SMA) == SMA != dataclasses.replace(SMA, order=SMA.order[::-1])
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        SMA.name = "other"
+        answer(tmp_path)

@@ -19,7 +19,6 @@ from compendium.feature_gradient.comparisons import (
     obtain,
     predictions,
 )
-from compendium.running import records
 
 ELEMENTS = ("Ti", "Ni", "Cu", "Hf", "Zr")
 TOY = Comparison("toy", "hardness", rows=20, folds=4, n_features=2, population=8, generations=3)
@@ -71,19 +70,13 @@ def test_selection_inside_never_sees_the_held_out_rows():
     assert any(changed["features outside"])  # the leak that was published
 
 
-def test_every_selection_gets_the_rows_it_should(monkeypatch):
+def test_selections_and_fits_get_the_rows_they_should_and_folds_cover_each_row_once(monkeypatch):
     compositions, targets, folds = data()
-    seen, real = [], comparisons.genetic
-    monkeypatch.setattr(comparisons, "genetic", lambda s, c, y, **kw: seen.append(set(y)) or real(s, c, y, **kw))
-    predictions(TOY, ELEMENTS, compositions, targets, folds)
-    assert seen == [set(targets), *({*targets[folds != fold]} for fold in range(4))]
-
-
-def test_inputs_share_rows_and_folds_that_cover_each_row_once(monkeypatch):
-    compositions, targets, folds = data()
-    fits, real = [], comparisons.fit
-    monkeypatch.setattr(comparisons, "fit", lambda f, c, y, **kw: fits.append((c, y, kw)) or real(f, c, y, **kw))
+    selected, fits, select, fit = [], [], comparisons.genetic, comparisons.fit
+    monkeypatch.setattr(comparisons, "genetic", lambda s, c, y, **kw: selected.append(set(y)) or select(s, c, y, **kw))
+    monkeypatch.setattr(comparisons, "fit", lambda f, c, y, **kw: fits.append((c, y, kw)) or fit(f, c, y, **kw))
     found = predictions(TOY, ELEMENTS, compositions, targets, folds)
+    assert selected == [set(targets), *({*targets[folds != fold]} for fold in range(4))]
     assert all(np.isfinite(found[name]).all() for name in INPUTS)
     assert np.bincount(folds).tolist() == [5] * 4 and len(fits) == 4 * len(INPUTS)
     for i, (c, y, options) in enumerate(fits):
@@ -125,12 +118,8 @@ def test_draws_are_seeded_by_dataset_target_and_number_and_without_replacement()
     again = draw_rows(replace(TOY, generations=9), 30, 3)
     assert np.array_equal(rows, again[0]) and np.array_equal(folds, again[1])
     assert len(set(rows)) == 20 and rows.max() < 30
-    others = [
-        draw_rows(TOY, 30, 4),
-        draw_rows(replace(TOY, target="x"), 30, 3),
-        draw_rows(replace(TOY, dataset="x"), 30, 3),
-    ]
-    assert all(set(other[0]) != set(rows) for other in others)
+    for other, draw in ((TOY, 4), (replace(TOY, target="x"), 3), (replace(TOY, dataset="x"), 3)):
+        assert set(draw_rows(other, 30, draw)[0]) != set(rows)
     with pytest.raises(ValueError, match="31 rows of toy asked for, which has 30"):
         draw_rows(replace(TOY, rows=31), 30, 0)
 
@@ -152,14 +141,10 @@ def test_scores_are_computed_once_and_continue(toy):
     for (_, row), name in zip(both[both["draw"] == 1].iterrows(), INPUTS, strict=True):
         assert row["mae"] == pytest.approx(np.abs(found[name] - targets).mean(), rel=1e-9)
         assert row["mape"] == pytest.approx((np.abs(found[name] - targets) / targets).mean(), rel=1e-9)
-
-
-def test_files_hold_scores_only(toy):
-    obtain(TOY, 1, workers=1)
-    (path,) = comparisons.folder().iterdir()
-    entry = json.loads(path.read_text())
-    assert set(entry) == {"comparison", "code", "scores"}
-    assert [set(row) for row in entry["scores"]] == [{"draw", "input", "mae", "mape"}] * 3
+    for path in comparisons.folder().iterdir():  # files hold scores, no rows
+        entry = json.loads(path.read_text())
+        assert set(entry) == {"comparison", "code", "scores"}
+        assert [set(row) for row in entry["scores"]] == [{"draw", "input", "mae", "mape"}] * 3
 
 
 def test_the_name_is_that_of_data_cleaning_settings_and_properties(toy, monkeypatch):
@@ -178,12 +163,12 @@ def test_the_name_is_that_of_data_cleaning_settings_and_properties(toy, monkeypa
 
 def test_records_serve_where_the_dataset_cannot_be_had(toy, monkeypatch, tmp_path):
     before, _ = obtain(TOY, 2, workers=1)
-    assert records.record_comparisons()["draws"].tolist() == [2]
+    assert comparisons.record()["draws"].tolist() == [2]
     packed = comparisons.RECORD.read_bytes()
     assert list(pd.read_csv(comparisons.RECORD)) == ["dataset", "target", "formulas", *COLUMNS]
     monkeypatch.setattr(datasets, "available", lambda name: False)
     monkeypatch.setenv("ALLOYGRAD_STORE", str(tmp_path / "elsewhere"))
-    assert records.record_comparisons()["draws"].tolist() == [2]  # nothing gets lost from another store
+    assert comparisons.record()["draws"].tolist() == [2]  # nothing gets lost from another store
     assert comparisons.RECORD.read_bytes() == packed
     table, line = obtain(TOY, 2)
     assert table.empty and line == "Dataset toy cannot be had: nothing can be shown."  # and records are not its

@@ -3,24 +3,25 @@
 from alloygrad.plotting.models import section_maps, trust, what_if
 from alloygrad.plotting.style import COLUMN, PAGE, PALETTE
 from alloygrad.plotting.ternary import ternary_maps
+from compendium.feature_gradient.figures.ablations import (
+    difference_curves,
+    moved_shares,
+    regret_by_starts,
+    searched_inputs,
+    variants,
+)
 from compendium.feature_gradient.figures.campaigns import (
     arms,
     best_so_far,
     best_so_far_by_elements,
-    difference_curves,
     more_elements,
-    moved_shares,
     other_trainings,
     races,
     regret_by_elements,
-    regret_by_starts,
-    searched_inputs,
     trajectory_costs,
-    variants,
 )
 from compendium.feature_gradient.figures.claims import verdict_strips
 from compendium.feature_gradient.figures.diversity import (
-    ARMS,
     entropy_curves,
     entropy_differences,
     final_merits,
@@ -41,6 +42,7 @@ from compendium.feature_gradient.figures.networks import (
     paired_errors,
     parity,
 )
+from compendium.feature_gradient.figures.panels import ARMS
 from compendium.feature_gradient.figures.surrogates import METRICS, surrogate_accuracy, surrogate_cuts
 from compendium.feature_gradient.figures.tour import (
     acquisition_cut,

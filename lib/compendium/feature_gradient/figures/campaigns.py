@@ -1,56 +1,32 @@
 """Whole campaigns: what has been found after so many experiments, with which inner loop, how much it cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from alloygrad.plotting.style import COLUMN, PAGE
-from compendium.feature_gradient.figures.diversity import (
+from compendium.feature_gradient.figures.panels import (
     ALLOYS,
     ARMS,
     SHORT,
+    alloy_panels,
+    arms_legend,
     arms_of,
+    band,
+    band_as_bars,
     filled_and_open,
     interval,
-    numbers_of,
     on_fewer,
+    regret_axis,
     rows_of_arms,
+    titled,
 )
-from compendium.figures.style import COLOURS, INPUTS, LABELS, MARKERS, curve_of, line_of
-
-VARIANT_DASHES = ((None, None), (4, 1.2), (1.2, 1), (6, 1.2, 1.2, 1.2))
-"""Of the variants of one arm, in order, beside their shades: they can be told apart without colours."""
-
-LEAST_REGRET = 1e-5
-"""Below this a regret axis is linear, so that 0 has a place on it."""
-
-
-def missing(axis: Axes, text: str = "not yet computed") -> None:
-    """An empty panel says why it is empty."""
-    axis.set_yticks([])
-    axis.text(0.5, 0.5, text, ha="center", va="center", color="0.5", transform=axis.transAxes)
-
-
-def regret_axis(axis: Axes) -> None:
-    axis.set_yscale("symlog", linthresh=LEAST_REGRET, linscale=0.5)
-    axis.yaxis.set_minor_locator(mpl.ticker.NullLocator())
-    axis.set_ylim(0, None)
-
-
-def band(axis: Axes, x, rows: pd.DataFrame, *, less: float | None = None, **style) -> None:
-    """Mean and interval of `rows` over x; with `less`, what they lack to it."""
-    mean, low, high = rows["mean"], rows["low"], rows["high"]
-    if less is not None:
-        mean, low, high = less - mean, less - high, less - low
-    axis.plot(x, mean, **style)
-    axis.fill_between(x, low.astype(float), high.astype(float), color=style["color"], alpha=0.18, lw=0)
+from compendium.figures.style import COLOURS, LABELS, MARKERS, curve_of, line_of
 
 
 def best_so_far(table: pd.DataFrame, optimum: float) -> Figure:
@@ -95,7 +71,8 @@ def best_so_far_by_elements(table: pd.DataFrame, known: pd.DataFrame) -> Figure:
         if len(rows):
             axis.text(0.97, 0.04, f"n = {numbers}", ha="right", fontsize=6, transform=axis.transAxes)
         else:
-            missing(axis)
+            axis.set_yticks([])
+            axis.text(0.5, 0.5, "not yet computed", ha="center", va="center", color="0.5", transform=axis.transAxes)
     figure.supxlabel("experiments", fontsize=8)
     figure.supylabel("best figure of merit so far", fontsize=8)
     handles = [mpl.lines.Line2D([], [], **line_of(arm)) for arm in ARMS if (table["method"] == arm).any()]
@@ -122,7 +99,7 @@ def regret_by_elements(table: pd.DataFrame) -> Figure:
 
     table: columns alloy, n_elements, method, mean, low, high (of the regret), n. Open: fewer than the largest n.
     """
-    figure, axes = _alloys(table, 2.3, sharey=True)
+    figure, axes = alloy_panels(table, 2.3, sharey=True)
     for alloy, axis in axes.items():
         for arm, own in arms_of(table[table["alloy"] == alloy]):
             place = own["n_elements"] + 0.1 * (ARMS.index(arm) - 1.5)
@@ -130,7 +107,7 @@ def regret_by_elements(table: pd.DataFrame) -> Figure:
         axis.set(xlabel="elements", title=ALLOYS[alloy])
         regret_axis(axis)
     next(iter(axes.values())).set_ylabel("simple regret at the end")
-    _arms_legend(figure, axes.values())
+    arms_legend(figure, axes.values())
     return figure
 
 
@@ -140,7 +117,7 @@ def more_elements(table: pd.DataFrame, known: pd.DataFrame) -> Figure:
     table: columns alloy, n_elements, experiments, mean, low, high, n. known: columns alloy, n_elements, merit. Open:
     fewer trajectories than the largest n.
     """
-    figure, axes = _alloys(known, 2.3)
+    figure, axes = alloy_panels(known, 2.3)
     for alloy, axis in axes.items():
         own, best = (rows[rows["alloy"] == alloy] for rows in (table, known))
         if (off := _off_scale(best)) is not None:
@@ -170,16 +147,6 @@ def _off_scale(best: pd.DataFrame) -> int | None:
     return int(best["n_elements"].iloc[0]) if far else None
 
 
-def band_as_bars(axis: Axes, x, rows: pd.DataFrame, *, most: int | None = None, **style) -> None:
-    """Means joined by a line, their intervals as bars: for few places on x. Open: fewer than `most` trajectories."""
-    few = np.zeros(len(rows), bool) if most is None else (rows["n"] < most).to_numpy()
-    axis.plot(x, rows["mean"], **style, markevery=np.flatnonzero(~few).tolist(), clip_on=False)
-    axis.vlines(x, rows["low"].astype(float), rows["high"].astype(float), color=style["color"], lw=0.9)
-    if few.any():
-        hollow = style | dict(lw=0, mfc="w", mec=style["color"], mew=0.8, label=None, clip_on=False)
-        axis.plot(x[few], rows.loc[few, "mean"], **hollow)
-
-
 def trajectory_costs(table: pd.DataFrame) -> Figure:
     """CPU seconds of one trajectory against the number of elements: a colour for each arm, a mark for each alloy.
 
@@ -195,131 +162,9 @@ def trajectory_costs(table: pd.DataFrame) -> Figure:
                 own["n_elements"] + shift, own["cpu_seconds"], **style | dict(marker=marks[alloy], ms=3, label=None)
             )
     axis.set(yscale="log", xlabel="elements", ylabel="CPU seconds of one trajectory")
-    _arms_legend(figure, [axis], ncols=2)
+    arms_legend(figure, [axis], ncols=2)
     alloys = [mpl.lines.Line2D([], [], ls="", marker=m, ms=3, color="0.3", label=a) for a, m in marks.items()]
     axis.legend(handles=alloys, loc="lower right")
-    return figure
-
-
-def variants(table: pd.DataFrame, optimum: float, reference: pd.DataFrame | None = None) -> Figure:
-    """Variants of each inner loop: best merit so far (top), simple regret (bottom), a column for each loop.
-
-    table: columns method (the loop), variant (text, in order), experiment, mean, low, high, n. reference: a curve of
-    enumeration, same columns, drawn thin in every panel.
-    """
-    arms = list(dict.fromkeys(table["method"]))
-    figure, axes = plt.subplots(2, max(1, len(arms)), figsize=(PAGE, 4.3), sharex=True, sharey="row", squeeze=False)
-    for (top, bottom), arm in zip(axes.T, arms, strict=False):
-        for style, rows in _variants_of(table, arm):
-            band(top, rows["experiment"] + 1, rows, **style)
-            band(bottom, rows["experiment"] + 1, rows, less=optimum, **style)
-        if reference is not None and len(reference):
-            style = curve_of("enumeration") | dict(lw=0.8, ms=3, alpha=1, label=None)
-            n = reference["n"].iloc[0]
-            top.plot(reference["experiment"] + 1, reference["mean"], **style | dict(label=f"enumeration (n = {n})"))
-            bottom.plot(reference["experiment"] + 1, optimum - reference["mean"], **style)
-        top.axhline(optimum, color="0.2", lw=0.8, ls="--")
-        top.set_title(LABELS[arm])
-        top.legend(loc="lower right")
-        bottom.set(xlabel="experiments")
-        regret_axis(bottom)
-    axes[0, 0].set_ylabel("best figure of merit so far")
-    axes[1, 0].set_ylabel("simple regret")
-    return figure
-
-
-def _variants_of(table: pd.DataFrame, arm: str, shades_of: Sequence[str] = ()):
-    """(style, rows) of each variant of an arm: shades from light to dark, and dashes; see `difference_curves`."""
-    rows = table[table["method"] == arm]
-    variants = list(dict.fromkeys(table["variant"]))
-    names = list(shades_of) or variants
-    light, dark = sns.light_palette(COLOURS[arm], 5)[2], sns.dark_palette(COLOURS[arm], 5)[2]
-    shades = sns.blend_palette([light, COLOURS[arm], dark], len(names)) if len(names) > 1 else [COLOURS[arm]]
-    for name in variants:
-        i = names.index(name.split(" − ")[0] if shades_of else name)
-        own = rows[rows["variant"] == name]
-        if len(own):
-            n = f" (n = {own['n'].iloc[0]})"
-            yield dict(color=shades[i], dashes=VARIANT_DASHES[len(names) - 1 - i], label=name + n), own
-
-
-def regret_by_starts(table: pd.DataFrame, reference: tuple[float, float, float] | None = None) -> Figure:
-    """Regret at the end against the number of starts, a line for each inner loop; a band for enumeration.
-
-    table: columns method, starts, mean, low, high (of the regret). reference: mean, low, high.
-    """
-    figure, axis = plt.subplots(figsize=(COLUMN, 2.6))
-    if reference is not None:
-        mean, low, high = reference
-        axis.axhline(mean, color=COLOURS["enumeration"], lw=1.0, label=LABELS["enumeration"])
-        axis.axhspan(low, high, color=COLOURS["enumeration"], alpha=0.18, lw=0)
-    drawn = list(arms_of(table))
-    for i, (arm, own) in enumerate(drawn):
-        beside = 1.04 ** (i - (len(drawn) - 1) / 2)
-        band_as_bars(axis, beside * own["starts"], own, **line_of(arm))
-    axis.set(xscale="log", xlabel="starts of the inner loop", ylabel="simple regret at the end")
-    regret_axis(axis)
-    axis.set_xticks(sorted(set(table["starts"])), [str(n) for n in sorted(set(table["starts"]))])
-    axis.xaxis.set_minor_locator(mpl.ticker.NullLocator())
-    _arms_legend(figure, [axis], ncols=2)
-    return figure
-
-
-def difference_curves(table: pd.DataFrame, ylabel: str, early: int = 0, shades_of: Sequence[str] = ()) -> Figure:
-    """Paired differences of the best merit so far along the campaign, a panel for each inner loop; 95 % intervals.
-
-    table: columns method, variant, experiment, mean, low, high, n. early: experiments that are shaded, from the start.
-    shades_of: the variants of another figure, in its order; "a − b" is drawn here as a is there.
-    """
-    arms = list(dict.fromkeys(table["method"]))
-    figure, axes = plt.subplots(1, max(1, len(arms)), figsize=(PAGE, 2.5), sharey=True, squeeze=False)
-    for axis, arm in zip(axes.flat, arms, strict=False):
-        axis.axhline(0, color="0.5", lw=0.7)
-        if early:
-            axis.axvspan(0, early, color="0.92", lw=0)
-        for style, rows in _variants_of(table, arm, shades_of):
-            band(axis, rows["experiment"] + 1, rows, **style)
-        axis.set(xlabel="experiments", title=LABELS[arm])
-        axis.legend()
-    axes[0, 0].set_ylabel(ylabel)
-    return figure
-
-
-def searched_inputs(curves: pd.DataFrame, gaps: pd.DataFrame, optima: dict[str, float]) -> Figure:
-    """Campaigns on different inputs of the model, alloys across: simple regret (top); what features bring (bottom).
-
-    curves: columns alloy, input ("features" or "fractions"), experiment, mean, low, high, n. gaps: columns alloy,
-    experiment, mean, low, high, n, of the best merit so far with features less that with fractions.
-    """
-    figure, axes = _alloys(curves, 4.0, rows=2, sharex=True)
-    styles = {"features": curve_of("ascent") | dict(label="material features")}
-    styles["fractions"] = dict(color=INPUTS["fractions"], dashes=VARIANT_DASHES[1], label="raw fractions")
-    styles["fractions"] |= dict(marker=MARKERS["fractions"], ms=3, markevery=(0.09, 0.18))
-    for alloy, (top, bottom) in axes.items():
-        for name, rows in curves[curves["alloy"] == alloy].groupby("input"):
-            band(top, rows["experiment"] + 1, rows, less=optima[alloy], **styles[name])
-        regret_axis(top)
-        bottom.axhline(0, color="0.5", lw=0.7)
-        own = gaps[gaps["alloy"] == alloy]
-        band(bottom, own["experiment"] + 1, own, color=COLOURS["ascent"])
-        bottom.set(xlabel="experiments")
-        top.set_title(f"{ALLOYS[alloy]} (n = {own['n'].min()})")
-    top, bottom = next(iter(axes.values()))
-    top.set_ylabel("simple regret")
-    bottom.set_ylabel("Δ best merit so far")
-    figure.legend(*top.get_legend_handles_labels(), loc="outside upper center", ncols=2)
-    return figure
-
-
-def moved_shares(table: pd.DataFrame) -> Figure:
-    """Share of starts that moved along the campaign, a panel for each inner loop: means over trajectories.
-
-    table: columns method, variant, experiment, mean, low, high, n.
-    """
-    figure = difference_curves(table.assign(**{c: 100 * table[c] for c in ("mean", "low", "high")}), "starts moved (%)")
-    for axis in figure.axes:
-        axis.set_ylim(-3, 103)
-        axis.legend(loc="center right")
     return figure
 
 
@@ -329,14 +174,13 @@ def arms(curves: pd.DataFrame, optima: dict[str, float], gaps: pd.DataFrame, tha
     curves: columns alloy, method, experiment, mean, low, high, n. gaps: columns alloy, method, mean, low, high, of
     the final merit less that of the arm `than`.
     """
-    figure, axes = _alloys(curves, 4.4, rows=2)
+    figure, axes = alloy_panels(curves, 4.4, rows=2)
     shown = [arm for arm in ARMS if arm in set(gaps["method"])][::-1]
     for alloy, (top, bottom) in axes.items():
         rows = curves[curves["alloy"] == alloy]
         for arm, own in arms_of(rows):
             band(top, own["experiment"] + 1, own, less=optima[alloy], **curve_of(arm, thin=on_fewer(own, rows)))
-        numbers = numbers_of(rows)
-        top.set(xlabel="experiments", title=f"{ALLOYS[alloy]}\n({numbers})")
+        top.set(xlabel="experiments", title=titled(alloy, rows))
         regret_axis(top)
         bottom.axvline(0, color=COLOURS[than], lw=1.0)
         for arm, own in arms_of(gaps[gaps["alloy"] == alloy]):
@@ -347,7 +191,7 @@ def arms(curves: pd.DataFrame, optima: dict[str, float], gaps: pd.DataFrame, tha
         rows_of_arms(bottom, shown, named=alloy == next(iter(axes)))
         bottom.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
     next(iter(axes.values()))[0].set_ylabel("simple regret")
-    _arms_legend(figure, [top for top, _ in axes.values()])
+    arms_legend(figure, [top for top, _ in axes.values()])
     return figure
 
 
@@ -356,7 +200,7 @@ def other_trainings(table: pd.DataFrame, than: str) -> Figure:
 
     table: columns alloy, method, training (the shipped one first), quantity, mean, low, high, n.
     """
-    figure, axes = _alloys(table, 3.3, rows=2)
+    figure, axes = alloy_panels(table, 3.3, rows=2)
     arms, trainings = ([*dict.fromkeys(table[column])] for column in ("method", "training"))
     arms = [arm for arm in ARMS if arm in arms][::-1]
     for alloy, panels in axes.items():
@@ -376,23 +220,6 @@ def other_trainings(table: pd.DataFrame, than: str) -> Figure:
         panels[0].set_title(f"{ALLOYS[alloy]}\n(n = {', '.join(said)})")
     filled_and_open(figure, [f"networks of {training}" for training in trainings])
     return figure
-
-
-def _alloys(table: pd.DataFrame, height: float, rows: int = 1, **options) -> tuple[Figure, dict]:
-    """A page-wide figure and its panels by alloy, those of the table: an axis, or `rows` of them."""
-    names: Sequence[str] = [alloy for alloy in ALLOYS if alloy in set(table["alloy"])]
-    figure, axes = plt.subplots(rows, max(1, len(names)), figsize=(PAGE, height), squeeze=False, **options)
-    columns = axes.T if rows > 1 else axes[0]
-    return figure, dict(zip(names, columns, strict=False))
-
-
-def _arms_legend(figure: Figure, axes, ncols: int = 6) -> None:
-    """One legend for the arms of all panels, in their order."""
-    found = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    labels = [LABELS[arm] for arm in ARMS if LABELS[arm] in found]
-    columns = min(ncols, 3 if len(labels) > 5 else len(labels)) or 1
-    narrow = dict(handlelength=1.8, handletextpad=0.5, columnspacing=0.8) if columns < 3 else dict(handlelength=2.8)
-    figure.legend([found[label] for label in labels], labels, loc="outside upper center", ncols=columns, **narrow)
 
 
 def races(raced: Mapping[str, pd.DataFrame]) -> Figure:

@@ -18,7 +18,7 @@ VERDICTS = {
 }
 MARKS = {
     "meant": ("o", True, "as meant"),
-    "slsqp_ei": ("o", False, "as published"),
+    "published": ("o", False, "as published"),
     "stronger": ("^", True, "bound beyond the claim"),
 }
 FAR = 100  # half-widths; what lies further is drawn here

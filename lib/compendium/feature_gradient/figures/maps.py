@@ -10,7 +10,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from alloygrad.plotting.style import PAGE
-from compendium.feature_gradient.figures.diversity import arms_of
+from compendium.feature_gradient.figures.panels import arms_of
 from compendium.figures.style import COLOURS, LABELS, curve_of
 
 RARE = 0.02

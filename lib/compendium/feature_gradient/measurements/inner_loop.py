@@ -5,44 +5,47 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from compendium.feature_gradient import diversity
+from compendium.feature_gradient.measurements.declared import measure_each
 from compendium.feature_gradient.results import FINEST, Results
 from compendium.judging import statistics
 from compendium.judging.verdicts import Part, measure
 
 BENCHMARK, STARTS = "figures/05_inner_loop.csv", "figures/05_starts.csv"
+LOOPS = {"slsqp_log_ei": "meant", "slsqp_ei": "published"}
+"""The paper's loop on log EI, whose starts climb as the paper says, and as published → groups."""
 
 
 def _rows(results: Results, maximiser: str, upto: int = 10) -> pd.DataFrame:
     """A maximiser's recorded states of at most so many elements; empty where nothing is recorded."""
     table = results.benchmark
     if table.empty:
-        return table
+        return pd.DataFrame(columns=["alloy", "n_elements", "formulas", "experiment", "regret", "cpu_s", "evaluations"])
     return table[(table["maximiser"] == maximiser) & (table["n_elements"] <= upto)]
 
 
-def _part(name: str, values: np.ndarray, statistic, **options) -> Part:
+def _part(name: str, values: np.ndarray, statistic, source: str = BENCHMARK, **about) -> Part:
     """A statistic over states, resampled whole; an empty part without any."""
     found = statistics.interval(values, statistic) if len(values) else ()
-    return Part(name, *found, len(values), source=BENCHMARK, **options)
+    return Part(name, *found, len(values), source=source, **about)
 
 
 def _mean(values):
     return values[..., 0].mean(axis=-1)
 
 
-def _share(name: str, hits: np.ndarray, **options) -> Part:
-    """Share of states that are hits, with Wilson's interval: a bootstrap of nothing but hits has none."""
-    n = len(hits)
+def _share(name: str, rows: pd.DataFrame, times: float, **about) -> Part:
+    """Share of states whose pick has the largest EI but for a factor; Wilson's interval, as there may be hits alone."""
+    hits = (rows["regret"] <= np.log(times)).to_numpy()
+    n, share = len(hits), float(hits.mean()) if len(hits) else np.nan
     if n < statistics.MIN_PAIRS:
-        return Part(name, float(np.mean(hits)) if n else np.nan, n=n, source=BENCHMARK, **options)
-    found = binomtest(int(np.sum(hits)), n).proportion_ci(method="wilson")
-    return Part(name, float(np.mean(hits)), float(found.low), float(found.high), n, source=BENCHMARK, **options)
+        return Part(name, share, n=n, source=BENCHMARK, **about)
+    found = binomtest(int(hits.sum()), n).proportion_ci(method="wilson")
+    return Part(name, share, float(found.low), float(found.high), n, source=BENCHMARK, **about)
 
 
-def _exponent(rows: pd.DataFrame, y: str, x: str, name: str, **options) -> Part:
-    """Slope of log y on log x over states."""
-    values = np.log(rows[[x, y]].to_numpy(float)) if len(rows) else np.empty((0, 2))
-    return _part(name, values, diversity.slope, **options)
+def _centred(values: pd.DataFrame, rows: pd.DataFrame, kinds: str) -> pd.DataFrame:
+    """Values less their mean over the rows of the same kind; kinds: columns, separated by blanks."""
+    return values - values.groupby([rows[kind] for kind in kinds.split()]).transform("mean")
 
 
 def _grids(results: Results, step: float) -> pd.DataFrame:
@@ -85,24 +88,19 @@ def grid_growth(results: Results, most: float) -> list[Part]:
     return parts
 
 
-@measure("enumeration_exponent")
-def enumeration_exponent(results: Results, margin: float) -> list[Part]:
-    """Exponent of the CPU time in the number of compositions, of an enumeration that evaluates all of them."""
-    rows = _rows(results, "exhaustive")
-    return [_exponent(rows, "cpu_s", "evaluations", "exponent", least=1 - margin, most=1 + margin)]
-
-
-@measure("evaluations_exponent")
-def evaluations_exponent(results: Results, most: float) -> list[Part]:
-    """Exponent in N of the compositions that the published loop evaluates, roundings included."""
-    rows = _rows(results, "slsqp_ei")
-    return [_exponent(rows, "evaluations", "n_elements", "exponent", most=most)]
+@measure_each("exponent")
+def exponent(results: Results, about: dict, maximiser: str, of: str, on: str, within: str = "") -> Part:
+    """Slope of log `of` on log `on` over a maximiser's states, `within` those that share these columns."""
+    rows = _rows(results, maximiser)
+    logs = np.log(rows[[on, of]].astype(float))
+    logs = _centred(logs, rows, within) if within else logs
+    return _part(values=logs.to_numpy(), statistic=diversity.slope, **about)
 
 
 def _rate(results: Results) -> np.ndarray:
     """log CPU seconds per composition of enumeration, (states, 1)."""
     rows = _rows(results, "exhaustive")
-    return np.log((rows["cpu_s"] / rows["evaluations"]).to_numpy())[:, None] if len(rows) else np.empty((0, 1))
+    return np.log((rows["cpu_s"] / rows["evaluations"]).to_numpy(float))[:, None]
 
 
 @measure("enumeration_hours")
@@ -123,29 +121,10 @@ def crossover(results: Results, beyond: int, as_published: list[int], already: i
     rate, parts = _rate(results), []
     for group, maximiser, n in [*asked, ("stronger", "slsqp_log_ei", already)]:
         rows = _rows(results, maximiser)
-        own = np.log(rows.loc[rows["n_elements"] == n, "cpu_s"].to_numpy()) if len(rows) else np.empty(0)
-        if not len(own) or not len(rate):
-            parts.append(Part(f"{maximiser} N={n}", most=0, group=group, source=BENCHMARK))
-            continue
-        # The states of the two differ; what varies is the loop, whose spread is the wider one.
-        enumerated = float(rate.mean() + np.log(_size(results, step, n)))
-        values = ((own - enumerated) / np.log(10))[:, None]
-        parts.append(_part(f"{maximiser} N={n}", values, _mean, most=0, group=group))
-    return parts
-
-
-@measure("seconds_exponent")
-def seconds_exponent(results: Results, most: float) -> list[Part]:
-    """Exponent in N of the CPU time of one inner loop, over states of the same alloy, formulas and experiment."""
-    parts = []
-    for maximiser, group in (("slsqp_log_ei", "meant"), ("slsqp_ei", "published")):
-        rows = _rows(results, maximiser)
-        if rows.empty:
-            parts.append(Part(maximiser, most=most, group=group, source=BENCHMARK))
-            continue
-        logs = np.log(rows[["n_elements", "cpu_s"]])
-        centred = logs - logs.groupby([rows["alloy"], rows["formulas"], rows["experiment"]]).transform("mean")
-        parts.append(_part(maximiser, centred.to_numpy(), diversity.slope, most=most, group=group))
+        own = np.log(rows.loc[rows["n_elements"] == n, "cpu_s"].to_numpy(float))
+        if len(own):  # the states of the two differ; what varies is the loop, whose spread is the wider one
+            own = (own - float(rate.mean() + np.log(_size(results, step, n)))) / np.log(10)
+        parts.append(_part(f"{maximiser} N={n}", own[:, None], _mean, most=0, group=group))
     return parts
 
 
@@ -160,42 +139,28 @@ def starts_solve(results: Results, per_element: int, experiments: list[int], lea
     few, many = (3, 5), (6, 10)
 
     def within(table, low, high):
-        if table.empty:
-            return table
         return table[table["n_elements"].between(low, high) & table["experiment"].isin(experiments)]
 
-    def share(maximiser, low, high, group):
-        rows = within(_rows(results, maximiser), low, high)
-        near = (rows["regret"] <= np.log(1.01)).to_numpy() if len(rows) else np.empty(0)
-        return _share(f"{maximiser} N={low}–{high}", near, least=least, group=group)
+    def share(maximiser, low, high):
+        rows, name = within(_rows(results, maximiser), low, high), f"{maximiser} N={low}–{high}"
+        return _share(name, rows, 1.01, least=least, group=LOOPS[maximiser])
 
-    own = within(results.starts, *many)
-    chance = 1 - (1 - own["hits"]) ** (per_element * own["n_elements"]) if len(own) else own
-    climbs = _part("ascents N=6–10", np.asarray(chance, float).reshape(-1, 1), _mean, least=least)
-    loops = [share("slsqp_ei", *numbers, "published") for numbers in (few, many)]
-    return [share("slsqp_log_ei", *few, "meant"), Part(**{**vars(climbs), "source": STARTS}), *loops]
+    own = within(results.starts, *many) if len(results.starts) else pd.DataFrame(columns=["hits", "n_elements"])
+    chance = (1 - (1 - own["hits"]) ** (per_element * own["n_elements"])).to_numpy(float)[:, None]
+    climbs = _part("ascents N=6–10", chance, _mean, STARTS, least=least)
+    return [share("slsqp_log_ei", *few), climbs, share("slsqp_ei", *few), share("slsqp_ei", *many)]
 
 
 @measure("near_optimal")
 def near_optimal(results: Results, upto: int, least: float) -> list[Part]:
     """Share of states in which a loop's pick has at least half of the largest EI; enumerated grids."""
-    parts = []
-    for maximiser, group in (("slsqp_log_ei", "meant"), ("slsqp_ei", "published")):
-        rows = _rows(results, maximiser, upto)
-        near = (rows["regret"] <= np.log(2)).to_numpy() if len(rows) else np.empty(0)
-        parts.append(_share(maximiser, near, least=least, group=group))
-    return parts
+    return [_share(loop, _rows(results, loop, upto), 2, least=least, group=group) for loop, group in LOOPS.items()]
 
 
 @measure("formulas_cost")
 def formulas_cost(results: Results, least: float) -> list[Part]:
     """CPU seconds per composition of enumeration, eight formulas / weighted averages, at the same alloy and N."""
     rows = _rows(results, "exhaustive")
-    if rows.empty:
-        return [Part("ratio", least=least)]
-    logs = np.log(rows["cpu_s"] / rows["evaluations"])
-    centred = logs - logs.groupby([rows["alloy"], rows["n_elements"]]).transform("mean")
-    eight = (rows["formulas"] == "all").astype(float)
-    eight = eight - eight.groupby([rows["alloy"], rows["n_elements"]]).transform("mean")
-    values = np.column_stack([eight, centred])
-    return [_part("ratio", values, lambda v: np.exp(diversity.slope(v)), least=least)]
+    values = pd.DataFrame({"eight": rows["formulas"] == "all", "cpu": rows["cpu_s"] / rows["evaluations"]}, dtype=float)
+    centred = _centred(values.assign(cpu=np.log(values["cpu"])), rows, "alloy n_elements")
+    return [_part("ratio", centred.to_numpy(), lambda v: np.exp(diversity.slope(v)), least=least)]

@@ -8,6 +8,7 @@ from compendium.judging import statistics
 from compendium.judging.verdicts import Part, measure
 
 HALF, END = 500, 1000  # epochs
+CURVES = "data/environments/*/curves.csv"
 
 COMPARED = {"SMA": "SMA", "Ti_yield": "Ti", "HEA": "HEA"}
 """Datasets on which features are compared with fractions."""
@@ -23,16 +24,18 @@ def _networks(results: Results):
 def score_interval(parity: pd.DataFrame, score: str, value: float) -> tuple[float, float]:
     """95 % interval of an R² or MAE over measurements, from their binned histogram, centred on the exact `value`."""
     pairs = np.repeat(parity[["measured", "predicted"]].to_numpy(), parity["count"], axis=0)
-
-    def r2(rows):
-        measured, predicted = np.moveaxis(rows, -1, 0)
-        return 1 - ((measured - predicted) ** 2).mean(-1) / measured.var(-1)
-
-    def mae(rows):
-        return np.abs(rows[..., 0] - rows[..., 1]).mean(-1)
-
-    binned, low, high = statistics.interval(pairs, {"r2": r2, "mae": mae}[score])
+    # sklearn.metrics scores one sample at a time, an interval needs 5000.
+    scores = {
+        "r2": lambda v: 1 - ((v[..., 0] - v[..., 1]) ** 2).mean(-1) / v[..., 0].var(-1),
+        "mae": lambda v: np.abs(v[..., 0] - v[..., 1]).mean(-1),
+    }
+    binned, low, high = statistics.interval(pairs, scores[score])
     return value + low - binned, value + high - binned
+
+
+def _near(low: float, high: float, margin: float, alloy: str) -> dict:
+    """Bounds and source of a part about the networks of an alloy."""
+    return {"least": low - margin, "most": high + margin, "source": f"data/environments/{alloy}"}
 
 
 @measure("network_scores")
@@ -43,36 +46,37 @@ def network_scores(results: Results, score: str, lowest: float, highest: float, 
         value = entry["random"][score]
         parity = results.parity[alloy].query("property == @name and scheme == 'random'")
         low, high = score_interval(parity, score, value)
-        bounds = {"least": lowest - margin, "most": highest + margin, "source": f"data/environments/{alloy}"}
-        parts.append(Part(f"{alloy} {name}", value, low, high, entry["rows"], **bounds))
+        parts.append(Part(f"{alloy} {name}", value, low, high, entry["rows"], **_near(lowest, highest, margin, alloy)))
     return parts
 
 
 @measure("own_scores")
 def own_scores(results: Results, alloy: str, margin: float, **r2: float) -> list[Part]:
-    """R² of networks in random folds, each within a margin of the paper's own number. The rows are the paper's but for
-    what cleaning took, so that there is no chance in them, and none is told of what training and folds bring in."""
-    parts = []
-    for name, number in r2.items():
-        value = results.cards[alloy]["properties"][name]["random"]["r2"]
-        bounds = {"least": number - margin, "most": number + margin, "source": f"data/environments/{alloy}"}
-        parts.append(Part(f"{alloy} {name}", value, n=None, **bounds))
-    return parts
+    """R² of networks in random folds, each within a margin of the paper's own number.
+
+    The rows are the paper's except for those that cleaning removed. So there is no chance in them, and that of training
+    and folds is not measured.
+    """
+    scores = {name: results.cards[alloy]["properties"][name]["random"]["r2"] for name in r2}
+    return [Part(f"{alloy} {name}", scores[name], n=None, **_near(x, x, margin, alloy)) for name, x in r2.items()]
 
 
 @measure("worst_network")
 def worst_network(results: Results, network: tuple[str, str], r2: float, margin: float) -> list[Part]:
     """R² of one network near the paper's: over several partitions on mended data; once, on the values as published."""
     alloy, name = network
-    bounds = {"least": r2 - margin, "most": r2 + margin, "source": f"data/environments/{alloy}"}
-    table = results.partitions[alloy]
+    bounds, table = _near(r2, r2, margin, alloy), results.partitions[alloy]
     values = table.loc[table["property"] == name, "r2"] if len(table) else table
-    part = Part("one cell mended", **bounds)
-    if len(values):
-        mean, low, high = (float(x) for x in statistics.mean_interval(values.to_numpy()))
-        part = Part("one cell mended", mean, low, high, len(values), **bounds)
     as_published = results.cards[alloy]["properties"][name].get("as_published", {}).get("r2", np.nan)
-    return [part, Part("values as published", as_published, n=None, group="published", **bounds)]
+    return [
+        _mean("one cell mended", values.to_numpy(), **bounds),
+        Part("values as published", as_published, n=None, group="published", **bounds),
+    ]
+
+
+def _mean(name: str, values: np.ndarray, **about) -> Part:
+    found = [float(x) for x in statistics.mean_interval(values)] if len(values) else []
+    return Part(name, *found, n=len(values), **about)
 
 
 def _late(curves: pd.DataFrame, end: int) -> pd.DataFrame:
@@ -81,31 +85,19 @@ def _late(curves: pd.DataFrame, end: int) -> pd.DataFrame:
     return late.groupby("property")[["validation_r2", "test_r2"]].median()
 
 
-def _over_networks(results: Results, name: str, value, **bounds) -> list[Part]:
-    values = pd.concat([value(curves) for curves in results.curves.values()]).to_numpy()
-    mean, low, high = (float(x) for x in statistics.mean_interval(values))
-    return [Part(name, mean, low, high, len(values), source="data/environments/*/curves.csv", **bounds)]
-
-
 @measure("late_epochs")
 def late_epochs(results: Results, most: float) -> list[Part]:
     """What 500 more epochs add to the validation R², mean over the networks."""
-
-    def gain(curves):
-        return _late(curves, END)["validation_r2"] - _late(curves, HALF)["validation_r2"]
-
-    return _over_networks(results, "mean of nine", gain, most=most)
+    gains = [(_late(c, END) - _late(c, HALF))["validation_r2"] for c in results.curves.values()]
+    return [_mean("mean of nine", pd.concat(gains).to_numpy(), source=CURVES, most=most)]
 
 
 @measure("validation_like_test")
 def validation_like_test(results: Results, most: float) -> list[Part]:
     """|test R² − validation R²| at 500 epochs, mean over the networks."""
-
-    def apart(curves):
-        late = _late(curves, HALF)
-        return (late["test_r2"] - late["validation_r2"]).abs()
-
-    return _over_networks(results, "mean of nine", apart, most=most)
+    late = pd.concat([_late(curves, HALF) for curves in results.curves.values()])
+    apart = (late["test_r2"] - late["validation_r2"]).abs()
+    return [_mean("mean of nine", apart.to_numpy(), source=CURVES, most=most)]
 
 
 @measure("rows")

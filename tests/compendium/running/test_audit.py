@@ -1,0 +1,122 @@
+"""What is tampered with in a record is found when its experiments are repeated."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from toys import ELEMENTS, TOY, changed, declare, edit, other_features, remove_working_files, tamper, working_file
+
+from compendium.running import audit, records, studies
+from compendium.running.cells import declared
+
+
+@pytest.mark.filterwarnings("error::UserWarning")  # regression: torch warned of the read-only columns of pandas
+def test_audit_of_what_holds(working, capsys):
+    records.record()
+    table = audit.audit(states=8)
+    assert len(table) == 8 and table["same_composition"].all() and set(table["cell"]) == {"toy"}
+    assert table[["experiment", "seed"]].drop_duplicates().shape[0] > 3
+    assert table[["same_start", "same_features"]].all(axis=None)
+    assert (table[["log_posterior", "merit", "value"]] == 0).all(axis=None) and (table["log_ei"].abs() < 1e-9).all()
+    pd.testing.assert_frame_equal(audit.audit(states=2), table[:2])
+    audit.report_audit(states=3)
+    assert "3 recorded experiments repeated: 100% identical suggestions." in capsys.readouterr().out
+
+
+def test_audit_of_records_longer_than_the_cell(working):
+    """Each state is repeatable, also those beyond the cell's own number of experiments."""
+    studies.trajectories(TOY, 1, experiments=8, workers=1)
+    working_file(TOY, 1).unlink()
+    records.record()
+    table = audit.audit(states=4)
+    assert table["experiment"].max() >= TOY.settings.n_experiments and table["same_composition"].all()
+
+
+def test_audit_of_nothing(working, capsys):
+    audit.report_audit()
+    assert "nothing is recorded" in capsys.readouterr().out
+
+
+EDITS = {
+    "merit": edit("merit", lambda m: m + 1e-4),
+    "merit NaN": edit("merit", lambda m: m * np.nan),
+    "log posterior": edit("log_posterior", lambda p: p + 0.01),
+    "log EI up": edit("log_ei", lambda p: p + 0.01),
+    "log EI down": edit("log_ei", lambda p: p - 0.01),
+    "value": edit("value", lambda p: p + 0.01),
+    "hyperparameters": edit("outputscale", lambda p: p * 1.01),
+    "composition": edit(list(ELEMENTS), lambda counts: np.full(counts.shape, [8, 8, 4])),  # another one of the space
+    "features": edit("features", other_features),
+    "initial merits": edit("merit", lambda m: m * 1.1, proposed=False),
+    "initial counts": edit(["Ti", "Ni"], lambda counts: counts[["Ni", "Ti"]].to_numpy(), proposed=False),
+}
+
+
+@pytest.mark.parametrize("what", EDITS)
+def test_audit_finds_what_was_changed(working, monkeypatch, what):
+    """Regression: bounds on merit, log posterior and log EI each, not on the suggestion alone."""
+    records.record()
+    tamper(working, EDITS[what])
+    begin_with_the_first_experiment(monkeypatch)
+    with pytest.raises(SystemExit, match="Audit failed"):
+        audit.report_audit(states=2)
+
+
+@pytest.mark.parametrize(("column", "what"), [("same_start", "initial counts"), ("same_features", "features")])
+def test_start_and_features_are_recomputed_and_judged(working, monkeypatch, column, what):
+    """Regression: both were taken from the record. Each alone fails the audit, whatever else still agrees."""
+    records.record()
+    sound = audit.audit(states=2)
+    tamper(working, EDITS[what])
+    found = audit.audit(states=3)
+    assert not found[column].any()
+    assert found[[*{"same_start", "same_features"} - {column}]].all(axis=None)
+    monkeypatch.setattr(audit, "audit", lambda states: sound.assign(**{column: [True, False]}))
+    with pytest.raises(SystemExit, match="Audit failed for 1 of them"):
+        audit.report_audit()
+
+
+@pytest.mark.parametrize(
+    "chosen, recorded, alike",
+    [
+        ("AN XP R", "R VEC XP", True),  # both by one from V to Fe, whatever the order
+        ("AN VEC R", "AN R XP", False),
+        ("AN VEC R", "AN R R", False),  # each has its like, but not one each
+        ("AN R", "AN R XP", False),
+        ("AN R", "AN XP", False),
+    ],
+)
+def test_features_are_alike_that_are_one_up_to_scale(chosen, recorded, alike):
+    """Regression: among such features another processor chooses another, and the audit failed."""
+    cell = declared()["hea_n4_ascent"]  # V Cr Mn Fe
+    counts = cell.space().sample(40, np.random.default_rng(0))
+    named = [[f"mean:{symbol}" for symbol in symbols.split()] for symbols in (chosen, recorded)]
+    assert audit._alike(cell, *named, counts) == alike
+
+
+def begin_with_the_first_experiment(monkeypatch):
+    """The audit's generator (of a plain seed) draws experiment 0, so that no tampered row is in its past."""
+    real = np.random.default_rng
+
+    class First:
+        def permutation(self, values):
+            return values
+
+        def choice(self, values):
+            return values[0]
+
+        def integers(self, high):
+            return 0
+
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: First() if isinstance(seed, int) else real(seed))
+
+
+def test_another_suggestion_of_slsqp_is_no_failure(working, monkeypatch):
+    """It may end elsewhere on another processor: its value is shown, not judged."""
+    cell = changed(maximiser="slsqp", options={"starts_per_element": 1})
+    declare(monkeypatch, cell)
+    remove_working_files(working)
+    studies.trajectories(cell, 1, workers=1)
+    records.record()
+    tamper(working, edit("value", lambda p: p + 5))
+    begin_with_the_first_experiment(monkeypatch)
+    audit.report_audit(states=1)
