@@ -19,7 +19,7 @@ MARKERS = {
     "exhaustive": "p", "scipy_botorch": "<", "botorch_joint": "d", "botorch_batched": "D", "box": ">", "cmaes": "*",
     "random_search": "X", "gp": "o", "forest": "s", "deep_kernel": "D",
 }  # fmt: skip
-"""One marker per inner loop and surrogate, so that none is told by its colour alone."""
+"""One marker per inner loop and surrogate: colour is never the only difference."""
 
 DASHES = {
     "slsqp_ei": (6, 1.5), "slsqp_log_ei": (4, 1.2, 1.2, 1.2), "best_of_random": (2.5, 1.2), "random": (1, 1),
@@ -28,7 +28,7 @@ DASHES = {
 """One pattern per inner loop of whole campaigns and per surrogate: on, off, in line widths. All others are solid."""
 
 WIDE = {"enumeration": dict(lw=2.8, ms=5, mew=0.4, alpha=0.5)}
-"""Lines that others lie on."""
+"""Lines that others may cover."""
 
 SURROGATES = {"gp": COLOURS["ascent"], "forest": PALETTE[5], "deep_kernel": PALETTE[4]}
 """One colour per surrogate; the GP's is that of the loop it is run with."""

@@ -90,13 +90,15 @@ class Judgement:
             return self.claim.reason
         if all(part.n == 0 for part in self.parts):
             return "nothing recorded of " + ", ".join(sorted({part.source for part in self.parts})[:3])
-        said = [_told(group, own) for group in GROUPS if (own := [part for part in self.parts if part.group == group])]
+        said = [
+            _summary(group, own) for group in GROUPS if (own := [part for part in self.parts if part.group == group])
+        ]
         by_chance = self.verdict == INCONCLUSIVE and judge(self.parts)[0] != INCONCLUSIVE
         note = f" (not kept among so many claims: p = {self.p:.2g})" if by_chance else ""
         return f"{self.claim.quantity}: {' | '.join(said)}{note}"
 
 
-def _told(group: str, parts: Sequence[Part]) -> str:
+def _summary(group: str, parts: Sequence[Part]) -> str:
     head = {"meant": "", "published": "as published: ", "stronger": "beyond: "}[group]
     if len(parts) <= 2:
         return head + "; ".join(map(str, parts))

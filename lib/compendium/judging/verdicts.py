@@ -50,7 +50,7 @@ VERDICTS = (REPRODUCED, STRONGER, AS_MEANT, AS_PUBLISHED, NOT_REPRODUCED, INCONC
 class Part:
     """One number of a claim. n: repeats in the interval, 0 where nothing is recorded, None for a count without chance.
 
-    told: (outcome, p) where a rule of its own decides, as for a p value; else bounds and interval do.
+    decided: (outcome, p) where the claim has a rule of its own, as for a p value; else bounds and interval decide.
     """
 
     name: str
@@ -62,12 +62,12 @@ class Part:
     most: float = inf
     group: str = "meant"
     source: str = ""  # cells or files
-    told: tuple[str, float] | None = None
+    decided: tuple[str, float] | None = None
 
     def outcome(self) -> str:
         """ "holds", "fails" or "open", by the rule above."""
-        if self.told:
-            return self.told[0]
+        if self.decided:
+            return self.decided[0]
         low, high = (self.value, self.value) if self.n is None else (self.low, self.high)
         if isnan(low) or isnan(high):
             return "open"
@@ -77,12 +77,12 @@ class Part:
 
     def is_lacking(self) -> bool:
         """Whether there is no interval to judge by."""
-        return not self.told and isnan(self.value if self.n is None else self.low)
+        return not self.decided and isnan(self.value if self.n is None else self.low)
 
     def p(self) -> float:
         """Of the outcome: the probability of a number so far on this side of a bound if the truth lay on the bound."""
-        if self.told:
-            return self.told[1]
+        if self.decided:
+            return self.decided[1]
         if self.n is None or self.outcome() == "open":
             return 0.0 if self.n is None else 1.0
         down, up = self.value - self.low, self.high - self.value
@@ -173,19 +173,16 @@ def standardised(part: Part) -> tuple[float, float, float]:
     For drawing: a part holds where low ≥ 0 and fails where high ≤ 0. Without an interval: ±inf, or NaN if n = 0. What a
     rule of its own decides lies as far as its p says, but on the side of its outcome; open, it straddles the bound.
     """
-    if part.told:
-        outcome, p = part.told
+    if part.decided:
+        outcome, p = part.decided
         far = min(beyond_inverse(p), STRADDLING) if outcome == "open" else max(beyond_inverse(p), 1.0)
         far *= {"holds": 1, "fails": -1, "open": -1 if part.value < part.least else 1}[outcome]
         return far, far - 1, far + 1
     room = {"least": part.value - part.least, "most": part.most - part.value}
     side = min(room, key=lambda name: room[name] if not isnan(room[name]) else inf)
-    if part.n is None:
-        far = inf if room[side] >= 0 else -inf
-        return far, far, far
-    if isnan(part.low) or isnan(part.value):
+    if part.n is not None and (isnan(part.low) or isnan(part.value)):
         return nan, nan, nan
-    half = (part.high - part.low) / 2
+    half = 0 if part.n is None else (part.high - part.low) / 2
     if half <= 0:
         far = inf if room[side] >= 0 else -inf
         return far, far, far

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from alloygrad.plotting import ternary
 from alloygrad.spaces.composition import CompositionSpace
 from compendium.environments.alloys import SMA
 from compendium.feature_gradient import figures
-from compendium.feature_gradient.figures import ternary, tour
+from compendium.feature_gradient.figures import tour
 
 ELEMENTS = ["Ti", "Ni", "Cu"]
 RNG = np.random.default_rng(0)

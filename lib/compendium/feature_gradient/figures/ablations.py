@@ -21,7 +21,7 @@ from compendium.feature_gradient.figures.panels import (
 from compendium.figures.style import COLOURS, INPUTS, LABELS, MARKERS, curve_of, line_of
 
 VARIANT_DASHES = ((None, None), (4, 1.2), (1.2, 1), (6, 1.2, 1.2, 1.2))
-"""Of the variants of one arm, in order, beside their shades: they can be told apart without colours."""
+"""Of the variants of one arm, in order: they differ without colours, too."""
 
 
 def variants(table: pd.DataFrame, optimum: float, reference: pd.DataFrame | None = None) -> Figure:

@@ -70,5 +70,5 @@ def statistic(
         return Part(**about)
     found = statistics.interval(values, lambda v: of(v[..., :k]) - (of(v[..., k:]) if len(cells) > 1 else 0))
     if room is not None and of(values[:, k:]) < room and not found[1] > room:
-        about["told"] = ("open", 1.0)
+        about["decided"] = ("open", 1.0)
     return Part(**about, **dict(zip(("value", "low", "high"), found, strict=True)))

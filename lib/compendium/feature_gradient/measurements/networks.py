@@ -130,7 +130,7 @@ def features_or_fractions(results: Results, p: float, none: float) -> list[Part]
                 continue
             test = tests.loc[dataset]
             better, worse = test["mean"] > 0 and test[column] < p, test["mean"] <= 0 or test["p"] >= none
-            told = ("holds" if better else "fails" if worse else "open"), float(test[column if better else "p"])
+            decided = ("holds" if better else "fails" if worse else "open"), float(test[column if better else "p"])
             interval = [float(test[key]) for key in ("mean", "low", "high")]
-            parts.append(Part(name, *interval, int(test["n"]), told=told, **options))
+            parts.append(Part(name, *interval, int(test["n"]), decided=decided, **options))
     return parts
