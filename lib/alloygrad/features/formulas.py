@@ -22,7 +22,6 @@ Source: Xian et al., Digital Discovery 2025, doi 10.1039/d5dd00080g, Table S1.
 """
 
 from collections.abc import Callable
-from functools import wraps
 
 import torch
 from torch import Tensor
@@ -34,21 +33,15 @@ MISMATCH_ZERO = 1e-12
 """A smaller mismatch is a rounding error: 0 is returned, with gradient 0."""
 
 FORMULAS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {}
-"""The formulas by name: fractions (..., N), properties (N,) → (...); with properties (N, P) → (..., P)."""
+"""The formulas by name: fractions (..., N) and properties (N, P) → (..., P)."""
 
 
 def formula(name: str):
-    """Register a function of fractions (..., N) and properties (N, P) in `FORMULAS`, extended to properties (N,)."""
+    """Register the decorated function in `FORMULAS`."""
 
     def register(function):
-        @wraps(function)
-        def evaluate(fractions: Tensor, properties: Tensor) -> Tensor:
-            if properties.ndim == 1:
-                return function(fractions, properties[:, None])[..., 0]
-            return function(fractions, properties)
-
-        FORMULAS[name] = evaluate
-        return evaluate
+        FORMULAS[name] = function
+        return function
 
     return register
 

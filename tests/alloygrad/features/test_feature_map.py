@@ -62,7 +62,7 @@ def test_columns_are_properties_and_the_order_of_elements_does_not_matter(name):
     table, order = FORMULAS[name](c, p), torch.tensor([3, 0, 4, 1, 2])
     assert table.shape == (2, 3, 4, 3)
     for j in range(3):
-        torch.testing.assert_close(FORMULAS[name](c, p[:, j]), table[..., j])
+        torch.testing.assert_close(FORMULAS[name](c, p[:, [j]]), table[..., [j]])
     torch.testing.assert_close(FORMULAS[name](c[..., order], p[order]), table)
 
 
@@ -83,7 +83,7 @@ def test_gradient_is_exact_inside_a_support(name):
 @pytest.mark.parametrize("name", FORMULAS)
 def test_gradient_of_an_absent_element_keeps_the_support(name):
     """A finite difference too small to make the element present agrees with autograd."""
-    p, step = properties(1)[:, 0], PRESENT / 4
+    p, step = properties(1), PRESENT / 4
     c = torch.tensor([0.5, 0.0, 0.3, 0.2, 0.0], dtype=torch.float64, requires_grad=True)
     (gradient,) = torch.autograd.grad(FORMULAS[name](c, p), c)
     for slot in (1, 4):
@@ -104,9 +104,9 @@ def test_pure_elements_and_equal_properties_have_finite_gradients(name):
 
 
 def test_first_element_wins_a_tie():
-    p = torch.tensor([2.0, 5.0, 5.0, 1.0, 1.0], dtype=torch.float64)
+    p = torch.tensor([[2.0, 5.0, 5.0, 1.0, 1.0]], dtype=torch.float64).T
     c = torch.tensor([0.1, 0.2, 0.3, 0.15, 0.25], dtype=torch.float64)
-    average = (c * p).sum()
+    average = c @ p
     assert FORMULAS["weighted_max"](c, p) == 0.2 * 5 / average
     assert FORMULAS["weighted_min"](c, p) == 0.15 * 1 / average
 
@@ -121,7 +121,7 @@ def test_fractions_can_stand_among_the_features():
 
 
 def test_only_mean_and_mismatch_are_continuous_where_an_element_appears():
-    p = torch.tensor([3.0, 5.0, 4.0, 1.0, 9.0], dtype=torch.float64)
+    p = torch.tensor([[3.0, 5.0, 4.0, 1.0, 9.0]], dtype=torch.float64).T
     bare = torch.tensor([0.5, 0.3, 0.2, 0.0, 0.0], dtype=torch.float64)
     trace = torch.tensor([0.5, 0.3, 0.2 - 4e-5, 2e-5, 2e-5], dtype=torch.float64)
     jumps = {name for name, f in FORMULAS.items() if abs(f(trace, p) - f(bare, p)) > 1e-2}
@@ -133,8 +133,8 @@ def test_map_keeps_the_order_of_selection():
     selected = ["max:b", ("mean", "a"), "max:a", "mismatch:d", "mean:b"]
     features = FeatureMap(ELEMENTS, selected, table)
     c = compositions(6).reshape(2, 3, N)
-    expected = [FORMULAS[name](c, torch.tensor(table[s].to_numpy())) for name, s in map(parse_feature, selected)]
-    torch.testing.assert_close(features(c), torch.stack(expected, -1))
+    expected = [FORMULAS[name](c, torch.tensor(table[[s]].to_numpy())) for name, s in map(parse_feature, selected)]
+    torch.testing.assert_close(features(c), torch.cat(expected, -1))
     assert features.names == ["max:b", "mean:a", "max:a", "mismatch:d", "mean:b"]
     assert len(features.groups) == 3
 

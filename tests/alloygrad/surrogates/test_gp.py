@@ -197,13 +197,15 @@ def test_gradient_in_composition():
             torch.testing.assert_close(gradient[:, j], (a - b) / 2e-6, rtol=1e-3, atol=1e-4)
 
 
-def test_gradient_at_measured_points_is_finite():
+def test_gradient_at_measured_points_is_finite_and_zero_on_the_floor_of_std():
     surrogate = S.fit(*problem(3))
     x = surrogate.compositions.clone().requires_grad_()
     mean, std = surrogate.posterior(x)
     assert (std >= S.MIN_VARIANCE**0.5).all() and (std < 2e-3).all()
     assert (mean - surrogate.targets).abs().max() < 1e-2
     assert torch.autograd.grad((mean + std).sum(), x)[0].isfinite().all()
+    _, std = S.condition(*problem(3), [1.0] * 4, outputscale=1e-11)(x)
+    assert (std == S.MIN_VARIANCE**0.5).all() and (torch.autograd.grad(std.sum(), x)[0] == 0).all()
 
 
 def test_shapes_chunks_and_calls():
