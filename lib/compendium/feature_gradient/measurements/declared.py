@@ -30,10 +30,11 @@ def measure_each(name: str) -> Callable:
     def register(function: Callable) -> Callable:
         @measure(name)
         def each(results: Results, compare: list[dict], **numbers) -> list[Part]:
-            found = [function(results, about, **o) for entry in compare for about, o in expanded(entry, numbers)]
-            if not found:
-                raise ValueError(f"None of the cells in {compare} is declared; expected names of cells.CELLS.")
-            return found
+            rows = [list(expanded(entry, numbers)) for entry in compare]
+            if not all(rows):
+                entry = compare[rows.index([])]
+                raise ValueError(f"None of the cells in {entry} is declared; expected names of cells.CELLS.")
+            return [function(results, about, **options) for row in rows for about, options in row]
 
         return function
 
