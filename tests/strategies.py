@@ -18,8 +18,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from alloygrad.features import elements
+from alloygrad.objectives import Maximise, Objective
 from alloygrad.spaces.composition import CompositionSpace, Group
-from alloygrad.tables import measurements as own
+from alloygrad.tables.measurements import UNITS
 
 KNOWN = elements.load().dropna().index.tolist()
 """Elements that have all properties."""
@@ -43,7 +44,7 @@ class Problem:
     def space(self) -> CompositionSpace:
         groups = [Group([self.elements[i] for i in columns], float(u), float(v)) for columns, v, u in self.groups]
         lower, upper = (list(map(float, limits)) for limits in (self.lower, self.upper))
-        return CompositionSpace(self.elements, lower, upper, 1 / self.total, groups)
+        return CompositionSpace.from_fractions(self.elements, lower, upper, 1 / self.total, groups)
 
     def permuted(self, order: Sequence[int]) -> "Problem":
         place = {old: new for new, old in enumerate(order)}
@@ -168,15 +169,14 @@ class Sheet:
 
     space: CompositionSpace
     unit: str
-    kind: str  # of target: "column", "sum" or "function"
-    weight: float  # of the column in the target
+    kind: str  # of objective: "column" or "sum"
+    weight: float  # of the column in the objective
     rows: tuple[Row, ...]
     content: bytes
 
     @property
-    def target(self) -> own.Target:
-        kinds = {"column": "HV", "sum": {"HV": self.weight}, "function": lambda columns: self.weight * columns["HV"]}
-        return kinds[self.kind]
+    def objective(self) -> Objective:
+        return Maximise("HV" if self.kind == "column" else {"HV": self.weight})
 
     def numbered(self) -> Iterator[tuple[int, Row]]:
         """Rows that are not empty, with the number that a spreadsheet program shows."""
@@ -196,9 +196,9 @@ WEIGHTS = [1.0, 2.0, -1e9]
 def sheets(draw) -> Sheet:
     """Tables as spreadsheet programs write them, and as people fill them in."""
     problem = draw(problems(sizes=(2, 6), totals=st.sampled_from([20, 100, 200, 1000]), names=KNOWN))
-    names, unit = list(problem.elements), draw(st.sampled_from(own.UNITS))
+    names, unit = list(problem.elements), draw(st.sampled_from(UNITS))
     digits = draw(st.integers(0, 4))
-    kind, weight = draw(st.sampled_from(["column", "column", "sum", "function"])), draw(st.sampled_from(WEIGHTS))
+    kind, weight = draw(st.sampled_from(["column", "sum"])), draw(st.sampled_from(WEIGHTS))
     weight = 1.0 if kind == "column" else weight
     care = draw(st.sampled_from([40, 10, 40, 2]))
     few = draw(st.sampled_from([9, 5, 12, 7, 0]))

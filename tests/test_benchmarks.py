@@ -10,17 +10,20 @@ import peers
 import pytest
 import states
 import torch
+from toys import redeclared
 
 from alloygrad.acquisition.analytic import log_ei
 from alloygrad.features.feature_map import FeatureMap, all_features
 from alloygrad.kernel import matern52
 from alloygrad.maximisers import maximise
 from alloygrad.spaces.composition import CompositionSpace, Group
-from alloygrad.surrogates.gp import fit
+from alloygrad.surrogates.gp import fit_paper
 
 ELEMENTS = ("Ti", "Ni", "Cu", "Hf", "Zr")
 GROUPS = (Group(("Ti", "Hf"), upper=0.55), Group(("Ti", "Hf", "Zr"), upper=0.6, lower=0.3), Group(("Ni", "Cu"), 0.6))
-SPACE = CompositionSpace(ELEMENTS, (0.2, 0.2, 0, 0, 0), (0.5, 0.55, 0.2, 0.2, 0.3), step=0.02, groups=GROUPS)
+SPACE = CompositionSpace.from_fractions(
+    ELEMENTS, (0.2, 0.2, 0, 0, 0), (0.5, 0.55, 0.2, 0.2, 0.3), step=0.02, groups=GROUPS
+)
 SMALL = {"random_search": {"evaluations": 200}, "cmaes": {"evaluations": 200}, **inner_loop.TINY}
 
 
@@ -31,7 +34,7 @@ def state():
     counts = np.unique(SPACE.sample(25, rng), axis=0)
     features = FeatureMap(ELEMENTS, ["mean:VEC", "mean:MT", "mismatch:R"])
     targets = np.sin(8 * SPACE.fractions(counts) @ rng.normal(size=(5, 2))).sum(1)
-    return log_ei(fit(features, SPACE.fractions(counts), targets), targets.max()), counts
+    return log_ei(fit_paper(features, SPACE.fractions(counts), targets), targets.max()), counts
 
 
 @pytest.mark.parametrize("name", peers.PEERS)
@@ -77,10 +80,10 @@ def test_group_limits_reach_the_solver_of_a_peer(name, monkeypatch):
         counts = space.sample(20, np.random.default_rng(8))
         fractions = space.fractions(counts)
         targets = fractions[:, [0, 3]].sum(1) - 0.1 * (fractions**2).sum(1)
-        acquire = log_ei(fit(lambda c: torch.as_tensor(c)[..., :4], fractions, targets), targets.max())
+        acquire = log_ei(fit_paper(lambda c: torch.as_tensor(c)[..., :4], fractions, targets), targets.max())
         return seen(monkeypatch, name, acquire, space, counts, restarts=4)["ends"][:, [0, 3]].sum(1).max()
 
-    assert most(SPACE) <= 0.55 + 1e-6 < 0.58 < most(replace(SPACE, groups=()))
+    assert most(SPACE) <= 0.55 + 1e-6 < 0.58 < most(redeclared(SPACE, groups=()))
 
 
 def test_log_ei_through_botorch_is_the_same_function(state):
@@ -93,7 +96,7 @@ def test_log_ei_through_botorch_is_the_same_function(state):
 
 def test_sticks_map_the_unit_box_onto_the_limits_and_back():
     points = SPACE.sample_continuous(300, np.random.default_rng(4))
-    points[::5] = replace(SPACE, upper=(0.5, 0.55, 0, 0.2, 0.3)).sample_continuous(60, np.random.default_rng(5))
+    points[::5] = redeclared(SPACE, upper=(0.5, 0.55, 0, 0.2, 0.3)).sample_continuous(60, np.random.default_rng(5))
     lower, upper = (np.tile(limit, (300, 1)) for limit in SPACE.polytope()[:2])
     lower[::3], upper[::3] = np.maximum(lower[::3], points[::3] - 0.05), np.minimum(upper[::3], points[::3] + 0.05)
     upper[::5, 2] = 0  # an element without a choice
@@ -112,7 +115,7 @@ def test_cmaes_climbs_a_sharp_ridge():
     target = torch.tensor([0.31, 0.33, 0.12, 0.1, 0.14], dtype=torch.float64)
     scales = torch.tensor([1.0, 30.0, 1.0, 30.0, 1.0], dtype=torch.float64)
     ridge = lambda c: -((scales * (c - target)) ** 2).sum(-1)  # noqa: E731
-    runs = list(peers.evolve(ridge, replace(SPACE, step=0.001), 8, 3000, np.random.default_rng(6)))
+    runs = list(peers.evolve(ridge, redeclared(SPACE, step=0.001), 8, 3000, np.random.default_rng(6)))
     points, values = max(runs, key=lambda run: run[1].max())
     assert values.max() > -1e-6 and np.abs(points[values.argmax()] - target.numpy()).max() < 1e-3
     assert sum(len(values) for _, values in runs) < 3000  # it stopped by itself

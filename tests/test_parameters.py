@@ -1,12 +1,15 @@
 """Parameters that make no sense are refused where they enter, by an error that names the parameter and its value."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from test_security import EXAMPLE
 
+from alloygrad.campaigns.campaign import Campaign
 from alloygrad.campaigns.trajectory import Settings
 from alloygrad.maximisers import maximise
-from alloygrad.tables import advice, measurements
+from alloygrad.spaces import Box, CompositionSpace, Pool
+from alloygrad.tables.measurements import read_table
 from compendium import DATA
 from compendium.environments import alloys, networks, trained
 from compendium.feature_gradient import comparisons
@@ -17,47 +20,43 @@ from compendium.running import studies
 CELL = CELLS["sma_n3_ascent"]
 
 
-def read(**options) -> measurements.Measurements:
-    declared = {"unit": "at.%", "target": "enthalpy_J_per_g"} | options
-    return measurements.read(DATA / "examples" / "sma_noisy.csv", EXAMPLE, **declared)
+def read(**options):
+    return read_table(DATA / "examples" / "sma_noisy.csv", EXAMPLE, **({"unit": "at.%"} | options))
 
 
-def begun():
-    return advice.begin(read(), EXAMPLE, rng=np.random.default_rng(0), inputs="fractions")
-
-
-def choose(**options):
-    compositions, rng = EXAMPLE.fractions(EXAMPLE.sample(8, np.random.default_rng(0))), np.random.default_rng(0)
-    return advice.choose(EXAMPLE.elements, compositions, compositions[:, 0], rng=rng, **options)
+def begun(**options) -> Campaign:
+    campaign = Campaign(EXAMPLE, "enthalpy_J_per_g", **({"inputs": "fractions"} | options))
+    campaign.tell(read())
+    return campaign
 
 
 def declare(**options):
-    return measurements.declare(["Ti", "Ni"], {"Ti": (0, 100), "Ni": (0, 100)}, **options)
+    return CompositionSpace({"Ti": (0, 100), "Ni": (0, 100)}, **options)
 
 
 def search(method: str, **options):
     return maximise(sum, EXAMPLE, method, rng=np.random.default_rng(0), options=options)
 
 
-def tell(shares):
-    advice.tell(begun(), read(), shares, [1.0], unit="at.%")
-
-
 LIBRARY = [
     (lambda: declare(step="0.5"), "step '0.5'"),
     (lambda: declare(step=0), "step 0"),
-    (lambda: read(maximise="no"), "maximise 'no' True"),
+    (lambda: declare(groups=[("Ti Ni", 0, 50)]), "group 'Ti least"),
+    (lambda: Box({"T": (900, 700)}), "'T' 900 700"),
+    (lambda: Box({"T": (0.2, 0.8)}, integers=["T"]), "'T' whole"),
+    (lambda: Pool(pd.DataFrame({"x": [1.0, np.nan]})), "'x' nan"),
     (lambda: read(unit="percent"), "unit 'percent' at.%"),
-    (lambda: choose(n_features=-1), "n_features -1"),
-    (lambda: choose(generations=2.5), "generations 2.5"),
-    (lambda: choose(inputs="x"), "inputs 'x' fractions"),
-    (lambda: begun().ask_batch(-1), "q -1"),
-    (lambda: begun().ask_batch("4"), "q '4'"),
-    (lambda: begun().ask_batch(2, apart=float("nan")), "apart nan"),
-    (lambda: advice.suggest(begun(), read(), q=2, rng=0, apart=101), "apart 101 at.%"),
-    (lambda: tell("Ti50Ni50"), "'Ti50Ni50' 4"),
-    (lambda: tell({"Ti": 50}), "'Ti' 50"),
+    (lambda: read(process={"T": None}), "process None"),
+    (lambda: begun(inputs=None, n_features=-1).model, "n_features -1"),
+    (lambda: begun(inputs=None, generations=2.5).model, "generations 2.5"),
+    (lambda: begun(inputs="x"), "inputs 'x' fractions"),
+    (lambda: begun().ask(-1), "q -1"),
+    (lambda: begun().ask("4"), "q '4'"),
+    (lambda: begun().suggest(2, min_distance=float("nan")), "min_distance nan"),
+    (lambda: begun().suggest(2, min_distance=101), "min_distance 101"),
+    (lambda: begun().predict(pd.DataFrame({"Ti": [50]})), "lacks 'Ni'"),
     (lambda: search("climb"), "'climb' ascent"),
+    (lambda: search("multistart"), "'multistart' ascent"),
     (lambda: search("ascent", screen=0), "screen 0"),
     (lambda: search("random_search", draws=0), "draws 0"),
     (lambda: search("slsqp", starts_per_element=-1), "starts_per_element -1"),

@@ -14,18 +14,20 @@ import pandas as pd
 import pytest
 import torch
 
+from alloygrad.campaigns.campaign import Campaign
 from alloygrad.features import elements
+from alloygrad.objectives import Maximise
 from alloygrad.spaces.composition import CompositionSpace
-from alloygrad.tables import advice, measurements, reading
+from alloygrad.tables import reading
+from alloygrad.tables.measurements import read_table
+from alloygrad.tables.writing import write_new
 from compendium import DATA, ROOT, store
 from compendium.environments import alloys, trained, training
 from compendium.feature_gradient import comparisons
 from compendium.judging import claims
 from compendium.running import audit, records
 
-EXAMPLE = measurements.declare(
-    ["Ti", "Ni", "Cu", "Hf"], {"Ti": (20, 55), "Ni": (20, 55), "Cu": (0, 20), "Hf": (0, 20)}, step=0.5
-)
+EXAMPLE = CompositionSpace({"Ti": (20, 55), "Ni": (20, 55), "Cu": (0, 20), "Hf": (0, 20)}, step=0.5)
 
 UNSAFE = """import pickle
 from dill import load
@@ -66,7 +68,7 @@ def read_everything() -> None:
         assert store.read_json(path)["merit"]
     assert len(comparisons.stored(comparisons.COMPARISONS["SMA"], 2, recorded=True)) == 6
     table = DATA / "examples" / "sma_noisy.csv"
-    assert len(measurements.read(table, EXAMPLE, unit="at.%", target="enthalpy_J_per_g").rows) > 20
+    assert len(read_table(table, EXAMPLE, unit="at.%").of(Maximise("enthalpy_J_per_g")).rows) > 20
     assert len(elements.load()) and len(claims.load()) and len(records.recorded_versions())
 
 
@@ -148,7 +150,7 @@ def test_a_pickle_in_the_place_of_data_is_no_data(tmp_path):
     for name in ("t.csv", "t.xlsx"):
         (tmp_path / name).write_bytes(pickle.dumps(Bomb()))
         with pytest.raises(reading.TableError):
-            measurements.read(tmp_path / name, EXAMPLE, unit="at.%", target="y")
+            read_table(tmp_path / name, EXAMPLE, unit="at.%")
     folder = shutil.copytree(DATA / "environments" / "SMA", tmp_path / "SMA")
     (folder / "enthalpy.safetensors").write_bytes(pickle.dumps(Bomb()))
     card = json.loads((folder / "card.json").read_text())
@@ -190,15 +192,16 @@ def write_hostile(path, space: CompositionSpace) -> None:
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_formulas_in_a_readers_table_are_text_and_none_is_written_on(tmp_path, kind):
     """Cells that hold one where a number belongs are set aside by row; suggestions hold numbers and our own words."""
-    space, path = CompositionSpace(("Ti", "Ni"), (0, 0), (1, 1), step=0.01), tmp_path / f"t.{kind}"
+    space, path = CompositionSpace.from_fractions(("Ti", "Ni"), (0, 0), (1, 1), step=0.01), tmp_path / f"t.{kind}"
     write_hostile(path, space)
     process = {"note": ATTACKS[0]} if kind == "csv" else None
-    measured = measurements.read(path, space, unit="at.%", target="=1+1", process=process)
+    table, objective = read_table(path, space, unit="at.%", process=process), Maximise("=1+1")
+    measured = table.of(objective)
     assert len(measured.rows) == 12
     assert set(range(14, 24)) <= set(measured.report.loc[measured.report["done"] == "set aside", "row"])
-    rng = np.random.default_rng(0)
-    table = advice.suggest(advice.begin(measured, space, rng=rng, inputs="fractions"), measured, q=2, rng=rng)
-    file, _ = advice.write_new(table, tmp_path / "suggestions.csv")
+    campaign = Campaign(space, objective, inputs="fractions")
+    campaign.tell(table)
+    file, _ = write_new(campaign.suggest(2), tmp_path / "suggestions.csv")
     cells = pd.Series([cell for row in csv.reader(io.StringIO(file.read_text())) for cell in row])
     numbers = np.isfinite(pd.to_numeric(cells, errors="coerce"))
     assert not cells[cells.str.match(r"[=+\-@\t\r]") & ~numbers].size

@@ -1,5 +1,6 @@
 """Study cells whose environment is a formula, and how the tests run, break and compare them."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -36,7 +37,7 @@ class Toy(Cell):
     pause: float = 0.0
 
     def space(self):
-        return CompositionSpace(ELEMENTS, (0.1,) * 3, (0.6,) * 3, self.step, (Group(ELEMENTS[:2], 0.9),))
+        return CompositionSpace.from_fractions(ELEMENTS, (0.1,) * 3, (0.6,) * 3, self.step, (Group(ELEMENTS[:2], 0.9),))
 
     def environment(self):
         def measure(c):
@@ -193,3 +194,10 @@ def tamper(folder: Path, apply: Callable[[pd.DataFrame], None]) -> None:
     table = packed(folder)
     apply(table)
     table.to_parquet(folder / "results" / "toy.parquet", index=False)
+
+
+def redeclared(space, **fields):
+    """The composition space with some of its fields, in fractions, declared otherwise."""
+    return type(space).from_fractions(
+        **{field.name: getattr(space, field.name) for field in dataclasses.fields(space)} | fields
+    )

@@ -1,7 +1,44 @@
-"""Bayesian optimisation of alloy compositions along the feature gradient: a(g(e(c))).
+"""Bayesian optimisation of alloys, pools of candidates and processes, along the gradient of the acquisition function.
 
-A composition flows one way, and each package imports only those before it:
-spaces → features → surrogates → acquisition → maximisers → campaigns → tables → plotting.
+    import alloygrad as ag
+
+    space = ag.CompositionSpace({"Ti": (20, 55), "Ni": (20, 55), "Cu": (0, 20), "Hf": (0, 20)}, step=0.5)  # at.%
+    campaign = ag.Campaign(space, ag.Maximise("enthalpy_J_per_g"), seed=0)
+    campaign.tell(ag.read_table("my.csv", space, unit="at.%"))
+    campaign.suggest(q=4)
+
+What may be tried       CompositionSpace, Pool, Box, Product
+What is wanted          Maximise, Minimise
+What was measured       read_table
+What to do next         Campaign
+By hand                 FeatureMap (material features), fit_gp (the model), log_ei (its score), maximise (the search)
+
+Each package imports only those before it: spaces, features, surrogates, objectives, acquisition, maximisers, campaigns,
+tables, plotting. `alloygrad.protocols` says what each of them must offer.
 """
 
-__version__ = "0.1.0"
+from alloygrad.acquisition.analytic import log_ei
+from alloygrad.campaigns.campaign import Campaign
+from alloygrad.features.feature_map import FeatureMap
+from alloygrad.maximisers import maximise
+from alloygrad.objectives import Maximise, Minimise
+from alloygrad.spaces import Box, CompositionSpace, Pool, Product
+from alloygrad.surrogates.gp import fit_gp
+from alloygrad.tables.measurements import read_table
+
+__version__ = "0.2.0"
+
+__all__ = [
+    "Box",
+    "Campaign",
+    "CompositionSpace",
+    "FeatureMap",
+    "Maximise",
+    "Minimise",
+    "Pool",
+    "Product",
+    "fit_gp",
+    "log_ei",
+    "maximise",
+    "read_table",
+]

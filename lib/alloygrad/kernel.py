@@ -9,6 +9,10 @@ DIRECT = "donot_use_mm_for_euclid_dist"
 """Distances from differences, not from |a|² + |b|² − 2ab, which loses the small ones."""
 
 
+ROUNDING = 1e-9
+"""Relative range of a feature below which its differences are rounding."""
+
+
 def matern52(x: Tensor, z: Tensor, outputscale: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
     """r, s exp(−r) and the kernel, each (..., B, n), of x (..., B, F) and z (..., n, F) in lengthscales.
 
@@ -17,3 +21,14 @@ def matern52(x: Tensor, z: Tensor, outputscale: float = 1.0) -> tuple[Tensor, Te
     r = sqrt(5) * torch.cdist(x, z, compute_mode=DIRECT)
     decay = outputscale * torch.exp(-r)
     return r, decay, (1 + r * (1 + r / 3)) * decay
+
+
+def scaling(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (low, width), each (F,), by which values (n, F) are scaled to 0 … 1.
+
+    A feature that varies by rounding alone is constant, and has the width 1: its range is at most `ROUNDING` of its
+    largest value.
+    """
+    low, high = values.amin(0), values.amax(0)
+    width = high - low
+    return low, torch.where(width > ROUNDING * torch.maximum(low.abs(), high.abs()), width, 1.0)

@@ -27,11 +27,12 @@ from scipy.optimize import linprog
 from strategies import KNOWN, Problem, Sheet, limits, problems, sheets
 
 from alloygrad.acquisition.analytic import ACQUISITIONS
-from alloygrad.campaigns.noisy import NoisyCampaign
+from alloygrad.campaigns.campaign import Campaign
 from alloygrad.features.feature_map import FeatureMap
 from alloygrad.maximisers import METHODS, maximise
-from alloygrad.surrogates.gp import condition
-from alloygrad.tables import measurements as own
+from alloygrad.spaces import CompositionSpace
+from alloygrad.surrogates.gp import with_hyperparameters
+from alloygrad.tables.measurements import read_table
 from alloygrad.tables.reading import TableError
 from compendium import DATA, store
 
@@ -175,7 +176,7 @@ def test_limits_that_contradict_each_other_are_refused_and_no_others(problem):
         limits = zip(problem.lower, problem.upper, strict=True)
         bounds = {name: (100 * float(a), 100 * float(b)) for name, (a, b) in zip(names, limits, strict=True)}
         sums = [([names[i] for i in columns], 100 * float(a), 100 * float(b)) for columns, a, b in problem.groups]
-        return own.declare(names, bounds, step=100 / problem.total, groups=sums)
+        return CompositionSpace(bounds, step=100 / problem.total, groups=sums)
 
     for declare in (problem.space, in_percent):
         if len(rows):
@@ -278,7 +279,7 @@ def test_permuting_elements_permutes_posterior_and_maximum(problem, rng, acquisi
     assume(len(counts) < space.size)
     scales = rng.uniform(0.2, 2, size=2)
     models = [
-        condition(FeatureMap(p.elements, selected), (rows / p.total), targets, scales, 1.5)
+        with_hyperparameters(FeatureMap(p.elements, selected), (rows / p.total), targets, scales, 1.5)
         for p, rows in ((problem, counts), (other, counts[:, order]))
     ]
     asked = space.sample_continuous(20, rng)
@@ -305,12 +306,12 @@ def test_units_and_zeros_of_targets_leave_the_suggestions(problem, rng, power, s
     features = FeatureMap(problem.elements, rng.choice(FORMULAS, size=2, replace=False))
     campaigns = []
     for values in (targets, 10**power * (targets + shift * targets.std())):
-        campaign = NoisyCampaign(space, features, maximiser="enumeration")
+        campaign = Campaign(space, "y", inputs=features, maximiser="enumeration")
         campaign.tell(counts, values)
         campaigns.append(campaign)
-    first, second = (campaign.ask_batch(2) for campaign in campaigns)
+    first, second = (campaign.ask(2) for campaign in campaigns)
     for picks in (first, second):
-        rows = {tuple(pick.counts.tolist()) for pick in picks}
+        rows = {tuple(pick.point.tolist()) for pick in picks}
         assert len(rows) == 2 and not rows & set(map(tuple, counts.tolist())) and all(map(problem.holds, rows))
     if first[0].counts.tolist() != second[0].counts.tolist():  # a tie, up to where the fits stopped
         tied = campaigns[0].acquire()(second[0].composition).item()
@@ -322,12 +323,12 @@ def test_units_and_zeros_of_targets_leave_the_suggestions(problem, rng, power, s
 
 
 def _read(sheet: Sheet, content: bytes, folder: str):
-    """What `own.read` makes of these bytes, a Measurements or a TableError, and nothing else; the file stays."""
+    """What is made of these bytes, a Measured or a TableError, and nothing else; the file stays."""
     path = Path(folder) / "t.csv"
     path.write_bytes(content)
     try:
         with warnings.catch_warnings(action="error"):
-            return own.read(path, sheet.space, unit=sheet.unit, target=sheet.target)
+            return read_table(path, sheet.space, unit=sheet.unit).of(sheet.objective)
     except TableError as error:
         return error
     finally:
@@ -362,9 +363,9 @@ def test_a_table_is_read_exactly_or_refused_clearly(sheet):
             assert all(re.search(rf"^  row {k}[:,]", found, re.M) for k in bad), (bad, found)
         return counted
     assert not isinstance(outcome, TableError), str(outcome)
-    assert outcome.rows.tolist() == [k for k, _ in good] and outcome.targets.tolist() == targets
-    np.testing.assert_allclose(outcome.compositions, shares, rtol=1e-12, atol=0)
-    assert (outcome.compositions >= 0).all() and np.abs(outcome.compositions.sum(1) - 1).max() < 1e-12
+    assert outcome.rows.tolist() == [k for k, _ in good] and outcome.values.tolist() == targets
+    np.testing.assert_allclose(outcome.coordinates, shares, rtol=1e-12, atol=0)
+    assert (outcome.coordinates >= 0).all() and np.abs(outcome.coordinates.sum(1) - 1).max() < 1e-12
     report = outcome.report
     aside = report[report["done"] == "set aside"]
     assert set(aside["row"]) == set(bad)
@@ -395,8 +396,8 @@ def test_a_damaged_file_is_read_or_refused_clearly(sheet, data):
     if isinstance(outcome, TableError):
         _shape(outcome)
     else:
-        assert np.isfinite(outcome.targets).all() and (outcome.compositions >= 0).all()
-        np.testing.assert_allclose(outcome.compositions.sum(1), 1, rtol=1e-12)
+        assert np.isfinite(outcome.values).all() and (outcome.coordinates >= 0).all()
+        np.testing.assert_allclose(outcome.coordinates.sum(1), 1, rtol=1e-12)
     return "table", store.digest({"table": content.hex(), "unit": sheet.unit, **sheet.space.describe()})
 
 

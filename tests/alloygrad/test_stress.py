@@ -12,21 +12,19 @@ import torch
 
 from alloygrad.acquisition import analytic as A
 from alloygrad.campaigns.campaign import SURROGATES, Campaign
-from alloygrad.campaigns.noisy import NoisyCampaign, believe, exchanged
-from alloygrad.features.feature_map import FeatureMap, raw_fractions
+from alloygrad.features.feature_map import FeatureMap
 from alloygrad.spaces.composition import CompositionSpace
 from alloygrad.surrogates import deep_kernel, forest
 from alloygrad.surrogates import gp as S
-from alloygrad.tables import advice
-from alloygrad.tables import measurements as own
+from alloygrad.tables.measurements import read_table
 
-SPACE = CompositionSpace(("Ti", "Ni", "Cu", "Hf"), (0.2, 0.2, 0, 0), (0.55, 0.55, 0.2, 0.2), step=0.01)
+SPACE = CompositionSpace.from_fractions(("Ti", "Ni", "Cu", "Hf"), (0.2, 0.2, 0, 0), (0.55, 0.55, 0.2, 0.2), step=0.01)
 FEATURES = FeatureMap(SPACE.elements, ["mean:VEC", "mean:MT", "mean:XP"])
 FITS = {
-    "gp": S.fit,
-    "gp with learned noise": lambda *data: S.fit(*data, noise=None),
-    "deep kernel": deep_kernel.fit,
-    "forest": forest.fit,
+    "gp": S.fit_paper,
+    "gp with learned noise": lambda *data: S.fit_gp(*data, noise=None, scaled_prior=False),
+    "deep kernel": deep_kernel.fit_deep_kernel,
+    "forest": forest.fit_forest,
 }
 SCALES = [1e-12, 1e-6, 1e-3, 1e3, 1e6, 1e12]
 
@@ -94,8 +92,8 @@ def test_a_surrogate_of_scaled_targets_is_the_scaled_one(scale):
     """Hyperparameters given and scaled along, an exact identity: the posterior scales by the same number."""
     counts, y = measurements(30)
     c, probes = SPACE.fractions(counts), SPACE.fractions(measurements(40, seed=1)[0])
-    one = S.condition(FEATURES, c, y, [0.5, 0.7, 1.0], 1.0, noise=1e-4)
-    other = S.condition(FEATURES, c, scale * y, [0.5, 0.7, 1.0], scale**2, noise=1e-4 * scale**2)
+    one = S.with_hyperparameters(FEATURES, c, y, [0.5, 0.7, 1.0], 1.0, noise=1e-4)
+    other = S.with_hyperparameters(FEATURES, c, scale * y, [0.5, 0.7, 1.0], scale**2, noise=1e-4 * scale**2)
     mean, std = one(probes)
     torch.testing.assert_close(other(probes)[0], scale * mean, rtol=1e-9, atol=1e-9 * scale)
     if scale >= 1e-3:  # below, the floor of std² is above it
@@ -110,11 +108,11 @@ def test_hyperparameters_at_their_limits(lengthscales, outputscale, noise, repea
     """Also with repeats, whose kernel is singular in floats where the noise is 1e-16 of it."""
     counts, y = measurements(40)
     c = SPACE.fractions(np.repeat(counts[: 40 // repeats], repeats, 0))
-    surrogate = S.condition(FEATURES, c, y, lengthscales, outputscale, noise=noise)
+    surrogate = S.with_hyperparameters(FEATURES, c, y, lengthscales, outputscale, noise=noise)
     assert surrogate.jitter <= 1e-8 * outputscale and ("jitter" in surrogate.diagnosis) == (surrogate.jitter > 0)
     probes = np.concatenate([SPACE.fractions(measurements(200, seed=1)[0]), c[:3]])
     assert_sound(surrogate, probes, bests=(y.max(), 1e12))
-    assert_sound(believe(surrogate, probes[0]), probes)
+    assert_sound(surrogate.condition(probes[:1], surrogate(probes[:1])[0]), probes)
     assert all(part.isfinite().all() for part in surrogate.leave_one_out())
     # What `enumeration` skips is never what it looks for.
     for name in A.ACQUISITIONS:
@@ -132,82 +130,78 @@ def test_hyperparameters_at_their_limits(lengthscales, outputscale, noise, repea
 @pytest.mark.parametrize("case", CASES)
 def test_a_campaign_suggests_something_new_and_feasible_whatever_it_was_told(case, surrogate):
     counts, targets = CASES[case]
-    maximiser = "lattice" if surrogate == "forest" else "ascent"
-    campaign = Campaign(SPACE, FEATURES, maximiser=maximiser, surrogate=surrogate)
+    campaign = Campaign(SPACE, "y", inputs=FEATURES, surrogate=surrogate, setting="paper")
     campaign.tell(counts, targets)
-    assert_suggested(campaign, [campaign.ask(np.random.default_rng(0))])
+    assert_suggested(campaign, campaign.ask())
 
 
 @pytest.mark.parametrize("acquisition", ["log_ei", "ucb"])
 @pytest.mark.parametrize("case", CASES)
-def test_a_noisy_campaign_suggests_a_batch_whatever_it_was_told(case, acquisition):
+def test_a_safe_campaign_suggests_a_batch_whatever_it_was_told(case, acquisition):
     counts, targets = CASES[case]
-    campaign = NoisyCampaign(SPACE, FEATURES, acquisition=acquisition)
+    campaign = Campaign(SPACE, "y", inputs=FEATURES, acquisition=acquisition)
     campaign.tell(counts, targets)
-    assert_suggested(campaign, campaign.ask_batch(2, np.random.default_rng(0)))
-    mean, std = campaign.predict(SPACE.fractions(counts))
+    assert_suggested(campaign, campaign.ask(2))
+    mean, std = campaign.posterior(SPACE.fractions(counts))
     reach = np.abs(targets).max() + np.ptp(targets)
-    assert (np.abs(mean) <= reach + 1e-9).all() and np.isfinite(std).all() and np.isfinite(campaign.noise_std())
+    assert (np.abs(mean) <= reach + 1e-9).all() and np.isfinite(std).all() and np.isfinite(campaign.noise_std)
 
 
 def assert_suggested(campaign, suggestions) -> None:
-    counts = np.array([suggestion.counts for suggestion in suggestions])
+    counts = np.array([suggestion.point for suggestion in suggestions])
     assert SPACE.contains(counts).all() and np.isfinite([suggestion.value for suggestion in suggestions]).all()
-    known, both = (np.unique(rows, axis=0) for rows in (campaign.counts, np.concatenate([campaign.counts, counts])))
+    known, both = (np.unique(rows, axis=0) for rows in (campaign.points, np.concatenate([campaign.points, counts])))
     assert len(both) == len(known) + len(counts)
 
 
-def test_targets_of_any_scale_give_a_noisy_campaign_the_same_suggestions():
+def test_targets_of_any_scale_give_a_safe_campaign_the_same_suggestions():
     counts, targets = measurements(30)
     asked = []
     for scale in (1.0, 1e-100, 1e-12, 1e12, 1e49):
-        campaign = NoisyCampaign(SPACE, FEATURES)
+        campaign = Campaign(SPACE, "y", inputs=FEATURES)
         campaign.tell(counts, scale * targets)
-        asked.append([pick.counts.tolist() for pick in campaign.ask_batch(2, np.random.default_rng(0))])
+        asked.append([pick.point.tolist() for pick in campaign.ask(2)])
     assert asked == [asked[0]] * len(asked)
 
 
 def test_equal_targets_have_no_spread_of_rounding_errors():
     """The mean of thirty times 0.1 is not 0.1; the difference is no scale for predictions."""
     counts, _ = measurements(30)
-    campaign = NoisyCampaign(SPACE, FEATURES)
+    campaign = Campaign(SPACE, "y", inputs=FEATURES)
     campaign.tell(counts, np.full(30, 0.1))
-    assert campaign.targets.std() > 0 and campaign.noise_std() == pytest.approx(0.01)
+    assert campaign.values.std() > 0 and campaign.noise_std == pytest.approx(0.01)
 
 
 def test_a_batch_keeps_its_distance_however_bad_what_lies_there_is():
     """On 510 exact measurements of a line log EI falls to −1e6 at its other end; it is asked for nevertheless."""
-    space = CompositionSpace(("Ti", "Ni"), (0, 0), (1, 1), step=0.01)
+    space = CompositionSpace.from_fractions(("Ti", "Ni"), (0, 0), (1, 1), step=0.01)
     measured = np.repeat([[i, 100 - i] for i in range(0, 101, 2)], 10, 0)
-    campaign = NoisyCampaign(space, raw_fractions(space.elements))
+    campaign = Campaign(space, "y", inputs="fractions")
     campaign.tell(measured, measured[:, 0].astype(float))
-    first, second = campaign.ask_batch(2, np.random.default_rng(0), apart=0.6)
-    assert second.value < -1e6 and exchanged(first.composition, second.composition) > 0.59
-    assert second.warning.startswith("No improvement expected: ask for fewer, or stop.")
-    assert "No composition" not in second.warning  # nothing of the distance
+    first, second = campaign.ask(2, min_distance=60)
+    assert second.value < -1e6 and space.distance(first.coordinates, second.coordinates) > 0.59
+    assert second.warning.startswith("No improvement is expected")
+    assert "No point" not in second.warning  # nothing of the distance
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e51, -1e300])
 def test_targets_beyond_all_measure_are_refused_by_name(value):
     counts, targets = measurements(6)
     targets[3] = value
-    wanted = r"(?is)finite.*1e\+50 at most.*rescale"
     for fit in FITS.values():
         with pytest.raises(ValueError, match=re.escape(f"at most; got target {value} in row 3,")):
             fit(FEATURES, SPACE.fractions(counts), targets)
-    for campaign in (Campaign(SPACE, FEATURES), NoisyCampaign(SPACE, FEATURES)):
-        with pytest.raises(ValueError, match=wanted):
-            campaign.tell(counts, targets)
-    with pytest.raises(ValueError, match=r"(?i)row 3"):
-        campaign.tell_fractions(SPACE.fractions(counts), targets)
-    assert not len(campaign.targets)
+    campaign = Campaign(SPACE, "y", inputs=FEATURES)
+    with pytest.raises(ValueError, match=r"finite outcomes, 1e\+50 at most"):
+        campaign.tell(counts, targets)
+    assert not len(campaign.values)
 
 
 # User tables
 
 
 def write(path, counts, targets):
-    pd.DataFrame(counts, columns=SPACE.elements).assign(y=targets).to_csv(path, index=False)
+    pd.DataFrame(counts, columns=list(SPACE.elements)).assign(y=targets).to_csv(path, index=False)
     return path
 
 
@@ -216,8 +210,7 @@ def write(path, counts, targets):
 )
 def test_a_user_table_becomes_finite_suggestions(tmp_path, case):
     counts, targets = CASES.get(case) or measurements(500)
-    measured = own.read(write(tmp_path / "t.csv", counts, targets), SPACE, unit="at.%", target="y")
-    rng = np.random.default_rng(0)
-    campaign = advice.begin(measured, SPACE, rng=rng, inputs="fractions")
-    table = advice.suggest(campaign, measured, q=2, rng=rng)
+    campaign = Campaign(SPACE, "y", inputs="fractions")
+    campaign.tell(read_table(write(tmp_path / "t.csv", counts, targets), SPACE, unit="at.%"))
+    table = campaign.suggest(2)
     assert np.isfinite(table.select_dtypes("number").to_numpy(float)).all()

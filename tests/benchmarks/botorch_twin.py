@@ -13,7 +13,7 @@ from gpytorch.priors import GammaPrior
 from torch import Tensor
 
 from alloygrad.surrogates.evidence import LENGTHSCALE_PRIOR, NOISE_PRIOR, OUTPUTSCALE_PRIOR
-from alloygrad.surrogates.gp import BOUNDS, Surrogate
+from alloygrad.surrogates.gp import BOUNDS, GPModel
 
 
 def as_input_transform(function: Callable[[Tensor], Tensor]) -> InputTransform:
@@ -29,7 +29,7 @@ def as_input_transform(function: Callable[[Tensor], Tensor]) -> InputTransform:
     return Transform()
 
 
-def to_botorch(surrogate: Surrogate) -> SingleTaskGP:
+def to_botorch(surrogate: GPModel) -> SingleTaskGP:
     """The same GP, in eval mode, as a BoTorch ``SingleTaskGP`` on compositions (n, n_elements).
 
     It has the same kernel, priors and hyperparameters; the scaling of features is frozen at ``surrogate``'s.
@@ -47,7 +47,7 @@ def to_botorch(surrogate: Surrogate) -> SingleTaskGP:
         likelihood.noise = noise[0]
     matern = MaternKernel(nu=2.5, ard_num_dims=len(surrogate.lengthscales), lengthscale_prior=gamma(LENGTHSCALE_PRIOR))
     model = SingleTaskGP(
-        surrogate.compositions,
+        surrogate.coordinates,
         surrogate.targets[:, None],
         train_Yvar=None if surrogate.noise_learned else noise,
         likelihood=likelihood,

@@ -41,7 +41,7 @@ from alloygrad.acquisition.analytic import Acquisition, log_ei
 from alloygrad.maximisers import Suggestion
 from alloygrad.maximisers.projection import Projection
 from alloygrad.maximisers.spectral import spectral
-from alloygrad.surrogates.gp import fit
+from alloygrad.surrogates.gp import fit_paper
 from compendium import ROOT, store
 
 SLOW = ("scipy_botorch", "botorch_joint", "botorch_batched")
@@ -110,7 +110,7 @@ def suggested(state: State, acquire: Callable[[], Acquisition], name: str, maxim
 
 def prepared(state: State) -> Acquisition:
     """Log EI of the fitted state; what any maximiser may need is built once, before the clock starts."""
-    acquire = log_ei(fit(*state.data()), state.merits.max())
+    acquire = log_ei(fit_paper(*state.data()), state.merits.max())
     warm = torch.tensor(state.space.sample_continuous(2, state.rng()), requires_grad=True)
     for function, points in ((acquire, warm), (peers.Through(acquire), warm[:, None])):
         function(points).sum().backward()
@@ -131,7 +131,7 @@ def hits(state: State, place: Path, rows: list[dict], ascents: int, collect: boo
 
 def tried(state: State, reference: float, ascents: int) -> dict:
     """What is kept of the ascents on one state."""
-    acquire, limits = log_ei(fit(*state.data()), state.merits.max()), state.space.polytope()
+    acquire, limits = log_ei(fit_paper(*state.data()), state.merits.max()), state.space.polytope()
     starts = state.space.sample_continuous(ascents, state.rng(1))
     lower, upper = (np.broadcast_to(limit, starts.shape) for limit in (limits.lower, limits.upper))
     ends = spectral(

@@ -11,7 +11,7 @@ from stations import cpu_seconds
 
 from alloygrad.acquisition.analytic import log_ei
 from alloygrad.features.feature_map import FeatureMap
-from alloygrad.surrogates.gp import fit
+from alloygrad.surrogates.gp import fit_paper
 from compendium.environments import trained
 from compendium.environments.alloys import SMA
 from compendium.threads import one_thread
@@ -23,7 +23,7 @@ def main():
     compositions = space.fractions(space.sample(100, np.random.default_rng(0)))
     merits = environment(compositions)["merit"]
     features = FeatureMap(space.elements, ["mean:VEC", "mean:XP", "mean:R", "mean:MT"])
-    acquire = log_ei(fit(features, compositions, merits), merits.max())
+    acquire = log_ei(fit_paper(features, compositions, merits), merits.max())
     many = space.fractions(space.sample(100_000, np.random.default_rng(1)))
     stations = {"environment": environment, "features": features, "log EI, 100 points measured": acquire}
     with one_thread(), torch.no_grad():

@@ -96,7 +96,7 @@ def wide_space(n_elements: int) -> CompositionSpace:
     chosen = [element for element in known if element not in ("C", "Li", "Be", "B", "Na", "K", "Ca")][:n_elements]
     third = n_elements // 3
     groups = (Group(tuple(chosen[:third]), 0.6), Group(tuple(chosen[third : 2 * third]), 0.7))
-    return CompositionSpace(tuple(chosen), [0.0] * n_elements, [0.35] * n_elements, 0.001, groups)
+    return CompositionSpace.from_fractions(tuple(chosen), [0.0] * n_elements, [0.35] * n_elements, 0.001, groups)
 
 
 def drawn(space: CompositionSpace, seed: int, features: int = 4, waves: int = 256) -> Callable:

@@ -28,7 +28,7 @@ from alloygrad.campaigns.trajectory import measure
 from alloygrad.maximisers import maximise
 from alloygrad.maximisers.options import SlsqpOptions
 from alloygrad.maximisers.slsqp import slsqp
-from alloygrad.surrogates.gp import STARTS, Surrogate, condition, fit
+from alloygrad.surrogates.gp import STARTS, GPModel, fit_paper, with_hyperparameters
 from compendium import store
 
 ENUMERATED = (0, 30, 59)
@@ -50,7 +50,7 @@ def time_fit(state: State, path: Path) -> tuple[float, float, float]:
 
     BoTorch gets ready features, and the construction of its model is not counted.
     """
-    here, ours = cpu_seconds(lambda: fit(*state.data()), 3)
+    here, ours = cpu_seconds(lambda: fit_paper(*state.data()), 3)
     other, reached = 0.0, []
     for lengthscale, outputscale in STARTS:
         model = _model(ours, lengthscale, outputscale or state.merits.var())
@@ -70,7 +70,7 @@ def time_experiment(state: State, path: Path) -> tuple[float, float, None]:
     environment = state.walk.environment()
 
     def ours():
-        acquire = log_ei(fit(features, compositions, merits), merits.max())
+        acquire = log_ei(fit_paper(features, compositions, merits), merits.max())
         found = maximise(acquire, state.space, "ascent", exclude=state.counts, rng=state.rng())
         row = {**dict(zip(state.space.elements, found.counts.tolist(), strict=True))}
         row |= measure(environment, found.composition) | {"value": found.value}
@@ -85,7 +85,7 @@ def time_experiment(state: State, path: Path) -> tuple[float, float, None]:
         acquire = lambda c: improvement(c.reshape(-1, 1, c.shape[-1])).reshape(c.shape[:-1])  # noqa: E731
         slsqp(acquire, state.space, exclude=state.counts, rng=state.rng(), options=SlsqpOptions())
 
-    start = fit(features, compositions, merits)
+    start = fit_paper(features, compositions, merits)
     here, _ = cpu_seconds(ours, 3)
     path.with_suffix(".parquet").unlink()
     return here, cpu_seconds(theirs)[0], None
@@ -96,7 +96,7 @@ def time_enumeration(state: State, path: Path, rows: int = 100_000) -> tuple[flo
 
     Difference of the log EIs that both give at BoTorch's arg max of the sample minus at ours: 0 where they agree.
     """
-    surrogate, best = fit(*state.data()), state.merits.max()
+    surrogate, best = fit_paper(*state.data()), state.merits.max()
     ours = log_ei(surrogate, best)
     theirs = LogExpectedImprovement(to_botorch(surrogate), torch.tensor(best))
     sample = torch.from_numpy(state.space.fractions(state.space.sample(rows, state.rng())))
@@ -112,20 +112,20 @@ def time_enumeration(state: State, path: Path, rows: int = 100_000) -> tuple[flo
     return here, other * state.space.size / rows, (own[values.argmax()] - own.max()).item()
 
 
-def _model(surrogate: Surrogate, lengthscale: float, outputscale: float):
+def _model(surrogate: GPModel, lengthscale: float, outputscale: float):
     """BoTorch's model of the same data on features already scaled, at initial hyperparameters, ready to be fitted."""
-    start = condition(
+    start = with_hyperparameters(
         lambda x: x, surrogate.inputs, surrogate.targets, [lengthscale] * surrogate.inputs.shape[1], outputscale
     )
     return to_botorch(start).train()
 
 
-def _at(surrogate: Surrogate, model, features=None, compositions=None) -> Surrogate:
+def _at(surrogate: GPModel, model, features=None, compositions=None) -> GPModel:
     """Our GP at a BoTorch model's hyperparameters, on scaled features unless others are given."""
     scales = model.covar_module.base_kernel.lengthscale.detach().numpy().ravel()
     outputscale, mean = model.covar_module.outputscale.item(), model.mean_module.constant.item()
     features, compositions = features or (lambda x: x), surrogate.inputs if compositions is None else compositions
-    return condition(features, compositions, surrogate.targets, scales, outputscale, mean)
+    return with_hyperparameters(features, compositions, surrogate.targets, scales, outputscale, mean)
 
 
 STATIONS = {"fit": time_fit, "experiment": time_experiment, "enumeration": time_enumeration}

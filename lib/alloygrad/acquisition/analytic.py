@@ -35,6 +35,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from alloygrad.surrogates.gp import LARGEST, MIN_VARIANCE
+from alloygrad.surrogates.model import Model, as_model
 
 KAPPA = 1.96
 """Weight of σ in the upper confidence bound."""
@@ -136,7 +137,7 @@ def _log_ndtr(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _log_density(u: np.ndarray) -> np.ndarray:
-    """log φ(u)."""
+    """Return log φ(u)."""
     return -0.5 * u**2 - HALF_LOG_2PI
 
 
@@ -157,15 +158,17 @@ def _ratio(u: np.ndarray) -> np.ndarray:
 class Acquisition:
     """Map compositions (..., n_elements) to acquisition values (...), float64.
 
-    `surrogate` is any callable compositions → (mean, std), each (...).
+    The constructors below also take any callable compositions → (mean, std), each (...), in place of a model.
     """
 
     formula: Callable[..., Tensor]  # of (mean, std, best)
-    surrogate: Callable[[Tensor], tuple[Tensor, Tensor]]
+    surrogate: Model
     best: float | None
+    logarithmic: bool = False
 
     def __call__(self, compositions: Tensor | np.ndarray) -> Tensor:
-        mean, std = self.surrogate(compositions)
+        """Return the values (...) of compositions (..., n_elements)."""
+        mean, std = self.surrogate.posterior(compositions)
         return self.formula(mean, std, self.best)
 
     def exceeding(self, compositions: Tensor | np.ndarray, floor: float) -> Tensor:
@@ -173,11 +176,8 @@ class Acquisition:
 
         Every formula grows with μ and is monotone in σ. So within upper bounds on both, it is largest at the bound of μ
         and at one end of σ: its bound or the surrogate's floor. If that value is below `floor`, μ and σ are not
-        computed. A surrogate without `posterior_where` is evaluated everywhere.
+        computed.
         """
-        if not hasattr(self.surrogate, "posterior_where"):
-            with torch.no_grad():
-                return self(compositions)
         least = torch.tensor(sqrt(MIN_VARIANCE), dtype=torch.float64)
 
         def worth(mean: Tensor, std: Tensor) -> Tensor:
@@ -200,27 +200,37 @@ def _incumbent(best: float) -> float:
 
 def ei(surrogate: Callable, best: float) -> Acquisition:
     """Return the expected improvement over `best`, which may underflow."""
-    return Acquisition(expected_improvement, surrogate, _incumbent(best))
+    return Acquisition(expected_improvement, as_model(surrogate), _incumbent(best))
 
 
 def log_ei(surrogate: Callable, best: float) -> Acquisition:
-    """Return the logarithm of the expected improvement over `best`."""
-    return Acquisition(log_expected_improvement, surrogate, _incumbent(best))
+    """Return the logarithm of the expected improvement over `best`.
+
+    Args:
+        surrogate: Coordinates (..., k) → mean and standard deviation, each (...).
+        best: What improvement counts from, in the unit of the mean.
+
+    Example:
+        >>> acquire = log_ei(lambda x: (x[..., 0], torch.ones_like(x[..., 0])), best=0.0)
+        >>> round(acquire(torch.zeros(1, 1)).exp().item(), 3)  # 1/√(2π)
+        0.399
+    """
+    return Acquisition(log_expected_improvement, as_model(surrogate), _incumbent(best), logarithmic=True)
 
 
 def ucb(surrogate: Callable, best: float | None = None, *, kappa: float = KAPPA) -> Acquisition:
     """Return the upper confidence bound μ + κ σ; `best` is not used."""
-    return Acquisition(partial(upper_confidence_bound, kappa=kappa), surrogate, best)
+    return Acquisition(partial(upper_confidence_bound, kappa=kappa), as_model(surrogate), best)
 
 
 def pi(surrogate: Callable, best: float) -> Acquisition:
     """Return the probability of improvement over `best`, which may underflow."""
-    return Acquisition(probability_of_improvement, surrogate, _incumbent(best))
+    return Acquisition(probability_of_improvement, as_model(surrogate), _incumbent(best))
 
 
 def log_pi(surrogate: Callable, best: float) -> Acquisition:
     """Return the logarithm of the probability of improvement over `best`."""
-    return Acquisition(log_probability_of_improvement, surrogate, _incumbent(best))
+    return Acquisition(log_probability_of_improvement, as_model(surrogate), _incumbent(best), logarithmic=True)
 
 
 ACQUISITIONS = {"ei": ei, "log_ei": log_ei, "ucb": ucb, "pi": pi, "log_pi": log_pi}

@@ -1,152 +1,471 @@
-"""A campaign: measure, model, ask for the next composition, measure it, tell.
+"""A campaign: measurements in, the next experiments out, on any space.
 
-campaign = Campaign(space, features)
-campaign.tell(counts, merits)                # what is measured so far
-suggestion = campaign.ask(rng)               # fit, acquire, maximise
-campaign.tell(suggestion.counts, environment(suggestion.composition)["merit"])
+    campaign = Campaign(space, Maximise("enthalpy_J_per_g"))
+    campaign.tell(read_table("my.csv", space, unit="at.%"))
+    campaign.suggest(q=4)
+
+The campaign owns its data, their unit and direction, the noise and the experiments under way. How it models them is one
+of two settings:
+
+    safe    noise is learned, targets are standardised, and the prior on lengthscales grows with the square root of the
+            number of inputs. Improvement counts over the best value that the model believes in at a measured point: the
+            largest of many noisy measurements is large by luck as well.
+    paper   what the published loop does: noise variance 1e-6, targets as they are, one prior for any number of inputs,
+            improvement over the largest measurement. All recorded trajectories rest on it.
+
+A batch is put together one by one. Each pick is fantasised: the model is conditioned on its own mean there (the kriging
+believer), which leaves every mean as it is and takes from the variance
+
+    σ²(x) ← σ²(x) − k(x, x* | X)² / (σ²(x*) + σ_n²),
+
+so that the next pick goes elsewhere. Experiments under way (`pending`) are fantasised in the same way.
+
+Source: Ginsbourger, Le Riche and Carraro 2010, doi 10.1007/978-3-642-10701-6_6, for the believer.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from copy import copy
+from dataclasses import dataclass, replace
+from math import sqrt
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
 
 from alloygrad.acquisition.analytic import ACQUISITIONS
-from alloygrad.features.feature_map import FeatureMap
-from alloygrad.maximisers import METHODS, Suggestion, maximise
-from alloygrad.maximisers.options import FEW, Options, build
-from alloygrad.spaces.composition import CompositionSpace, require_elements
-from alloygrad.surrogates import deep_kernel, forest, gp
-from alloygrad.surrogates.gp import LARGEST
-
-SURROGATES = {"gp": gp.fit, "forest": forest.fit, "deep_kernel": deep_kernel.fit}
-"""What models the measurements: (features, compositions, targets) → a callable compositions → (mean, std)."""
-
-WITHOUT_GRADIENT = ("forest",)
-"""Surrogates that no gradient can be asked of."""
+from alloygrad.campaigns.inputs import choose_inputs
+from alloygrad.checks import require_known, require_whole
+from alloygrad.maximisers import Suggestion, maximise, method_for
+from alloygrad.objectives import Maximise
+from alloygrad.protocols import Model, Objective, Space, Surrogate
+from alloygrad.surrogates import SURROGATES
+from alloygrad.surrogates.gp import BOUNDS, LARGEST, NOISE, standardisation
 
 SPREADS = (0.01, 100.0)
-"""Targets whose range lies beyond are warned of: noise and priors of the GP are made for about 1."""
+"""In the setting `paper`, targets whose range lies outside draw a warning: its noise and priors expect about 1."""
+
+PENALTY = 1e10
+"""Subtracted from the acquisition value too near an earlier pick; no acquisition function spans as much."""
+
+HOPELESS = -20.0
+"""Below this log acquisition value, some six standard deviations short, no improvement is to be expected."""
+
+LEAST_NOISE = BOUNDS["noise"][0] * (1 + 1e-9)
+"""Learned noise at its lower bound, with room for the rounding of its logarithm."""
 
 
-def require_known(what: str, name: str, known: Mapping) -> None:
-    """Raises ValueError where `name` is none of `known`."""
-    if name not in list(known):
-        raise ValueError(f"{what} is {name!r}; known are {sorted(known)}.")
+@dataclass(frozen=True)
+class Setting:
+    """How measurements are modelled."""
+
+    noise: float | None  # variance of one measurement; None: learned
+    standardised: bool  # targets, before they are fitted
+    scaled_prior: bool  # on lengthscales, with the number of inputs
+    modelled_best: bool  # improvement over the model's best measured point, not over the largest measurement
 
 
-def require_runnable(
-    maximiser: str,
-    acquisition: str,
-    surrogate: str,
-    options: Mapping | None,
-    space: CompositionSpace | None = None,
-) -> Options:
-    """The options of the maximiser, built from a mapping.
-
-    Raises ValueError for an unknown name, for a wrong option, and if the maximiser asks for gradients that the
-    surrogate does not have: in `space` if that is given, otherwise in every space.
-    """
-    require_known("maximiser", maximiser, METHODS)
-    require_known("acquisition", acquisition, ACQUISITIONS)
-    require_known("surrogate", surrogate, SURROGATES)
-    built = build(METHODS[maximiser].options, options)
-    if surrogate in WITHOUT_GRADIENT and METHODS[maximiser].gradients(space, built):
-        raise ValueError(
-            f"maximiser {maximiser!r} follows gradients here, and surrogate {surrogate!r} has none: take "
-            f"'random_search', on small grids 'enumeration', up to {FEW} elements 'lattice'."
-        )
-    return built
+SETTINGS = {"safe": Setting(None, True, True, True), "paper": Setting(NOISE, False, False, False)}
 
 
 class Campaign:
-    """The measured compositions of one space and the next suggestion; knows nothing of where targets come from.
+    """Measurements of one space and the experiments that should follow.
 
-    Targets are fitted as they are and should differ by about 1: megapascals are to be rescaled. `noisy.NoisyCampaign`
-    does that itself. Raises ValueError for an unknown name or option, for a maximiser that follows gradients where the
-    surrogate has none, and for features of other elements than the space's or of another order.
+    Args:
+        space: What may be tried: a CompositionSpace, a Pool, a Box or a Product.
+        objective: `Maximise(...)` or `Minimise(...)`; a name alone is maximised.
+        inputs: What the model sees. "features": material features chosen on the first measurements; "fractions": the
+            coordinates as they are; or a map of coordinates (n, k) → (n, F), such as a FeatureMap. Unless given:
+            features where the space holds compositions, else the coordinates.
+        surrogate: "gp", "forest", "deep_kernel", or an object with `fit`.
+        acquisition: "log_ei", "ei", "ucb", "pi" or "log_pi".
+        maximiser: Search for the best acquisition value; the space's own unless given.
+        options: Of the maximiser: its dataclass, or a mapping of its fields.
+        setting: "safe" or "paper", see the module.
+        seed: Everything random follows from it and from the measurements.
+        selection: Arguments of `features.selection.genetic`.
+
+    Raises:
+        ValueError: An unknown name or option, or a maximiser that cannot search this space or asks for gradients that
+            the surrogate does not have.
+
+    Example:
+        >>> import alloygrad as ag
+        >>> campaign = ag.Campaign(ag.Box({"x": (0, 1)}), ag.Minimise("y"), seed=0)
+        >>> for x in (0.0, 0.4, 0.6, 1.0):
+        ...     campaign.tell([[x]], (x - 0.5) ** 2)
+        >>> round(float(campaign.suggest()["x"].iloc[0]), 1)
+        0.5
     """
 
     def __init__(
         self,
-        space: CompositionSpace,
-        features: FeatureMap,
+        space: Space,
+        objective: Objective | str,
         *,
-        maximiser: str = "ascent",
+        inputs: str | Callable | None = None,
+        surrogate: str | Surrogate = "gp",
         acquisition: str = "log_ei",
-        options: Mapping | None = None,
-        surrogate: str = "gp",
+        maximiser: str | None = None,
+        options=None,
+        setting: str = "safe",
+        seed: int = 0,
+        **selection,
     ):
-        self.options = require_runnable(maximiser, acquisition, surrogate, options, space)
-        require_elements(space, features=features)
-        self.space, self.features = space, features
-        self.maximiser, self.acquisition = maximiser, acquisition
-        self.counts = np.empty((0, len(space.elements)), dtype=np.int64)
-        self.targets = np.empty(0)
-        self.fit_surrogate = SURROGATES[surrogate]
-        self.surrogate: Callable | None = None
-
-    def tell(self, counts: np.ndarray, targets: np.ndarray) -> None:
-        """Add measured compositions: counts (m, n_elements) with finite targets (m,), or one of each; larger is better.
-
-        Raises ValueError for a target that is not finite and a composition outside the space; nothing is added then.
-        """
-        counts = np.atleast_2d(counts)
-        targets = np.atleast_1d(np.asarray(targets, dtype=float))
-        if counts.ndim != 2 or targets.shape != counts.shape[:1]:
+        require_known("setting", setting, SETTINGS)
+        require_known("acquisition", acquisition, ACQUISITIONS)
+        require_whole(0, seed=seed)
+        self.space = space
+        self.objective = Maximise(objective) if isinstance(objective, str) else objective
+        kinds = (
+            ("space", space, "sample", "ag.CompositionSpace"),
+            ("objective", self.objective, "utility", "ag.Maximise"),
+        )
+        for what, got, name, kind in kinds:
+            if isinstance(got, type) or not callable(getattr(got, name, None)):
+                raise TypeError(f"Expected {what} to be one as `{kind}(…)` makes it; got {got!r}.")
+        self.setting, self.acquisition, self.seed = SETTINGS[setting], acquisition, seed
+        self.inputs, self.selection, self._surrogate = inputs, selection, surrogate
+        self._features: Callable | None = None
+        if isinstance(surrogate, str):
+            require_known("surrogate", surrogate, SURROGATES)
+        kind = SURROGATES[surrogate] if isinstance(surrogate, str) else surrogate
+        own = space.maximiser if kind.differentiable or space.maximiser != "ascent" else "lattice"
+        self.maximiser = maximiser or own
+        method = method_for(space, self.maximiser)
+        self.options = method.build(options)
+        if method.gradients(space, self.options) and not kind.differentiable:
             raise ValueError(
-                f"Counts of shape {counts.shape} came with targets of shape {targets.shape}; "
-                f"expected (m, {len(self.space.elements)}) and (m,)."
+                f"Expected a maximiser without gradients, as the surrogate {surrogate!r} has none; {self.maximiser!r} "
+                "follows them here. Take 'lattice' (up to five elements), 'random_search', or 'enumeration'."
             )
-        if not (sound := np.abs(targets) <= LARGEST).all():  # false for NaN too
+        if callable(inputs):
+            self._features = choose_inputs(space, inputs)
+        elif inputs is not None:
+            require_known("inputs", inputs, ("features", "fractions"))
+        self.points = np.empty((0, len(space.keys)), dtype=np.asarray(space.sample(1, np.random.default_rng(0))).dtype)
+        self.coordinates = np.empty((0, len(space.names)))
+        self.values = np.empty(0)
+        self.rows: list = []
+        self._model: Model | None = None
+
+    # -- measurements ----------------------------------------------------------------------------------------------
+
+    def tell(self, data, outcomes=None) -> None:
+        """Add measurements.
+
+        Args:
+            data: A table as `read_table` gives it; a DataFrame with the space's columns; or points (m, d) of the space.
+            outcomes: What was measured there: numbers (m,), or {outcome: (m,)}. Unless given, columns of `data`.
+
+        Raises:
+            ValueError: Points outside the space, outcomes that are missing, not finite or of another number. Nothing is
+                added then. Rows of a table may lie between the grid's points and outside the limits.
+        """
+        if hasattr(data, "measured"):
+            coordinates, values, rows = data.measured(self.space, self.objective)
+        elif isinstance(data, pd.DataFrame):
+            coordinates = self.space.read(data)
+            values, rows = self._values(data if outcomes is None else outcomes), [None] * len(data)
+        else:
+            points = self._points(data)
+            coordinates, values, rows = self.space.coordinates(points), self._values(outcomes), [None] * len(points)
+        self._require_sound(coordinates, values)
+        self.points = np.concatenate([self.points, self.space.nearest(coordinates)], dtype=self.points.dtype)
+        self.coordinates = np.concatenate([self.coordinates, coordinates])
+        self.values = np.concatenate([self.values, values])
+        self.rows += list(rows)
+        self._model = None
+
+    def _values(self, outcomes) -> np.ndarray:
+        if outcomes is None:
+            raise ValueError(f"Expected outcomes for these points: numbers, or {{{self.objective.name!r}: numbers}}.")
+        if isinstance(outcomes, Mapping | pd.DataFrame):
+            if missing := [name for name in self.objective.outputs if name not in outcomes]:
+                raise ValueError(
+                    f"Expected the outcomes {list(self.objective.outputs)}; {missing} are not among {list(outcomes)}. "
+                    "Rename the column, or the objective's outcome."
+                )
+            return self.objective.value({name: _numbers(outcomes[name], name) for name in self.objective.outputs})
+        return _numbers(outcomes, self.objective.name)
+
+    def _points(self, data) -> np.ndarray:
+        if isinstance(data, str | Path):
+            raise ValueError(f"Expected a table or points; got the text {str(data)!r}. Read a file with `read_table`.")
+        points = np.atleast_2d(np.asarray(data))
+        if points.ndim != 2 or points.shape[1] != len(self.space.keys):
+            raise ValueError(
+                f"Expected points of shape (m, {len(self.space.keys)}): {', '.join(self.space.keys)}; got "
+                f"{points.shape}. A table with named columns is accepted too."
+            )
+        inside = self.space.contains(points)
+        if not inside.all():
+            bad = points[np.flatnonzero(~inside)[0]]
+            raise ValueError(
+                f"Expected points of the space; {dict(zip(self.space.keys, bad.tolist(), strict=True))} is none. "
+                "Numbers without column names are the space's own: of a composition, whole steps. Pass a DataFrame "
+                "with values in their units; it may also hold what was measured outside the limits."
+            )
+        return points
+
+    def _require_sound(self, coordinates: np.ndarray, values: np.ndarray) -> None:
+        if values.shape != coordinates.shape[:1]:
+            raise ValueError(f"Expected one outcome for each of {len(coordinates)} points; got shape {values.shape}.")
+        sound = np.abs(values) <= LARGEST  # false for NaN too
+        if not sound.all():
             bad = int(np.flatnonzero(~sound)[0])
-            where = dict(zip(self.space.elements, self.space.fractions(counts[bad]).tolist(), strict=True))
+            where = dict(zip(self.space.names, coordinates[bad].tolist(), strict=True))
             raise ValueError(
-                f"The target at {where} is {targets[bad]}; only finite ones, {LARGEST:.0e} at most, can be modelled. "
-                "Leave it out, repeat it, or rescale all targets."
+                f"Expected finite outcomes, {LARGEST:.0e} at most; at {where} it is {values[bad]}. "
+                "Leave the row out, or repeat the measurement."
             )
-        if not (inside := self.space.contains(counts)).all():
-            bad = counts[np.flatnonzero(~inside)[0]] / self.space.total
-            raise ValueError(
-                f"{dict(zip(self.space.elements, bad.tolist(), strict=True))} is not in the space: "
-                f"{'; '.join(self.space.violations(bad))}. Leave it out, or widen the limits."
+
+    # -- the model -------------------------------------------------------------------------------------------------
+
+    @property
+    def features(self) -> Callable:
+        """What the model sees: a map of coordinates (n, k) → (n, F), chosen when first used."""
+        if self._features is None:
+            rng = np.random.default_rng([self.seed, 0])
+            utilities = self.objective.utility(self.values)
+            self._features = choose_inputs(
+                self.space, self.inputs, self.coordinates, utilities, rng=rng, **self.selection
             )
-        self.counts = np.concatenate([self.counts, counts], dtype=np.int64)
-        self.targets = np.concatenate([self.targets, targets])
-        self.surrogate = None
+        return self._features
 
-    def fit(self) -> Callable:
-        """The surrogate of all that is measured; fitted once per state. Raises ValueError where nothing is."""
-        self.require_measured()
-        if self.surrogate is None:
-            self.surrogate = self.fit_surrogate(self.features, self.space.fractions(self.counts), self.targets)
-        return self.surrogate
+    @property
+    def model(self) -> Model:
+        """The model of all measurements, fitted once per state. Raises ValueError where nothing is measured."""
+        self._require_measured()
+        if self._model is None:
+            surrogate = self._surrogate
+            if isinstance(surrogate, str):
+                surrogate = SURROGATES[surrogate](self.features, scaled_prior=self.setting.scaled_prior)
+            centre, spread = self.scale
+            targets = (self.objective.utility(self.values) - centre) / spread
+            self._model = surrogate.fit(self.coordinates, targets, noise=self.setting.noise)
+        return self._model
 
-    def ask(self, rng: np.random.Generator | None = None) -> Suggestion:
-        """The next composition; the campaign is left as it is until `tell`. Enumeration needs no rng.
+    def _require_measured(self) -> None:
+        if not len(self.values):
+            raise ValueError("Expected measurements to learn from; there are none yet. `tell` the campaign some.")
 
-        Raises ValueError where nothing has been told yet. What is to be said against the fit joins the warning.
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Centre and spread by which utilities are standardised before they are fitted."""
+        if not self.setting.standardised:
+            return 0.0, 1.0
+        return standardisation(self.objective.utility(self.values))
+
+    def posterior(self, coordinates) -> tuple[np.ndarray, np.ndarray]:
+        """Return (mean, std), each (...), of coordinates (..., k): of the value itself, in the objective's unit."""
+        self._require_measured()
+        centre, spread = self.scale
+        with torch.no_grad():
+            mean, std = self.model.posterior(coordinates)
+        return self.objective.utility(centre + spread * mean.numpy()), spread * std.numpy()
+
+    def predict(self, data) -> pd.DataFrame:
+        """Return what the model expects, in the objective's unit: columns predicted, std, std_measurement.
+
+        Args:
+            data: A DataFrame with the space's columns, or coordinates (n, k): fractions, features, values.
+
+        Raises:
+            ValueError: Nothing is measured, or coordinates of another shape, not finite, or not fractions.
         """
-        model = self.fit()
-        acquire = ACQUISITIONS[self.acquisition](model, self.targets.max())
-        found = maximise(acquire, self.space, self.maximiser, exclude=self.counts, rng=rng, options=self.options)
-        return replace(found, warning=" ".join(filter(None, [found.warning, self.doubts()])))
+        coordinates = self.space.read(data) if isinstance(data, pd.DataFrame) else self._coordinates(data)
+        mean, std = self.posterior(coordinates)
+        return pd.DataFrame({"predicted": mean, "std": std, "std_measurement": np.hypot(std, self.noise_std)})
 
-    def require_measured(self) -> None:
-        """Raises ValueError where nothing has been told yet."""
-        if not len(self.targets):
-            raise ValueError("Nothing is measured yet; `tell` the campaign some compositions and their targets first.")
+    def _coordinates(self, data) -> np.ndarray:
+        coordinates, names = np.atleast_2d(_numbers(data, "coordinates")), self.space.names
+        if coordinates.ndim != 2 or coordinates.shape[1] != len(names) or not np.isfinite(coordinates).all():
+            raise ValueError(
+                f"Expected finite coordinates of shape (n, {len(names)}): {', '.join(names)}; got an array of shape "
+                f"{coordinates.shape}. Pass a DataFrame with the space's columns."
+            )
+        sums = coordinates[:, : len(self.space.elements)].sum(1)
+        if len(self.space.elements) and (off := np.abs(sums - 1) > 0.002 + 1e-9).any():
+            row = int(np.flatnonzero(off)[0])
+            raise ValueError(
+                f"Expected fractions that sum to 1; row {row} sums to {sums[row]:g}. Divide at.% by 100, or pass a "
+                "DataFrame in at.%."
+            )
+        return coordinates
 
-    def doubts(self) -> str:
-        """What is to be said against the fit, or "": as `_of_fit`, and of targets that its priors do not expect."""
-        said, spread = self._of_fit(), np.ptp(self.targets)
-        if getattr(self.surrogate, "diagnosis", "") and spread and not SPREADS[0] <= spread <= SPREADS[1]:
-            said.append(f"Targets differ by {spread:.3g}; the fit expects about 1: rescale them.")
-        return " ".join(said)
+    @property
+    def noise_std(self) -> float:
+        """Standard deviation of one measurement about the truth, in the objective's unit."""
+        return self.scale[1] * sqrt(self.model.noise)
 
-    def _of_fit(self) -> list[str]:
-        """A search that did not converge, a kernel singular in floats."""
-        model = self.fit()
-        diagnosis = getattr(model, "diagnosis", "")
-        doubtful = getattr(model, "jitter", 0.0) or diagnosis.startswith("stopped")
-        return [f"GP fit {diagnosis}."] if doubtful else []
+    @property
+    def warnings(self) -> list[str]:
+        """What a user should know about the fit, each with what to do about it."""
+        found, spread = list(self.model.warnings), np.ptp(self.values)
+        if not self.setting.standardised and spread and not SPREADS[0] <= spread <= SPREADS[1]:
+            found.append(f"Targets range over {spread:.3g}, the setting 'paper' expects about 1: rescale them.")
+        if self.setting.noise is None and self.model.noise <= LEAST_NOISE:
+            found.append(
+                f"The model takes repeated measurements to agree within {self.noise_std:.2g} (its least noise). If "
+                "yours do not, expect larger errors than stated."
+            )
+        return found
+
+    def subset(self, rows, *, inputs=None, seed: int | None = None) -> "Campaign":
+        """Return a campaign with the same settings on some of the measurements; inputs are chosen anew.
+
+        Args:
+            rows: Which measurements: bool (n,), or their numbers.
+            inputs: As of `Campaign`; this campaign's own unless given.
+            seed: Another seed.
+        """
+        other = copy(self)
+        other.inputs = self.inputs if inputs is None else inputs
+        other._features = choose_inputs(self.space, other.inputs) if callable(other.inputs) else None
+        other.seed, other._model = self.seed if seed is None else seed, None
+        other.points, other.coordinates, other.values = self.points[rows], self.coordinates[rows], self.values[rows]
+        other.rows = np.array(self.rows, dtype=object)[rows].tolist()
+        return other
+
+    # -- suggestions -----------------------------------------------------------------------------------------------
+
+    @property
+    def best(self) -> float:
+        """What improvement counts from, as the model sees targets: see the settings."""
+        if not self.setting.modelled_best:
+            return float(self.objective.utility(self.values).max())
+        with torch.no_grad():
+            return self.model.posterior(self.space.coordinates(self.points))[0].max().item()
+
+    def acquire(self):
+        """Return the acquisition function of the present state."""
+        return ACQUISITIONS[self.acquisition](self.model, self.best)
+
+    def ask(self, q: int = 1, *, rng=None, pending=None, min_distance: float | None = None) -> list[Suggestion]:
+        """Return the next q points with their diagnosis; arguments and errors as of `suggest`.
+
+        rng: A generator; unless given it follows from the seed and the number of measurements.
+        """
+        require_whole(1, q=q)
+        waiting = self._pending(pending)
+        rng = np.random.default_rng([self.seed, 1, len(self.values), len(waiting)]) if rng is None else rng
+        model, best, exclude = self.model, self.best, self._measured()
+        for one in waiting:
+            model, best = self._fantasised(model, best, one)
+        exclude = np.concatenate([exclude, self.space.nearest(waiting)]) if len(waiting) else exclude
+        left = self.space.size - len(np.unique(exclude, axis=0))
+        if q > left:
+            raise ValueError(
+                f"Expected q of at most {left:.0f}, the points that are neither measured nor pending; got {q}. "
+                + ("Ask for fewer." if left else "Nothing is left to try in this space.")
+            )
+        apart = self.space.spacing if min_distance is None else min_distance / 100
+        if not 0 <= apart <= 1:  # true for NaN too
+            raise ValueError(f"Expected min_distance from 0 to 100 (per cent); got {min_distance}.")
+        picks = []
+        for _ in range(q):
+            acquire = plain = ACQUISITIONS[self.acquisition](model, best)
+            if picks:
+                taken = torch.from_numpy(self.space.coordinates(np.array([pick.point for pick in picks])))
+                acquire = _Apart(plain, taken, self.space.distance, apart - 1e-9)
+            pick = maximise(acquire, self.space, self.maximiser, exclude=exclude, rng=rng, options=self.options)
+            at = self.space.coordinates(pick.point)
+            said = [pick.warning]
+            if picks and acquire.near(torch.from_numpy(at)):
+                pick = replace(pick, value=plain(torch.from_numpy(at)).item())
+                said.append(f"No point is {100 * apart:.3g} % away from the earlier suggestions.")
+            if plain.logarithmic and pick.value < HOPELESS:
+                said.append("No improvement is expected: stop, or try other inputs if you doubt the model.")
+            picks.append(replace(pick, warning=" ".join(filter(None, said))))
+            exclude = np.concatenate([exclude, pick.point[None]])
+            if len(picks) < q:
+                model, best = self._fantasised(model, best, at)
+        return picks
+
+    def _fantasised(self, model: Model, best: float, at: np.ndarray) -> tuple[Model, float]:
+        """The model as if its own mean had been measured at one point, and what improvement then counts from."""
+        with torch.no_grad():
+            mean = model.posterior(at[None])[0]
+        return model.condition(at[None], mean), max(best, mean.item())
+
+    def _pending(self, pending) -> np.ndarray:
+        if pending is None:
+            return np.empty((0, len(self.space.names)))
+        if isinstance(pending, pd.DataFrame):
+            return self.space.read(pending)
+        return self.space.coordinates(self._points(pending))
+
+    def _measured(self) -> np.ndarray:
+        """The points that a measurement takes: it lies on them, or less than a step away."""
+        return self.points[self.space.covers(self.points, self.coordinates)]
+
+    def suggest(self, q: int = 1, *, pending=None, min_distance: float | None = None) -> pd.DataFrame:
+        """Return the next experiments, one row each, numbered from 1; the campaign is left as it is.
+
+        Args:
+            q: How many.
+            pending: Experiments under way or failed: a DataFrame with the space's columns, or points. They are not
+                suggested again, and the suggestions reckon with their outcome.
+            min_distance: Least distance of two suggestions in per cent: of the alloy (at.%) for compositions, else of
+                the parameters' ranges. Unless given, a tenth of the widest range.
+
+        Returns:
+            The space's columns; predicted, std and std_measurement in the objective's unit (std: how well the model
+            knows the value itself; std_measurement: one measurement of it, noise included); the acquisition value, of
+            standardised utilities, each counting the rows above as measured; distance to the nearest measured point in
+            per cent, and nearest_row, its row in the table it was read from; warning.
+
+        Raises:
+            ValueError: Nothing is measured, or fewer than q points are left.
+        """
+        picks = self.ask(q, pending=pending, min_distance=min_distance)
+        points = np.array([pick.point for pick in picks])
+        coordinates = self.space.coordinates(points)
+        distances = self.space.distance(coordinates[:, None], self.coordinates[None])
+        table = self.space.table(points)
+        table[["predicted", "std", "std_measurement"]] = self.predict(coordinates).to_numpy()
+        table[self.acquisition] = [pick.value for pick in picks]
+        table["distance"] = 100 * distances.min(1)
+        table["nearest_row"] = pd.array([self.rows[i] for i in distances.argmin(1)], dtype="object")
+        table["warning"] = [pick.warning for pick in picks]
+        table.loc[0, "warning"] = " ".join(filter(None, [table.loc[0, "warning"], *self.warnings]))
+        return table.set_axis(pd.RangeIndex(1, q + 1, name="suggestion"))
+
+
+def _numbers(values, name: str) -> np.ndarray:
+    """Return values (m,) as float64; an error names the first that is no number."""
+    try:
+        return np.atleast_1d(np.asarray(values, dtype=float))
+    except (TypeError, ValueError):
+        flat = pd.Series(np.ravel(np.asarray(values, dtype=object)))
+        wrong = flat[pd.to_numeric(flat, errors="coerce").isna()]
+        got = f"{wrong.iloc[0]!r} in row {wrong.index[0]}" if len(wrong) else repr(values)
+        raise ValueError(f"Expected numbers for {name!r}; got {got}. Correct it, or leave the row out.") from None
+
+
+@dataclass(frozen=True)
+class _Apart:
+    """An acquisition function, less `PENALTY` nearer than `least` to one of the coordinates `picks` (m, k)."""
+
+    acquire: Callable[[Tensor], Tensor]
+    picks: Tensor
+    distance: Callable
+    least: float
+
+    def near(self, points: Tensor) -> Tensor:
+        with torch.no_grad():
+            apart = self.distance(points.detach().numpy()[..., None, :], self.picks.numpy())
+        return torch.from_numpy(np.asarray(apart.min(-1) < self.least))
+
+    @property
+    def logarithmic(self) -> bool:
+        return self.acquire.logarithmic
+
+    def __call__(self, points: Tensor) -> Tensor:
+        return self.acquire(points) - PENALTY * self.near(points)
+
+    def exceeding(self, points: Tensor, floor: float) -> Tensor:
+        with torch.no_grad():
+            return self(points)

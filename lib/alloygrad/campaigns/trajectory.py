@@ -1,8 +1,8 @@
-"""A campaign against an environment, from random compositions on: a pure function of its configuration and a seed.
+"""A campaign against an environment, from random points on: a pure function of its configuration and a seed.
 
 Every random number comes from a generator named by the seed, its purpose and the experiment's number. So a trajectory
 can stop after any experiment and go on from its recorded rows as if it had not, and two trajectories of one seed start
-from the same compositions and the same features, whatever their inner loop is.
+from the same points and the same features, whatever their inner loop is.
 """
 
 import time
@@ -12,13 +12,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from alloygrad.acquisition.analytic import log_ei
-from alloygrad.campaigns.campaign import Campaign, require_known, require_runnable
-from alloygrad.checks import require_whole
+from alloygrad.acquisition.analytic import ACQUISITIONS, log_ei
+from alloygrad.campaigns.campaign import SETTINGS, Campaign
+from alloygrad.checks import require_known, require_whole
 from alloygrad.features.feature_map import Feature, FeatureMap, parse_feature
 from alloygrad.features.formulas import FORMULAS
 from alloygrad.features.selection import SELECTIONS
-from alloygrad.spaces.composition import CompositionSpace, require_elements
+from alloygrad.maximisers import METHODS
+from alloygrad.objectives import Maximise
+from alloygrad.protocols import Environment, Space
+from alloygrad.surrogates import SURROGATES
 
 INITIAL, SELECTION, INNER_LOOP = range(3)  # purposes of random numbers
 
@@ -28,9 +31,10 @@ SECONDS = ("fit_seconds", "maximise_seconds", "seconds", "cpu_seconds")
 
 @dataclass(frozen=True)
 class Settings:
-    """How a campaign is run; a plain record.
+    """How the campaigns of trajectories are run.
 
-    Raises ValueError for a name or an option that is not known, and for what `Campaign` refuses.
+    Raises:
+        ValueError: A name or an option that is not known.
     """
 
     maximiser: str = "ascent"
@@ -42,24 +46,29 @@ class Settings:
     n_experiments: int = 60
     options: Mapping = field(default_factory=dict)  # of the maximiser
     surrogate: str = "gp"
+    setting: str = "paper"
 
     def __post_init__(self):
         require_whole(1, n_features=self.n_features, n_initial=self.n_initial)
         require_whole(0, n_experiments=self.n_experiments)
         require_known("selection", self.selection, SELECTIONS)
-        require_runnable(self.maximiser, self.acquisition, self.surrogate, self.options)
+        require_known("maximiser", self.maximiser, METHODS)
+        require_known("acquisition", self.acquisition, ACQUISITIONS)
+        require_known("surrogate", self.surrogate, SURROGATES)
+        require_known("setting", self.setting, SETTINGS)
+        METHODS[self.maximiser].build(self.options)
         names = self.formulas if isinstance(self.formulas, Sequence) and not isinstance(self.formulas, str) else ()
         if not names or any(name not in FORMULAS for name in names):
             raise ValueError(
-                f"formulas are {self.formulas!r}; expected a tuple of names, as ('mean', 'mismatch'): known are "
-                f"{list(FORMULAS)}."
+                f"Expected formulas as a tuple of names among {list(FORMULAS)}; got {self.formulas!r}. "
+                "For example: ('mean', 'mismatch')."
             )
 
 
 def trajectory(
     settings: Settings,
-    space: CompositionSpace,
-    environment: Callable,
+    space: Space,
+    environment: Environment,
     seed: int,
     *,
     done: Sequence[Mapping] = (),
@@ -67,47 +76,62 @@ def trajectory(
 ) -> Iterator[dict]:
     """Yield the rows of a trajectory that follow those in `done`, one experiment at a time, the initial ones as well.
 
-    Rows of `done` are kept as they are: nothing in them is measured again, and their merits are the ones modelled.
-    environment: fractions (..., n_elements) → {property: (...), "merit": (...)}, or the merit alone; merits that differ
-    by about 1, see `Campaign`. choose: called as
-    `choose_features` and in its place, by those who keep what it gave; not called where rows name their features.
-    Row: seed, experiment (−n_initial … −1 random, then 0 …), counts per element, properties, merit, and for proposed
-    ones the acquisition value, log EI, diagnosis, GP hyperparameters, seconds. NaN where a column does not apply.
-    Raises ValueError where a property has the name of another column, and, before anything is measured, for an
-    environment of other elements than the space's or of another order.
+    Args:
+        settings: How the campaign is run.
+        space: What may be tried.
+        environment: Called with the coordinates (k,) of one point; returns its merit, or {"merit": …, outcome: …}.
+        seed: Names all random numbers.
+        done: Rows of this trajectory that exist already; they are kept as they are.
+        choose: In place of `choose_features`, for those who keep what it returned.
+
+    Returns:
+        Rows with seed, experiment (−n_initial … −1 random, then 0 …), the point, outcomes, merit, and for proposed ones
+        the acquisition value, log EI, diagnosis, hyperparameters of a Gaussian process, seconds. NaN where a column
+        does not apply.
+
+    Raises:
+        ValueError: Before anything is measured: an environment of other elements than the space's. Later: outcomes that
+            are not numbers, or named like another column.
     """
-    require_elements(space, environment=environment)
-    require_runnable(settings.maximiser, settings.acquisition, settings.surrogate, settings.options, space)
+    require_same_elements(space, environment)
     rows = list(done)
     if len(rows) < settings.n_initial:
         for row in initial_measurements(settings, space, environment, seed, begun=len(rows)):
             rows.append(row)
             yield row
-    counts = np.array([[row[element] for element in space.elements] for row in rows], dtype=np.int64)
+    kind = space.sample(1, np.random.default_rng(0)).dtype
+    points = np.array([[row[key] for key in space.keys] for row in rows], dtype=kind)
     merits = np.array([row["merit"] for row in rows])
-    if "features" in rows[-1] and isinstance(rows[-1]["features"], str):
-        features = rows[-1]["features"].split()
-    else:
-        initial = slice(settings.n_initial)
-        features = (choose or choose_features)(settings, space, counts[initial], merits[initial], seed)
-    features = FeatureMap(space.elements, [parse_feature(feature) for feature in features])
+    features = None
+    if space.elements:
+        if "features" in rows[-1] and isinstance(rows[-1]["features"], str):
+            names = rows[-1]["features"].split()
+        else:
+            initial = slice(settings.n_initial)
+            names = (choose or choose_features)(settings, space, points[initial], merits[initial], seed)
+        features = FeatureMap(space.elements, [parse_feature(name) for name in names])
     campaign = Campaign(
         space,
-        features,
-        maximiser=settings.maximiser,
-        acquisition=settings.acquisition,
-        options=settings.options,
+        Maximise("merit"),
+        inputs=features,
         surrogate=settings.surrogate,
+        acquisition=settings.acquisition,
+        maximiser=settings.maximiser,
+        options=settings.options,
+        setting=settings.setting,
+        seed=seed,
     )
-    campaign.tell(counts, merits)
+    campaign.tell(points, merits)
     for experiment in range(len(rows) - settings.n_initial, settings.n_experiments):
         started, worked = time.perf_counter(), time.process_time()
-        model = campaign.fit()
+        model, best = campaign.model, campaign.best
         fitted = time.perf_counter()
-        suggestion = campaign.ask(generator(seed, INNER_LOOP, experiment))
-        row = measured_row(environment, space, suggestion.counts.tolist(), seed, experiment)
-        improvement = log_ei(model, campaign.targets.max())(suggestion.composition).item()
-        campaign.tell(suggestion.counts, row["merit"])
+        (suggestion,) = campaign.ask(rng=generator(seed, INNER_LOOP, experiment))
+        row = measured_row(environment, space, suggestion.point, seed, experiment)
+        improvement = log_ei(model, best)(space.coordinates(suggestion.point)).item()
+        warning = " ".join(filter(None, [suggestion.warning, *campaign.warnings]))
+        campaign.tell(suggestion.point, row["merit"])
+        names = campaign.features.names
         found = {
             "value": suggestion.value,
             "log_ei": improvement,
@@ -115,9 +139,9 @@ def trajectory(
             "gradients": suggestion.gradients,
             "starts": suggestion.starts,
             "moved": suggestion.moved,
-            "warning": suggestion.warning,
-            "features": " ".join(features.names),
-            **hyperparameters(model, len(features.names)),
+            "warning": warning,
+            "features": " ".join(names),
+            **hyperparameters(model.hyperparameters(), len(names)),
             "fit_seconds": fitted - started,
             "maximise_seconds": suggestion.seconds,
             "seconds": time.perf_counter() - started,
@@ -126,71 +150,76 @@ def trajectory(
         yield joined(row, found)
 
 
-def hyperparameters(model: Callable, n_features: int) -> dict[str, float]:
-    """Columns of a row: those of a GP, as many lengthscales as features; NaN for what a surrogate does not have."""
-    lengthscales = [float(value) for value in getattr(model, "lengthscales", ())]
-    lengthscales += [np.nan] * (n_features - len(lengthscales))
-    others = {name: float(getattr(model, name, np.nan)) for name in ("outputscale", "mean", "log_posterior")}
-    return {**{f"lengthscale_{i}": value for i, value in enumerate(lengthscales)}, **others}
+def hyperparameters(known: Mapping[str, float], n_features: int) -> dict[str, float]:
+    """Return columns of a row: those of a Gaussian process, a lengthscale per feature; NaN for what a model lacks."""
+    names = [*(f"lengthscale_{i}" for i in range(n_features)), "outputscale", "mean", "log_posterior"]
+    return {name: known.get(name, np.nan) for name in names}
 
 
 def generator(seed: int, purpose: int, experiment: int = 0) -> np.random.Generator:
-    """The generator of one purpose in one experiment of one trajectory."""
+    """Return the generator of one purpose in one experiment of one trajectory."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(purpose, experiment)))
 
 
-def initial_rows(settings: Settings, space: CompositionSpace, environment: Callable, seed: int) -> list[dict]:
-    """`n_initial` distinct compositions, uniform over the grid, and their outcomes.
-
-    The compositions depend on nothing but the space, their number and the seed. Errors as of `trajectory`.
-    """
-    return list(initial_measurements(settings, space, environment, seed))
-
-
 def initial_measurements(
-    settings: Settings, space: CompositionSpace, environment: Callable, seed: int, *, begun: int = 0
+    settings: Settings, space: Space, environment: Environment, seed: int, *, begun: int = 0
 ) -> Iterator[dict]:
-    """`initial_rows` one by one, each as soon as it is measured, from row `begun` on; experiments −n_initial … −1."""
-    require_elements(space, environment=environment)
+    """Yield rows of `n_initial` distinct random points, each as soon as it is measured, from number `begun` on.
+
+    The points depend on the space, their number and the seed alone. Experiments −n_initial … −1. Errors as of
+    `trajectory`.
+    """
+    require_same_elements(space, environment)
     if space.size <= settings.n_initial:
         raise ValueError(
-            f"The space has {space.size} compositions; more than n_initial = {settings.n_initial} are needed."
+            f"Expected a space of more than n_initial = {settings.n_initial} points; it has {space.size:.0f}. "
+            "Lower n_initial, or widen the space."
         )
     rng, distinct = generator(seed, INITIAL), {}
     while len(distinct) < settings.n_initial:
         distinct.update(dict.fromkeys(map(tuple, space.sample(settings.n_initial, rng).tolist())))
     numbered = enumerate(list(distinct)[: settings.n_initial], start=-settings.n_initial)
-    for number, counts in list(numbered)[begun:]:
-        yield measured_row(environment, space, counts, seed, number)
+    for number, point in list(numbered)[begun:]:
+        yield measured_row(environment, space, np.array(point), seed, number)
 
 
-def measured_row(environment: Callable, space: CompositionSpace, counts: Sequence[int], seed: int, experiment: int):
-    """The row of a measurement as far as any has it; an error of the environment's is told where it happened."""
-    composition = space.fractions(counts)
+def require_same_elements(space: Space, environment: Environment) -> None:
+    """Raise ValueError where an environment has `elements` and they are not the space's, in its order."""
+    elements = tuple(getattr(environment, "elements", None) or space.elements)
+    if elements != tuple(space.elements):
+        raise ValueError(
+            f"Expected an environment of the elements {' '.join(space.elements)}, in this order; got one of "
+            f"{' '.join(elements)}. Make it with `space.elements`."
+        )
+
+
+def measured_row(environment: Environment, space: Space, point: np.ndarray, seed: int, experiment: int) -> dict:
+    """Measure one point; an error of the environment's gets a note that says where it happened."""
+    coordinates = space.coordinates(point)
     try:
-        outcome = measure(environment, composition)
+        outcome = measure(environment, coordinates)
     except Exception as error:
-        where = dict(zip(space.elements, composition.tolist(), strict=True))
+        where = dict(zip(space.names, coordinates.tolist(), strict=True))
         error.add_note(f"Measuring {where}, experiment {experiment}.")
         raise
-    row = {"seed": seed, "experiment": experiment, **dict(zip(space.elements, counts, strict=True))}
+    row = {"seed": seed, "experiment": experiment, **dict(zip(space.keys, np.asarray(point).tolist(), strict=True))}
     return joined(row, outcome)
 
 
 def joined(row: dict, more: dict) -> dict:
-    """Both as one row. Raises ValueError where one would replace a column of the other."""
+    """Return both as one row. Raises ValueError where one would replace a column of the other."""
     if both := sorted(row.keys() & more.keys()):
-        raise ValueError(f"The environment gave {both}, which name other columns of a row; rename these properties.")
+        raise ValueError(f"Expected outcomes with names of their own; {both} are other columns of a row. Rename them.")
     return {**row, **more}
 
 
 def choose_features(
-    settings: Settings, space: CompositionSpace, counts: np.ndarray, merits: np.ndarray, seed: int
+    settings: Settings, space: Space, points: np.ndarray, merits: np.ndarray, seed: int
 ) -> Sequence[Feature]:
-    """The features of a trajectory, from its initial data alone."""
+    """Return the features of a trajectory, chosen on its initial data alone."""
     return SELECTIONS[settings.selection](
         space.elements,
-        space.fractions(counts),
+        space.coordinates(points)[:, : len(space.elements)],
         merits,
         rng=generator(seed, SELECTION),
         formulas=settings.formulas,
@@ -198,20 +227,19 @@ def choose_features(
     ).features
 
 
-def measure(environment: Callable, composition: np.ndarray) -> dict[str, float]:
-    """One experiment: properties and merit as plain floats, each one number or an array that holds one.
+def measure(environment: Environment, coordinates: np.ndarray) -> dict[str, float]:
+    """Return one experiment's outcomes and merit as plain floats, each one number or an array that holds one.
 
-    Raises ValueError for anything else, and where there is no finite merit.
+    Raises:
+        ValueError: Anything else, or no finite merit.
     """
-    outcome = environment(composition)
+    outcome = environment(coordinates)
     outcome = outcome if isinstance(outcome, Mapping) else {"merit": outcome}
     if "merit" not in outcome:
-        raise ValueError(
-            f"The environment gave {sorted(outcome)}; it must give a number, or a mapping that holds 'merit'."
-        )
+        raise ValueError(f"Expected a number from the environment, or a mapping with 'merit'; got {sorted(outcome)}.")
     outcome = {name: _number(name, value) for name, value in outcome.items()}
     if not np.isfinite(outcome["merit"]):
-        raise ValueError(f"The environment gave the merit {outcome['merit']}; only finite targets can be modelled.")
+        raise ValueError(f"Expected a finite merit from the environment; got {outcome['merit']}.")
     return outcome
 
 
@@ -222,12 +250,12 @@ def _number(name: str, value) -> float:
     except (TypeError, ValueError):
         shape = f" of shape {tuple(value.shape)}" if hasattr(value, "shape") else ""
         raise ValueError(
-            f"The environment gave {name!r} as {' '.join(repr(value).split())[:80]}{shape}; expected one number per "
-            "composition. Leave out properties that are none."
+            f"Expected one number per point from the environment; {name!r} came as "
+            f"{' '.join(repr(value).split())[:80]}{shape}. Leave out outcomes that are not numbers."
         ) from None
 
 
 def best_so_far(rows: pd.DataFrame) -> pd.DataFrame:
-    """Largest merit up to each experiment: index experiment (−1: the initial data, then 0 …), columns seeds."""
+    """Return the largest merit up to each experiment: index experiment (−1: the initial data), columns seeds."""
     merits = rows.pivot(index="experiment", columns="seed", values="merit").sort_index().cummax()
     return merits.loc[-1:]

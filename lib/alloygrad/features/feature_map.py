@@ -54,6 +54,11 @@ class FeatureMap:
     Raises:
         KeyError: for an unknown element or property.
         ValueError: for an unknown formula, a missing value, or the fraction of an element not in `elements`.
+
+    Example:
+        >>> features = FeatureMap(("Ni", "Ti"), ["mean:VEC", "fraction:Ti"])
+        >>> features(np.array([[0.5, 0.5]])).tolist()
+        [[7.0, 0.5]]
     """
 
     elements: tuple[str, ...]

@@ -28,7 +28,7 @@ from torch import Tensor
 from alloygrad.checks import require_whole
 from alloygrad.features.elements import available
 from alloygrad.features.feature_map import Feature, FeatureMap, all_features, doubles, raw_fractions
-from alloygrad.kernel import matern52
+from alloygrad.kernel import matern52, scaling
 
 GRID = ((0.5, 1e-2), (2.0, 1e-2))
 """(lengthscale on features scaled to 0 … 1, noise variance as a share of the signal's). Chosen by how well the selected
@@ -65,9 +65,8 @@ def closed_form(values: Tensor, targets: Tensor, folds: np.ndarray) -> Callable[
     values: features (n, C). targets: (n,). folds: (repeats, n). Features are min–max scaled over all rows, including
     the held-out fold. This uses no target and lets one inverse serve all folds.
     """
-    low = values.amin(0)
-    width = values.amax(0) - low
-    inputs = (values - low) / torch.where(width > 0, width, 1.0)
+    low, width = scaling(values)
+    inputs = (values - low) / width
     total = len(folds) * (targets - targets.mean()).square().sum()
     rows = [np.flatnonzero(partition == fold) for partition in folds for fold in np.unique(partition)]
     sizes = sorted({len(fold) for fold in rows})

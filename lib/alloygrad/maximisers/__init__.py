@@ -1,10 +1,10 @@
-"""Maximisers (the inner loop): find the grid composition with the largest acquisition value.
+"""Maximisers (the inner loop): find the point with the largest acquisition value.
 
     suggestion = maximise(acquire, space, exclude=measured, rng=rng)
 
-A maximiser sees a space and a callable `acquire`: fractions (..., n_elements) → (...), float64 torch tensors. The
-callable must be differentiable where the maximiser asks for gradients. Every maximiser returns a feasible grid
-composition that is not measured, and reports how far its starts moved.
+A maximiser sees a space and a callable `acquire`: coordinates (..., k) → (...), float64 torch tensors. The callable
+must be differentiable where the maximiser asks for gradients. Every maximiser returns a feasible point that is not
+measured, and reports how far its starts moved.
 """
 
 import time
@@ -14,14 +14,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import Tensor
 
+from alloygrad.checks import require_known
 from alloygrad.maximisers.ascent import ascent, is_enumerated
 from alloygrad.maximisers.enumeration import enumeration
 from alloygrad.maximisers.lattice import lattice
+from alloygrad.maximisers.multistart import multistart
 from alloygrad.maximisers.options import (
     FEW,
     AscentOptions,
     EnumerationOptions,
     LatticeOptions,
+    MultistartOptions,
     Options,
     RandomOptions,
     SlsqpOptions,
@@ -29,89 +32,120 @@ from alloygrad.maximisers.options import (
 )
 from alloygrad.maximisers.random_search import random_search
 from alloygrad.maximisers.slsqp import slsqp
-from alloygrad.maximisers.suggestion import Suggestion
-from alloygrad.spaces.composition import CompositionSpace
+from alloygrad.maximisers.suggestion import Plain, Suggestion
+from alloygrad.protocols import Acquisition, Space
+from alloygrad.spaces import Box, CompositionSpace, Pool, Product
 
 
 @dataclass(frozen=True)
 class Method:
-    """A maximiser and what one has to know before it runs.
+    """A maximiser and what a campaign has to know before it runs."""
 
-    run: (acquire, space, *, exclude, rng, options) → Suggestion. options: its options class. gradients: (space,
-    options) → whether it asks for gradients in that space when nothing is measured; with space None, whether it does in
-    every space. draws: whether it needs a random generator.
-    """
-
-    run: Callable[..., Suggestion]
+    run: Callable[..., Suggestion]  # (acquire, space, *, exclude, rng, options) → Suggestion
     options: type[Options]
-    gradients: Callable[[CompositionSpace | None, Options], bool] = lambda space, options: False
-    draws: bool = True
+    searches: Callable[[Space], bool]  # whether it can search a space
+    gradients: Callable[[Space, Options], bool] = lambda space, options: False  # whether it asks for them there
+    draws: bool = True  # whether it needs a random generator
+
+    def build(self, options: Options | Mapping | None) -> Options:
+        """Return the options as an instance of its class. Raises ValueError for what they cannot be."""
+        return build(self.options, options)
 
 
-def _ascends(space: CompositionSpace | None, options: AscentOptions) -> bool:
-    return space is not None and not is_enumerated(space, options)
+def _has_grid(space: Space) -> bool:
+    return isinstance(space, CompositionSpace)
 
 
-def _chooses_pairs(space: CompositionSpace | None, options: LatticeOptions) -> bool:
+def _has_box(space: Space) -> bool:
+    return isinstance(space, Box | Product)
+
+
+def _is_listed(space: Space) -> bool:
+    return isinstance(space, CompositionSpace | Pool)
+
+
+def _ascends(space: Space, options: AscentOptions) -> bool:
+    return not is_enumerated(space, options)
+
+
+def _chooses_pairs(space: Space, options: LatticeOptions) -> bool:
     return _ascends(space, options) and len(space.elements) > FEW
 
 
 METHODS = {
-    "ascent": Method(ascent, AscentOptions, _ascends),
-    "enumeration": Method(enumeration, EnumerationOptions, draws=False),
-    "lattice": Method(lattice, LatticeOptions, _chooses_pairs),
-    "slsqp": Method(slsqp, SlsqpOptions, lambda space, options: True),
-    "random_search": Method(random_search, RandomOptions),
+    "ascent": Method(ascent, AscentOptions, _has_grid, _ascends),
+    "enumeration": Method(enumeration, EnumerationOptions, _is_listed, draws=False),
+    "lattice": Method(lattice, LatticeOptions, _has_grid, _chooses_pairs),
+    "multistart": Method(multistart, MultistartOptions, _has_box),
+    "slsqp": Method(slsqp, SlsqpOptions, _has_grid, lambda space, options: True),
+    "random_search": Method(random_search, RandomOptions, lambda space: True),
 }
 """All maximisers by name."""
 
 
+def method_for(space: Space, name: str) -> Method:
+    """Return the maximiser of this name. Raises ValueError where there is none, or it cannot search the space."""
+    require_known("maximiser", name, METHODS)
+    if not METHODS[name].searches(space):
+        possible = [other for other, method in METHODS.items() if method.searches(space)]
+        raise ValueError(
+            f"Expected a maximiser that searches a {type(space).__name__}, one of {possible}; got {name!r}."
+        )
+    return METHODS[name]
+
+
 def maximise(
     acquire: Callable[[Tensor], Tensor],
-    space: CompositionSpace,
-    method: str = "ascent",
+    space: Space,
+    method: str | None = None,
     *,
     exclude: np.ndarray | None = None,
     rng: np.random.Generator | None = None,
     options: Options | Mapping | None = None,
 ) -> Suggestion:
-    """Suggest the next composition.
+    """Find the point of a space with the largest acquisition value.
 
     Args:
-        acquire: the acquisition function, fractions (..., n_elements) → (...).
-        space: the grid to search.
-        method: a name in `METHODS`.
-        exclude: counts (m, n_elements) of measured compositions, never suggested again. Those outside the space have
-            no effect.
-        rng: the source of all random numbers; every method except enumeration needs it.
-        options: an instance of the method's options class, a mapping of its fields, or None for the defaults.
+        acquire: The acquisition function, coordinates (..., k) → (...).
+        space: What is searched.
+        method: A name in `METHODS`; the space's own search unless given.
+        exclude: Points (m, d) that are measured and never suggested again. Those outside the space have no effect.
+        rng: The source of all random numbers; every method except enumeration needs it.
+        options: An instance of the method's options class, a mapping of its fields, or None for the defaults.
 
     Returns:
-        The composition, its acquisition value and a diagnosis of the search.
+        The point, its acquisition value and a diagnosis of the search.
 
     Raises:
-        ValueError: for an unknown method, a wrong option, a missing generator, or if every composition is measured.
-        FloatingPointError: if an acquisition value is NaN.
+        ValueError: An unknown method, a wrong option, a missing generator, or every point is measured.
+        FloatingPointError: An acquisition value is NaN.
+
+    Example:
+        >>> space = CompositionSpace({"Ni": (40, 60), "Ti": (40, 60)}, step=1)
+        >>> found = maximise(lambda c: -(c[..., 0] - 0.5) ** 2, space, "enumeration")
+        >>> found.coordinates.tolist()
+        [0.5, 0.5]
     """
-    if method not in METHODS:
-        raise ValueError(f"method is {method!r}; known are {sorted(METHODS)}.")
-    chosen = METHODS[method]
-    options = build(chosen.options, options)
+    name = method or space.maximiser
+    chosen = method_for(space, name)
+    options = chosen.build(options)
     if chosen.draws and rng is None:
         raise ValueError(
-            f"Expected a random generator for {method!r}; got rng=None. Pass rng=np.random.default_rng(seed)."
+            f"Expected a random generator for {name!r}; got rng=None. Pass rng=np.random.default_rng(seed)."
         )
     if exclude is None or np.shape(exclude) == (0,):  # [] as well
-        exclude = np.empty((0, len(space.elements)), dtype=np.int64)
+        exclude = space.sample(1, np.random.default_rng(0))[:0]
     exclude = np.atleast_2d(exclude)
     exclude = np.unique(exclude[space.contains(exclude)], axis=0)
     if len(exclude) >= space.size:
         raise ValueError(
-            f"All {space.size} compositions of the space are measured; widen the space or refine its step."
+            f"Expected points that are not measured yet; all {space.size:.0f} of the space are. Widen the space, or "
+            "refine its step."
         )
+    acquire = acquire if isinstance(acquire, Acquisition) else Plain(acquire)
     started = time.perf_counter()
     suggestion = chosen.run(acquire, space, exclude=exclude, rng=rng, options=options)
-    return replace(suggestion, method=method, seconds=time.perf_counter() - started)
+    return replace(suggestion, method=name, seconds=time.perf_counter() - started)
 
 
-__all__ = ["METHODS", "AscentOptions", "Method", "Suggestion", "maximise"]
+__all__ = ["METHODS", "AscentOptions", "Method", "Suggestion", "maximise", "method_for"]

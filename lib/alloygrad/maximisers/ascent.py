@@ -80,9 +80,11 @@ def ascent(
 
 
 def is_enumerated(space: CompositionSpace, options: AscentOptions | LatticeOptions, *, measured: int = 0) -> bool:
-    """Whether `ascent` and `lattice` enumerate instead: a list of rows, and a grid no larger than the screen and the
-    number of measured compositions together."""
-    return space.listed or space.size <= options.resolved(len(space.elements)).screen + measured
+    """Return whether `ascent` and `lattice` enumerate instead.
+
+    They do so on a grid no larger than the screen and the number of measured compositions together.
+    """
+    return space.size <= options.resolved(len(space.elements)).screen + measured
 
 
 def screened(

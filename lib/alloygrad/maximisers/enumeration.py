@@ -1,7 +1,7 @@
 """Exhaustive enumeration: evaluate the acquisition function on the whole grid, streamed, and take the largest.
 
-This is the reference for every other maximiser: exact, but the time grows with the grid. If `acquire` has a method
-`exceeding`, it can rule out compositions that are certainly below a floor, and these cost less. The floor is the best
+This is the reference for every other maximiser: exact, but the time grows with the grid. Its method
+`exceeding` rules out compositions that are certainly below a floor, and these cost less. The floor is the best
 value so far, first on a sieve of evenly spaced ranks. A large chunk has many compositions of similar features, which
 `bounds` judges together. Memory holds one chunk, however large the grid.
 """
@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from alloygrad.maximisers.options import EnumerationOptions
-from alloygrad.maximisers.suggestion import Suggestion, best_of
+from alloygrad.maximisers.suggestion import Plain, Suggestion, best_of
 from alloygrad.spaces.composition import CompositionSpace
 
 DEFAULTS = EnumerationOptions()
@@ -44,15 +44,15 @@ def enumeration(
             f"The grid has {space.size} compositions, {LARGEST} at most are enumerated; take a coarser step, "
             "narrower limits, or the method 'ascent' ('random_search' where there is no gradient)."
         )
-    best, value, evaluate = None, -np.inf, acquire
-    if bounded := hasattr(acquire, "exceeding"):
+    best, value = None, -np.inf
+    floor = -np.inf
+    if not isinstance(acquire, Plain):  # which rules nothing out
         sieve = space.unrank(np.unique(np.linspace(0, space.size - 1, SIEVE).astype(np.int64)))
         top, values = best_of(acquire, space, sieve, exclude)
         floor = values[top] - ROUNDING * abs(values[top]) if top >= 0 else -np.inf
     for counts in space.enumerate(options.chunk):
-        if bounded:
-            evaluate = partial(acquire.exceeding, floor=max(floor, value))
+        evaluate = partial(acquire.exceeding, floor=max(floor, value))
         top, values = best_of(evaluate, space, counts, exclude)
         if top >= 0 and (best is None or values[top] > value):
             best, value = counts[top], float(values[top])
-    return Suggestion(best, space.fractions(best), value, evaluations=space.size, gap=0.0)
+    return Suggestion(best, space.coordinates(best), value, evaluations=space.size, gap=0.0)

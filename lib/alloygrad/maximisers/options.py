@@ -206,3 +206,13 @@ def build(kind: type[Kind], options: Kind | Mapping | None) -> Kind:
             f"Use for example {', '.join(near[:5])}; all are described in {kind.__module__}."
         )
     return kind(**(options or {}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultistartOptions(Options):
+    """How `multistart` searches a box, or compositions together with a box."""
+
+    screen: Whole = 2048  # random points evaluated first
+    starts: Whole = 12  # of these, so many climb
+    rounds: Whole = 6  # in turn in the parameters and on the grid
+    tries: Whole = 200  # random steps of a climb without gradients

@@ -47,6 +47,7 @@ class Projection:
         self._parts = tuple(parts)
 
     def __call__(self, points: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+        """Return the nearest points (rows, n_elements) within limits of the same shape."""
         columns = [np.ascontiguousarray(array.T) for array in (points, lower, upper)]
         nearest = np.empty(points.shape[::-1])
         _place(self._parts, _given(self._parts, *columns), np.ones(len(points)), *columns, nearest)

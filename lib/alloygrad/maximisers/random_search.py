@@ -19,11 +19,11 @@ def random_search(
     options: RandomOptions,
 ) -> Suggestion:
     """The best of `draws` compositions, uniform over the grid; drawn again if all of them are measured."""
-    draws = options.draws or 20 * len(space.elements)  # the paper's number of starts
+    draws = options.draws or 20 * len(space.names)  # the paper's number of starts
     top, evaluated = -1, 0
     while top < 0:
         counts = space.sample(draws, rng)
         top, values = best_of(acquire, space, counts, exclude)
         evaluated += len(counts)
     best = counts[top]
-    return Suggestion(best, space.fractions(best), float(values[top]), evaluations=evaluated)
+    return Suggestion(best, space.coordinates(best), float(values[top]), evaluations=evaluated)

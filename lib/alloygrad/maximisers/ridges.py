@@ -68,8 +68,11 @@ def ridges(
 def _ridge(
     acquire, space: CompositionSpace, counts: np.ndarray, top: np.ndarray, rng, options: AscentOptions
 ) -> tuple[np.ndarray, int]:
-    """The `ridge_given` compositions (rows, n_elements) with the highest values in the model around the continuous
-    `top` (n_elements,), all on the support of `counts` (n_elements,), and gradients spent."""
+    """Return the best compositions of the model around a continuous maximum, and the gradients spent.
+
+    They are the `ridge_given` compositions (rows, n_elements) with the highest values in the model around `top`
+    (n_elements,), all on the support of `counts` (n_elements,).
+    """
     present = counts > 0
     slope, curvature, free, rest, spent = _model(acquire, space, top, present)
     if not len(free):
@@ -107,8 +110,10 @@ def _ridge(
 
 
 def _model(acquire, space: CompositionSpace, point: np.ndarray, present: np.ndarray):
-    """Slope (m,) and curvature (m, m) for steps from `point` (n_elements,), the elements `free` (m,) to exchange with
-    `rest`, the largest, and gradients spent. Differences to one side, within the limits."""
+    """Return slope (m,) and curvature (m, m) for steps from `point`, `free`, `rest` and the gradients spent.
+
+    The elements `free` (m,) are exchanged with `rest`, the largest. Differences to one side, within the limits.
+    """
     rest, unit, width = int(np.argmax(np.where(present, point, -1))), np.eye(len(point)), space.step / 10
     free = np.flatnonzero(present & (np.arange(len(point)) != rest))
     steps = width * (unit[free] - unit[rest])

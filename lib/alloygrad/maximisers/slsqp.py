@@ -14,7 +14,6 @@ from math import comb
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
 
 from alloygrad.maximisers.options import SlsqpOptions
 from alloygrad.maximisers.suggestion import Suggestion, best_of
@@ -82,6 +81,8 @@ def slsqp(
 
 def climb(acquire, space: CompositionSpace, start: np.ndarray) -> tuple[np.ndarray, int]:
     """One SLSQP search: its end (the start if that is NaN) and the values, each with its gradient, that it took."""
+    from scipy.optimize import minimize  # late, since it is slow to import
+
     limits = space.polytope()
     constraints = [{"type": "eq", "fun": lambda c: c.sum() - 1, "jac": lambda c: np.ones_like(c)}]
     if len(limits.masks):

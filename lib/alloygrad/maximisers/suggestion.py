@@ -1,56 +1,80 @@
-"""What a maximiser answers with: a composition and the diagnosis of how it was found."""
+"""What a maximiser returns: a point and the diagnosis of how it was found."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A grid composition and its diagnosis.
+    """A point of a space and its diagnosis."""
 
-    counts (n_elements,) in steps, composition (n_elements,) in fractions, value of the acquisition function there;
-    evaluations: compositions evaluated, or ruled out by a bound; gradients: of these, with a gradient;
-    starts: gradient searches begun; moved: share of them that ended more than half a step away (NaN without starts);
-    gap: by how much the exhaustive maximum is larger (NaN where nobody looked); warning: "" if all is well.
-    """
-
-    counts: np.ndarray
-    composition: np.ndarray
-    value: float
-    evaluations: int
-    gradients: int = 0
-    starts: int = 0
-    moved: float = float("nan")
-    gap: float = float("nan")
+    point: np.ndarray  # (d,), for a composition the counts
+    coordinates: np.ndarray  # (k,), for a composition the fractions
+    value: float  # of the acquisition function there
+    evaluations: int  # points evaluated, or ruled out by a bound
+    gradients: int = 0  # of these, with a gradient
+    starts: int = 0  # gradient searches begun
+    moved: float = float("nan")  # share of them that ended more than half a step away; NaN without starts
+    gap: float = float("nan")  # by how much the exhaustive maximum is larger; NaN if that is not known
     warning: str = ""
     method: str = ""
     seconds: float = float("nan")
 
+    @property
+    def counts(self) -> np.ndarray:
+        """The point, in the word of compositions."""
+        return self.point
 
-def score(acquire, space, counts: np.ndarray) -> np.ndarray:
-    """Values (rows,) of counts (rows, n_elements). Raises FloatingPointError where one is NaN."""
+    @property
+    def composition(self) -> np.ndarray:
+        """The coordinates, in the word of compositions."""
+        return self.coordinates
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Any callable coordinates → values as an acquisition function (`protocols.Acquisition`)."""
+
+    function: Callable[[Tensor], Tensor]
+    logarithmic: bool = False
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Return values (...) of coordinates (..., k)."""
+        return self.function(points)
+
+    def exceeding(self, points: Tensor, floor: float) -> Tensor:
+        """Return all values (n,): without bounds none can be left out."""
+        with torch.no_grad():
+            return self.function(points)
+
+
+def score(acquire, space, points: np.ndarray) -> np.ndarray:
+    """Return values (rows,) of points (rows, d). Raises FloatingPointError where one is NaN."""
     with torch.no_grad():
-        values = acquire(torch.from_numpy(space.fractions(counts))).numpy()
+        values = acquire(torch.from_numpy(space.coordinates(points))).numpy()
     if np.isnan(values).any():
-        where = space.fractions(counts[np.isnan(values)][0])
+        where = space.coordinates(points[np.isnan(values)][:1])[0]
         raise FloatingPointError(
-            f"The acquisition value is NaN at {dict(zip(space.elements, where.tolist(), strict=True))}."
+            f"Expected a number from the acquisition function; it is NaN at "
+            f"{dict(zip(space.names, where.tolist(), strict=True))}. Check the model's inputs there."
         )
     return values
 
 
-def best_of(acquire, space, counts: np.ndarray, exclude: np.ndarray) -> tuple[int, np.ndarray]:
-    """(row of the largest value among those not excluded, or −1 if none is left; values of all rows).
+def best_of(acquire, space, points: np.ndarray, exclude: np.ndarray) -> tuple[int, np.ndarray]:
+    """Return (row of the largest value among points not in `exclude`, or −1 if none is left; values of all rows).
 
     Equal values go to the first row. Raises FloatingPointError where a value is NaN.
     """
-    values = score(acquire, space, counts)
-    rows = np.arange(len(counts))
-    while len(rows):  # one round more for each excluded composition that would have won
+    values = score(acquire, space, points)
+    rows = np.arange(len(points))
+    while len(rows):  # one round more for each excluded point that would have won
         top = int(rows[np.argmax(values[rows])])
-        if not (exclude == counts[top]).all(1).any():
+        if not (exclude == points[top]).all(1).any():
             return top, values
         rows = rows[rows != top]
     return -1, values

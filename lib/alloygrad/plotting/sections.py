@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from alloygrad.campaigns.noisy import NoisyCampaign, exchanged
+from alloygrad.campaigns.campaign import Campaign
 from alloygrad.spaces.composition import CompositionSpace
 
 MAPPED = 4
@@ -29,11 +29,11 @@ NEAR = 0.02
 """A measured alloy is shown in a section if no more than this share of it, outside the section, is other than there."""
 
 
-def relevance(campaign: NoisyCampaign, rng: np.random.Generator, n: int = 512) -> pd.Series:
+def relevance(campaign: Campaign, rng: np.random.Generator, n: int = 512) -> pd.Series:
     """Element → root mean square change of the merit over the element's range, the largest first; 0 without a range."""
     space = campaign.space
     points = torch.from_numpy(space.fractions(space.sample(n, rng))).requires_grad_()
-    (slopes,) = torch.autograd.grad(campaign.fit()(points)[0].sum(), points)
+    (slopes,) = torch.autograd.grad(campaign.model.posterior(points)[0].sum(), points)
     points = points.detach()
     rest = (1 - points).clamp_min(space.step)
     along = (slopes - (slopes * points).sum(-1, keepdim=True)) / rest  # d mean/dc_i on the line of element i
@@ -41,7 +41,7 @@ def relevance(campaign: NoisyCampaign, rng: np.random.Generator, n: int = 512) -
     return pd.Series(campaign.scale[1] * change, index=list(space.elements)).sort_values(ascending=False, kind="stable")
 
 
-def triples(campaign: NoisyCampaign, rng: np.random.Generator) -> list[tuple[str, ...]]:
+def triples(campaign: Campaign, rng: np.random.Generator) -> list[tuple[str, ...]]:
     """The ternary sub-systems that matter: those of the `MAPPED` most relevant elements with a range; [] if under 3."""
     space = campaign.space
     free = {e for e, low, high in zip(space.elements, space.lower, space.upper, strict=True) if high > low}
@@ -49,12 +49,10 @@ def triples(campaign: NoisyCampaign, rng: np.random.Generator) -> list[tuple[str
     return [tuple(sorted(three, key=space.elements.index)) for three in combinations(first, 3)]
 
 
-def ternary(
-    campaign: NoisyCampaign, three: tuple[str, ...], composition: np.ndarray, *, sign: int = 1, side: int = 60
-) -> pd.DataFrame:
+def ternary(campaign: Campaign, three: tuple[str, ...], composition: np.ndarray, *, side: int = 60) -> pd.DataFrame:
     """The section of `three` elements through `composition` (n_elements,): feasible points and what the model says.
 
-    Columns: the three elements (at.%), mean, std (unit of the target; sign −1 turns merits back), and the acquisition
+    Columns: the three elements (at.%), mean, std (unit of the objective), and the acquisition
     value by its name. Points are the section's corners and those of a triangular net of `side` meshes around it.
     """
     space = campaign.space
@@ -66,11 +64,11 @@ def ternary(
     points = np.tile(composition, (len(shares), 1))
     points[:, slots] = shares
     points = points[space.polytope().holds(points, SLACK)]
-    mean, std = campaign.predict(points)
+    mean, std = campaign.posterior(points)
     with torch.no_grad():
         value = campaign.acquire()(points).numpy()
     table = pd.DataFrame(100 * points[:, slots], columns=list(three))
-    return table.assign(mean=sign * mean, std=std, **{campaign.acquisition: value})
+    return table.assign(mean=mean, std=std, **{campaign.acquisition: value})
 
 
 def _corners(space: CompositionSpace, slots: list[int], composition: np.ndarray) -> np.ndarray:
@@ -90,19 +88,19 @@ def _corners(space: CompositionSpace, slots: list[int], composition: np.ndarray)
     return points[space.polytope().holds(points, SLACK)][:, slots]
 
 
-def nearby(campaign: NoisyCampaign, three: tuple[str, ...], composition: np.ndarray) -> np.ndarray:
+def nearby(campaign: Campaign, three: tuple[str, ...], composition: np.ndarray) -> np.ndarray:
     """The measured alloys in, or nearly in, a section: (m, 3) in at.%, scaled into it."""
-    compositions = campaign.compositions
+    compositions = campaign.coordinates
     slots = [campaign.space.elements.index(element) for element in three]
     others = np.delete(np.arange(compositions.shape[1]), slots)
-    near = compositions[exchanged(compositions[:, others], composition[others]) <= NEAR / 2 + 1e-12][:, slots]
+    near = compositions[0.5 * np.abs(compositions[:, others] - composition[others]).sum(-1) <= NEAR / 2 + 1e-12][
+        :, slots
+    ]
     near = near[near.sum(1) > 0]  # an alloy without any of the three has no place among them
     return 100 * near / near.sum(1, keepdims=True) * composition[slots].sum()
 
 
-def cut(
-    campaign: NoisyCampaign, composition: np.ndarray, rng: np.random.Generator, *, sign: int = 1
-) -> tuple[dict, dict]:
+def cut(campaign: Campaign, composition: np.ndarray, rng: np.random.Generator) -> tuple[dict, dict]:
     """(title → table of `ternary`, title → (composition (3,), measured (m, 3)) in at.%) for all of `triples`.
 
     Left out are sections that limits reduce to a line or a point.
@@ -111,7 +109,7 @@ def cut(
     for three in triples(campaign, rng):
         others = [f"{e} {100 * x:g}" for e, x in zip(space.elements, composition, strict=True) if e not in three]
         title = " ".join(three) + (f"\n{', '.join(others)} at.%" if others else "")
-        table = ternary(campaign, three, composition, sign=sign)
+        table = ternary(campaign, three, composition)
         if np.linalg.matrix_rank(table[list(three)] - table[list(three)].mean(), tol=1e-6) < 2:
             continue
         tables[title] = table
@@ -120,7 +118,7 @@ def cut(
     return tables, marks
 
 
-def lines(campaign: NoisyCampaign, composition: np.ndarray, *, sign: int = 1, points: int = 61) -> pd.DataFrame:
+def lines(campaign: Campaign, composition: np.ndarray, *, points: int = 61) -> pd.DataFrame:
     """Predictions along each element's line through `composition` (n_elements,), where it is feasible.
 
     Through a pure element there is none of its own: the others are in no proportion.
@@ -136,7 +134,7 @@ def lines(campaign: NoisyCampaign, composition: np.ndarray, *, sign: int = 1, po
         keep = space.polytope().holds(path, SLACK)
         x, path = x[keep], path[keep]
         if len(x) > 1:
-            mean, std = campaign.predict(path)
-            tables.append(pd.DataFrame({"element": element, "at_percent": 100 * x, "mean": sign * mean, "std": std}))
+            mean, std = campaign.posterior(path)
+            tables.append(pd.DataFrame({"element": element, "at_percent": 100 * x, "mean": mean, "std": std}))
     columns = ["element", "at_percent", "mean", "std"]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)

@@ -20,13 +20,15 @@ Source: A. Nijenhuis and H. S. Wilf, *Combinatorial Algorithms* (Academic Press,
 
 import math
 import operator
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import combinations
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from alloygrad.spaces.counting import Node, random_below
 
@@ -64,20 +66,25 @@ class Polytope(NamedTuple):
         return inside & ((sums >= self.group_lower - slack) & (sums <= self.group_upper + slack)).all(-1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class CompositionSpace:
-    """All grid compositions of `elements` within the bounds and group limits, as atomic fractions.
+    """All grid compositions within element bounds and limits on sums, declared in at.%.
 
-    Limits between two grid values are rounded inwards, and the fields hold the rounded limits.
+    A point is a vector of whole steps (*counts*); its coordinates are atomic fractions. The fields hold fractions.
+    Limits between two grid values are rounded inwards.
 
     Args:
-        elements: distinct names.
-        lower, upper: a mapping by element, or a sequence in the order of `elements`.
-        step: grid spacing; 1/step must be a whole number.
-        groups: limits on sums, disjoint or nested.
+        bounds: Element → (least, most), in at.%.
+        step: Of the grid, in at.%; 100/step is a whole number.
+        groups: Limits on sums: (elements, least, most), in at.%; disjoint or nested.
 
     Raises:
-        ValueError: if limits contradict each other or groups overlap; the message names the limit to change.
+        ValueError: Limits that contradict each other, groups that overlap; the message says which limit to change.
+
+    Example:
+        >>> space = CompositionSpace({"Ti": (20, 55), "Ni": (20, 55), "Cu": (0, 20)}, step=0.5)
+        >>> space.size
+        1681
     """
 
     elements: tuple[str, ...]
@@ -85,38 +92,140 @@ class CompositionSpace:
     upper: tuple[float, ...]
     step: float = 0.001
     groups: tuple[Group, ...] = ()
-    listed = False  # a listed space, as in `campaigns.replay`, has no limits to walk within and is always enumerated
 
-    def __post_init__(self):
-        elements = _names(self.elements, "the space")
-        total = round(1 / self.step) if 1e-6 <= self.step <= 1 else 0
-        if not abs(total * self.step - 1) <= ON_GRID:  # also true for NaN
+    maximiser = "ascent"
+
+    def __init__(
+        self,
+        bounds: Mapping[str, tuple[float, float]],
+        *,
+        step: float = 0.1,
+        groups: Sequence[tuple[Sequence[str], float, float]] = (),
+    ):
+        names, box, sums = _declared(bounds, step, groups)
+        self._declare(
+            names,
+            [box[name][0] / 100 for name in names],
+            [box[name][1] / 100 for name in names],
+            step / 100,
+            tuple(Group(members, most / 100, least / 100) for members, least, most in sums),
+        )
+
+    @classmethod
+    def from_fractions(
+        cls,
+        elements: Sequence[str],
+        lower: Mapping | Sequence[float],
+        upper: Mapping | Sequence[float],
+        step: float = 0.001,
+        groups: Sequence[Group] = (),
+    ) -> "CompositionSpace":
+        """Return the same space declared in atomic fractions.
+
+        Args:
+            elements: Distinct names.
+            lower: Least fractions, a mapping by element or a sequence in the order of `elements`.
+            upper: Largest fractions, likewise.
+            step: Grid spacing; 1/step is a whole number.
+            groups: Limits on sums, disjoint or nested.
+        """
+        space = object.__new__(cls)
+        space._declare(elements, lower, upper, step, groups)
+        return space
+
+    def _declare(self, elements, lower, upper, step, groups) -> None:
+        elements = _names(elements, "the space")
+        total = round(1 / step) if 1e-6 <= step <= 1 else 0
+        if not abs(total * step - 1) <= ON_GRID:  # also true for NaN
             raise ValueError(
-                f"Expected a step of which 1/step is a whole number up to 1e6; got {self.step}. Take for example 0.005."
+                f"Expected a step of which a whole number makes the composition, up to 1e6; got {100 * step:g} at.%. "
+                "Take for example 0.5 at.%."
             )
-        lower = _by_element(self.lower, elements, "lower")
-        upper = _by_element(self.upper, elements, "upper")
+        lower, upper = _by_element(lower, elements, "lower"), _by_element(upper, elements, "upper")
         box = [_round_inwards(*limits, total) for limits in zip(elements, lower, upper, strict=True)]
-        groups = []
-        for group in self.groups:
+        rounded = []
+        for group in groups:
             if unknown := set(group.elements) - set(elements):
                 raise ValueError(
                     f"Expected elements of the space, {list(elements)}, in {group}; got {sorted(unknown)}. "
                     "Correct the names, or add the elements to the space."
                 )
             low, high = _round_inwards(str(group), group.lower, group.upper, total)
-            groups.append(Group(group.elements, upper=high, lower=low))
-        for a, b in combinations(groups, 2):
+            rounded.append(Group(group.elements, upper=high, lower=low))
+        for a, b in combinations(rounded, 2):
             one, two = set(a.elements), set(b.elements)
             if one & two and not (one <= two or two <= one):
                 raise ValueError(
                     f"Expected disjoint or nested groups; got {a} and {b}, which overlap in {sorted(one & two)}. "
                     "Take these elements out of one, or put one group into the other."
                 )
-        kept = (elements, *zip(*box, strict=True), 1 / total, tuple(groups))
+        kept = (elements, *zip(*box, strict=True), 1 / total, tuple(rounded))
         for field, value in zip(fields(self), kept, strict=True):
             object.__setattr__(self, field.name, value)
         _ = self._tree  # refuses an empty grid here, where the limits are declared
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The elements: names of the coordinates."""
+        return self.elements
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The elements: names of a point's entries."""
+        return self.elements
+
+    @property
+    def spacing(self) -> float:
+        """Default distance of two suggestions: a tenth of the widest range of an element."""
+        return 0.1 * float(np.max(np.subtract(self.upper, self.lower)))
+
+    def coordinates(self, points) -> np.ndarray:
+        """Return the atomic fractions (..., n_elements) of counts (..., n_elements)."""
+        return self.fractions(points)
+
+    def nearest(self, coordinates) -> np.ndarray:
+        """Return the counts nearest to fractions (n, n_elements)."""
+        return self.snap(coordinates)
+
+    def covers(self, points, coordinates) -> np.ndarray:
+        """Return whether measured fractions (n, n_elements) are less than a step from counts (n, n_elements)."""
+        off = np.abs(self.fractions(points) - np.asarray(coordinates)).max(-1, initial=0)
+        return off < (1 - 1e-9) * self.step
+
+    def distance(self, one, other) -> np.ndarray:
+        """Return ½ Σ_i |c_i − c'_i| (...): the share of one alloy (..., n_elements) to exchange for the other."""
+        return 0.5 * np.abs(np.asarray(one) - np.asarray(other)).sum(-1)
+
+    def table(self, points) -> pd.DataFrame:
+        """Return counts (n, n_elements) as a table: the formula, then each element in at.%."""
+        shares = np.round(100 * self.fractions(points), 10)  # the decimal number that is meant: 55.1, not 55.1000…01
+        table = pd.DataFrame(shares, columns=[f"{element} at.%" for element in self.elements])
+        table.insert(0, "formula", [formula(self.elements, row) for row in shares])
+        return table
+
+    def read(self, table: pd.DataFrame) -> np.ndarray:
+        """Return fractions (n, n_elements) of a table in at.%; columns are named "Ti at.%", or "Ti".
+
+        Raises:
+            ValueError: A column is missing, a share is negative or no number, or a row does not sum to 100.
+        """
+        columns = [name if (name := f"{element} at.%") in table else element for element in self.elements]
+        if missing := [name for name in columns if name not in table]:
+            raise ValueError(f"Expected columns in at.% for {', '.join(self.elements)}; the table lacks {missing}.")
+        shares = table[columns].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
+        others = [name for name in table if str(name).endswith(" at.%") and name not in columns]
+        if others and (table[others].apply(pd.to_numeric, errors="coerce").fillna(0) != 0).any(axis=None):
+            raise ValueError(
+                f"Expected elements of the space, {', '.join(self.elements)}; the table also has {others}. Declare "
+                "them in the space, or leave their columns and alloys out."
+            )
+        sums = shares.sum(1)
+        for row in np.flatnonzero(~((shares >= 0).all(1) & (np.abs(sums - 100) <= 0.2 + 1e-7)))[:1]:  # true for NaN
+            raise ValueError(
+                f"Expected shares ≥ 0 in at.% that sum to 100 ± 0.2; row {row} is {shares[row].tolist()} (sum "
+                f"{sums[row]:g}). Fill in or correct it; multiply fractions by 100; convert wt.% with `read_table`."
+            )
+        return shares / sums[:, None]
 
     @cached_property
     def total(self) -> int:
@@ -236,7 +345,9 @@ class CompositionSpace:
 
     @cached_property
     def _finer(self) -> "CompositionSpace":
-        return replace(self, step=self.step / 10) if self.total <= 10**5 else self
+        if self.total > 10**5:
+            return self
+        return self.from_fractions(self.elements, self.lower, self.upper, self.step / 10, self.groups)
 
     def enumerate(self, chunk: int = 2**18) -> Iterator[np.ndarray]:
         """Yield the whole grid in the order of `unrank`, as counts of shape (≤ chunk, n_elements)."""
@@ -298,7 +409,8 @@ class CompositionSpace:
         counts = self._columns_checked(counts)
         if counts.dtype.kind not in "iu":
             raise ValueError(
-                f"Expected counts, integers of whole steps; got {counts.dtype}. Convert fractions with `counts`."
+                f"Expected counts, integers of whole steps; got {counts.dtype}. Convert fractions with the "
+                "space's `counts`, or pass a DataFrame in at.%."
             )
         return counts.astype(np.int64, copy=False)
 
@@ -315,6 +427,56 @@ def require_elements(space, **named) -> None:
                 f"Expected the elements of the {name} to be those of the space, in the same order: "
                 f"{' '.join(space.elements)}; got {' '.join(elements)}. Make both from `space.elements`."
             )
+
+
+def formula(elements: Sequence[str], shares: Sequence[float]) -> str:
+    """Return "Ti49.5Ni50.5" of shares in at.% (n_elements,); absent elements are left out."""
+    return "".join(f"{e}{x:.10g}" for e, x in zip(elements, shares, strict=True) if x > 0)
+
+
+def _declared(bounds, step, groups) -> tuple[list[str], dict, list]:
+    """Names, bounds and sums in at.%, checked for what a person may get wrong."""
+    if not isinstance(step, Real) or isinstance(step, bool):
+        raise ValueError(f"Expected the step as a number in at.%; got {step!r}.")
+    if not isinstance(bounds, Mapping) or len(bounds) < 2:
+        raise ValueError(f"Expected bounds of two elements or more, {{element: (least, most), …}}; got {bounds!r}.")
+    names = list(bounds)
+    box = {name: _pair(bounds[name], f"the bounds of {name}") for name in names}
+    sums = []
+    for group in () if groups is None else groups:
+        if len(group) != 3 or isinstance(group[0], str):
+            raise ValueError(f"Expected a group as (elements, least, most) in at.%; got {group!r}.")
+        if unknown := set(group[0]) - set(names):
+            raise ValueError(
+                f"Expected elements of the space, {names}, in the group of {' '.join(group[0])}; got "
+                f"{sorted(unknown)}. Correct the names, or take the group out."
+            )
+        sums.append((tuple(group[0]), *_pair(group[1:], f"the group of {' '.join(group[0])}")))
+    whole = [("the composition", tuple(names), 100.0, 100.0)]
+    for what, members, least, most in [*((f"the sum of {' '.join(m)}", m, lo, hi) for m, lo, hi in sums), *whole]:
+        low, high = (sum(box[name][side] for name in members) for side in (0, 1))
+        if low > most + 1e-9:
+            raise ValueError(
+                f"No feasible composition: the lower bounds sum to {low:g} at.% but {what} may have at most {most:g} "
+                "at.%. Lower some of them."
+            )
+        if high < least - 1e-9:
+            fractions = " Bounds are in at.%: multiply fractions by 100." if high <= 1 else ""
+            raise ValueError(
+                f"No feasible composition: the upper bounds sum to {high:g} at.% but {what} must reach {least:g} at.%. "
+                f"Raise some of them.{fractions}"
+            )
+    return names, box, sums
+
+
+def _pair(values, what: str) -> tuple[float, float]:
+    try:
+        least, most = map(float, values)
+    except (TypeError, ValueError):
+        raise ValueError(f"Expected two numbers for {what}, least and most, in at.%; got {values!r}.") from None
+    if not 0 <= least <= most <= 100:  # false for NaN too
+        raise ValueError(f"Expected 0 ≤ least ≤ most ≤ 100 (at.%) for {what}; got {least:g} … {most:g}.")
+    return least, most
 
 
 def _names(values, owner):

@@ -23,15 +23,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import lgamma, log, pi, sqrt
+from typing import ClassVar
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
 from torch import Tensor
 
 from alloygrad.kernel import matern52
 from alloygrad.surrogates.evidence import JITTERS, LENGTHSCALE_PRIOR, NOISE, OUTPUTSCALE_PRIOR
-from alloygrad.surrogates.gp import BOUNDS, Surrogate, condition, prepare
+from alloygrad.surrogates.gp import BOUNDS, GPModel, prepare, with_hyperparameters
+from alloygrad.surrogates.model import Model, fit_columns
 
 SIZES = (16, 16, 4)
 """Outputs of the layers; the last ones are the latent features. Chosen on campaigns of Ti alloys; two are too few."""
@@ -50,6 +51,7 @@ class Latent:
     layers: Sequence[tuple[Tensor, Tensor]]
 
     def __call__(self, compositions: Tensor | np.ndarray) -> Tensor:
+        """Return the network's outputs (..., n_outputs) of compositions (..., n_elements)."""
         return network((self.features(compositions) - self.low) / self.width, self.layers)
 
 
@@ -71,7 +73,9 @@ def unpack(theta: Tensor, n_features: int, sizes: Sequence[int]) -> tuple[list[t
     return layers, theta
 
 
-def log_posterior(theta: Tensor, x: Tensor, targets: Tensor, sizes: Sequence[int] = SIZES) -> Tensor:
+def log_posterior(
+    theta: Tensor, x: Tensor, targets: Tensor, sizes: Sequence[int] = SIZES, noise: float = NOISE
+) -> Tensor:
     """Compute the differentiable log posterior in nats, up to the constant of the prior on w.
 
     theta: weights and biases, layer by layer, then log ℓ (L,) and log s. x: scaled features (n, F). targets (n,).
@@ -81,7 +85,7 @@ def log_posterior(theta: Tensor, x: Tensor, targets: Tensor, sizes: Sequence[int
     z, (lengthscales, outputscale) = network(x, layers), (logs[:-1].exp(), logs[-1].exp())
     width = z.amax(0) - z.amin(0)
     z = (z - z.amin(0)) / torch.where(width > 0, width, 1.0) / lengthscales
-    factor = _factorise(matern52(z, z, outputscale)[-1], outputscale)
+    factor = _factorise(matern52(z, z, outputscale)[-1], outputscale, noise)
     known = torch.stack([torch.ones_like(targets), targets], 1)
     ones, solved = torch.linalg.solve_triangular(factor, known, upper=False).T  # L⁻¹1, L⁻¹y
     rest = solved - ones * (ones @ solved) / ones.square().sum()
@@ -92,10 +96,10 @@ def log_posterior(theta: Tensor, x: Tensor, targets: Tensor, sizes: Sequence[int
     return value - 0.5 * theta[: -len(logs)].square().sum()
 
 
-def _factorise(kernel: Tensor, outputscale: Tensor) -> Tensor:
+def _factorise(kernel: Tensor, outputscale: Tensor, noise: float) -> Tensor:
     for jitter in JITTERS:
-        noise = (NOISE + jitter * outputscale) * torch.eye(len(kernel), dtype=kernel.dtype)
-        factor, failed = torch.linalg.cholesky_ex(kernel + noise)
+        diagonal = (noise + jitter * outputscale) * torch.eye(len(kernel), dtype=kernel.dtype)
+        factor, failed = torch.linalg.cholesky_ex(kernel + diagonal)
         if not failed:
             return factor
     raise ValueError(
@@ -104,27 +108,47 @@ def _factorise(kernel: Tensor, outputscale: Tensor) -> Tensor:
     )
 
 
-def fit(
+@dataclass(frozen=True)
+class DeepKernel:
+    """A deep-kernel Gaussian process over `features` of coordinates, trained by `fit_deep_kernel`."""
+
+    features: Callable[[Tensor], Tensor]
+    scaled_prior: bool = False  # of no effect: lengthscales are of latent features, whose number is fixed
+    differentiable: ClassVar[bool] = True
+
+    def fit(self, points, targets, *, noise: float | None = None) -> Model:
+        """Fit coordinates (n, k) and targets (n,) or (n, m); noise: its variance, None for that of the paper."""
+        return fit_columns(lambda one: fit_deep_kernel(self.features, points, one, noise=noise or NOISE), targets)
+
+
+def fit_deep_kernel(
     features: Callable[[Tensor], Tensor],
-    compositions,
+    points,
     targets,
     *,
+    noise: float = NOISE,
     sizes: Sequence[int] = SIZES,
     iterations: int = ITERATIONS,
     seed: int = 0,
-) -> Surrogate:
-    """Train a deep-kernel Gaussian process; `features`, `compositions`, `targets` and errors as in `gp.fit`.
+) -> GPModel:
+    """Train a deep-kernel Gaussian process; `features`, `points`, `targets` and errors as in `gp.fit_gp`.
 
     Args:
-        sizes: outputs of the layers; () for the Gaussian process without a network.
-        iterations: of L-BFGS-B, after which training stops.
-        seed: of the initial weights, drawn from their prior.
+        features: Coordinates (n, k) → (n, F).
+        points: (n, k).
+        targets: (n,).
+        noise: Variance of a measurement.
+        sizes: Outputs of the layers; () for the Gaussian process without a network.
+        iterations: Of L-BFGS-B, after which training stops.
+        seed: Of the initial weights, drawn from their prior.
 
     Returns:
-        A Surrogate over the latent features: they have its `lengthscales`. Its `log_posterior` leaves out the constant
-        of the prior on w.
+        A GPModel over the latent features: they have its `lengthscales`. Its `log_posterior` leaves out the constant of
+        the prior on w.
     """
-    data = prepare(features, compositions, targets)
+    from scipy.optimize import minimize  # late, since it is slow to import
+
+    data = prepare(features, points, targets)
     x, y = data["inputs"], data["targets"]
     latent = sizes[-1] if sizes else x.shape[1]
     weights = sum(out * (into + 1) for into, out in pairwise((x.shape[1], *sizes)))
@@ -132,7 +156,7 @@ def fit(
     @torch.enable_grad()
     def loss(theta: np.ndarray) -> tuple[float, np.ndarray]:
         theta = torch.tensor(theta, requires_grad=True)
-        value = -log_posterior(theta, x, y, sizes)
+        value = -log_posterior(theta, x, y, sizes, noise)
         value.backward()
         return value.item(), theta.grad.numpy()
 
@@ -143,6 +167,7 @@ def fit(
     run = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=limits, options=options)
     layers, logs = unpack(torch.from_numpy(run.x), x.shape[1], sizes)
     latent_features = Latent(features, data["low"], data["width"], layers)
-    found = condition(latent_features, data["compositions"], y, logs[:-1].exp().numpy(), logs[-1].exp().item())
+    lengthscales, outputscale = logs[:-1].exp().numpy(), logs[-1].exp().item()
+    found = with_hyperparameters(latent_features, data["coordinates"], y, lengthscales, outputscale, noise=noise)
     diagnosis = "converged" if run.success else f"stopped: {run.message}"
     return replace(found, log_posterior=-float(run.fun), evaluations=run.nfev, diagnosis=diagnosis)

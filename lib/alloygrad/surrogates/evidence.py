@@ -52,7 +52,14 @@ def pairs(x: np.ndarray) -> Pairs:
     return Pairs(len(x), row, column, row * len(x) + column, squares)
 
 
-def log_posterior(theta, points: Pairs, targets, mean: float | None = None, noise: float | None = NOISE):
+def log_posterior(
+    theta,
+    points: Pairs,
+    targets,
+    mean: float | None = None,
+    noise: float | None = NOISE,
+    rate: float = LENGTHSCALE_PRIOR[1],
+):
     """Compute the log posterior and its gradient.
 
     Args:
@@ -61,6 +68,7 @@ def log_posterior(theta, points: Pairs, targets, mean: float | None = None, nois
         targets: values (n,).
         mean: the constant mean m; None to profile it out.
         noise: σ² if it is fixed, else None.
+        rate: of the Gamma prior on lengthscales.
 
     Returns:
         Value in nats, gradient in theta, mean, lower Cholesky factor (n, n), jitter.
@@ -93,7 +101,10 @@ def log_posterior(theta, points: Pairs, targets, mean: float | None = None, nois
     gradient = np.empty(len(theta))
     gradient[:n_features] = points.squares @ (pull * slope) * (5 / 3) / lengthscales**2
     gradient[n_features] = pull @ kernel + outputscale * by_diagonal
-    priors = [(lengthscales, LENGTHSCALE_PRIOR, slice(n_features)), (outputscale, OUTPUTSCALE_PRIOR, n_features)]
+    priors = [
+        (lengthscales, (LENGTHSCALE_PRIOR[0], rate), slice(n_features)),
+        (outputscale, OUTPUTSCALE_PRIOR, n_features),
+    ]
     if noise is None:
         gradient[-1] = variance * by_diagonal
         priors.append((variance, NOISE_PRIOR, -1))

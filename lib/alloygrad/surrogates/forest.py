@@ -12,56 +12,125 @@ Source: Breiman, Machine Learning 45 (2001) 5, doi 10.1023/A:1010933404324.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from alloygrad.features.feature_map import doubles
-from alloygrad.surrogates.gp import MIN_VARIANCE, in_blocks, prepare
+from alloygrad.surrogates.evidence import NOISE
+from alloygrad.surrogates.gp import BOUNDS, MIN_VARIANCE, in_blocks, prepare
+from alloygrad.surrogates.model import Model, fit_columns
 
 TREES = 100
 
 BLOCK = 4096
-"""Compositions evaluated at once."""
+"""Points evaluated at once."""
 
 
 @dataclass(frozen=True, eq=False)
-class Forest:
-    """A fitted forest; a call returns (mean, std). n measured points."""
+class ForestModel(Model):
+    """A fitted forest of n measured points."""
 
     features: Callable[[Tensor], Tensor]
-    compositions: Tensor  # (n, n_elements)
+    coordinates: Tensor  # (n, k)
     targets: Tensor  # (n,)
     trees: tuple  # of scikit-learn, grown on unscaled features
+    drawn: tuple  # of each tree, the rows (n,) of its bootstrap sample
+    noise: float
+    seed: int = 0
 
-    def __call__(self, compositions: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
-        """Return (mean, std), each (...), at compositions (..., n_elements); ValueError if a gradient is needed."""
-        compositions = doubles(compositions)
-        if compositions.requires_grad and torch.is_grad_enabled():
+    differentiable = False
+
+    def posterior(self, points: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
+        """Return (mean, std), each (...), at coordinates (..., k); ValueError if a gradient is needed."""
+        points = doubles(points)
+        if points.requires_grad and torch.is_grad_enabled():
             raise ValueError(
-                "Expected compositions without requires_grad; got some with it, but a random forest has no gradient. "
+                "Expected coordinates without requires_grad; got some with it, but a random forest has no gradient. "
                 "Take a maximiser that only evaluates: 'lattice', 'random_search' or 'enumeration'."
             )
-        return in_blocks(self._block, compositions, BLOCK)
+        return in_blocks(self._block, points, BLOCK)
 
-    def _block(self, compositions: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.features(compositions).numpy().astype(np.float32)  # the precision in which the trees were grown
-        predicted = torch.from_numpy(np.stack([tree.predict(x)[:, 0] for tree in self.trees]))
-        variance, mean = torch.var_mean(predicted, 0, correction=0)
+    def _predictions(self, points: Tensor) -> np.ndarray:
+        """(trees, rows): what each tree predicts."""
+        x = self.features(points).numpy().astype(np.float32)  # the precision in which the trees were grown
+        return np.stack([tree.predict(x)[:, 0] for tree in self.trees])
+
+    def _block(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        variance, mean = torch.var_mean(torch.from_numpy(self._predictions(points)), 0, correction=0)
         return mean, variance.clamp_min(MIN_VARIANCE).sqrt()
 
+    def sample(self, points: Tensor | np.ndarray, n: int, rng: np.random.Generator) -> Tensor:
+        """Draw n joint samples (n, rows) at coordinates (rows, k): the predictions of trees drawn at random."""
+        with torch.no_grad():
+            return torch.from_numpy(self._predictions(doubles(points))[rng.integers(len(self.trees), size=n)])
 
-def fit(features: Callable[[Tensor], Tensor], compositions, targets, *, trees: int = TREES, seed: int = 0) -> Forest:
-    """Fit a random forest; `features`, `compositions`, `targets` and errors as in `gp.fit`.
+    def condition(self, points: Tensor | np.ndarray, values: Tensor | np.ndarray) -> "ForestModel":
+        """Return a forest grown anew with `values` (m,) at coordinates (m, k) among the measurements."""
+        coordinates = torch.cat([self.coordinates, doubles(points)])
+        targets = torch.cat([self.targets, doubles(values).reshape(-1)])
+        return fit_forest(self.features, coordinates, targets, noise=self.noise, trees=len(self.trees), seed=self.seed)
 
-    seed: of the bootstrap samples, so that the same measurements give the same forest.
+    def leave_one_out(self) -> tuple[Tensor, Tensor]:
+        """Predict each measurement by the trees that have not seen it: (mean, std), each (n,), noise included."""
+        mean, variance = out_of_bag(self._predictions(self.coordinates), self.drawn)
+        return torch.from_numpy(mean), torch.from_numpy(np.sqrt(variance + self.noise))
+
+
+@dataclass(frozen=True)
+class RandomForest:
+    """A random forest over `features` of coordinates, grown by `fit_forest`."""
+
+    features: Callable[[Tensor], Tensor]
+    scaled_prior: bool = True  # of no effect: trees have no lengthscales
+    differentiable: ClassVar[bool] = False
+
+    def fit(self, points, targets, *, noise: float | None = None) -> Model:
+        """Fit coordinates (n, k) and targets (n,) or (n, m); noise: its variance, None to estimate it."""
+        return fit_columns(lambda one: fit_forest(self.features, points, one, noise=noise), targets)
+
+
+def fit_forest(
+    features: Callable[[Tensor], Tensor],
+    points,
+    targets,
+    *,
+    noise: float | None = NOISE,
+    trees: int = TREES,
+    seed: int = 0,
+) -> ForestModel:
+    """Fit a random forest; `features`, `points`, `targets` and errors as in `gp.fit_gp`.
+
+    Args:
+        features: Coordinates (n, k) → (n, F).
+        points: (n, k).
+        targets: (n,).
+        noise: Variance of a measurement; None: the squared out-of-bag error beyond the spread of the trees.
+        trees: How many are grown.
+        seed: Of the bootstrap samples, so that the same measurements give the same forest.
     """
     from sklearn.ensemble import RandomForestRegressor  # late, since it is slow to import
 
-    data = prepare(features, compositions, targets)
+    data = prepare(features, points, targets)
     model = RandomForestRegressor(n_estimators=trees, random_state=seed)
-    model.fit(features(data["compositions"]).numpy(), data["targets"].numpy())
-    grown = tuple(tree.tree_ for tree in model.estimators_)
-    return Forest(features, data["compositions"], data["targets"], grown)
+    model.fit(features(data["coordinates"]).numpy(), data["targets"].numpy())
+    grown, drawn = tuple(tree.tree_ for tree in model.estimators_), tuple(model.estimators_samples_)
+    fitted = ForestModel(features, data["coordinates"], data["targets"], grown, drawn, noise or 0.0, seed)
+    if noise is None:
+        mean, variance = out_of_bag(fitted._predictions(fitted.coordinates), drawn)
+        beyond = float(((mean - fitted.targets.numpy()) ** 2 - variance).mean())
+        fitted = replace(fitted, noise=max(beyond, BOUNDS["noise"][0]))
+    return fitted
+
+
+def out_of_bag(predictions: np.ndarray, drawn) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and variance, each (n,), of predictions (trees, n) over the trees that have not seen a row."""
+    seen = np.zeros(predictions.shape, dtype=bool)
+    for tree, rows in enumerate(drawn):
+        seen[tree, rows] = True
+    seen[:, seen.all(0)] = False  # a row that every tree has seen is predicted by all
+    kept = np.ma.masked_array(predictions, seen)
+    return kept.mean(0).filled(0), kept.var(0).filled(0)

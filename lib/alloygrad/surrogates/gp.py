@@ -20,21 +20,22 @@ settings: Xian et al. 2025, doi 10.1039/d5dd00080g, section 2.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import sqrt
+from typing import ClassVar
 
 import numpy as np
 import torch
 from scipy.linalg import lapack
-from scipy.optimize import minimize
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from alloygrad.features.feature_map import doubles
-from alloygrad.kernel import matern52
+from alloygrad.kernel import matern52, scaling
 from alloygrad.surrogates.bounds import worthwhile
-from alloygrad.surrogates.evidence import LARGEST, NOISE, log_posterior, pairs
+from alloygrad.surrogates.evidence import LARGEST, LENGTHSCALE_PRIOR, NOISE, log_posterior, pairs
+from alloygrad.surrogates.model import Model, fit_columns
 
 MIN_VARIANCE = 1e-10
 """Floor of std², as in GPyTorch, below the ~1e-6 at a measured point; on the floor, the gradient is 0."""
@@ -57,11 +58,11 @@ BLOCK = 512
 
 
 @dataclass(frozen=True, eq=False)
-class Surrogate:
+class GPModel(Model):
     """A Gaussian process with fixed hyperparameters; a call returns (mean, std). n points, F features, float64."""
 
     features: Callable[[Tensor], Tensor]
-    compositions: Tensor  # (n, n_elements)
+    coordinates: Tensor  # (n, k)
     targets: Tensor  # (n,)
     low: Tensor  # (F,)
     width: Tensor  # (F,)
@@ -77,9 +78,28 @@ class Surrogate:
     jitter: float = 0.0  # added to the diagonal, beyond the noise
     evaluations: int = 0
     diagnosis: str = "not fitted"
+    prior_rate: float = LENGTHSCALE_PRIOR[1]  # of the Gamma prior on lengthscales
 
-    def __call__(self, compositions: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
-        return self.posterior(compositions)
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a user should know about the fit, each with what to do about it."""
+        found = []
+        if self.diagnosis.startswith("stopped"):
+            found.append(
+                f"The fit of the Gaussian process did not converge ({self.diagnosis.removeprefix('stopped: ')}): its "
+                "predictions may be poor. Add measurements, or choose other inputs."
+            )
+        if self.jitter:
+            found.append(
+                f"Some measurements cannot be told apart by their inputs (jitter {self.jitter:.1e} was needed). Choose "
+                "more inputs, or average repeated measurements."
+            )
+        return tuple(found)
+
+    def hyperparameters(self) -> dict[str, float]:
+        """Return lengthscale_0, …, outputscale, mean and log_posterior."""
+        found = {f"lengthscale_{i}": float(value) for i, value in enumerate(self.lengthscales)}
+        return found | {"outputscale": self.outputscale, "mean": self.mean, "log_posterior": self.log_posterior}
 
     def posterior(self, compositions: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
         """Return the differentiable (mean, std), each (...), at compositions (..., n_elements)."""
@@ -116,13 +136,59 @@ class Surrogate:
         """The measured features in lengthscales, (n, F)."""
         return self.inputs / self.lengthscales
 
+    def sample(self, points: Tensor | np.ndarray, n: int, rng: np.random.Generator) -> Tensor:
+        """Draw n joint samples (n, rows) of the noise-free function at coordinates (rows, k)."""
+        with torch.no_grad():
+            x = (self.features(doubles(points)) - self.low) * self._scale
+            prior = matern52(x, x, self.outputscale)[-1]
+            kernel = matern52(x, self.points, self.outputscale)[-1]
+            solved = torch.linalg.solve_triangular(self.cholesky, kernel.mT, upper=False)
+            covariance = prior - solved.mT @ solved
+            covariance.diagonal().add_(MIN_VARIANCE + 1e-9 * self.outputscale)
+            factor = torch.linalg.cholesky(covariance)
+            drawn = torch.from_numpy(rng.normal(size=(n, len(x))))
+            return self.mean + kernel @ self.weights + drawn @ factor.mT
+
+    def condition(self, points: Tensor | np.ndarray, values: Tensor | np.ndarray) -> "GPModel":
+        """Return the model as if `values` (m,) had been measured at coordinates (m, k), hyperparameters kept.
+
+        m more rows of the Cholesky factor are computed; the scaling of features stays that of the fit.
+        """
+        points, values = doubles(points), doubles(values).reshape(-1)
+        with torch.no_grad():
+            x = (self.features(points) - self.low) / self.width
+            new = x / self.lengthscales
+            kernel = matern52(new, self.points, self.outputscale)[-1]
+            block = torch.linalg.solve_triangular(self.cholesky, kernel.mT, upper=False).mT  # (m, n)
+            rest = matern52(new, new, self.outputscale)[-1] - block @ block.mT
+            noise = self.noise + self.jitter
+            rest.diagonal().add_(noise)
+            corner, failed = torch.linalg.cholesky_ex(rest)
+            if failed:  # the points coincide with measured ones within rounding
+                corner = torch.diag(rest.diagonal().clamp_min(noise).sqrt())
+            n, m = len(self.targets), len(values)
+            factor = torch.zeros((n + m, n + m), dtype=torch.float64)
+            factor[:n, :n], factor[n:, :n], factor[n:, n:] = self.cholesky, block, corner
+            targets = torch.cat([self.targets, values])
+            weights = torch.cholesky_solve((targets - self.mean)[:, None], factor)[:, 0]
+        return replace(
+            self,
+            coordinates=torch.cat([self.coordinates, points]),
+            targets=targets,
+            inputs=torch.cat([self.inputs, x]),
+            cholesky=factor,
+            weights=weights,
+            log_posterior=float("nan"),
+            diagnosis="conditioned",
+        )
+
     def leave_one_out(self) -> tuple[Tensor, Tensor]:
-        """Predict each measurement from all others, with the same hyperparameters: (mean, variance), each (n,).
+        """Predict each measurement from all others, with the same hyperparameters: (mean, std), each (n,).
 
         μ_i = y_i − [K⁻¹(y − m)]_i / [K⁻¹]_ii; the variance 1/[K⁻¹]_ii includes the noise.
         """
         variance = 1 / torch.cholesky_inverse(self.cholesky).diagonal()
-        return self.targets - self.weights * variance, variance
+        return self.targets - self.weights * variance, variance.sqrt()
 
 
 class _Posterior(torch.autograd.Function):
@@ -132,7 +198,7 @@ class _Posterior(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x: Tensor, surrogate: Surrogate) -> tuple[Tensor, Tensor]:
+    def forward(ctx, x: Tensor, surrogate: GPModel) -> tuple[Tensor, Tensor]:
         r, decay, kernel = matern52(x, surrogate.points, surrogate.outputscale)
         v = torch.linalg.solve_triangular(surrogate.cholesky, kernel.mT, upper=False)
         variance = surrogate.outputscale - v.square().sum(0)
@@ -151,29 +217,69 @@ class _Posterior(torch.autograd.Function):
         return pull.sum(1, keepdim=True) * x - pull @ ctx.surrogate.points, None
 
 
-def fit(features: Callable[[Tensor], Tensor], compositions, targets, *, noise: float | None = NOISE) -> Surrogate:
+@dataclass(frozen=True)
+class GaussianProcess:
+    """A Gaussian process over `features` of coordinates, fitted by `fit_gp`."""
+
+    features: Callable[[Tensor], Tensor]
+    scaled_prior: bool = True
+    differentiable: ClassVar[bool] = True
+
+    def fit(self, points, targets, *, noise: float | None = None) -> Model:
+        """Fit coordinates (n, k) and targets (n,) or (n, m); noise: its variance, None to learn it."""
+        return fit_columns(
+            lambda one: fit_gp(self.features, points, one, noise=noise, scaled_prior=self.scaled_prior), targets
+        )
+
+
+def fit_paper(features: Callable[[Tensor], Tensor], points, targets) -> GPModel:
+    """Fit as the published loop does: noise variance 1e-6, one prior for any number of features; else as `fit_gp`."""
+    return fit_gp(features, points, targets, noise=NOISE, scaled_prior=False)
+
+
+def fit_gp(
+    features: Callable[[Tensor], Tensor],
+    points,
+    targets,
+    *,
+    noise: float | None = None,
+    scaled_prior: bool = True,
+) -> GPModel:
     """Fit a Gaussian process by maximum a posteriori, with L-BFGS-B from `STARTS`; the result is deterministic.
 
     Args:
-        features: a FeatureMap, or any callable compositions → (n, F).
-        compositions: atomic fractions (n, n_elements).
-        targets: values (n,) of order 1.
-        noise: fixed noise variance in squared units of the targets; None to learn it.
+        features: A FeatureMap, or any callable coordinates (n, k) → (n, F).
+        points: Coordinates (n, k): atomic fractions, features or values.
+        targets: Values (n,) of order 1.
+        noise: Fixed noise variance in squared units of the targets; None to learn it.
+        scaled_prior: Whether the prior on lengthscales grows with √F: in F dimensions points are √F times as far apart.
+
+    Returns:
+        The fitted model.
 
     Raises:
-        ValueError: for a wrong shape, a value that is not finite, noise ≤ 0, or a singular covariance.
+        ValueError: A wrong shape, a value that is not finite, noise ≤ 0, or a singular covariance.
+
+    Example:
+        >>> x = np.linspace(0, 1, 8)[:, None]
+        >>> model = fit_gp(doubles, x, np.sin(6 * x[:, 0]), noise=1e-6)
+        >>> mean, std = model.posterior([[0.5]])
+        >>> bool(abs(mean.item() - np.sin(3)) < 0.01)
+        True
     """
+    from scipy.optimize import minimize  # late, since it is slow to import
+
     if noise is not None:
         _require_positive(noise)
-    data = prepare(features, compositions, targets)
+    data = prepare(features, points, targets)
     x, y = data["inputs"].numpy(), data["targets"].numpy()
-    points = pairs(x)
+    apart, rate = pairs(x), LENGTHSCALE_PRIOR[1] / (sqrt(x.shape[1]) if scaled_prior else 1)
     free = ("s", "noise") if noise is None else ("s",)
     limits = [np.log(BOUNDS["lengthscale"])] * x.shape[1] + [np.log(BOUNDS["outputscale"])]
     limits += [np.log(BOUNDS["noise"])] * (noise is None)
     runs = [
         minimize(
-            lambda theta: tuple(-part for part in log_posterior(theta, points, y, noise=noise)[:2]),
+            lambda theta: tuple(-part for part in log_posterior(theta, apart, y, noise=noise, rate=rate)[:2]),
             np.log([lengthscale] * x.shape[1] + [outputscale or max(y.var(), NOISE)] + [NOISE_START] * (noise is None)),
             jac=True,
             method="L-BFGS-B",
@@ -188,18 +294,18 @@ def fit(features: Callable[[Tensor], Tensor], compositions, targets, *, noise: f
     if bound:
         diagnosis += f"; at its bound: {bound}"
     evaluations = sum(run.nfev for run in runs)
-    return _build(data, np.exp(best.x), None, noise, evaluations=evaluations, diagnosis=diagnosis)
+    return _build(data, np.exp(best.x), None, noise, rate, evaluations=evaluations, diagnosis=diagnosis)
 
 
-def condition(
-    features, compositions, targets, lengthscales, outputscale: float, mean: float | None = None, *, noise=NOISE
-) -> Surrogate:
-    """Condition a Gaussian process with given hyperparameters on measurements; arguments and errors as in `fit`.
+def with_hyperparameters(
+    features, points, targets, lengthscales, outputscale: float, mean: float | None = None, *, noise: float = NOISE
+) -> GPModel:
+    """Return the Gaussian process of measurements at given hyperparameters; arguments and errors as in `fit_gp`.
 
     lengthscales (F,) are on scaled features. With mean = None, the constant mean is the best one.
     """
     _require_positive(noise)
-    return _build(prepare(features, compositions, targets), np.append(lengthscales, outputscale), mean, noise)
+    return _build(prepare(features, points, targets), np.append(lengthscales, outputscale), mean, noise)
 
 
 def in_blocks(predict: Callable, points: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -218,41 +324,39 @@ def standardisation(targets: np.ndarray) -> tuple[float, float]:
     return targets.mean(), (targets.std() if np.ptp(targets) else 0.0) or 1.0
 
 
-def prepare(features, compositions, targets) -> dict:
-    """Check and copy the measurements and scale their features: the first six fields of `Surrogate`, by name."""
-    compositions, targets = (doubles(values).detach().clone() for values in (compositions, targets))
-    if compositions.ndim != 2 or targets.shape != compositions.shape[:1] or not len(targets):
+def prepare(features, points, targets) -> dict:
+    """Check and copy the measurements and scale their features: the first six fields of `GPModel`, by name."""
+    coordinates, targets = (doubles(values).detach().clone() for values in (points, targets))
+    if coordinates.ndim != 2 or targets.shape != coordinates.shape[:1] or not len(targets):
         raise ValueError(
-            "Expected compositions (n, n_elements) and targets (n,) with n ≥ 1; got shapes "
-            f"{tuple(compositions.shape)} and {tuple(targets.shape)}. Give one target for each composition."
+            "Expected coordinates (n, k) and targets (n,) with n ≥ 1; got shapes "
+            f"{tuple(coordinates.shape)} and {tuple(targets.shape)}. Give one target for each point."
         )
-    raw = features(compositions)
+    raw = features(coordinates)
     for name, values in (("target", targets[:, None]), ("feature", raw)):
         for row, column in (~(values.abs() <= LARGEST)).nonzero()[:1].tolist():  # true for NaN too
             raise ValueError(
                 f"Expected finite numbers, {LARGEST:.0e} at most; got {name} {values[row, column].item()} in row "
                 f"{row}, column {column}. Drop the row, rescale the targets, or select another feature."
             )
-    low = raw.min(0).values
-    width = raw.max(0).values - low
-    width = torch.where(width > 0, width, 1.0)
+    low, width = scaling(raw)
     inputs = (raw - low) / width
-    return dict(features=features, compositions=compositions, targets=targets, low=low, width=width, inputs=inputs)
+    return dict(features=features, coordinates=coordinates, targets=targets, low=low, width=width, inputs=inputs)
 
 
 def _require_positive(noise: float | None) -> None:
     if noise is None or not noise > 0:  # also for NaN
-        raise ValueError(f"Expected a positive noise variance; got {noise}. Pass {NOISE}, or let `fit` learn it.")
+        raise ValueError(f"Expected a positive noise variance; got {noise}. Pass {NOISE}, or None to learn it.")
 
 
-def _build(data: dict, values, mean, noise, **record) -> Surrogate:
-    """Build a Surrogate from `prepare`d data and values = (ℓ_1 … ℓ_F, s, and σ² if noise is None)."""
+def _build(data: dict, values, mean, noise, rate: float = LENGTHSCALE_PRIOR[1], **record) -> GPModel:
+    """Build a GPModel from `prepare`d data and values = (ℓ_1 … ℓ_F, s, and σ² if noise is None)."""
     x, y = data["inputs"].numpy(), data["targets"].numpy()
-    log_value, _, mean, factor, jitter = log_posterior(np.log(values), pairs(x), y, mean, noise)
+    log_value, _, mean, factor, jitter = log_posterior(np.log(values), pairs(x), y, mean, noise, rate)
     weights = lapack.dpotrs(factor, y - mean, lower=1)[0]
     if jitter:
         record["diagnosis"] = f"{record.get('diagnosis', 'not fitted')}; jitter {jitter:.1e} on the diagonal"
-    return Surrogate(
+    return GPModel(
         **data,
         lengthscales=torch.tensor(values[: x.shape[1]], dtype=torch.float64),
         outputscale=float(values[x.shape[1]]),
@@ -263,5 +367,6 @@ def _build(data: dict, values, mean, noise, **record) -> Surrogate:
         noise=float(values[-1] if noise is None else noise),
         noise_learned=noise is None,
         jitter=float(jitter),
+        prior_rate=rate,
         **record,
     )

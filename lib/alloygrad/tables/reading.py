@@ -47,6 +47,7 @@ class Problems:
         self.found: list[tuple[int, str, str]] = []  # (row or 0 for the whole table, fault, remedy)
 
     def add(self, row: int, fault: str, remedy: str) -> None:
+        """Note a fault of `row`, counted from 1; 0 is the whole table."""
         self.found.append((row, fault, remedy))
 
     def check(self) -> None:
@@ -281,12 +282,15 @@ def fractions(
     Atomic fractions, but by weight where the unit is "wt.%": `own` converts them.
 
     Args:
+        table: With a column for each element.
+        elements: The symbols, in the order of the result.
         unit: "fraction" (rows sum to 1), "at.%" or "wt.%" (rows sum to 100) or "mixed" (each row is atomic, in one or
             the other, told apart by its sum). Declared by whoever knows the table, never guessed.
-        columns: column names, if they differ from the elements' symbols.
-        tolerance: how far, relative to the total, a row's sum may be off before it is a fault; within it, the
+        file: Named in the errors.
+        columns: Column names, if they differ from the elements' symbols.
+        tolerance: How far, relative to the total, a row's sum may be off before it is a fault; within it, the
             row is divided by its sum.
-        problems: see `numeric`; faulty rows come back as they are.
+        problems: See `numeric`; faulty rows come back as they are.
     """
     if unit not in TOTALS:
         raise ValueError(f"unknown unit {unit!r} of compositions in {file}: declare one of {list(TOTALS)}")

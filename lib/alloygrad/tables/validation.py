@@ -2,7 +2,7 @@
 
 Two ways to hold rows back:
 
-    left out   each row predicted from all others by the fitted model, in closed form (`Surrogate.leave_one_out`).
+    left out   each row predicted from all others by the fitted model, in closed form (`leave_one_out` of the model).
                Features and hyperparameters were chosen with that row in view, so this flatters.
     folds      rows dealt into folds; for each, features are chosen and the model is fitted anew on the other folds.
                Rows of one composition stay together. This is what a new alloy must expect.
@@ -16,12 +16,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import binom, norm
 
-from alloygrad.campaigns.noisy import NoisyCampaign
+from alloygrad.campaigns.campaign import Campaign
 from alloygrad.features.selection import deal_folds
-from alloygrad.spaces.composition import CompositionSpace
-from alloygrad.surrogates.gp import fit, standardisation
-from alloygrad.tables.advice import choose
 from alloygrad.tables.findings import alike
 
 NOMINAL = tuple(np.round(np.arange(0.1, 0.96, 0.05), 2))
@@ -32,13 +30,13 @@ DOUBTFUL = 4.0
 it is judged: z stays below about √n, so that among fewer than some twenty rows none is found."""
 
 
-def left_out(campaign: NoisyCampaign) -> pd.DataFrame:
-    """Every measurement predicted from all others: columns measured, predicted, std, in the unit of the merits."""
+def left_out(campaign: Campaign) -> pd.DataFrame:
+    """Predict every measurement from all the others: columns measured, predicted, std, in the objective's unit."""
     centre, spread = campaign.scale
     with torch.no_grad():
-        mean, variance = campaign.fit().leave_one_out()
-    predicted, std = centre + spread * mean.numpy(), spread * variance.sqrt().numpy()
-    return pd.DataFrame({"measured": campaign.targets, "predicted": predicted, "std": std})
+        mean, std = campaign.model.leave_one_out()
+    predicted = campaign.objective.utility(centre + spread * mean.numpy())
+    return pd.DataFrame({"measured": campaign.values, "predicted": predicted, "std": spread * std.numpy()})
 
 
 def doubtful(table: pd.DataFrame, rows: Sequence[int]) -> list[str]:
@@ -51,35 +49,32 @@ def doubtful(table: pd.DataFrame, rows: Sequence[int]) -> list[str]:
 
 
 def by_folds(
-    space: CompositionSpace,
-    compositions: np.ndarray,
-    merits: np.ndarray,
-    *,
-    rng: np.random.Generator,
-    inputs: str = "features",
-    n_folds: int = 10,
-    **selection,
+    campaign: Campaign, *, rng: np.random.Generator, inputs: str | None = None, n_folds: int = 10
 ) -> pd.DataFrame:
-    """Every row of compositions (n, n_elements), merits (n,) predicted from the other folds; columns as `left_out`.
+    """Predict every measurement of a campaign from the other folds, with inputs chosen and the model fitted anew.
 
-    inputs, selection: as in `advice.choose`. Where compositions are fewer than `n_folds`, so are the folds. Where the
-    other folds hold one merit, or one composition, their mean is predicted, and std is their scatter.
+    Args:
+        campaign: Its measurements, objective and settings are used; it is left as it is.
+        rng: Deals the folds; rows of one composition stay together.
+        inputs: As of `Campaign`; the campaign's own unless given.
+        n_folds: At most; there are no more than compositions.
+
+    Returns:
+        Columns measured, predicted, std, in the objective's unit. Where the other folds hold one value or one
+        composition, their mean is predicted, and std is their scatter.
     """
-    group = alike(compositions)
+    group = alike(campaign.coordinates)
     folds = deal_folds(group.max() + 1, rng, n_folds=min(n_folds, group.max() + 1))[0][group]
-    found = pd.DataFrame({"measured": merits, "predicted": np.nan, "std": np.nan})
+    found = pd.DataFrame({"measured": campaign.values, "predicted": np.nan, "std": np.nan})
     for fold in np.unique(folds):
         held, known = folds == fold, folds != fold
-        centre, spread = standardisation(merits[known])
-        scatter = spread if np.ptp(merits[known]) else 0.0
-        found.loc[held, ["predicted", "std"]] = centre, scatter
+        values = campaign.values[known]
+        scatter = values.std() if np.ptp(values) else 0.0
+        found.loc[held, ["predicted", "std"]] = values.mean(), scatter
         if scatter and np.ptp(group[known]):
-            features = choose(space.elements, compositions[known], merits[known], rng=rng, inputs=inputs, **selection)
-            surrogate = fit(features, compositions[known], (merits[known] - centre) / spread, noise=None)
-            with torch.no_grad():
-                mean, std = surrogate(compositions[held])
-            found.loc[held, "predicted"] = centre + spread * mean.numpy()
-            found.loc[held, "std"] = spread * np.hypot(std.numpy(), np.sqrt(surrogate.noise))
+            again = campaign.subset(known, inputs=inputs, seed=int(rng.integers(2**31)))
+            predicted = again.predict(campaign.coordinates[held])
+            found.loc[held, ["predicted", "std"]] = predicted[["predicted", "std_measurement"]].to_numpy()
     return found
 
 
@@ -139,8 +134,6 @@ def coverage(table: pd.DataFrame, nominal: Sequence[float] = NOMINAL) -> pd.Data
 
     Columns nominal, observed, low, high: a calibrated model lies between low and high nineteen times in twenty.
     """
-    from scipy.stats import binom, norm  # slow to import
-
     z = ((table["measured"] - table["predicted"]) / table["std"]).abs().to_numpy()
     nominal = np.asarray(nominal)
     observed = (z[:, None] <= norm.ppf((1 + nominal) / 2)).mean(0)

@@ -37,7 +37,7 @@ class Alloy:
         present = ((tuple(e for e in group.elements if e in chosen), group) for group in self.groups)
         groups = tuple(Group(names, group.upper, group.lower) for names, group in present if names)
         lower, upper = zip(*(self.bounds[element] for element in chosen), strict=True)
-        return CompositionSpace(chosen, lower, upper, step, groups)
+        return CompositionSpace.from_fractions(chosen, lower, upper, step, groups)
 
 
 def sma_merit(target_temperature: float = 300.0) -> Merit:

@@ -31,7 +31,7 @@ from alloygrad.checks import require_whole
 from alloygrad.features import elements
 from alloygrad.features.feature_map import FeatureMap
 from alloygrad.features.selection import deal_folds, genetic
-from alloygrad.surrogates.gp import fit
+from alloygrad.surrogates.gp import fit_gp
 from compendium import DATA, store
 from compendium.environments import datasets
 from compendium.threads import one_thread
@@ -122,7 +122,9 @@ def predictions(comparison, symbols: Sequence[str], compositions, targets, folds
         inputs = (lambda c, varying=varying: c[:, varying], select(known, int(fold) + 1), outside)
         centre, scale = targets[known].mean(), targets[known].std()
         for name, features in zip(INPUTS, inputs, strict=True):
-            surrogate = fit(features, compositions[known], (targets[known] - centre) / scale, noise=None)
+            surrogate = fit_gp(
+                features, compositions[known], (targets[known] - centre) / scale, noise=None, scaled_prior=False
+            )
             found[name][held] = centre + scale * surrogate(compositions[held])[0].numpy()
     return found
 

@@ -36,7 +36,7 @@ SAID = {
     "slsqp_log_ei": "the paper's loop on log EI (its starts do move)",
     "random": "random experiments",
 }
-BEGIN, END = "<!-- heart: written by claims.write_answer -->", "<!-- /heart -->"
+BEGIN, END = "<!-- heart: written by question.write_answer -->", "<!-- /heart -->"
 
 
 def table(results: Results, quantity: str, alloys: Sequence[str] = tuple(ALLOYS)) -> pd.DataFrame:

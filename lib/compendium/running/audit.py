@@ -9,9 +9,9 @@ from scipy.optimize import linear_sum_assignment
 from tqdm import tqdm
 
 from alloygrad.acquisition.analytic import log_ei
-from alloygrad.campaigns.trajectory import choose_features, initial_rows, measure, trajectory
+from alloygrad.campaigns.trajectory import choose_features, initial_measurements, measure, trajectory
 from alloygrad.features.feature_map import FeatureMap, parse_feature
-from alloygrad.surrogates.gp import condition
+from alloygrad.surrogates.gp import with_hyperparameters
 from compendium import store
 from compendium.running.cells import Cell, declared
 from compendium.running.records import broken_seals, other_versions
@@ -48,7 +48,7 @@ def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
         was = rows[rows["experiment"] == experiment].iloc[0]
         settings = replace(cell.settings, n_experiments=experiment + 1)  # a record may be longer than the cell asks
         with one_thread():
-            start = pd.DataFrame(initial_rows(settings, space, environment, then))
+            start = pd.DataFrame(initial_measurements(settings, space, environment, then))
             counts = start[elements].to_numpy(np.int64)
             chosen = choose_features(settings, space, counts, start["merit"].to_numpy(), then)
             now = next(trajectory(settings, space, environment, then, done=before))
@@ -94,7 +94,7 @@ def _log_ei(cell: Cell, before: list[dict], was: pd.Series, composition: np.ndar
     features = FeatureMap(space.elements, [parse_feature(feature) for feature in was["features"].split()])
     lengthscales = was[[f"lengthscale_{i}" for i in range(len(features.names))]].to_numpy(float)
     measured, merits = space.fractions(rows[list(space.elements)].to_numpy(np.int64)), np.array(rows["merit"])
-    surrogate = condition(features, measured, merits, lengthscales, was["outputscale"], was["mean"])
+    surrogate = with_hyperparameters(features, measured, merits, lengthscales, was["outputscale"], was["mean"])
     return log_ei(surrogate, merits.max())(composition).item()
 
 

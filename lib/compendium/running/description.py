@@ -21,7 +21,7 @@ def of_settings(settings: Settings) -> dict:
     """Plain values that describe how a campaign is run.
 
     The number of experiments is left out: a longer run continues a shorter one. So is the surrogate where it is the
-    Gaussian process: trajectories were recorded before there was another.
+    Gaussian process, and the setting where it is the paper's: trajectories were recorded before there was another.
     """
     values = {
         "behaviour": BEHAVIOUR,
@@ -33,7 +33,11 @@ def of_settings(settings: Settings) -> dict:
         "n_initial": settings.n_initial,
         "options": dict(settings.options),
     }
-    return values if settings.surrogate == "gp" else {**values, "surrogate": settings.surrogate}
+    if settings.surrogate != "gp":
+        values["surrogate"] = settings.surrogate
+    if settings.setting != "paper":
+        values["setting"] = settings.setting
+    return values
 
 
 def of_space(space) -> dict:

@@ -12,7 +12,7 @@ from scipy import special
 
 from alloygrad.acquisition import analytic as A
 from alloygrad.features.feature_map import FeatureMap
-from alloygrad.surrogates.gp import fit
+from alloygrad.surrogates.gp import fit_paper
 
 ELEMENTS = ("Ti", "Ni", "Cu", "Hf")
 
@@ -21,7 +21,7 @@ ELEMENTS = ("Ti", "Ni", "Cu", "Hf")
 def surrogate():
     rng = np.random.default_rng(3)
     c = rng.dirichlet(np.ones(4), 40)
-    return fit(FeatureMap(ELEMENTS, ["mean:VEC", "mean:XP", "mean:MT"]), c, np.sin(3 * c).sum(1))
+    return fit_paper(FeatureMap(ELEMENTS, ["mean:VEC", "mean:XP", "mean:MT"]), c, np.sin(3 * c).sum(1))
 
 
 def fresh(n: int) -> torch.Tensor:

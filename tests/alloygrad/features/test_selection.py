@@ -11,7 +11,7 @@ from alloygrad.features.elements import available
 from alloygrad.features.feature_map import FeatureMap, all_features
 from alloygrad.features.formulas import FORMULAS
 from alloygrad.features.selection import closed_form, deal_folds, random_search, roulette, score
-from alloygrad.surrogates.gp import NOISE, condition
+from alloygrad.surrogates.gp import NOISE, with_hyperparameters
 
 ELEMENTS = ("Ti", "Ni", "Cu", "Hf", "Co", "Zr")
 SEARCHES = {"genetic": {"population": 12, "generations": 6}, "random": {"draws": 20}}
@@ -40,7 +40,7 @@ def refitted(features, c, y, folds, lengthscale, noise) -> float:
         for fold in np.unique(partition):
             out = partition == fold
             lengthscales = lengthscale * width / np.ptp(features(c[~out]).numpy(), axis=0)
-            part = condition(features, c[~out], y[~out], lengthscales, NOISE / noise)
+            part = with_hyperparameters(features, c[~out], y[~out], lengthscales, NOISE / noise)
             squares.append(((part(c[out])[0].numpy() - y[out]) ** 2).sum())
     return 1 - sum(squares) / len(np.atleast_2d(folds)) / ((y - y.mean()) ** 2).sum()
 

@@ -7,20 +7,22 @@ from alloygrad.acquisition.analytic import log_ei
 from alloygrad.features.feature_map import FeatureMap
 from alloygrad.maximisers.exchange import distinct
 from alloygrad.spaces.composition import CompositionSpace, Group
-from alloygrad.surrogates.gp import fit
+from alloygrad.surrogates.gp import fit_paper
 
 METALS = ("Ti", "Ni", "Cu", "Hf", "Zr", "Nb", "Co", "Fe", "Al", "Cr", "V", "Mo")
 BOX = dict(lower=(0.2, 0.2, 0, 0), upper=(0.55, 0.55, 0.2, 0.2))
 GROUPS = (Group(("Ti", "Hf"), upper=0.55), Group(("Ni", "Cu"), upper=0.55, lower=0.3))
-SPACE = CompositionSpace(METALS[:4], **BOX, step=0.01, groups=GROUPS)
-SEVEN = CompositionSpace(METALS[:7], [0] * 7, [0.4] * 7, step=0.01, groups=(Group(("Ti", "Ni", "Cu"), 0.7, 0.2),))
-TWELVE = CompositionSpace(METALS, [0] * 12, [0.5] * 12, step=0.001)
+SPACE = CompositionSpace.from_fractions(METALS[:4], **BOX, step=0.01, groups=GROUPS)
+SEVEN = CompositionSpace.from_fractions(
+    METALS[:7], [0] * 7, [0.4] * 7, step=0.01, groups=(Group(("Ti", "Ni", "Cu"), 0.7, 0.2),)
+)
+TWELVE = CompositionSpace.from_fractions(METALS, [0] * 12, [0.5] * 12, step=0.001)
 SMOOTH, JUMPING = ("mean:VEC", "mismatch:R", "mean:MT"), ("mean:VEC", "max:R", "min:MT", "weighted_range:XP")
 
 
 def whole(n: int, step: float = 0.01, upper: float = 1.0) -> CompositionSpace:
     """`n` elements, each from 0 to `upper`."""
-    return CompositionSpace(METALS[:n], [0] * n, [upper] * n, step=step)
+    return CompositionSpace.from_fractions(METALS[:n], [0] * n, [upper] * n, step=step)
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -38,7 +40,7 @@ def random_space(seed: int, n_elements: int, step: float) -> CompositionSpace:
             share, (less, more) = centre[members].sum(), generator.choice([0.02, 0.1, 1], size=2)
             groups.append(Group([names[i] for i in members], upper=min(1, share + more), lower=max(0, share - less)))
     limits = np.maximum(0, centre - below), np.minimum(1, centre + above)
-    return CompositionSpace(names, *limits, step=step, groups=tuple(groups))
+    return CompositionSpace.from_fractions(names, *limits, step=step, groups=tuple(groups))
 
 
 def state(seed: int, space=SPACE, features=JUMPING, n: int | None = None):
@@ -46,7 +48,7 @@ def state(seed: int, space=SPACE, features=JUMPING, n: int | None = None):
     generator = rng(seed)
     counts = distinct(space.sample(n or int(generator.integers(6, 40)), generator))
     targets = np.sin(space.fractions(counts) @ generator.normal(size=(len(space.elements), 3)) * 5).sum(1)
-    return counts, fit(FeatureMap(space.elements, features), space.fractions(counts), targets)
+    return counts, fit_paper(FeatureMap(space.elements, features), space.fractions(counts), targets)
 
 
 def log_ei_state(seed: int, space=SPACE, features=JUMPING, n: int | None = None):

@@ -4,7 +4,6 @@ Grids here are larger than the `screen` that is passed, so that nothing is enume
 """
 
 import random
-from dataclasses import replace
 from importlib import import_module
 from itertools import product
 
@@ -30,6 +29,7 @@ from hills import (
     values,
     whole,
 )
+from toys import redeclared
 
 from alloygrad.acquisition.analytic import ei, log_ei, ucb
 from alloygrad.maximisers import Suggestion, maximise
@@ -43,13 +43,13 @@ from alloygrad.spaces.composition import CompositionSpace, Group
 
 module = import_module("alloygrad.maximisers.ascent")  # its name in the package is the function
 
-SIX = CompositionSpace(METALS[:6], [0] * 6, [0.5, 0.5, 0.4, 0.3, 0.3, 0.2], step=0.05)
+SIX = CompositionSpace.from_fractions(METALS[:6], [0] * 6, [0.5, 0.5, 0.4, 0.3, 0.3, 0.2], step=0.05)
 STATES = (
-    (CompositionSpace(METALS[:3], [0] * 3, [0.7, 0.6, 0.5], step=0.005), JUMPING[1:]),
+    (CompositionSpace.from_fractions(METALS[:3], [0] * 3, [0.7, 0.6, 0.5], step=0.005), JUMPING[1:]),
     (SPACE, JUMPING),
     (SPACE, SMOOTH),
-    (CompositionSpace(METALS[:4], [0] * 4, [0.6, 0.6, 0.4, 0.4], step=0.025), JUMPING),
-    (CompositionSpace(METALS[:5], [0] * 5, [0.6, 0.6, 0.4, 0.4, 0.3], step=0.05), JUMPING),
+    (CompositionSpace.from_fractions(METALS[:4], [0] * 4, [0.6, 0.6, 0.4, 0.4], step=0.025), JUMPING),
+    (CompositionSpace.from_fractions(METALS[:5], [0] * 5, [0.6, 0.6, 0.4, 0.4, 0.3], step=0.05), JUMPING),
 )
 
 
@@ -216,7 +216,7 @@ def test_the_unit_of_the_values_does_not_matter():
     ],
 )
 def test_the_maximum_on_another_face_is_found(target, bonus):
-    space, hill = replace(SPACE, groups=()), peak(target)
+    space, hill = redeclared(SPACE, groups=()), peak(target)
     acquire = lambda c: hill(c) + bonus(c)  # noqa: E731
     counts = grid(space)
     on_hill = counts[values(hill, space, counts).argmax()]
@@ -263,7 +263,9 @@ def test_starts_beside_the_best_measured_ascend_to_the_end():
 
 @pytest.mark.parametrize("groups", [(), (Group(METALS[:3], upper=0.6, lower=0.3),)])
 def test_replacements_are_all_swaps_of_a_present_and_an_absent_element(groups):
-    space = CompositionSpace(METALS[:6], [0, 0, 0, 0, 0.1, 0], [0.5, 0.5, 0.5, 0.2, 0.5, 0.5], step=0.1, groups=groups)
+    space = CompositionSpace.from_fractions(
+        METALS[:6], [0, 0, 0, 0, 0.1, 0], [0.5, 0.5, 0.5, 0.2, 0.5, 0.5], step=0.1, groups=groups
+    )
     centres = np.array([[3, 0, 2, 0, 2, 3], [4, 0, 1, 0, 5, 0], [3, 2, 1, 1, 2, 1]])
     expected = set()
     for row in centres[space.contains(centres)]:

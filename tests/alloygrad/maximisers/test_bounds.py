@@ -15,16 +15,16 @@ from alloygrad.maximisers import maximise
 from alloygrad.maximisers.exchange import pairs
 from alloygrad.spaces.composition import CompositionSpace
 from alloygrad.surrogates import bounds
-from alloygrad.surrogates.gp import MIN_VARIANCE, condition
+from alloygrad.surrogates.gp import MIN_VARIANCE, with_hyperparameters
 
 ELEMENTS = METALS[:4]
-SPACE = CompositionSpace(ELEMENTS, **BOX, step=0.02, groups=GROUPS)
+SPACE = CompositionSpace.from_fractions(ELEMENTS, **BOX, step=0.02, groups=GROUPS)
 
 
 def random_gp(seed: int):
     """A space, measured counts, and a GP of random hyperparameters: smooth and rugged, spread and clustered points."""
     generator = rng(seed)
-    space = CompositionSpace(ELEMENTS, **BOX, step=0.05, groups=GROUPS[: seed % 3])
+    space = CompositionSpace.from_fractions(ELEMENTS, **BOX, step=0.05, groups=GROUPS[: seed % 3])
     counts = space.sample(int(generator.integers(1, 40)), generator)
     if seed % 2:  # neighbours of one composition, as late in a campaign
         near = counts[0] + pairs(4)
@@ -36,7 +36,11 @@ def random_gp(seed: int):
     outputscale = 10 ** generator.uniform(-3, (2, 5)[seed % 4 == 3])
     noise = (1e-6, 10 ** generator.uniform(-6, 0))[seed % 3 == 2]
     features = FeatureMap(ELEMENTS, selected)
-    return space, counts, condition(features, space.fractions(counts), targets, lengthscales, outputscale, noise=noise)
+    return (
+        space,
+        counts,
+        with_hyperparameters(features, space.fractions(counts), targets, lengthscales, outputscale, noise=noise),
+    )
 
 
 @pytest.mark.parametrize("block", range(20))
@@ -111,8 +115,8 @@ def test_bounds_that_rounding_could_undo_rule_nothing_out():
     _, surrogate = state(0, SPACE, SMOOTH, 12)
     x = surrogate.points[[0] * 100]
     assert not len(bounds.worthwhile(surrogate, x, lambda mean, std: mean > torch.inf))
-    coarse = condition(
-        surrogate.features, surrogate.compositions, surrogate.targets, surrogate.lengthscales, 1.0, noise=1e-14
+    coarse = with_hyperparameters(
+        surrogate.features, surrogate.coordinates, surrogate.targets, surrogate.lengthscales, 1.0, noise=1e-14
     )
     assert len(bounds.worthwhile(coarse, x, lambda mean, std: mean > torch.inf)) == 100
 
@@ -164,6 +168,6 @@ def test_most_compositions_are_skipped_on_a_fine_grid():
             return original(self, features)
 
     object.__setattr__(surrogate, "__class__", Counting)
-    space = CompositionSpace(ELEMENTS, **BOX, step=0.002, groups=GROUPS)
+    space = CompositionSpace.from_fractions(ELEMENTS, **BOX, step=0.002, groups=GROUPS)
     maximise(acquire, space, "enumeration")
     assert sum(asked) < 0.05 * space.size

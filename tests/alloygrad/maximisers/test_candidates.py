@@ -55,10 +55,10 @@ NESTED = (Group(METALS[:3], 0.7), Group(METALS[:2], 0.5))
     "space",
     [
         whole(3),
-        CompositionSpace(METALS[:3], [0.1, 0, 0], [0.6, 0.5, 0.7], step=0.05),
-        CompositionSpace(METALS[:4], **BOX, step=0.01, groups=GROUPS),
+        CompositionSpace.from_fractions(METALS[:3], [0.1, 0, 0], [0.6, 0.5, 0.7], step=0.05),
+        CompositionSpace.from_fractions(METALS[:4], **BOX, step=0.01, groups=GROUPS),
         whole(5, 0.005),
-        CompositionSpace(METALS[:4], [0] * 4, [0.6] * 4, step=0.05, groups=NESTED),
+        CompositionSpace.from_fractions(METALS[:4], [0] * 4, [0.6] * 4, step=0.05, groups=NESTED),
     ],
 )
 def test_sparse_draws_reach_every_corner(space):

@@ -51,10 +51,10 @@ def neighbours(space, row) -> np.ndarray:
 @pytest.mark.parametrize(
     ("space", "features"),
     [
-        (CompositionSpace(METALS[:3], [0] * 3, [0.7, 0.6, 0.5], step=0.005), JUMPING[1:]),
+        (CompositionSpace.from_fractions(METALS[:3], [0] * 3, [0.7, 0.6, 0.5], step=0.005), JUMPING[1:]),
         (SPACE, JUMPING),
-        (CompositionSpace(METALS[:5], [0] * 5, [0.6, 0.6, 0.4, 0.4, 0.3], step=0.05), JUMPING),
-        (CompositionSpace(METALS[:6], [0] * 6, [0.5, 0.5, 0.4, 0.3, 0.3, 0.2], step=0.05), JUMPING),
+        (CompositionSpace.from_fractions(METALS[:5], [0] * 5, [0.6, 0.6, 0.4, 0.4, 0.3], step=0.05), JUMPING),
+        (CompositionSpace.from_fractions(METALS[:6], [0] * 6, [0.5, 0.5, 0.4, 0.3, 0.3, 0.2], step=0.05), JUMPING),
     ],
 )
 def test_a_climber_ends_on_a_local_maximum(space, features):
@@ -91,11 +91,13 @@ def test_climbers_together_reach_what_they_reach_alone():
     "space",
     [
         whole(3, 0.05, 0.7),
-        CompositionSpace(METALS[:4], **BOX, step=0.05, groups=GROUPS),
-        CompositionSpace(
+        CompositionSpace.from_fractions(METALS[:4], **BOX, step=0.05, groups=GROUPS),
+        CompositionSpace.from_fractions(
             METALS[:4], [0] * 4, [0.6] * 4, step=0.1, groups=(Group(METALS[:3], 0.8), Group(METALS[:2], 0.5))
         ),
-        CompositionSpace(METALS[:7], [0] * 7, [0.4] * 7, step=0.2, groups=(Group(METALS[:3], 0.6, 0.2),)),
+        CompositionSpace.from_fractions(
+            METALS[:7], [0] * 7, [0.4] * 7, step=0.2, groups=(Group(METALS[:3], 0.6, 0.2),)
+        ),
     ],
 )
 @pytest.mark.parametrize("target", range(2))
@@ -111,7 +113,7 @@ def test_every_start_leads_to_the_top_of_a_concave_function(space, target):
 
 def test_pairs_that_the_limits_forbid_promise_nothing():
     """Less of eight absent elements is wanted, and more of a full one; the way up is between three others."""
-    space = CompositionSpace(METALS, [0] * 12, [0.25] + [1] * 11, step=0.01)
+    space = CompositionSpace.from_fractions(METALS, [0] * 12, [0.25] + [1] * 11, step=0.01)
     acquire = peak([3.0, 0.45, 0.1, 0.2] + [-2.0 * k for k in range(1, 9)])  # 63 pairs promise more than any that fit
     for some in ([25, 5, 60, 10], [25, 0, 0, 75]):
         end, *_ = climb(acquire, space, np.array([some + [0] * 8]))

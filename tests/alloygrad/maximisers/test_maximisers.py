@@ -37,12 +37,14 @@ from alloygrad.maximisers.slsqp import ROUNDINGS, climb
 from alloygrad.spaces.composition import CompositionSpace
 
 ELEMENTS = METALS[:4]
-SPACE = CompositionSpace(ELEMENTS, **BOX, step=0.02, groups=GROUPS)
-TINY = CompositionSpace(ELEMENTS[:3], (0, 0, 0), (0.4, 0.4, 0.4), step=0.1)
+SPACE = CompositionSpace.from_fractions(ELEMENTS, **BOX, step=0.02, groups=GROUPS)
+TINY = CompositionSpace.from_fractions(ELEMENTS[:3], (0, 0, 0), (0.4, 0.4, 0.4), step=0.1)
 CORNER = peak((0.4, 0.4, 0.2), 1.0)
 HILL = peak((0.371, 0.402, 0.118, 0.109))
 FEWER = {"ascent": {"screen": 9}, "slsqp": {"starts_per_element": 1}}
 """Options that make a search quick, and an ascent no enumeration."""
+
+ON_GRIDS = [name for name, method in METHODS.items() if method.searches(SPACE)]
 
 
 def search(acquire, space, method, seed: int = 0, exclude=None, **options):
@@ -57,10 +59,10 @@ def smooth_state(seed: int, space=SPACE, n: int = 12):
 
 
 @pytest.mark.parametrize("options", [{}, {"screen": 1}])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ON_GRIDS)
 def test_what_cannot_be_answered_is_refused(method, options):
     options, measured = options if method in ("ascent", "lattice") else {}, grid(TINY)
-    with pytest.raises(ValueError, match=f"All {len(measured)} compositions of the space are measured"):
+    with pytest.raises(ValueError, match=f"all {len(measured)} of the space are"):
         search(CORNER, TINY, method, exclude=np.repeat(measured, 2, axis=0), **options)
     broken = lambda c: torch.where(c[..., 0] > 0.25, c.sum(-1) * torch.nan, c.sum(-1))  # noqa: E731
     with pytest.raises(FloatingPointError, match=r"NaN at \{'Ti': 0\.\d+, 'Ni': .*'Cu'"):
@@ -76,7 +78,7 @@ def test_what_cannot_be_answered_is_refused(method, options):
         maximise(CORNER, TINY, "annealing")
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ON_GRIDS)
 def test_exclusion_counts_only_what_lies_in_the_space(method):
     """As many foreign compositions as the space has do not fill it; one composition alone is a set of one."""
     foreign = np.array([[10 - k, k, 0] for k in range(7)])
@@ -88,7 +90,7 @@ def test_exclusion_counts_only_what_lies_in_the_space(method):
     assert search(CORNER, TINY, method, exclude=[]).counts.tolist() == [4, 4, 2]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ON_GRIDS)
 @pytest.mark.parametrize("height", [-np.inf, 0.0])
 def test_any_new_composition_will_do_on_a_plain(method, height):
     """Regression: nothing beats −inf by comparison alone."""
@@ -100,7 +102,7 @@ def test_any_new_composition_will_do_on_a_plain(method, height):
         assert found.value == height and (not found.starts or found.warning.startswith("100% of"))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ON_GRIDS)
 @pytest.mark.parametrize("seed", range(3))
 def test_suggestions_are_feasible_new_and_repeatable(method, seed):
     measured, surrogate = smooth_state(seed)
@@ -128,10 +130,9 @@ def test_excluding_the_best_k_gives_the_next(method, k):
 
 
 @pytest.mark.parametrize("n", [3, 4, 5, 6])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ON_GRIDS)
 def test_a_maximiser_asks_for_gradients_where_it_says_so(method, n):
     space, entry = whole(n) if n > 3 else TINY, METHODS[method]
-    assert entry.gradients(None, entry.options()) == (method == "slsqp")
     small = method in ("ascent", "lattice") and n < 5
     for screen in (None, 1, space.size) if small else (None,):
         options = entry.options(**(FEWER.get(method, {}) | ({"screen": screen} if small else {})))
@@ -212,7 +213,7 @@ def test_numbers_of_numpy_are_numbers():
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("acquisition", [log_ei, ei, ucb])
 def test_enumeration_is_brute_force(groups, seed, acquisition):
-    space = CompositionSpace(ELEMENTS, **BOX, step=0.025, groups=groups)
+    space = CompositionSpace.from_fractions(ELEMENTS, **BOX, step=0.025, groups=groups)
     _, surrogate = smooth_state(seed, space)
     acquire = acquisition(surrogate, surrogate.targets.max())
     counts, heights = descending(acquire, space)
@@ -237,7 +238,7 @@ def test_enumeration_does_not_depend_on_its_chunks(chunk):
 
 @pytest.mark.parametrize("chunk", [1, 5, 2**14])
 def test_equal_values_go_to_the_first_in_order(chunk):
-    space = CompositionSpace(ELEMENTS, **BOX, step=0.05, groups=GROUPS)
+    space = CompositionSpace.from_fractions(ELEMENTS, **BOX, step=0.05, groups=GROUPS)
     order = np.concatenate(list(space.enumerate()))
     equal = torch.from_numpy(space.fractions(order[3::7]))  # the 4th, 11th, 18th …
     plateau = lambda c: (c[:, None] == equal).all(-1).any(-1).double()  # noqa: E731
@@ -250,7 +251,7 @@ def symbols(n: int) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("n", [7, 30])
 def test_what_no_time_enumerates_is_refused(n):
-    space, calls = CompositionSpace(symbols(n), [0] * n, [1] * n, step=0.01), []
+    space, calls = CompositionSpace.from_fractions(symbols(n), [0] * n, [1] * n, step=0.01), []
     with pytest.raises(ValueError, match=rf"The grid has {space.size} compositions, {LARGEST} at most.*'ascent'"):
         maximise(calls.append, space, "enumeration")
     with pytest.raises(ValueError, match=rf"No certificate: the grid has {space.size} compositions, {LARGEST} can"):
@@ -265,7 +266,7 @@ def test_what_no_time_enumerates_is_refused(n):
 @pytest.mark.parametrize("target", [(0.371, 0.402, 0.118, 0.109), (0.5, 0.3, 0.05, 0.15), (0.2, 0.8, 0.0, 0.0)])
 def test_slsqp_finds_the_top_of_a_well_scaled_hill(groups, target):
     """Also where it leans on bounds or group limits (the second and third target lie outside them)."""
-    space = CompositionSpace(ELEMENTS, **BOX, step=0.005, groups=groups)
+    space = CompositionSpace.from_fractions(ELEMENTS, **BOX, step=0.005, groups=groups)
     best = maximise(peak(target), space, "enumeration")
     found = search(peak(target), space, "slsqp", 1, starts_per_element=2)
     assert np.abs(found.counts - best.counts).max() <= 1 and found.value <= best.value
@@ -330,20 +331,20 @@ def test_climbs_stay_within_bounds_and_groups():
 def test_slsqp_refuses_too_many_roundings_before_it_searches(n):
     calls = []
     with pytest.raises(ValueError, match=rf"{n} elements .*{ROUNDINGS} at most.*'ascent'"):
-        search(calls.append, CompositionSpace(symbols(n), [0] * n, [1] * n, step=0.01), "slsqp")
+        search(calls.append, CompositionSpace.from_fractions(symbols(n), [0] * n, [1] * n, step=0.01), "slsqp")
     assert not calls
 
 
 def test_slsqp_counts_only_elements_that_can_change():
     """Of thirty elements three are free: as many roundings as of three."""
-    space = CompositionSpace(symbols(30), [0.02] * 30, [0.02] * 27 + [0.5] * 3, step=0.01)
+    space = CompositionSpace.from_fractions(symbols(30), [0.02] * 30, [0.02] * 27 + [0.5] * 3, step=0.01)
     target = np.array([0.02] * 27 + [0.05, 0.31, 0.1])
     found = search(peak(target), space, "slsqp", starts_per_element=0.2)
     assert found.composition == pytest.approx(target, abs=1e-9)
 
 
 def test_fresh_starts_where_all_roundings_are_measured():
-    space = CompositionSpace(ELEMENTS, **BOX, step=0.05, groups=GROUPS)
+    space = CompositionSpace.from_fractions(ELEMENTS, **BOX, step=0.05, groups=GROUPS)
     starts = space.sample_continuous(4, rng(2))
     ends = [climb(HILL, space, start)[0] for start in starts]
     taken = np.unique(np.concatenate([space.roundings(point) for point in [*starts, *ends]]), axis=0)

@@ -35,7 +35,7 @@ def random_space(seed: int, n_elements: int, groups=(), step: float = 0.001) -> 
         lower, upper = max(0, share - less), min(1, share + more)
         limits.append(Group([names[i] for i in members], upper=upper, lower=lower))
     box = (np.maximum(0, centre - below), np.minimum(1, centre + above))
-    return CompositionSpace(names, *box, step=step, groups=tuple(limits))
+    return CompositionSpace.from_fractions(names, *box, step=step, groups=tuple(limits))
 
 
 def random_tree(rng, n_elements: int) -> list[tuple[int, ...]]:
@@ -160,13 +160,15 @@ def test_rows_do_not_know_of_each_other():
 
 
 def test_one_composition_alone_is_everyones_nearest():
-    space = CompositionSpace(("A", "B", "C"), (0.2, 0.3, 0), (0.2, 1, 1), step=0.1, groups=(Group(("C",), 0.5, 0.5),))
+    space = CompositionSpace.from_fractions(
+        ("A", "B", "C"), (0.2, 0.3, 0), (0.2, 1, 1), step=0.1, groups=(Group(("C",), 0.5, 0.5),)
+    )
     points = np.random.default_rng(0).normal(size=(20, 3)) * 100
     assert project(space, points) == pytest.approx(np.tile([0.2, 0.3, 0.5], (20, 1)), abs=1e-12)
 
 
 def test_bounds_are_kept_where_a_sum_of_1_is_out_of_reach():
-    space = CompositionSpace(("A", "B", "C"), (0, 0, 0), (1, 1, 1), groups=(Group(("A", "B"), 0.6),))
+    space = CompositionSpace.from_fractions(("A", "B", "C"), (0, 0, 0), (1, 1, 1), groups=(Group(("A", "B"), 0.6),))
     points = np.random.default_rng(0).normal(size=(20, 3))
     lower, upper = np.full((20, 3), 0.05), np.full((20, 3), 0.2)
     found = project(space, points, lower, upper)

@@ -11,7 +11,7 @@ from alloygrad.maximisers.ridges import _model, _sorted, follow, ridges
 from alloygrad.maximisers.suggestion import score
 from alloygrad.spaces.composition import CompositionSpace, Group
 
-NINE = CompositionSpace(
+NINE = CompositionSpace.from_fractions(
     METALS[:9], [0] * 9, [0.5] * 9, step=0.01, groups=(Group(METALS[:3], 0.7, 0.1), Group(METALS[4:6], 0.4))
 )
 
@@ -37,7 +37,7 @@ def test_the_model_of_a_quadratic_is_exact():
     generator = rng(1)
     bent, tilt = generator.normal(size=(5, 5)), torch.tensor(generator.normal(size=5))
     bent = -torch.tensor(bent @ bent.T)
-    space = CompositionSpace(METALS[:5], [0.1, 0, 0, 0, 0], [0.4] * 4 + [0.2], step=0.01)
+    space = CompositionSpace.from_fractions(METALS[:5], [0.1, 0, 0, 0, 0], [0.4] * 4 + [0.2], step=0.01)
     point = np.array([0.1, 0.3, 0.25, 0.15, 0.2])  # one at its lower, one at its upper limit
     acquire = lambda c: 0.5 * ((c @ bent) * c).sum(-1) + c @ tilt  # noqa: E731
     slope, curvature, free, rest, spent = _model(acquire, space, point, point > 0)
@@ -58,7 +58,7 @@ def test_a_valley_is_no_ridge():
 def test_an_element_that_cannot_move_is_left_alone():
     """The sum of the first two is fixed: the largest, one of them, can exchange with the other alone."""
     group = Group(METALS[:2], 0.7, 0.7)
-    space = CompositionSpace(METALS[:4], [0] * 4, [0.7, 0.7, 0.3, 0.3], step=0.01, groups=(group,))
+    space = CompositionSpace.from_fractions(METALS[:4], [0] * 4, [0.7, 0.7, 0.3, 0.3], step=0.01, groups=(group,))
     point, recorder = np.array([0.5, 0.2, 0.2, 0.1]), Recorder(peak([0] * 4))
     _, curvature, free, rest, _ = _model(recorder, space, point, point > 0)
     assert (free.tolist(), rest, curvature.shape) == ([1], 0, (1, 1))

@@ -110,7 +110,7 @@ def test_columns_are_found_by_name_and_other_numbers_of_elements_are_refused():
 def test_the_frame_is_the_space(limits, corners):
     """Every corner of the frame is a composition of the space, and none of the space is outside."""
     lower, upper = zip(*limits.values(), strict=True)
-    space = CompositionSpace(tuple(limits), lower, upper, 0.05)
+    space = CompositionSpace.from_fractions(tuple(limits), lower, upper, 0.05)
     maps = table(space)
     axis = ternary.window(axes(), maps, ELEMENTS)
     frame = np.unique(np.round(axis.patch.get_xy(), 9) + 0.0, axis=0)

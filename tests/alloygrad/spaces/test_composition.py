@@ -3,11 +3,11 @@
 import json
 import math
 import pickle
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.stats import beta, chisquare, kstest
+from toys import redeclared
 
 from alloygrad.spaces.composition import CompositionSpace, Group
 from alloygrad.spaces.counting import multiply, random_below
@@ -25,22 +25,22 @@ def alloy_space(name, n, step=0.001):
     words = BOUNDS[name].split()[: 3 * n]
     elements, lower, upper = words[::3], list(map(float, words[1::3])), list(map(float, words[2::3]))
     groups = [Group([e for e in elements if e in site], 0.55) for site in SITES] if name == "SMA" else []
-    return CompositionSpace(elements, lower, upper, step, groups)
+    return CompositionSpace.from_fractions(elements, lower, upper, step, groups)
 
 
 def simplex(n, total):
-    return CompositionSpace([f"E{i}" for i in range(n)], [0] * n, [1] * n, 1 / total)
+    return CompositionSpace.from_fractions([f"E{i}" for i in range(n)], [0] * n, [1] * n, 1 / total)
 
 
-NO_GROUPS = CompositionSpace(list("ABCD"), (0, 0.1, 0, 0.2), (1, 0.7, 0.5, 0.5), 0.1)
-NESTED = CompositionSpace(
+NO_GROUPS = CompositionSpace.from_fractions(list("ABCD"), (0, 0.1, 0, 0.2), (1, 0.7, 0.5, 0.5), 0.1)
+NESTED = CompositionSpace.from_fractions(
     list("ABCDE"),
     (0, 0, 0.1, 0, 0),
     (1, 0.5, 0.6, 1, 0.4),
     0.1,
     (Group("A B C".split(), 0.7, 0.2), Group("B C".split(), 0.5), Group("D E".split(), 0.6)),
 )
-TWO_NESTED = CompositionSpace(  # two groups and a free element inside a third group
+TWO_NESTED = CompositionSpace.from_fractions(  # two groups and a free element inside a third group
     list("ABCDEFG"),
     [0] * 7,
     [0.5] * 7,
@@ -54,7 +54,7 @@ def all_points(space):
 
 
 def with_big_integers(space):
-    copy = replace(space)
+    copy = redeclared(space)
     copy._tree.hold(object)
     return copy
 
@@ -109,7 +109,7 @@ def before(space, coordinates, counts):
         value = int(sum(counts[space.elements.index(e)] for e in members))
         try:
             less = Group(members, max(0, value - 1) / space.total)
-            found += replace(space, groups=(*space.groups, *agreed, less)).size if value else 0
+            found += redeclared(space, groups=(*space.groups, *agreed, less)).size if value else 0
         except ValueError as error:
             assert "No feasible composition" in str(error)
         agreed.append(Group(members, value / space.total, value / space.total))
@@ -125,7 +125,7 @@ ORDERED = {  # free elements, then groups, the smallest first; a group by its su
     "ten elements": (alloy_space("Ti", 10), [[e] for e in alloy_space("Ti", 10).elements]),
     "beyond int64": (simplex(10, 1000), [[e] for e in THIRTY[:10]]),
     "thirty elements": (
-        CompositionSpace(THIRTY, [0] * 30, [0.1] * 30, 0.01, THIRTY_GROUPS),
+        CompositionSpace.from_fractions(THIRTY, [0] * 30, [0.1] * 30, 0.01, THIRTY_GROUPS),
         [*([e] for e in THIRTY[25:]), THIRTY[:10], *([e] for e in (*THIRTY[:2], *THIRTY[5:10])), THIRTY[2:5],
          *([e] for e in THIRTY[2:5]), THIRTY[10:25], *([e] for e in THIRTY[10:25])],
     ),
@@ -213,7 +213,7 @@ def test_continuous_samples_of_the_whole_simplex_have_beta_marginals():
 
 @pytest.mark.parametrize("total", [10**5, 150_000])
 def test_the_finest_grids_have_continuous_samples_too(total):
-    space = CompositionSpace(("A", "B"), (0.1, 0), (0.4, 0.8), 1 / total)
+    space = CompositionSpace.from_fractions(("A", "B"), (0.1, 0), (0.4, 0.8), 1 / total)
     drawn = space.sample_continuous(50, np.random.default_rng(0))
     np.testing.assert_allclose(drawn.sum(1), 1, rtol=1e-15)
     assert (0.2 <= drawn[:, 0]).all() and (drawn[:, 0] <= 0.4).all() and len(np.unique(drawn[:, 0])) > 40
@@ -246,26 +246,26 @@ def test_snap_forgives_rounding_errors():
 
 
 def test_bounds_by_name_equal_bounds_in_order():
-    by_order = CompositionSpace(["Ti", "Ni"], [0.2, 0.3], [0.7, 0.8], 0.01)
-    by_name = CompositionSpace(("Ti", "Ni"), {"Ni": 0.3, "Ti": 0.2}, {"Ti": 0.7, "Ni": 0.8}, 0.01)
+    by_order = CompositionSpace.from_fractions(["Ti", "Ni"], [0.2, 0.3], [0.7, 0.8], 0.01)
+    by_name = CompositionSpace.from_fractions(("Ti", "Ni"), {"Ni": 0.3, "Ti": 0.2}, {"Ti": 0.7, "Ni": 0.8}, 0.01)
     assert by_order == by_name and hash(by_order) == hash(by_name)
     assert pickle.loads(pickle.dumps(by_name)) == by_name
     assert by_name.lower == (0.2, 0.3) and by_name.upper == (0.7, 0.8)  # unchanged to the last bit
 
 
 def test_limits_between_grid_values_are_rounded_inwards():
-    space = CompositionSpace(["A", "B"], [0.11, 0], [0.69, 1], 0.05, [Group(["B"], 0.74, 0.43)])
+    space = CompositionSpace.from_fractions(["A", "B"], [0.11, 0], [0.69, 1], 0.05, [Group(["B"], 0.74, 0.43)])
     assert (space.lower, space.upper) == ((0.15, 0), (0.65, 1))
     assert (space.groups[0].lower, space.groups[0].upper) == (0.45, 0.7)
     assert sorted(all_points(space)[:, 1].tolist()) == list(range(9, 15))
 
 
 def test_a_description_is_plain_and_declares_the_same_space():
-    space = replace(alloy_space("SMA", 6), groups=(Group(("Ti", "Hf"), 0.55, 0.3), Group(("Hf",), 0.15)))
+    space = redeclared(alloy_space("SMA", 6), groups=(Group(("Ti", "Hf"), 0.55, 0.3), Group(("Hf",), 0.15)))
     described = json.loads(json.dumps(space.describe()))
     assert described == space.describe()  # lists, no tuples
     groups = [Group(elements, upper, lower) for elements, lower, upper in described["groups"]]
-    assert CompositionSpace(**{**described, "groups": groups}) == space
+    assert CompositionSpace.from_fractions(**{**described, "groups": groups}) == space
 
 
 # ---- errors ----
@@ -281,9 +281,9 @@ REFUSED = [
     (dict(upper=[1, 55]), r"limits of B .* got 0 … 55\. Divide percentages by 100"),
     (dict(lower=[0]), r"Expected 2 values in `lower`; got 1"),
     (dict(lower={"A": 0, "C": 0}), r"`lower` to name exactly .*; got \['A', 'C'\]\. Correct \['B', 'C'\]"),
-    (dict(step=0.3), r"1/step is a whole number up to 1e6; got 0\.3\. Take"),
-    (dict(step=0), "got 0. Take"),
-    (dict(step=float("nan")), "got nan. Take"),
+    (dict(step=0.3), r"a whole number makes the composition, up to 1e6; got 30 at\.%\. Take"),
+    (dict(step=0), r"got 0 at\.%\. Take"),
+    (dict(step=float("nan")), r"got nan at\.%\. Take"),
     (dict(groups=[Group(["A", "C"])]), r"in group \{A C\}; got \['C'\]"),
     (dict(groups=[Group(AB, float("nan"))]), r"limits of group \{A B\} .* got 0\.0 … nan"),
     (dict(groups=[Group(AB, 0.2, 0.4)]), r"limits of group \{A B\} .* got 0\.4 … 0\.2"),
@@ -300,12 +300,12 @@ REFUSED = [
 def test_bad_declarations_are_refused(change, message):
     good = dict(elements=AB, lower=[0, 0], upper=[1, 1], step=0.01)
     with pytest.raises(ValueError, match=message):
-        CompositionSpace(**(good | change))
+        CompositionSpace.from_fractions(**(good | change))
 
 
 def test_overlapping_groups_are_refused():
     with pytest.raises(ValueError, match=r"\{A B\} and group \{B C\}, which overlap in \['B'\]"):
-        CompositionSpace(list("ABC"), [0] * 3, [1] * 3, 0.01, [Group(["A", "B"]), Group(["B", "C"])])
+        CompositionSpace.from_fractions(list("ABC"), [0] * 3, [1] * 3, 0.01, [Group(["A", "B"]), Group(["B", "C"])])
 
 
 def test_bad_compositions_and_ranks_are_refused():

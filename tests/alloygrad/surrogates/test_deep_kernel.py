@@ -39,7 +39,7 @@ def random_theta(seed: int, n_features: int = 3, sizes=SIZES) -> torch.Tensor:
 @pytest.fixture(scope="module")
 def trained():
     c, y = problem()
-    return deep_kernel.fit(FEATURES, c, y, sizes=SIZES, iterations=60)
+    return deep_kernel.fit_deep_kernel(FEATURES, c, y, sizes=SIZES, iterations=60)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -57,7 +57,7 @@ def test_without_a_network_the_objective_is_that_of_the_gp(seed):
 @pytest.mark.parametrize("seed", range(3))
 def test_without_a_network_it_is_fitted_to_the_gp(seed):
     c, y = problem(seed)
-    plain, deep = gp.fit(FEATURES, c, y), deep_kernel.fit(FEATURES, c, y, sizes=(), iterations=200)
+    plain, deep = gp.fit_paper(FEATURES, c, y), deep_kernel.fit_deep_kernel(FEATURES, c, y, sizes=(), iterations=200)
     assert deep.log_posterior == pytest.approx(plain.log_posterior, abs=1e-3)
     np.testing.assert_allclose(deep.lengthscales, plain.lengthscales, rtol=0.02)
     fresh = np.random.default_rng(9).dirichlet(np.ones(4), 20)
@@ -116,25 +116,25 @@ def test_gradients_in_composition_by_finite_differences(trained):
 
 def test_the_features_of_the_result_are_those_it_was_trained_with(trained):
     c, y = problem()
-    again = gp.condition(trained.features, c, y, trained.lengthscales, trained.outputscale)
+    again = gp.with_hyperparameters(trained.features, c, y, trained.lengthscales, trained.outputscale)
     weights = sum(part.square().sum().item() for layer in trained.features.layers for part in layer)
     assert trained.log_posterior == pytest.approx(again.log_posterior - 0.5 * weights, abs=1e-6)
 
 
 def test_training_raises_the_objective_repeats_and_depends_on_the_seed(trained):
     c, y = problem()
-    short = deep_kernel.fit(FEATURES, c, y, sizes=SIZES, iterations=3)
+    short = deep_kernel.fit_deep_kernel(FEATURES, c, y, sizes=SIZES, iterations=3)
     assert short.log_posterior < trained.log_posterior and short.diagnosis.startswith("stopped")
-    again = deep_kernel.fit(FEATURES, c, y, sizes=SIZES, iterations=60)
+    again = deep_kernel.fit_deep_kernel(FEATURES, c, y, sizes=SIZES, iterations=60)
     with torch.no_grad():  # where a caller needs no gradients, the training still does
-        other = deep_kernel.fit(FEATURES, c, y, sizes=SIZES, iterations=60, seed=1)
+        other = deep_kernel.fit_deep_kernel(FEATURES, c, y, sizes=SIZES, iterations=60, seed=1)
     assert again.log_posterior == trained.log_posterior != other.log_posterior
     assert trained.lengthscales.shape == (2,) and trained.targets.tolist() == y.tolist()
 
 
 def test_its_default_network_interpolates_and_knows_what_it_has_seen():
     c, y = problem(2, 40)
-    deep = deep_kernel.fit(FEATURES, c, y)
+    deep = deep_kernel.fit_deep_kernel(FEATURES, c, y)
     mean, std = deep(c)
     np.testing.assert_allclose(mean, y, atol=0.02)
     assert std.max() < 0.02 < deep(np.random.default_rng(7).dirichlet(np.ones(4), 40))[1].max()

@@ -13,7 +13,7 @@ from alloygrad.surrogates.gp import MIN_VARIANCE
 
 ELEMENTS = ("Ti", "Ni", "Cu", "Hf")
 FEATURES = FeatureMap(ELEMENTS, ["mean:VEC", "mismatch:R"])
-SPACE = CompositionSpace(ELEMENTS, (0.2, 0.2, 0, 0), (0.55, 0.55, 0.2, 0.2), step=0.005)
+SPACE = CompositionSpace.from_fractions(ELEMENTS, (0.2, 0.2, 0, 0), (0.55, 0.55, 0.2, 0.2), step=0.005)
 
 
 def problem(n: int = 30):
@@ -24,7 +24,7 @@ def problem(n: int = 30):
 
 def fitted(n: int = 30, **options):
     counts, y = problem(n)
-    return forest.fit(FEATURES, SPACE.fractions(counts), y, **options)
+    return forest.fit_forest(FEATURES, SPACE.fractions(counts), y, **options)
 
 
 def walk(tree, x) -> float:
@@ -51,7 +51,7 @@ def test_mean_and_std_are_those_of_the_trees_walked_by_hand():
 def test_each_tree_sees_a_bootstrap_sample_and_grows_to_its_end():
     """A tree is right about the measurements that it has seen, and 1 − 1/e of them it has."""
     counts, y = problem(200)
-    surrogate = forest.fit(FEATURES, SPACE.fractions(counts), y)
+    surrogate = forest.fit_forest(FEATURES, SPACE.fractions(counts), y)
     x = FEATURES(SPACE.fractions(counts)).numpy().astype(np.float32)
     seen = np.mean([np.abs(tree.predict(x)[:, 0] - y) < 1e-12 for tree in surrogate.trees])
     assert len(surrogate.trees) == forest.TREES and seen == pytest.approx(1 - np.exp(-1), abs=0.01)
@@ -67,7 +67,7 @@ def test_it_depends_on_the_seed_and_not_on_blocks(monkeypatch):
 
 def test_std_is_positive_where_all_trees_agree():
     counts, y = problem()
-    surrogate = forest.fit(FEATURES, SPACE.fractions(counts), np.full(len(y), 0.3))
+    surrogate = forest.fit_forest(FEATURES, SPACE.fractions(counts), np.full(len(y), 0.3))
     mean, std = surrogate(SPACE.fractions(counts))
     assert mean.tolist() == pytest.approx([0.3] * len(y)) and std.tolist() == [MIN_VARIANCE**0.5] * len(y)
     assert torch.isfinite(log_ei(surrogate, 0.4)(SPACE.fractions(counts))).all()

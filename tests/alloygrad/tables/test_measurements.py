@@ -7,13 +7,16 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from alloygrad.tables import measurements as own
+from alloygrad.objectives import Maximise, Minimise
+from alloygrad.spaces import Box, CompositionSpace, Product
+from alloygrad.tables import measurements
 from alloygrad.tables.findings import MOST_ROWS
+from alloygrad.tables.measurements import read_table, to_atomic, to_weight
 from alloygrad.tables.reading import TableError
 
 ELEMENTS = ("Al", "Cu", "Mg")
 BOUNDS = {"Al": (80, 100), "Cu": (0, 10), "Mg": (0, 10)}
-SPACE = own.declare(ELEMENTS, BOUNDS, step=0.5, groups=[(["Cu", "Mg"], 0, 15)])
+SPACE = CompositionSpace(BOUNDS, step=0.5, groups=[(["Cu", "Mg"], 0, 15)])
 GOOD = [(90, 5, 5, 100), (92, 4, 4, 110), (95, 2.5, 2.5, 90), (85, 10, 5, 130), (88, 3, 9, 120), (99, 0.5, 0.5, 60)]
 
 
@@ -26,17 +29,20 @@ def write(path, rows, header="Al,Cu,Mg,HV", encoding="utf-8"):
 def read(path, unit="at.%", target="HV", **options):
     before = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
     try:
-        return own.read(path, SPACE, unit=unit, target=target, **options)
+        return read_table(path, SPACE, unit=unit, **options).of(Maximise(target))
     finally:  # whatever happens, the file is as it was
         assert before is None or hashlib.sha256(path.read_bytes()).hexdigest() == before
 
 
 def test_a_sound_table_is_read_as_it_is_and_nothing_is_said(tmp_path):
     measured = read(write(tmp_path / "t.csv", GOOD))
-    np.testing.assert_allclose(100 * measured.compositions, [row[:3] for row in GOOD], rtol=1e-14)
-    assert measured.targets.tolist() == [row[3] for row in GOOD] and measured.rows.tolist() == [2, 3, 4, 5, 6, 7]
-    assert measured.report.empty and measured.merits.tolist() == measured.targets.tolist()
-    assert read(tmp_path / "t.csv", maximise=False).merits.tolist() == (-measured.targets).tolist()
+    np.testing.assert_allclose(100 * measured.coordinates, [row[:3] for row in GOOD], rtol=1e-14)
+    assert measured.values.tolist() == [row[3] for row in GOOD] and measured.rows.tolist() == [2, 3, 4, 5, 6, 7]
+    assert measured.report.empty
+    table = read_table(tmp_path / "t.csv", SPACE, unit="at.%")
+    assert table.of(Minimise("HV")).values.tolist() == measured.values.tolist()
+    with pytest.raises(ValueError, match="Read it again with the campaign's space"):
+        table.measured(CompositionSpace({"Cu": (0, 10), "Al": (80, 100), "Mg": (0, 10)}), Maximise("HV"))
 
 
 # Rows that are set aside: (the bad row, what is said, the remedy)
@@ -63,7 +69,7 @@ def test_a_bad_row_is_named_and_set_aside_and_the_rest_is_used(tmp_path, kind, u
     sound = read(write(tmp_path / "sound.csv", GOOD), unit=unit)
     measured = read(write(tmp_path / "t.csv", [*GOOD, bad]), unit=unit)
     assert measured.rows.tolist() == sound.rows.tolist()
-    np.testing.assert_array_equal(measured.compositions, sound.compositions)
+    np.testing.assert_array_equal(measured.coordinates, sound.coordinates)
     said = measured.report[measured.report["row"] == 8]
     assert said["done"].tolist() == ["set aside"]
     assert said["finding"].str.contains(what).all() and said["remedy"].str.contains(remedy).all()
@@ -74,7 +80,6 @@ REFUSED = {
     "missing element column": (GOOD, "Al,Cu,mg,HV", {}, r"no column 'Mg'; is 'mg' meant", "Name the columns exactly"),
     "missing target column": (GOOD, None, {"target": "hv"}, r"no column 'hv'; is 'HV' meant", "Found: Al, Cu, Mg, HV"),
     "missing column of a sum": (GOOD, None, {"target": {"HV": 1, "UTS": 2}}, "no column 'UTS'", "Found: "),
-    "missing column of a function": (GOOD, None, {"target": lambda c: c["UTS"]}, "no column 'UTS'", "Found: "),
     "missing process column": (GOOD, None, {"process": {"T": 1}}, "no process column 'T'", r"`process` \({}"),
     "mistyped process column": (GOOD, "Al,Cu,Mg,HV,t", {"process": {"T": 1}}, "'T'; is 't' meant", "Name it as in"),
     "doubled column": (GOOD, "Al,Cu,Cu,HV", {}, "column 'Cu' occurs twice", "one column of each name"),
@@ -109,7 +114,7 @@ def test_other_files(tmp_path, monkeypatch):
         read(tmp_path / "absent.csv")
     with pytest.raises(TableError, match=r"ends in '.ods'[^$]*Save it as .csv"):
         read(write(tmp_path / "t.ods", rows))
-    monkeypatch.setattr(own, "MOST_BYTES", 50)
+    monkeypatch.setattr(measurements, "MOST_BYTES", 50)
     with pytest.raises(TableError, match=r"the file has 0 MB[^$]*rows and columns that matter"):
         read(write(tmp_path / "huge.csv", rows))
 
@@ -122,14 +127,14 @@ def test_workbooks_are_read_too(tmp_path):
         book.active.append(row)
     book.save(tmp_path / "t.xlsx")
     measured = read(tmp_path / "t.xlsx")
-    assert measured.targets.tolist() == [row[3] for row in GOOD]
+    assert measured.values.tolist() == [row[3] for row in GOOD]
     assert measured.report["finding"].tolist() == ["row 8, column 'HV': empty cell where a number belongs"]
 
 
 def test_what_is_unusual_is_used_and_said(tmp_path):
     rows = [*GOOD, (90, 5, 5, 140), (75, 15, 10, 80), (90.3, 4.7, 5, 100), (89.9, 5, 5, 90), (88, 3, 9, 120)]
     measured = read(write(tmp_path / "t.csv", rows))
-    assert len(measured.rows) == len(rows) and np.allclose(measured.compositions.sum(1), 1, atol=1e-15)
+    assert len(measured.rows) == len(rows) and np.allclose(measured.coordinates.sum(1), 1, atol=1e-15)
     said = measured.report.set_index("row")["finding"].groupby("row").agg("; ".join)
     assert said[0] == "2 of 11 compositions lie between the grid's, 0.5 at.% apart"
     assert said[2] == "rows 2, 8: one composition, targets 100, 140"
@@ -144,7 +149,7 @@ def test_rows_with_an_element_that_is_not_declared_are_set_aside(tmp_path):
     shares = ["0", "0.0", 0, "0", "0", "0", 0.5, "trace", ""]
     rows = [(*row, share, 0, "") for row, share in zip([*GOOD, *GOOD[:3]], shares, strict=True)]
     path = write(tmp_path / "t.csv", rows, "Al,Cu,Mg,HV,Zr,Fe,Ti")
-    measured = read(path, target=lambda columns: columns["HV"] / columns["HV"].max())
+    measured = read(path)
     assert measured.rows.tolist() == [2, 3, 4, 5, 6, 7]
     assert measured.report["finding"].tolist() == [
         "row 8, column 'Zr': 0.5, an element that is not declared",
@@ -154,7 +159,7 @@ def test_rows_with_an_element_that_is_not_declared_are_set_aside(tmp_path):
     assert measured.report["remedy"].str.contains("Declare it among the elements, hold it in `process`").all()
     held = read(path, process={"Zr": 0})
     assert held.rows.tolist() == [2, 3, 4, 5, 6, 7] and "held is 0" in held.report["finding"][0]
-    assert read(write(tmp_path / "V.csv", GOOD, "Al,Cu,Mg,V"), target="V").targets.tolist() == [r[3] for r in GOOD]
+    assert read(write(tmp_path / "V.csv", GOOD, "Al,Cu,Mg,V"), target="V").values.tolist() == [r[3] for r in GOOD]
     every = write(tmp_path / "every.csv", [(*row, 0.1) for row in GOOD], "Al,Cu,Mg,HV,Zr")
     with pytest.raises(TableError, match=r"0 usable row[\s\S]*row 7, column 'Zr': 0.1[\s\S]*Rename a column"):
         read(every)
@@ -173,12 +178,10 @@ def test_an_element_without_properties_is_one_too(symbol, tmp_path):
     assert set(aside["finding"].str.partition(": ")[2]) == {"0.18, an element that is not declared"}
     (remedy,) = set(aside["remedy"])
     assert remedy.startswith(f"{symbol} cannot be declared") and "hold it in `process`" in remedy
-    with pytest.raises(ValueError, match=f"'{symbol}' is no element that properties are known of"):
-        own.declare([*ELEMENTS, symbol], {**BOUNDS, symbol: (0, 1)}, step=0.5)
     assert read(path, process={symbol: 0}).rows.tolist() == [2, 4, 5, 7, 9]
     few = write(tmp_path / "few.csv", [(*row, 0.18) for row in GOOD], f"Al,Cu,Mg,HV,{symbol}")
     assert len(read(few, process={symbol: 0.18}).rows) == 6
-    assert read(few, target={"HV": 1, symbol: 2}).targets.tolist() == [row[3] + 0.36 for row in GOOD]
+    assert read(few, target={"HV": 1, symbol: 2}).values.tolist() == [row[3] + 0.36 for row in GOOD]
     with pytest.raises(TableError, match=f"row 7, column '{symbol}': 0.18[\\s\\S]*Rename a column"):
         read(few)
 
@@ -225,20 +228,15 @@ def test_repeats_that_differ_are_asked_after(tmp_path):
 def test_what_is_no_float_is_set_aside_without_a_warning(tmp_path):
     """Shares of which the sum, and targets of which a multiple, exceeds the largest float."""
     path = write(tmp_path / "t.csv", [*GOOD, (1e308, 1e308, 0, 100), (90, 5, 5, 1e308), (90, 5, 5, -1e308)])
-    for target, largest in (("HV", "1e+308"), ({"HV": 100.0}, "inf"), (lambda columns: 100.0 * columns["HV"], "inf")):
+    for target, largest in (("HV", "1e+308"), ({"HV": 100.0}, "inf")):
         with warnings.catch_warnings(action="error"):
             measured = read(path, target=target)
         assert measured.rows.tolist() == [2, 3, 4, 5, 6, 7]
         assert measured.report["finding"].tolist() == [
             "row 8: sums to inf, expected 100 ± 0.2 (at.%)",
-            f"row 9: the target is {largest}, expected a finite number, 1e+50 at most",
-            f"row 10: the target is -{largest}, expected a finite number, 1e+50 at most",
+            f"row 9: the objective is {largest}, expected a finite number, 1e+50 at most",
+            f"row 10: the objective is -{largest}, expected a finite number, 1e+50 at most",
         ]
-
-
-def test_bounds_may_be_text_that_holds_numbers():
-    texts = {element: (str(least), str(most)) for element, (least, most) in BOUNDS.items()}
-    assert own.declare(ELEMENTS, texts, step=0.5, groups=[(["Cu", "Mg"], "0", "15")]) == SPACE
 
 
 def test_only_rows_of_the_held_process_are_used(tmp_path):
@@ -264,135 +262,56 @@ def test_only_rows_of_the_held_process_are_used(tmp_path):
 )
 def test_what_holds_no_process_is_refused(tmp_path, process):
     path = write(tmp_path / "t.csv", [(*row, 450) for row in GOOD], "Al,Cu,Mg,HV,T")
-    with pytest.raises(ValueError, match=r"^process is .*; expected \{column: value, …\}, .*\. Leave columns out"):
+    with pytest.raises(ValueError, match=r"^Expected process as \{column: value, …\}"):
         read(path, process=process)
 
 
-def test_numbers_of_numpy_and_fractions_are_numbers(tmp_path):
+@pytest.mark.parametrize("number", [np.int64, np.float32, Fraction])
+def test_numbers_of_numpy_and_fractions_are_numbers(tmp_path, number):
     path = write(tmp_path / "t.csv", [(*row, 450) for row in GOOD] + [(90, 5, 5, 1, 460)], "Al,Cu,Mg,HV,T")
-    plain = read(path, target={"HV": 2}, process={"T": 450}, maximise=True)
-    for number, flag in ((np.int64, np.bool_), (np.float32, np.bool_), (Fraction, bool)):
-        other = read(path, target={"HV": number(2)}, process={"T": number(450)}, maximise=flag(True))
-        assert other.targets.tolist() == plain.targets.tolist() == [2 * row[3] for row in GOOD]
-        assert other.target == plain.target == "2 × HV" and other.maximise is True
-        assert other.report["row"].tolist() == plain.report["row"].tolist() == [8]
+    measured = read(path, target={"HV": number(2)}, process={"T": number(450)})
+    assert measured.values.tolist() == [2 * row[3] for row in GOOD] and measured.report["row"].tolist() == [8]
 
 
-def test_a_figure_of_merit_over_columns(tmp_path):
+def test_a_weighted_sum_over_columns(tmp_path):
     rows = [(*row, i) for i, row in enumerate(GOOD)] + [(90, 5, 5, 100, "x")]
     path = write(tmp_path / "t.csv", rows, "Al,Cu,Mg,HV,A")
     one = read(path, target={"HV": 0.01, "A": -2})
-    assert one.targets == pytest.approx([0.01 * row[3] - 2 * i for i, row in enumerate(GOOD)], rel=1e-15)
-    assert one.target == "0.01 × HV − 2 × A" and one.report["row"].tolist() == [8]
-    other = read(path, target=lambda c: 0.01 * c["HV"] - 2 * c["A"])
-    assert other.targets == pytest.approx(one.targets, rel=1e-15)
-    hole = read(path, target=lambda c: np.where(c["A"] == 2, np.nan, c["HV"]))
-    assert hole.rows.tolist() == [2, 3, 5, 6, 7]
-    assert hole.report["finding"].tolist()[0] == "row 4: the target is nan, expected a finite number, 1e+50 at most"
-    for wrong, message in ((3, "expected a column"), ({}, "finite weights"), ({"HV": "1"}, "finite weights"),
-                           ({"HV": True}, "finite weights"), ({"HV": np.nan}, "finite weights"), ({1: 1}, "finite w"),
-                           (lambda c: 1.0, r"\(7,\), one per row")):  # fmt: skip
-        with pytest.raises(ValueError, match=message):
-            read(path, target=wrong)
+    assert one.values == pytest.approx([0.01 * row[3] - 2 * i for i, row in enumerate(GOOD)], rel=1e-15)
+    assert Maximise({"HV": 0.01, "A": -2}).name == "0.01 × HV − 2 × A" and one.report["row"].tolist() == [8]
+    for wrong in (3, {}, {"HV": "1"}, {"HV": True}, {"HV": np.nan}, {1: 1}, ""):
+        with pytest.raises(ValueError, match="Expected the name of an outcome"):
+            Maximise(wrong)
 
 
-def test_a_function_sees_all_columns_and_no_row_that_is_set_aside(tmp_path):
-    rows = [(*row, i, "T6") for i, row in enumerate(GOOD)]
-    rows += [(90, 5, 3, 9000, 1, "T6"), (90, 5, 5, 9000, 1, "O"), (90, 5, 5, 9000, "x", "T6"), (90, 5, 5, "x", 1, "T6")]
-    path = write(tmp_path / "t.csv", rows, "Al,Cu,Mg,HV,A,temper")
-    hardest = max(row[3] for row in GOOD)
-
-    def share(columns):
-        assert set(columns) == {"Al", "Cu", "Mg", "HV", "A", "temper"} and len(columns) == 6
-        assert "A" in columns and "B" not in columns and columns.get("B", 7) == 7
-        return columns["HV"] / columns["HV"].max() + columns.get("A", 0)
-
-    measured = read(path, target=share, process={"temper": "T6"})
-    assert measured.rows.tolist() == [2, 3, 4, 5, 6, 7]
-    assert measured.targets == pytest.approx([row[3] / hardest + i for i, row in enumerate(GOOD)])
-    assert sorted(measured.report["row"]) == [8, 9, 10, 11]
-    few = write(tmp_path / "few.csv", [(90, 5, 3, 1, 1, "T6")] * 6, "Al,Cu,Mg,HV,A,temper")
-    with pytest.raises(TableError, match="0 usable"):
-        read(few, target=share)
+def test_process_variables_are_columns_of_their_own(tmp_path):
+    space = Product(SPACE, Box({"T_K": (600, 900)}))
+    rows = [(*row, 700 + 10 * i) for i, row in enumerate(GOOD)] + [(90, 5, 5, 1, "hot")]
+    measured = read_table(write(tmp_path / "t.csv", rows, "Al,Cu,Mg,HV,T_K"), space, unit="at.%").of(Maximise("HV"))
+    assert measured.coordinates[:, 3].tolist() == [700 + 10 * i for i in range(6)]
+    assert measured.report["finding"].tolist() == ["row 8, column 'T_K': text 'hot' where a number belongs"]
 
 
-def test_the_unit_is_never_guessed(tmp_path):
-    path = write(tmp_path / "t.csv", GOOD)
-    for unit in ("%", "mixed", "at%", None):
-        with pytest.raises(ValueError, match=r"one of \['at.%', 'wt.%', 'fraction'\]"):
-            read(path, unit=unit)
-    with pytest.raises(TypeError, match="unit"):
-        own.read(path, SPACE, target="HV")
+@pytest.mark.parametrize("unit", ["%", "mixed", "at%", None])
+def test_the_unit_is_never_guessed(tmp_path, unit):
+    with pytest.raises(ValueError, match=r"one of \['at.%', 'wt.%', 'fraction'\]"):
+        read(write(tmp_path / "t.csv", GOOD), unit=unit)
 
 
 def test_weight_and_atomic_shares():
     """By hand: 50 wt.% each of two elements are n_1 : n_2 = A_2 : A_1; and there and back."""
     al, cu = 26.9815, 63.546
-    assert own.to_atomic([50, 50], ["Al", "Cu"]) == pytest.approx([cu / (al + cu), al / (al + cu)], rel=1e-5)
+    assert to_atomic([50, 50], ["Al", "Cu"]) == pytest.approx([cu / (al + cu), al / (al + cu)], rel=1e-5)
     weights = np.random.default_rng(0).dirichlet(np.ones(3), size=(4, 5))
-    there = own.to_atomic(100 * weights, ELEMENTS)
-    np.testing.assert_allclose(own.to_weight(there, ELEMENTS), weights, rtol=1e-13)
+    there = to_atomic(100 * weights, ELEMENTS)
+    np.testing.assert_allclose(to_weight(there, ELEMENTS), weights, rtol=1e-13)
     np.testing.assert_allclose(there.sum(-1), 1, rtol=1e-15)
-    assert own.to_atomic([0, 100, 0], ELEMENTS).tolist() == [0, 1, 0]
+    assert to_atomic([0, 100, 0], ELEMENTS).tolist() == [0, 1, 0]
 
 
 def test_a_table_by_weight_is_the_atomic_table(tmp_path):
     atomic = read(write(tmp_path / "a.csv", GOOD))
-    weight = 100 * own.to_weight(atomic.compositions, ELEMENTS)
+    weight = 100 * to_weight(atomic.coordinates, ELEMENTS)
     rows = [(*map(repr, w.tolist()), row[3]) for w, row in zip(weight, GOOD, strict=True)]
     measured = read(write(tmp_path / "w.csv", rows), unit="wt.%")
-    np.testing.assert_allclose(measured.compositions, atomic.compositions, rtol=1e-12)
-
-
-@pytest.mark.parametrize(
-    "change, message",
-    [
-        ({"symbols": ["Al", "Cu", "mg"]}, "'mg' is no element .* Is 'Mg' meant.* Known are .* Zn"),
-        ({"symbols": ["Al", "Cu", "O"]}, "'O' is no element that properties are known of.* Known are"),
-        ({"symbols": ["Al", "Al", "Cu"]}, "different symbols"),
-        ({"symbols": "Al Cu Mg"}, "expected a list"),
-        ({"symbols": ["Al"]}, "at least two"),
-        ({"bounds": {"Al": (80, 100), "Cu": (0, 10)}}, r"missing or unknown: \['Mg'\]"),
-        ({"bounds": [(80, 100), (0, 10), (0, 10)]}, r"bounds are \[\(80, .*; expected {element: \(least, most\), …}"),
-        ({"bounds": {**BOUNDS, "Cu": (10, 5)}}, "bounds of Cu: 10 … 5; expected 0 ≤ least ≤ most ≤ 100, in at.%"),
-        ({"bounds": {**BOUNDS, "Cu": (-1, 5)}}, "bounds of Cu: -1 … 5"),
-        ({"bounds": {**BOUNDS, "Cu": (0, float("nan"))}}, "bounds of Cu: 0 … nan"),
-        ({"bounds": {**BOUNDS, "Cu": "0-5"}}, "bounds of Cu: '0-5'; expected two numbers"),
-        ({"bounds": {**BOUNDS, "Cu": 5}}, "bounds of Cu: 5; expected two numbers"),
-        ({"bounds": {"Al": (90, 100), "Cu": (8, 10), "Mg": (5, 10)}}, "amounts make 103 at.%, the composition may"),
-        ({"bounds": {"Al": (50, 60), "Cu": (0, 10), "Mg": (0, 10)}}, "amounts make 80 at.%, the composition needs 100"),
-        ({"bounds": {"Al": (0.8, 1), "Cu": (0, 0.1), "Mg": (0, 0.1)}}, "most amounts make 1.2 .* were fractions given"),
-        ({"groups": [(["Cu", "Mg"], 25, 30)]}, "most amounts make 20 at.%, the sum of Cu Mg needs 25"),
-        ({"groups": [(["Al", "Mg"], 0, 70)]}, "least amounts make 80 at.%, the sum of Al Mg may have 70"),
-        ({"groups": [(["Cu", "Mg"], 0, 1), (["Al", "Cu"], 0, 90)]}, "overlap in"),
-        ({"groups": [(["Cu", "Mg"], 0, 1)], "bounds": {**BOUNDS, "Al": (80, 95)}}, "No feasible.* steps of 0.5 at.%"),
-        ({"groups": [(["Cu", "Zn"], 0, 15)]}, r"names \['Zn'\]; the elements are .*\. Take the group out, or declare"),
-        ({"groups": [("Cu Mg", 0, 15)]}, r"expected \(list of elements, least, most\)"),
-        ({"groups": [(["Cu", "Mg"], 15)]}, r"expected \(list of elements, least, most\)"),
-        ({"step": 0.3}, "1/step is a whole number.* steps of 0.3 at.%"),
-        ({"step": 0}, "1/step is a whole number"),
-        ({"bounds": {**BOUNDS, "Cu": (0.1, 0.4)}}, "no multiple of 0.005"),
-    ],
-)  # fmt: skip
-def test_a_space_that_cannot_be_declared_says_which_limit_to_change(change, message):
-    arguments = {"symbols": ELEMENTS, "bounds": BOUNDS, "step": 0.5, "groups": [(["Cu", "Mg"], 0, 15)]} | change
-    with pytest.raises(ValueError, match=message):
-        own.declare(arguments.pop("symbols"), arguments.pop("bounds"), **arguments)
-
-
-def test_the_declared_space_is_in_percent():
-    assert SPACE.lower == (0.8, 0, 0) and SPACE.upper == (1.0, 0.1, 0.1) and SPACE.step == 0.005
-    assert SPACE.groups[0].upper == 0.15 and SPACE.elements == ELEMENTS
-
-
-def test_no_groups_are_none_given():
-    """`groups: null` in a file of parameters."""
-    assert own.declare(ELEMENTS, BOUNDS, step=0.5, groups=None) == own.declare(ELEMENTS, BOUNDS, step=0.5)
-
-
-def test_paths_are_also_relative_to_the_project(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert own.find("data/elements.csv") == own.ROOT / "data" / "elements.csv"
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "elements.csv").touch()
-    assert own.find("data/elements.csv").resolve() == tmp_path / "data" / "elements.csv"
+    np.testing.assert_allclose(measured.coordinates, atomic.coordinates, rtol=1e-12)

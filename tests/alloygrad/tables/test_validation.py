@@ -6,14 +6,20 @@ import pytest
 import torch
 from scipy.stats import binom, norm
 
-from alloygrad.campaigns.noisy import NoisyCampaign
+from alloygrad.campaigns.campaign import Campaign
 from alloygrad.features.feature_map import FeatureMap, raw_fractions
 from alloygrad.spaces.composition import CompositionSpace
 from alloygrad.surrogates import gp as S
 from alloygrad.tables.validation import NOMINAL, by_folds, coverage, doubtful, left_out, scores, verdict
 
-SPACE = CompositionSpace(("Ti", "Ni", "Cu"), (0.2, 0.2, 0), (0.6, 0.6, 0.3), step=0.01)
+SPACE = CompositionSpace({"Ti": (20, 60), "Ni": (20, 60), "Cu": (0, 30)}, step=1)
 QUICK = dict(n_features=2, generations=2, population=8)
+
+
+def begun(c, y, inputs=None, **selection):
+    campaign = Campaign(SPACE, "y", inputs=inputs, **selection)
+    campaign.tell(pd.DataFrame(100 * c, columns=SPACE.names), y)
+    return campaign
 
 
 def data(n=25, seed=0):
@@ -25,15 +31,14 @@ def data(n=25, seed=0):
 def test_leaving_out_in_closed_form_is_refitting_without_each_row():
     """At fixed hyperparameters, in the unit of the targets, on features whose range every row's absence may change."""
     c, y = data()
-    campaign = NoisyCampaign(SPACE, FeatureMap(SPACE.elements, ["mean:VEC", "mean:MT"]))
-    campaign.tell_fractions(c, y)
-    fitted, table = campaign.fit(), left_out(campaign)
+    campaign = begun(c, y, FeatureMap(SPACE.elements, ["mean:VEC", "mean:MT"]))
+    fitted, table = campaign.model, left_out(campaign)
     centre, spread = y.mean(), y.std()
     for i in range(len(y)):
         keep = np.arange(len(y)) != i
         inputs = fitted.inputs[keep]
         width = inputs.max(0).values - inputs.min(0).values
-        part = S.condition(
+        part = S.with_hyperparameters(
             lambda x: x, inputs, fitted.targets[keep], fitted.lengthscales / width, fitted.outputscale,
             fitted.mean, noise=fitted.noise,
         )  # fmt: skip
@@ -47,9 +52,7 @@ def test_a_number_typed_ten_times_too_large_is_named():
     c, y = data()
     rows, typed = np.arange(2, 27), np.where(np.arange(25) == 7, 10 * y, y)
     for targets, expected in ((y, []), (typed, [f"Row 9: {10 * y[7]:.4g}"])):
-        campaign = NoisyCampaign(SPACE, FeatureMap(SPACE.elements, ["mean:VEC", "mean:MT"]))
-        campaign.tell_fractions(c, targets)
-        found = doubtful(left_out(campaign), rows)
+        found = doubtful(left_out(begun(c, targets, FeatureMap(SPACE.elements, ["mean:VEC", "mean:MT"]))), rows)
         assert [line.partition(", ")[0] for line in found] == expected
         assert all(line.endswith(": check this number.") for line in found)
 
@@ -67,11 +70,11 @@ def test_folds_are_fits_on_the_other_rows_and_repeats_stay_together():
     again /= again.sum(1, keepdims=True)
     assert (again != c[:3]).any()
     c, y = np.concatenate([c, again]), np.concatenate([y, y[:3] + 5])
-    one = by_folds(SPACE, c, y, rng=np.random.default_rng(1), inputs="fractions", n_folds=40)
+    one = by_folds(begun(c, y), rng=np.random.default_rng(1), inputs="fractions", n_folds=40)
     for i in (0, 7, 26):  # as many folds as compositions: each without its repeats
         keep = (abs(c - c[i]) > 1e-6).any(1)
         centre, spread = y[keep].mean(), y[keep].std()
-        part = S.fit(raw_fractions(SPACE.elements), c[keep], (y[keep] - centre) / spread, noise=None)
+        part = S.fit_gp(raw_fractions(SPACE.elements), c[keep], (y[keep] - centre) / spread)
         mean, std = part(torch.from_numpy(c[i]))
         assert one["predicted"][i] == pytest.approx(centre + spread * mean.item(), rel=1e-6)
         assert one["std"][i] == pytest.approx(spread * np.sqrt(std.item() ** 2 + part.noise), rel=1e-5)
@@ -83,7 +86,7 @@ def test_no_target_of_a_fold_is_seen_when_it_is_predicted():
     changed = y.copy()
     changed[4] += 1000
     one, other = (
-        by_folds(SPACE, c, values, rng=np.random.default_rng(2), n_folds=5, **QUICK) for values in (y, changed)
+        by_folds(begun(c, values, **QUICK), rng=np.random.default_rng(2), n_folds=5) for values in (y, changed)
     )
     same = np.isclose(one["predicted"], other["predicted"], rtol=1e-9)
     assert same[4] and 1 <= same.sum() <= 6
@@ -92,9 +95,9 @@ def test_no_target_of_a_fold_is_seen_when_it_is_predicted():
 
 def test_few_rows_and_folds_without_contrast():
     c, y = data(5)
-    table = by_folds(SPACE, c, y, rng=np.random.default_rng(0), **QUICK)
+    table = by_folds(begun(c, y, **QUICK), rng=np.random.default_rng(0))
     assert np.isfinite(table).all(axis=None)
-    table = by_folds(SPACE, c, np.array([1.0, 1, 1, 1, 2]), rng=np.random.default_rng(0), **QUICK)
+    table = by_folds(begun(c, np.array([1.0, 1, 1, 1, 2]), **QUICK), rng=np.random.default_rng(0))
     assert table["predicted"][4] == 1 and np.isfinite(table["predicted"]).all()
     curve = coverage(table)
     assert np.isfinite(curve).all(axis=None)
@@ -104,7 +107,7 @@ def test_few_rows_and_folds_without_contrast():
 def test_of_two_compositions_each_is_predicted_as_the_mean_of_the_other(inputs):
     c = np.repeat([[0.5, 0.5, 0], [0.4, 0.5, 0.1]], 3, axis=0)
     y = np.array([1.0, 2, 3, 10, 10, 16])
-    table = by_folds(SPACE, c, y, rng=np.random.default_rng(0), inputs=inputs, **QUICK)
+    table = by_folds(begun(c, y, **QUICK), rng=np.random.default_rng(0), inputs=inputs)
     assert table["predicted"].tolist() == [12, 12, 12, 2, 2, 2]
     assert table["std"].tolist() == pytest.approx([np.sqrt(8)] * 3 + [np.sqrt(2 / 3)] * 3)
     assert np.isfinite(list(scores(table).values())).all()

@@ -213,7 +213,7 @@ def test_unknown_elements_and_merits_are_refused():
 
 
 def test_true_optimum_of_a_paraboloid():
-    space = CompositionSpace(("A", "B", "C"), (0, 0, 0), (0.6, 1, 1), step=0.02)
+    space = CompositionSpace.from_fractions(("A", "B", "C"), (0, 0, 0), (0.6, 1, 1), step=0.02)
     peak = np.array([0.7, 0.2, 0.1])  # outside: A is at its limit there
     best = landscapes.true_optimum(lambda c: {"merit": -((c - peak) ** 2).sum(-1)}, space, progress=False)
     brute = max(

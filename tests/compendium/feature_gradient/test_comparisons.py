@@ -72,16 +72,16 @@ def test_selection_inside_never_sees_the_held_out_rows():
 
 def test_selections_and_fits_get_the_rows_they_should_and_folds_cover_each_row_once(monkeypatch):
     compositions, targets, folds = data()
-    selected, fits, select, fit = [], [], comparisons.genetic, comparisons.fit
+    selected, fits, select, fit = [], [], comparisons.genetic, comparisons.fit_gp
     monkeypatch.setattr(comparisons, "genetic", lambda s, c, y, **kw: selected.append(set(y)) or select(s, c, y, **kw))
-    monkeypatch.setattr(comparisons, "fit", lambda f, c, y, **kw: fits.append((c, y, kw)) or fit(f, c, y, **kw))
+    monkeypatch.setattr(comparisons, "fit_gp", lambda f, c, y, **kw: fits.append((c, y, kw)) or fit(f, c, y, **kw))
     found = predictions(TOY, ELEMENTS, compositions, targets, folds)
     assert selected == [set(targets), *({*targets[folds != fold]} for fold in range(4))]
     assert all(np.isfinite(found[name]).all() for name in INPUTS)
     assert np.bincount(folds).tolist() == [5] * 4 and len(fits) == 4 * len(INPUTS)
     for i, (c, y, options) in enumerate(fits):
         fold = i // len(INPUTS)
-        assert np.array_equal(c, compositions[folds != fold]) and options == {"noise": None}
+        assert np.array_equal(c, compositions[folds != fold]) and options == {"noise": None, "scaled_prior": False}
         assert y.mean() == pytest.approx(0, abs=1e-12) and y.std() == pytest.approx(1)
 
 
@@ -95,7 +95,9 @@ def test_fractions_that_do_not_vary_in_training_are_left_out():
     gone = np.delete(compositions, 4, axis=1)
     held, known = folds == folds[0], folds != folds[0]
     centre, scale = targets[known].mean(), targets[known].std()
-    alone = comparisons.fit(lambda c: c, gone[known], (targets[known] - centre) / scale, noise=None)
+    alone = comparisons.fit_gp(
+        lambda c: c, gone[known], (targets[known] - centre) / scale, noise=None, scaled_prior=False
+    )
     np.testing.assert_allclose(found[held], centre + scale * alone(gone[held])[0].numpy(), rtol=1e-12)
 
 

@@ -43,7 +43,7 @@ def campaign(seed: int, counts, n_initial: int, merits=None) -> pd.DataFrame:
 
 
 def trajectories(n: int = 3, n_initial: int = 5, n_experiments: int = 7) -> pd.DataFrame:
-    space = CompositionSpace(ELEMENTS, [0, 0, 0, 0], [1, 1, 1, 1], step=0.01)
+    space = CompositionSpace.from_fractions(ELEMENTS, [0, 0, 0, 0], [1, 1, 1, 1], step=0.01)
     drawn = [space.sample(n_initial + n_experiments, np.random.default_rng(seed)) for seed in range(n)]
     return pd.concat([campaign(seed, counts, n_initial) for seed, counts in enumerate(drawn)], ignore_index=True)
 

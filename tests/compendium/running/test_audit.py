@@ -104,8 +104,8 @@ def begin_with_the_first_experiment(monkeypatch):
         def choice(self, values):
             return values[0]
 
-        def integers(self, high):
-            return 0
+        def integers(self, high, size=None):
+            return 0 if size is None else np.zeros(size, dtype=np.int64)
 
     monkeypatch.setattr(np.random, "default_rng", lambda seed: First() if isinstance(seed, int) else real(seed))
 

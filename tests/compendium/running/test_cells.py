@@ -69,6 +69,7 @@ SETTINGS_VARIED = {
     "n_initial": 7,
     "options": {"chunk": 5},
     "surrogate": "forest",
+    "setting": "safe",
 }
 
 

@@ -65,7 +65,7 @@ def fill_store(rows: pd.DataFrame) -> None:
 # The environment
 
 
-@pytest.mark.parametrize(("fault", "reason"), [("raises", "OSError: the furnace is cold"), ("nan", "the merit nan")])
+@pytest.mark.parametrize(("fault", "reason"), [("raises", "OSError: the furnace is cold"), ("nan", "got nan")])
 def test_a_failing_environment_fails_its_trajectory_alone(undisturbed, faulty, capfd, fault, reason):
     Path(faulty.switch).write_text(fault)
     message = fails(faulty, workers=1)

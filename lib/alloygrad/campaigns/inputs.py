@@ -1,0 +1,81 @@
+"""What a model sees of a point: material features of its composition, or its coordinates as they are."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alloygrad.features.feature_map import FeatureMap, doubles, raw_fractions
+from alloygrad.features.selection import genetic
+from alloygrad.protocols import Space
+
+SELECTION_ROWS = 100
+"""Features are chosen on at most so many rows, drawn at random: the time grows with the cube of their number."""
+
+
+class Coordinates:
+    """The coordinates (..., k) as they are, as float64."""
+
+    def __init__(self, names):
+        self.names = list(names)
+
+    def __call__(self, points: Tensor | np.ndarray) -> Tensor:
+        """Return `points` (..., k) as a tensor."""
+        return doubles(points)
+
+
+class Joined:
+    """Features of the composition in the first columns of coordinates, then all other coordinates as they are."""
+
+    def __init__(self, features: FeatureMap, names):
+        self.features, self.n_elements = features, len(features.elements)
+        self.names = [*features.names, *names[self.n_elements :]]
+
+    def __call__(self, points: Tensor | np.ndarray) -> Tensor:
+        """Return the inputs (..., n_features + k − n_elements) of `points` (..., k)."""
+        points = doubles(points)
+        return torch.cat([self.features(points[..., : self.n_elements]), points[..., self.n_elements :]], dim=-1)
+
+
+def choose_inputs(
+    space: Space, inputs: str | Callable | None, coordinates=None, utilities=None, *, rng=None, **selection
+):
+    """Return the map of coordinates (n, k) → (n, F) that a model of this space sees.
+
+    Args:
+        space: Where the coordinates come from; `space.elements` are its first columns.
+        inputs: "features": material features, chosen by cross-validation on these rows; "fractions": coordinates as
+            they are; a map is taken as it is; None: features where there is a composition, else the coordinates.
+        coordinates: (n, k).
+        utilities: (n,), the larger the better.
+        rng: Generator of the search for features.
+        selection: Arguments of `features.selection.genetic`.
+
+    Raises:
+        ValueError: A FeatureMap of other elements than the space's, or features where there is no composition.
+    """
+    n_elements = len(space.elements)
+    if isinstance(inputs, FeatureMap):
+        if inputs.elements != tuple(space.elements):
+            raise ValueError(
+                f"Expected features of the elements {' '.join(space.elements)}, in this order; got those of "
+                f"{' '.join(inputs.elements)}. Make them with `space.elements`."
+            )
+        return inputs if n_elements == len(space.names) else Joined(inputs, space.names)
+    if callable(inputs):
+        return inputs
+    if inputs == "features" and not n_elements:
+        raise ValueError("Expected a space with a composition for the inputs 'features'; take 'fractions' here.")
+    if not n_elements:
+        return Coordinates(space.names)
+    if inputs == "fractions":
+        chosen = raw_fractions(space.elements)
+    else:
+        rows = rng.permutation(len(utilities))[:SELECTION_ROWS]
+        compositions = coordinates[:, :n_elements]
+        if np.ptp(utilities[rows]) == 0 or np.ptp(compositions[rows], axis=0).max() <= 1e-9:
+            rows = np.arange(len(utilities))
+        found = genetic(space.elements, compositions[rows], utilities[rows], rng=rng, **selection)
+        chosen = FeatureMap(space.elements, found.features)
+    return chosen if n_elements == len(space.names) else Joined(chosen, space.names)

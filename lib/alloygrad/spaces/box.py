@@ -1,0 +1,120 @@
+"""Continuous and whole-number parameters within limits, each in its own unit."""
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+import pandas as pd
+
+
+class Box:
+    """All values of some parameters between their limits.
+
+    A point is a row of values (..., n_parameters) in the parameters' units, and so are its coordinates.
+
+    Args:
+        parameters: Name → (least, most), or (least, most, unit).
+        integers: Names of the parameters that take whole numbers only.
+
+    Raises:
+        ValueError: Limits that are no numbers or in the wrong order, or a whole-number parameter without a whole number
+            between its limits.
+
+    Example:
+        >>> box = Box({"anneal": (700, 1100, "K"), "passes": (1, 4)}, integers=["passes"])
+        >>> box.contains([[900, 2], [900, 2.5]]).tolist()
+        [True, False]
+    """
+
+    maximiser = "multistart"
+    elements = ()
+    spacing = 0.1
+
+    def __init__(self, parameters: Mapping[str, tuple], *, integers: Collection[str] = ()):
+        if not isinstance(parameters, Mapping) or not parameters:
+            raise ValueError(f"Expected parameters as {{name: (least, most), …}}; got {parameters!r}.")
+        if unknown := set(integers) - set(parameters):
+            raise ValueError(f"Expected whole-number parameters among {list(parameters)}; got {sorted(unknown)}.")
+        self.names = tuple(parameters)
+        limits = [_limits(name, values) for name, values in parameters.items()]
+        self.units = tuple(str(values[2]) if len(values) > 2 else "" for values in parameters.values())
+        self.lower, self.upper = np.array(limits).T
+        self.whole = np.array([name in integers for name in self.names])
+        self.lower = np.where(self.whole, np.ceil(self.lower), self.lower)
+        self.upper = np.where(self.whole, np.floor(self.upper), self.upper)
+        for name, low, high in zip(self.names, self.lower, self.upper, strict=True):
+            if low > high:
+                raise ValueError(f"Expected a whole number between the limits of {name!r}; there is none. Widen them.")
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Names of a point's entries."""
+        return self.names
+
+    @property
+    def size(self) -> float:
+        """The number of points: infinite unless every parameter takes whole numbers only or one value."""
+        counts = np.where(self.whole, self.upper - self.lower + 1, np.where(self.upper > self.lower, np.inf, 1))
+        return float(counts.prod())
+
+    def describe(self) -> dict:
+        """Return plain values for a digest."""
+        limits = {"lower": self.lower.tolist(), "upper": self.upper.tolist(), "whole": self.whole.tolist()}
+        return {"names": list(self.names), "units": list(self.units), **limits}
+
+    def contains(self, points) -> np.ndarray:
+        """Return whether points (..., n_parameters) lie within the limits, whole where they must be: bool (...)."""
+        points = np.asarray(points, dtype=float)
+        whole = ~self.whole | (points == np.rint(points))
+        return ((points >= self.lower) & (points <= self.upper) & whole).all(-1)
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw n points (n, n_parameters), uniform."""
+        share = rng.random((n, len(self.names)))
+        whole = self.lower + np.floor(share * (self.upper - self.lower + 1))
+        return np.where(self.whole, np.minimum(whole, self.upper), self.lower + share * (self.upper - self.lower))
+
+    def coordinates(self, points) -> np.ndarray:
+        """Return what models see of points (..., n_parameters): the same values."""
+        return np.asarray(points, dtype=float)
+
+    def nearest(self, coordinates) -> np.ndarray:
+        """Return the points of the box nearest to coordinates (..., n_parameters): clipped, rounded where whole."""
+        inside = np.clip(np.asarray(coordinates, dtype=float), self.lower, self.upper)
+        return np.where(self.whole, np.rint(inside), inside)
+
+    def table(self, points) -> pd.DataFrame:
+        """Return points (n, n_parameters) as a table, one column per parameter, in its unit."""
+        return pd.DataFrame(np.asarray(points, dtype=float), columns=list(self.names))
+
+    def read(self, table: pd.DataFrame) -> np.ndarray:
+        """Return coordinates (n, n_parameters) of a table with a column per parameter; values may leave the limits.
+
+        Raises:
+            ValueError: A column is missing, or a value is not a finite number.
+        """
+        if missing := [name for name in self.names if name not in table]:
+            raise ValueError(f"Expected the columns {list(self.names)}; the table lacks {missing}.")
+        values = table[list(self.names)].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
+        for row, column in np.argwhere(~np.isfinite(values))[:1]:
+            got = table[self.names[column]].iloc[row]
+            raise ValueError(f"Expected a finite number for {self.names[column]!r} in row {row}; got {got!r}.")
+        return values
+
+    def covers(self, points, coordinates) -> np.ndarray:
+        """Return whether a measurement at coordinates (n, n_parameters) takes its point: it lies on it."""
+        return (np.asarray(points) == coordinates).all(-1)
+
+    def distance(self, one, other) -> np.ndarray:
+        """Return the distance (...) of coordinates (..., n_parameters): the largest difference, in ranges."""
+        width = self.upper - self.lower
+        return (np.abs(np.asarray(one) - other) / np.where(width > 0, width, 1.0)).max(-1)
+
+
+def _limits(name: str, values: tuple) -> tuple[float, float]:
+    try:
+        low, high = float(values[0]), float(values[1])
+    except (TypeError, ValueError, IndexError):
+        raise ValueError(f"Expected (least, most) or (least, most, unit) for {name!r}; got {values!r}.") from None
+    if not -np.inf < low <= high < np.inf:  # false for NaN too
+        raise ValueError(f"Expected finite limits with least ≤ most for {name!r}; got {low:g} … {high:g}.")
+    return low, high

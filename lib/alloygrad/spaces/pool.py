@@ -1,0 +1,122 @@
+"""A finite table of candidates with given features: what may be tried is one of its rows.
+
+A point is a row number, (..., 1) whole numbers ≥ 0; what models see of it are the candidate's features.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+
+class Pool:
+    """The rows of a table of candidates.
+
+    Args:
+        candidates: One row per candidate; the index holds their names, the columns numbers.
+        features: Columns that models see; all of them unless given.
+        elements: Of the features, those that are atomic fractions of a whole composition, so that material features can
+            be made of them; they come first.
+
+    Raises:
+        ValueError: The table is empty, two candidates share a name, or a feature is missing or not finite.
+
+    Example:
+        >>> import pandas as pd
+        >>> pool = Pool(pd.DataFrame({"gap_eV": [1.1, 1.4, 3.2]}, index=["Si", "GaAs", "GaN"]))
+        >>> pool.size, pool.table([[2]]).to_dict("records")
+        (3, [{'candidate': 'GaN', 'gap_eV': 3.2}])
+    """
+
+    maximiser = "enumeration"
+    keys = ("row",)
+    spacing = 0.0
+
+    def __init__(
+        self, candidates: pd.DataFrame, features: Sequence[str] | None = None, *, elements: Sequence[str] = ()
+    ):
+        if not isinstance(candidates, pd.DataFrame):
+            raise TypeError(f"Expected candidates as a DataFrame, one row each; got a {type(candidates).__name__}.")
+        names = list(candidates.columns if features is None else features)
+        names = [*elements, *(name for name in names if name not in elements)]
+        if missing := [name for name in names if name not in candidates]:
+            raise ValueError(f"Expected features among the columns {list(candidates.columns)}; got {missing}.")
+        if not len(candidates) or not names:
+            raise ValueError(f"Expected at least one candidate and one feature; got a table of {candidates.shape}.")
+        if not candidates.index.is_unique:
+            twice = candidates.index[candidates.index.duplicated()][0]
+            raise ValueError(f"Expected a name of its own for each candidate; {twice!r} occurs twice. Rename one.")
+        values = candidates[names].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
+        for row, column in np.argwhere(~np.isfinite(values))[:1]:
+            where = f"{names[column]!r} of candidate {candidates.index[row]!r}"
+            raise ValueError(
+                f"Expected finite features; {where} is {candidates[names[column]].iloc[row]!r}. "
+                "Fill it in, drop the row, or name the columns to use as `features`."
+            )
+        self.candidates, self.names, self.features = candidates, tuple(names), values
+        self.label, self.elements = str(candidates.index.name or "candidate"), tuple(elements)
+
+    @property
+    def size(self) -> int:
+        """The number of candidates."""
+        return len(self.features)
+
+    def describe(self) -> dict:
+        """Return plain values for a digest: the names of the features and all their values."""
+        return {"names": list(self.names), "features": self.features.tolist()}
+
+    def contains(self, points) -> np.ndarray:
+        """Return whether points (..., 1) are row numbers of the table: bool (...)."""
+        points = np.asarray(points)
+        return ((points >= 0) & (points < self.size) & (points == np.rint(points)))[..., 0]
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw n points (n, 1), each candidate equally likely."""
+        return rng.integers(self.size, size=(n, 1))
+
+    def unrank(self, ranks) -> np.ndarray:
+        """Return the points (..., 1) numbered `ranks` (...)."""
+        return np.asarray(ranks, dtype=np.int64)[..., None]
+
+    def enumerate(self, chunk: int = 2**16) -> Iterator[np.ndarray]:
+        """Yield all points in turn, in blocks (≤ chunk, 1)."""
+        for start in range(0, self.size, chunk):
+            yield self.unrank(np.arange(start, min(start + chunk, self.size)))
+
+    def coordinates(self, points) -> np.ndarray:
+        """Return the features (..., n_features) of points (..., 1)."""
+        return self.features[np.asarray(points, dtype=np.int64)[..., 0]]
+
+    def nearest(self, coordinates) -> np.ndarray:
+        """Return the points (n, 1) whose features are nearest to coordinates (n, n_features), in feature ranges."""
+        width = np.ptp(self.features, axis=0)
+        scale = np.where(width > 0, width, 1.0)
+        ours, asked = self.features / scale, np.atleast_2d(coordinates) / scale
+        return np.array([[((ours - one) ** 2).sum(1).argmin()] for one in asked])
+
+    def table(self, points) -> pd.DataFrame:
+        """Return points (n, 1) as a table: the candidate's name, then its features."""
+        rows = self.candidates.iloc[np.asarray(points, dtype=np.int64)[:, 0]][list(self.names)]
+        return rows.rename_axis(self.label).reset_index()
+
+    def read(self, table: pd.DataFrame) -> np.ndarray:
+        """Return the features (n, n_features) of the candidates that a table names.
+
+        Raises:
+            ValueError: The table has no column of names, or one of them is not a candidate.
+        """
+        if self.label not in table:
+            raise ValueError(f"Expected a column {self.label!r} with names of candidates; got {list(table.columns)}.")
+        rows = self.candidates.index.get_indexer(table[self.label])
+        if (rows < 0).any():
+            raise ValueError(f"{table[self.label].iloc[int(np.argmin(rows))]!r} is not a candidate of this pool.")
+        return self.features[rows]
+
+    def covers(self, points, coordinates) -> np.ndarray:
+        """Return whether a measurement at coordinates (n, n_features) takes its point (n, 1): always."""
+        return np.ones(len(points), dtype=bool)
+
+    def distance(self, one, other) -> np.ndarray:
+        """Return the distance (...) of features (..., n_features): the largest difference, in ranges of the pool."""
+        width = np.ptp(self.features, axis=0)
+        return (np.abs(np.asarray(one) - other) / np.where(width > 0, width, 1.0)).max(-1)

@@ -1,0 +1,102 @@
+"""A composition and process variables together: which alloy, and how it is made."""
+
+import numpy as np
+import pandas as pd
+
+from alloygrad.spaces.box import Box
+from alloygrad.spaces.composition import CompositionSpace
+
+
+class Product:
+    """Every pair of a composition and a point of a box.
+
+    A point is a row (..., n_elements + n_parameters): the composition's whole steps, then the values of the parameters.
+    Its coordinates are the fractions, then the values.
+
+    Args:
+        composition: What may be melted.
+        process: How it may be treated.
+
+    Raises:
+        ValueError: A parameter has the name of an element.
+
+    Example:
+        >>> alloys = CompositionSpace({"Ni": (40, 60), "Ti": (40, 60)}, step=1)
+        >>> space = Product(alloys, Box({"anneal_K": (700, 1100)}))
+        >>> space.names
+        ('Ni', 'Ti', 'anneal_K')
+    """
+
+    maximiser = "multistart"
+
+    def __init__(self, composition: CompositionSpace, process: Box):
+        if not (isinstance(composition, CompositionSpace) and isinstance(process, Box)):
+            raise TypeError(
+                "Expected a CompositionSpace, then a Box; got "
+                f"{type(composition).__name__}, then {type(process).__name__}."
+            )
+        if shared := set(composition.names) & set(process.names):
+            raise ValueError(f"Expected other names for parameters than for elements; both have {sorted(shared)}.")
+        self.composition, self.process = composition, process
+        self.names = self.keys = (*composition.names, *process.names)
+        self.elements = composition.elements
+
+    @property
+    def spacing(self) -> float:
+        """Default distance of two suggestions: the composition's."""
+        return self.composition.spacing
+
+    @property
+    def size(self) -> float:
+        """The number of points, infinite where a parameter is continuous."""
+        return self.composition.size * self.process.size
+
+    def describe(self) -> dict:
+        """Return plain values for a digest."""
+        return {"composition": self.composition.describe(), "process": self.process.describe()}
+
+    def split(self, values) -> tuple[np.ndarray, np.ndarray]:
+        """Return points or coordinates in two: the composition (..., n_elements), the process (..., n_parameters)."""
+        return np.split(np.asarray(values), [len(self.composition.names)], axis=-1)
+
+    def contains(self, points) -> np.ndarray:
+        """Return whether points are a grid composition and a point of the box: bool (...)."""
+        counts, values = self.split(points)
+        whole = (counts == np.rint(counts)).all(-1)
+        return whole & self.composition.contains(np.rint(counts).astype(np.int64)) & self.process.contains(values)
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw n points, composition and process uniform and independent."""
+        return np.concatenate([self.composition.sample(n, rng), self.process.sample(n, rng)], axis=-1)
+
+    def coordinates(self, points) -> np.ndarray:
+        """Return fractions and parameter values of points, side by side."""
+        counts, values = self.split(points)
+        fractions = self.composition.coordinates(np.rint(counts).astype(np.int64))
+        return np.concatenate([fractions, self.process.coordinates(values)], axis=-1)
+
+    def nearest(self, coordinates) -> np.ndarray:
+        """Return the points nearest to coordinates, composition and process each for itself."""
+        fractions, values = self.split(coordinates)
+        return np.concatenate([self.composition.nearest(fractions), self.process.nearest(values)], axis=-1)
+
+    def table(self, points) -> pd.DataFrame:
+        """Return points as a table: the composition's columns, then the parameters'."""
+        counts, values = self.split(points)
+        parts = [self.composition.table(np.rint(counts).astype(np.int64)), self.process.table(values)]
+        return pd.concat(parts, axis=1)
+
+    def read(self, table: pd.DataFrame) -> np.ndarray:
+        """Return coordinates of a table with the columns of both; errors as theirs."""
+        return np.concatenate([self.composition.read(table), self.process.read(table)], axis=-1)
+
+    def covers(self, points, coordinates) -> np.ndarray:
+        """Return whether a measurement at coordinates takes its point, in composition and process."""
+        (counts, values), (fractions, made) = self.split(points), self.split(coordinates)
+        near = self.composition.covers(np.rint(counts).astype(np.int64), fractions)
+        return near & self.process.covers(values, made)
+
+    def distance(self, one, other) -> np.ndarray:
+        """Return the larger of both distances (...): share of the alloy exchanged, or of a parameter's range."""
+        (alloy, made), (alloy_other, made_other) = self.split(one), self.split(other)
+        return np.maximum(self.composition.distance(alloy, alloy_other), self.process.distance(made, made_other))

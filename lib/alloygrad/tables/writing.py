@@ -1,0 +1,44 @@
+"""Suggestions for the laboratory: shares by weight next to at.%, and a file that replaces no other."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from alloygrad.spaces.composition import CompositionSpace
+from alloygrad.tables.measurements import to_weight
+
+
+def with_weights(table: pd.DataFrame, space: CompositionSpace) -> pd.DataFrame:
+    """Return a table of suggestions with each element in wt.% as well, after the columns in at.%."""
+    weights = (100 * to_weight(space.read(table), space.elements)).round(3)
+    columns = pd.DataFrame(weights, index=table.index, columns=[f"{element} wt.%" for element in space.elements])
+    last = table.columns.get_loc(f"{space.elements[-1]} at.%") + 1
+    return pd.concat([table.iloc[:, :last], columns, table.iloc[:, last:]], axis=1)
+
+
+def write_new(table: pd.DataFrame, path) -> tuple[Path, str]:
+    """Write a CSV where no other stands: (its path, one line on what was done, with the path from the working folder).
+
+    An existing file of the same content is left alone; beside one of other content a number is put to the name. "~"
+    is the user's folder. Raises ValueError for a name that ends otherwise than in .csv.
+    """
+    path = Path(path).expanduser()
+    if path.suffix.lower() != ".csv":
+        raise ValueError(f"The name is {path.name!r}; suggestions are written as text: let it end in .csv.")
+    content = table.to_csv(float_format="%.10g").encode()
+    wanted, number = path, 1
+    while path.exists() and path.read_bytes() != content:
+        number += 1
+        path = wanted.with_stem(f"{wanted.stem}-{number}")
+    named = os.path.relpath(path)
+    if path.exists():
+        return path, f"{named} holds these suggestions already."
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:  # the file is whole or not there
+        temporary = Path(folder, path.name)
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    line = f"Written to {named}."
+    return path, line if path == wanted else f"{line} Earlier suggestions were kept as they are."

@@ -1,0 +1,73 @@
+"""A space declared in at.%: the same grid as in fractions, and contradictions named with the limit to change."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from alloygrad.spaces import CompositionSpace, Group
+from alloygrad.spaces.composition import formula
+
+BOUNDS = {"Al": (80, 100), "Cu": (0, 10), "Mg": (0, 10)}
+GROUPS = [(["Cu", "Mg"], 0, 15)]
+SPACE = CompositionSpace(BOUNDS, step=0.5, groups=GROUPS)
+
+
+def test_percent_and_fractions_declare_the_same_space():
+    groups = (Group(("Cu", "Mg"), 0.15),)
+    assert SPACE == CompositionSpace.from_fractions(("Al", "Cu", "Mg"), (0.8, 0, 0), (1, 0.1, 0.1), 0.005, groups)
+    texts = {element: (str(least), str(most)) for element, (least, most) in BOUNDS.items()}
+    assert CompositionSpace(texts, step=0.5, groups=[(["Cu", "Mg"], "0", "15")]) == SPACE
+    assert CompositionSpace(BOUNDS, step=0.5, groups=None) == CompositionSpace(BOUNDS, step=0.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"bounds": {"Al": (0, 100)}}, "two elements or more"),
+        ({"bounds": [(80, 100), (0, 10)]}, "two elements or more"),
+        ({"bounds": {**BOUNDS, "Cu": (10, 5)}}, "the bounds of Cu; got 10 … 5"),
+        ({"bounds": {**BOUNDS, "Cu": (-1, 5)}}, "the bounds of Cu; got -1 … 5"),
+        ({"bounds": {**BOUNDS, "Cu": (0, float("nan"))}}, "the bounds of Cu; got 0 … nan"),
+        ({"bounds": {**BOUNDS, "Cu": "0-5"}}, "two numbers for the bounds of Cu"),
+        ({"bounds": {**BOUNDS, "Cu": 5}}, "two numbers for the bounds of Cu"),
+        ({"bounds": {"Al": (90, 100), "Cu": (8, 10), "Mg": (5, 10)}}, "lower bounds sum to 103 at.%.*at most 100"),
+        ({"bounds": {"Al": (50, 60), "Cu": (0, 10), "Mg": (0, 10)}}, "upper bounds sum to 80 at.%.*must reach 100"),
+        ({"bounds": {"Al": (0.8, 1), "Cu": (0, 0), "Mg": (0, 0)}}, "multiply fractions by 100"),
+        ({"groups": [(["Cu", "Mg"], 25, 30)]}, "upper bounds sum to 20 at.%.*the sum of Cu Mg must reach 25"),
+        ({"groups": [(["Al", "Mg"], 0, 70)]}, "lower bounds sum to 80 at.%.*the sum of Al Mg may have at most 70"),
+        ({"groups": [(["Cu", "Mg"], 0, 5), (["Al", "Cu"], 0, 100)]}, "overlap in"),
+        ({"groups": [(["Cu", "Zn"], 0, 15)]}, r"group of Cu Zn; got \['Zn'\]"),
+        ({"groups": [("Cu Mg", 0, 15)]}, r"\(elements, least, most\)"),
+        ({"groups": [(["Cu", "Mg"], 15)]}, r"\(elements, least, most\)"),
+        ({"step": 0.3}, "got 0.3 at.%"),
+        ({"step": 0}, "got 0 at.%"),
+        ({"step": "0.5"}, "the step as a number"),
+    ],
+)
+def test_a_space_that_cannot_be_declared_says_which_limit_to_change(change, message):
+    arguments = {"bounds": BOUNDS, "step": 0.5, "groups": GROUPS} | change
+    with pytest.raises(ValueError, match=message):
+        CompositionSpace(arguments.pop("bounds"), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"Al": [0.9], "Cu": [0.1], "Mg": [0.0]}, "sum 1.*Multiply fractions by 100"),
+        ({"Al": [90], "Cu": [12], "Mg": [-2]}, "shares ≥ 0"),
+        ({"Al": [90], "Cu": ["much"], "Mg": [0]}, "row 0"),
+        ({"Al": [90], "Cu": [10]}, r"lacks \['Mg'\]"),
+    ],
+)
+def test_a_table_that_holds_no_compositions_says_what_it_lacks(rows, message):
+    with pytest.raises(ValueError, match=message):
+        SPACE.read(pd.DataFrame(rows))
+
+
+def test_a_formula_has_the_decimal_that_is_meant():
+    assert formula(("Ti", "Ni", "Cu"), [49.5, 50.5, 0]) == "Ti49.5Ni50.5"
+    space = CompositionSpace({"Ti": (0, 100), "Ni": (0, 100)}, step=0.1)
+    every = space.table(np.array([[n, 1000 - n] for n in range(1, 1000)]))["formula"]
+    assert [text.partition("Ni")[0] for text in every] == [
+        f"Ti{n // 10}" + (f".{n % 10}" if n % 10 else "") for n in range(1, 1000)
+    ]
