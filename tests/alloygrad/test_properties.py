@@ -43,6 +43,8 @@ RECORD = DATA / "results" / "properties.json"
 LEAST = 5000
 """Spaces, and tables, that have to have passed."""
 
+ON_GRIDS = sorted(n for n, m in METHODS.items() if m.searches(CompositionSpace({"A": (0, 100), "B": (0, 100)})))
+
 HELD: list[str] = []
 """The checks of this file, by name."""
 
@@ -223,7 +225,7 @@ def _suggest(method, problem: Problem, exclude, rng, acquire):
     return found
 
 
-@held(50, 400, problems(), st.sampled_from(sorted(METHODS)), generator())
+@held(50, 400, problems(), st.sampled_from(ON_GRIDS), generator())
 def test_suggestions_are_feasible_exact_and_new(problem, method, rng):
     space = problem.space()
     assume(space.size > 1 and (method != "enumeration" or space.size < 20_000))
@@ -238,7 +240,7 @@ def test_suggestions_are_feasible_exact_and_new(problem, method, rng):
     return known(problem)
 
 
-@held(60, 500, problems(sizes=(2, 6), totals=st.integers(1, 20)), st.sampled_from(sorted(METHODS)), generator())
+@held(60, 500, problems(sizes=(2, 6), totals=st.integers(1, 20)), st.sampled_from(ON_GRIDS), generator())
 def test_nothing_measured_is_suggested_though_nearly_all_is(problem, method, rng):
     """Down to the last one; and where none is left, an error says so."""
     rows = problem.all(most=600)
@@ -251,7 +253,7 @@ def test_nothing_measured_is_suggested_though_nearly_all_is(problem, method, rng
     assert found.counts.tolist() in free.tolist()
     if method in ("enumeration", "ascent", "lattice") and len(rows) <= 16 + len(exclude):
         assert found.value == pytest.approx(acquire(torch.from_numpy(free / problem.total)).max().item(), abs=1e-12)
-    with pytest.raises(ValueError, match=rf"All {len(rows)} compositions of the space are measured; widen"):
+    with pytest.raises(ValueError, match=rf"all {len(rows)} of the space are"):
         maximise(acquire, problem.space(), method, exclude=rows, rng=rng)
     return known(problem)
 

@@ -60,7 +60,7 @@ def assert_sound(surrogate, compositions: np.ndarray, bests=(), names=tuple(A.AC
     assert mean.isfinite().all() and std.isfinite().all() and (std > 0).all()
     for best in bests:
         for name in names:
-            x = torch.tensor(compositions, requires_grad=not isinstance(surrogate, forest.Forest))
+            x = torch.tensor(compositions, requires_grad=not isinstance(surrogate, forest.ForestModel))
             value = A.ACQUISITIONS[name](surrogate, best)(x)
             assert value.isfinite().all(), (name, best)
             if x.requires_grad:

@@ -41,6 +41,7 @@ from alloygrad.acquisition.analytic import Acquisition, log_ei
 from alloygrad.maximisers import Suggestion
 from alloygrad.maximisers.projection import Projection
 from alloygrad.maximisers.spectral import spectral
+from alloygrad.maximisers.suggestion import Plain
 from alloygrad.surrogates.gp import fit_paper
 from compendium import ROOT, store
 
@@ -80,7 +81,7 @@ def maximisers(state: State, budgets: dict, slow: bool) -> Iterator[tuple[str, C
 
 def exhaustive(acquire: Acquisition, space, **options) -> Suggestion:
     """Enumeration that evaluates every composition, as the paper's does: no bound rules any out."""
-    return peers.library("enumeration", lambda compositions: acquire(compositions), space, **options)
+    return peers.library("enumeration", Plain(acquire), space, **options)
 
 
 def examine(state: State, place: Path, budgets: dict, slow: bool, collect: bool) -> list[dict]:
