@@ -88,9 +88,10 @@ vulnerabilities: ## check every locked package for known vulnerabilities with pi
 	data/runs/pip-audit/bin/pip install --quiet pip-audit
 	data/runs/pip-audit/bin/pip-audit --strict --disable-pip --no-deps --requirement requirements.lock
 
-lint: .venv/ready ## style (ruff) and the direction of imports (import-linter)
+lint: .venv/ready ## style (ruff), types (mypy) and the direction of imports (import-linter)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 
 lab: .venv/ready ## open JupyterLab with this environment's kernel

@@ -48,7 +48,8 @@ def _lower_name(entry: dict) -> str:
 
 def main(upgraded: list[str]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    extras = {name: needed for name, needed in project["optional-dependencies"].items() if name != "oracles"}
+    groups = [project["dependencies"], *extras.values()]
     names = [name for group in groups for name in group if not name.startswith("alloygrad[")]  # extras of other extras
     before = [line for line in LOCK.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
     locked = {canonicalize_name(pin.split("==")[0]): pin for pin in before}

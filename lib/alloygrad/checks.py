@@ -1,20 +1,170 @@
 """Checks of arguments that several packages share."""
 
 import difflib
-from collections.abc import Collection
-from numbers import Integral
+from collections.abc import Collection, Mapping
+from numbers import Integral, Real
+from sys import float_info
+from types import ModuleType
+from typing import Any, TypeGuard
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+TOLERANCE = 0.002
+"""Fractions of a composition may sum to 1 ± this, for decimal rounding."""
+
+ROUNDING = 1e-9
+"""Room for the binary rounding of decimal fractions."""
 
 
-def require_whole(least: int, **named) -> None:
+class UnknownName(KeyError, ValueError):
+    """A name that is not in a table; both a KeyError and, as all refused arguments, a ValueError."""
+
+    __str__ = Exception.__str__  # that of KeyError shows the message in quotation marks
+
+
+def require_whole(least: int, **named: Any) -> None:
     """Raise ValueError, by name, unless each value is a whole number ≥ `least`."""
     for name, value in named.items():
         if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-            raise ValueError(f"{name} is {value!r}; it must be a whole number from {least} on.")
+            raise ValueError(
+                f"Expected {name} as a whole number ≥ {least}; got {name} = {value!r}. Pass for example "
+                f"{name}={max(least, 1)}."
+            )
+
+
+def is_number(value: Any, most: float = float_info.max) -> TypeGuard[float]:
+    """Return whether a value is one finite number, of at most this size; True and False are none."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return isinstance(value, Real) and not isinstance(value, bool) and abs(value) <= most  # type: ignore[operator]  # order
 
 
 def require_known(what: str, name: str, known: Collection[str]) -> None:
     """Raise ValueError unless `name` is one of `known`, with the nearest of them."""
     if name not in list(known):
-        near = difflib.get_close_matches(str(name), list(known), n=1)
-        hint = f" Is {near[0]!r} meant?" if near else ""
+        hint = nearest(name, known) or " Choose one of these."
         raise ValueError(f"Expected {what} to be one of {sorted(known)}; got {name!r}.{hint}")
+
+
+def nearest(name: Any, known: Collection[str]) -> str:
+    """Return " Is … meant?" with the name in `known` that is nearest to `name`; "" if none is near."""
+    lower = {str(one).lower(): one for one in known}
+    near = difflib.get_close_matches(str(name).lower(), lower, n=1)
+    return f" Is {lower[near[0]]!r} meant?" if near else ""
+
+
+def require_number(least: float, most: float, unit: str = "", **named: Any) -> None:
+    """Raise ValueError, by name, unless each value is one number from `least` to `most`."""
+    for name, value in named.items():
+        if not (is_number(value) and least <= value <= most):
+            raise ValueError(
+                f"Expected {name} as one number from {least:g} to {most:g}{unit}; got {name} = {value!r}. Pass a "
+                "number within these limits, without quotation marks."
+            )
+
+
+def require_callable(what: str, value: Any, example: str) -> None:
+    """Raise TypeError unless a value can be called; `example` says what to pass."""
+    if not callable(value) or isinstance(value, type):
+        raise TypeError(f"Expected {what} as something that can be called; got {_shown(value)}. Pass {example}.")
+
+
+def require_protocol(got: Any, protocol: type, example: str) -> None:
+    """Raise TypeError unless `got` is an instance of what `protocol` describes; `example` makes one."""
+    if isinstance(got, type) or not isinstance(got, protocol):
+        what = protocol.__name__.lower()
+        raise TypeError(
+            f"Expected {what} to be one as `{example}(…)` makes it; got {_shown(got)}. Pass such an object."
+        )
+
+
+def require_generator(rng: Any) -> None:
+    """Raise TypeError for a seed, a legacy generator or a module in place of a NumPy random generator."""
+    if rng is None or isinstance(rng, Real | str | np.random.RandomState | ModuleType):
+        raise TypeError(f"Expected a random generator as rng; got {_shown(rng)}. Pass rng=np.random.default_rng(seed).")
+
+
+def require_frame(table: Any, names: Collection[str]) -> None:
+    """Raise TypeError unless `table` is a DataFrame, ValueError where it has a column of `names` twice."""
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(
+            f"Expected a DataFrame with the columns {list(names)}; got {_shown(table)}. Make it one with "
+            "pd.DataFrame(…)."
+        )
+    if twice := [name for name in dict.fromkeys(names) if list(table.columns).count(name) > 1]:
+        raise ValueError(f"Expected one column of each name; the table has {twice} more than once. Drop the others.")
+
+
+def distinct_names(values: Any, what: str, example: str = "['Ti', 'Ni']") -> tuple[str, ...]:
+    """Return names as a tuple. Raises ValueError for one text in place of a list, an empty name, or one given twice."""
+    names = () if isinstance(values, str) or not np.iterable(values) else tuple(values)
+    if not names or len(set(names)) < len(names) or not all(isinstance(name, str) and name for name in names):
+        raise ValueError(f"Expected a list of distinct {what}; got {values!r}. Write for example {example}.")
+    return names
+
+
+def numbers(values: Any, name: str) -> np.ndarray:
+    """Return values (...) as float64; a ValueError names the first that is no number."""
+    if isinstance(values, Tensor):
+        values = values.detach()
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        try:
+            flat = pd.Series(np.ravel(np.asarray(values, dtype=object)))
+        except ValueError:  # rows of different lengths
+            flat = pd.Series([values], dtype=object)
+        wrong = flat[pd.to_numeric(flat, errors="coerce").isna()]
+        got = f"{_shown(wrong.iloc[0])} in row {wrong.index[0]}" if len(wrong) else _shown(values)
+        raise ValueError(f"Expected numbers for {name!r}; got {got}. Correct it, or leave the row out.") from None
+
+
+def row_numbers(rows: Any, n: int) -> np.ndarray:
+    """Return the numbers of some of n rows, selected by their numbers, a bool (n,), or a slice.
+
+    Raises:
+        ValueError: A number that no row has, a mask of another length, or anything else.
+    """
+    chosen = np.arange(n)[rows] if isinstance(rows, slice) else np.asarray(rows)
+    if chosen.dtype == bool and chosen.shape == (n,):
+        return np.flatnonzero(chosen)
+    if chosen.ndim == 1 and (chosen.dtype.kind in "iu" or not len(chosen)):
+        off = (chosen < -n) | (chosen >= n)
+        if not off.any():
+            return chosen.astype(int)
+        got = f"row {chosen[off][0]}"
+    else:
+        got = f"{_shown(rows)} of shape {chosen.shape}"
+    raise ValueError(
+        f"Expected rows as numbers from 0 to {n - 1}, or as {n} values True or False; got {got}. Select among the {n} "
+        "measurements."
+    )
+
+
+def require_fractions(fractions: np.ndarray, tolerance: float = TOLERANCE) -> None:
+    """Raise ValueError, by row, unless fractions (n, n_elements) are ≥ 0 and sum to 1 ± `tolerance`."""
+    sums = fractions.sum(-1)
+    sound = (fractions >= -ROUNDING).all(-1) & (np.abs(sums - 1) <= tolerance + ROUNDING)  # false for NaN
+    for row in np.flatnonzero(~sound)[:1]:
+        raise ValueError(
+            f"Expected atomic fractions ≥ 0 that sum to 1 (± {tolerance:g}); row {row} is {fractions[row].tolist()} "
+            f"(sum {sums[row]:.7g}). Divide percentages by 100, or divide rounded rows by their sum. A DataFrame may "
+            "be in at.%."
+        )
+
+
+def require_outcomes(outputs: Collection[str], outcomes: Mapping[str, Any] | pd.DataFrame) -> None:
+    """Raise ValueError unless each outcome in `outputs` is among `outcomes`."""
+    if missing := [name for name in outputs if name not in outcomes]:
+        hint = nearest(missing[0], [str(name) for name in outcomes])
+        raise ValueError(
+            f"Expected the outcomes {list(outputs)}; {missing} are not there among {list(outcomes)}.{hint} Rename the "
+            "column, or the objective's outcome."
+        )
+
+
+def _shown(value: Any) -> str:
+    """Return a value as it is written in a message: on one line, and not too long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 120 else f"{text[:100]} … ({type(value).__name__})"

@@ -13,7 +13,7 @@ ROUNDING = 1e-9
 """Relative range of a feature below which its differences are rounding."""
 
 
-def matern52(x: Tensor, z: Tensor, outputscale: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
+def matern52(x: Tensor, z: Tensor, outputscale: float | Tensor = 1.0) -> tuple[Tensor, Tensor, Tensor]:
     """r, s exp(−r) and the kernel, each (..., B, n), of x (..., B, F) and z (..., n, F) in lengthscales.
 
     The kernel's gradient where x = z is 0.

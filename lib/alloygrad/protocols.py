@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 
@@ -20,20 +21,25 @@ from torch import Tensor
 class Space(Protocol):
     """What may be tried. Points (..., d), coordinates (..., k)."""
 
-    names: tuple[str, ...]
-    """Names of the coordinates: columns of a table."""
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the coordinates: columns of a table."""
 
-    keys: tuple[str, ...]
-    """Names of a point's entries."""
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Names of a point's entries."""
 
-    elements: tuple[str, ...]
-    """Names of the first coordinates that are atomic fractions of a composition; empty where there is none."""
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """Names of the first coordinates that are atomic fractions of a composition; empty where there is none."""
 
-    spacing: float
-    """Default least distance of two suggestions of a batch."""
+    @property
+    def spacing(self) -> float:
+        """Default least distance of two suggestions of a batch."""
 
-    maximiser: str
-    """The search that a campaign takes unless told otherwise."""
+    @property
+    def maximiser(self) -> str:
+        """The search that a campaign takes unless told otherwise."""
 
     @property
     def size(self) -> float:
@@ -42,28 +48,28 @@ class Space(Protocol):
     def describe(self) -> dict:
         """Return plain values that fix the space, for a digest."""
 
-    def contains(self, points) -> np.ndarray:
+    def contains(self, points: ArrayLike) -> np.ndarray:
         """Return whether points (..., d) belong to the space: bool (...)."""
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw n uniform points (n, d)."""
 
-    def coordinates(self, points) -> np.ndarray:
+    def coordinates(self, points: ArrayLike) -> np.ndarray:
         """Return the coordinates (..., k) of points (..., d)."""
 
-    def nearest(self, coordinates) -> np.ndarray:
+    def nearest(self, coordinates: ArrayLike) -> np.ndarray:
         """Return the points (n, d) of the space nearest to coordinates (n, k), which may lie outside or between."""
 
-    def table(self, points) -> pd.DataFrame:
+    def table(self, points: ArrayLike) -> pd.DataFrame:
         """Return points (n, d) as a table with units, for people."""
 
     def read(self, table: pd.DataFrame) -> np.ndarray:
         """Return coordinates (n, k) of such a table; what was measured may lie outside the limits."""
 
-    def covers(self, points, coordinates) -> np.ndarray:
+    def covers(self, points: ArrayLike, coordinates: ArrayLike) -> np.ndarray:
         """Return whether a measurement at coordinates (n, k) takes the point (n, d) nearest to it: bool (n,)."""
 
-    def distance(self, one, other) -> np.ndarray:
+    def distance(self, one: ArrayLike, other: ArrayLike) -> np.ndarray:
         """Return the distance (...) of coordinates (..., k), as a share of what can change (0 … 1)."""
 
 
@@ -71,25 +77,30 @@ class Space(Protocol):
 class Model(Protocol):
     """A fitted surrogate of one target, or of m targets: then (...) below is (..., m)."""
 
-    noise: float
-    """Variance of one measurement about what is modelled, in squared units of the targets."""
+    @property
+    def noise(self) -> float:
+        """Variance of one measurement about what is modelled, in squared units of the targets."""
 
-    differentiable: bool
-    """Whether `posterior` has a gradient."""
+    @property
+    def differentiable(self) -> bool:
+        """Whether `posterior` has a gradient."""
 
-    warnings: tuple[str, ...]
-    """What a user should know about the fit, and what to do about it."""
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a user should know about the fit, and what to do about it."""
 
-    def posterior(self, points) -> tuple[Tensor, Tensor]:
+    def posterior(self, points: Tensor | ArrayLike) -> tuple[Tensor, Tensor]:
         """Return (mean, std), each (...), of coordinates (..., k); without the noise of a measurement."""
 
-    def posterior_where(self, points, worth: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def posterior_where(
+        self, points: Tensor | ArrayLike, worth: Callable[[Tensor, Tensor], Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Return (rows, mean, std) of those rows of coordinates (n, k) for which `worth` of bounds on both may hold."""
 
-    def sample(self, points, n: int, rng: np.random.Generator) -> Tensor:
+    def sample(self, points: Tensor | ArrayLike, n: int, rng: np.random.Generator) -> Tensor:
         """Draw n joint samples (n, rows) of the modelled values at coordinates (rows, k)."""
 
-    def condition(self, points, values) -> "Model":
+    def condition(self, points: Tensor | ArrayLike, values: Tensor | ArrayLike) -> "Model":
         """Return the model as if `values` (m,) had been measured at coordinates (m, k); hyperparameters are kept."""
 
     def hyperparameters(self) -> Mapping[str, float]:
@@ -103,10 +114,11 @@ class Model(Protocol):
 class Surrogate(Protocol):
     """A kind of model with its settings; it owns its feature maps."""
 
-    differentiable: bool
-    """Whether its models have a gradient."""
+    @property
+    def differentiable(self) -> bool:
+        """Whether its models have a gradient."""
 
-    def fit(self, points, targets, *, noise: float | None = None) -> Model:
+    def fit(self, points: Tensor | ArrayLike, targets: Tensor | ArrayLike, *, noise: float | None = None) -> Model:
         """Fit coordinates (n, k) and targets (n,) or (n, m); noise: its variance, None to learn it."""
 
 
@@ -115,13 +127,17 @@ class Objective(Protocol):
     """What is wanted of the outcomes of a measurement."""
 
     @property
+    def name(self) -> str:
+        """What is optimised, in words."""
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the outcomes that it needs."""
 
     def value(self, outcomes: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return what is modelled (...), in its unit, of outcomes, each (...)."""
 
-    def utility(self, value) -> np.ndarray:
+    def utility(self, value: ArrayLike) -> np.ndarray:
         """Return the larger-is-better form (...) of a value (...)."""
 
 
@@ -129,13 +145,18 @@ class Objective(Protocol):
 class Acquisition(Protocol):
     """A score of coordinates, to be maximised."""
 
-    logarithmic: bool
-    """Whether values are logarithms of an improvement or a probability."""
+    @property
+    def logarithmic(self) -> bool:
+        """Whether values are logarithms of an improvement or a probability."""
 
-    def __call__(self, points: Tensor) -> Tensor:
+    @property
+    def differentiable(self) -> bool:
+        """Whether values have a gradient."""
+
+    def __call__(self, points: Tensor, /) -> Tensor:
         """Return values (...) of coordinates (..., k); differentiable where the model is."""
 
-    def exceeding(self, points: Tensor, floor: float) -> Tensor:
+    def exceeding(self, points: Tensor, /, floor: float) -> Tensor:
         """Return values (n,) of coordinates (n, k), −inf for those that are certainly below `floor`; no gradient."""
 
 

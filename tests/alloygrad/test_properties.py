@@ -29,7 +29,7 @@ from strategies import KNOWN, Problem, Sheet, limits, problems, sheets
 from alloygrad.acquisition.analytic import ACQUISITIONS
 from alloygrad.campaigns.campaign import Campaign
 from alloygrad.features.feature_map import FeatureMap
-from alloygrad.maximisers import METHODS, maximise
+from alloygrad.maximisers import maximise, names_for
 from alloygrad.spaces import CompositionSpace
 from alloygrad.surrogates.gp import with_hyperparameters
 from alloygrad.tables.measurements import read_table
@@ -43,7 +43,7 @@ RECORD = DATA / "results" / "properties.json"
 LEAST = 5000
 """Spaces, and tables, that have to have passed."""
 
-ON_GRIDS = sorted(n for n, m in METHODS.items() if m.searches(CompositionSpace({"A": (0, 100), "B": (0, 100)})))
+ON_GRIDS = sorted(names_for(CompositionSpace({"A": (0, 100), "B": (0, 100)})))
 
 HELD: list[str] = []
 """The checks of this file, by name."""

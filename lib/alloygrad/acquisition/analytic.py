@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import log, sqrt
 from math import pi as PI
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,6 +35,8 @@ from scipy import special
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from alloygrad import protocols
+from alloygrad.checks import is_number, require_number
 from alloygrad.surrogates.gp import LARGEST, MIN_VARIANCE
 from alloygrad.surrogates.model import Model, as_model
 
@@ -88,14 +91,14 @@ class _Written(torch.autograd.Function):
     """An elementwise function with an explicit slope: `both` returns NumPy arrays (value, slope) of u (n,)."""
 
     @staticmethod
-    def forward(ctx, u: Tensor, both: Callable) -> Tensor:
+    def forward(ctx: Any, u: Tensor, both: Callable) -> Tensor:
         value, slope = both(u.detach().numpy().ravel())
         ctx.slope = torch.from_numpy(slope).view(u.shape)
         return torch.from_numpy(value).view(u.shape)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         return grad * ctx.slope, None
 
 
@@ -162,9 +165,14 @@ class Acquisition:
     """
 
     formula: Callable[..., Tensor]  # of (mean, std, best)
-    surrogate: Model
+    surrogate: Model | protocols.Model
     best: float | None
     logarithmic: bool = False
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether values have a gradient."""
+        return self.surrogate.differentiable
 
     def __call__(self, compositions: Tensor | np.ndarray) -> Tensor:
         """Return the values (...) of compositions (..., n_elements)."""
@@ -190,20 +198,21 @@ class Acquisition:
 
 
 def _incumbent(best: float) -> float:
-    if not abs(best := float(best)) <= LARGEST:  # also for NaN
+    value = best.item() if isinstance(best, Tensor) and best.numel() == 1 else best
+    if not is_number(value, LARGEST):
         raise ValueError(
-            f"Expected the best target so far, finite and {LARGEST:.0e} at most; got best = {best}. Drop this target, "
-            "or rescale all."
+            f"Expected the best target so far, finite and {LARGEST:.0e} at most; got best = {value!r}. Pass "
+            "one number, such as targets.max(). Drop a target that is not finite, or rescale all."
         )
-    return best
+    return float(value)
 
 
-def ei(surrogate: Callable, best: float) -> Acquisition:
+def ei(surrogate: Model | protocols.Model | Callable, best: float) -> Acquisition:
     """Return the expected improvement over `best`, which may underflow."""
     return Acquisition(expected_improvement, as_model(surrogate), _incumbent(best))
 
 
-def log_ei(surrogate: Callable, best: float) -> Acquisition:
+def log_ei(surrogate: Model | protocols.Model | Callable, best: float) -> Acquisition:
     """Return the logarithm of the expected improvement over `best`.
 
     Args:
@@ -218,20 +227,29 @@ def log_ei(surrogate: Callable, best: float) -> Acquisition:
     return Acquisition(log_expected_improvement, as_model(surrogate), _incumbent(best), logarithmic=True)
 
 
-def ucb(surrogate: Callable, best: float | None = None, *, kappa: float = KAPPA) -> Acquisition:
+def ucb(
+    surrogate: Model | protocols.Model | Callable, best: float | None = None, *, kappa: float = KAPPA
+) -> Acquisition:
     """Return the upper confidence bound μ + κ σ; `best` is not used."""
+    require_number(0, LARGEST, kappa=kappa)
     return Acquisition(partial(upper_confidence_bound, kappa=kappa), as_model(surrogate), best)
 
 
-def pi(surrogate: Callable, best: float) -> Acquisition:
+def pi(surrogate: Model | protocols.Model | Callable, best: float) -> Acquisition:
     """Return the probability of improvement over `best`, which may underflow."""
     return Acquisition(probability_of_improvement, as_model(surrogate), _incumbent(best))
 
 
-def log_pi(surrogate: Callable, best: float) -> Acquisition:
+def log_pi(surrogate: Model | protocols.Model | Callable, best: float) -> Acquisition:
     """Return the logarithm of the probability of improvement over `best`."""
     return Acquisition(log_probability_of_improvement, as_model(surrogate), _incumbent(best), logarithmic=True)
 
 
-ACQUISITIONS = {"ei": ei, "log_ei": log_ei, "ucb": ucb, "pi": pi, "log_pi": log_pi}
+ACQUISITIONS: dict[str, Callable[..., Acquisition]] = {
+    "ei": ei,
+    "log_ei": log_ei,
+    "ucb": ucb,
+    "pi": pi,
+    "log_pi": log_pi,
+}
 """Acquisition functions by name: (surrogate, best) → Acquisition."""

@@ -1,1 +1,1 @@
-"""Measure, model, suggest: campaigns on exact and on noisy data, and trajectories against an environment."""
+"""Measure, model, suggest: campaigns on any space, and trajectories against an environment."""

@@ -28,18 +28,34 @@ from copy import copy
 from dataclasses import dataclass, replace
 from math import sqrt
 from pathlib import Path
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from alloygrad.acquisition.analytic import ACQUISITIONS
-from alloygrad.campaigns.inputs import choose_inputs
-from alloygrad.checks import require_known, require_whole
+from alloygrad.campaigns.inputs import choose_inputs, given_inputs
+from alloygrad.checks import (
+    numbers,
+    require_fractions,
+    require_generator,
+    require_known,
+    require_number,
+    require_outcomes,
+    require_protocol,
+    require_whole,
+    row_numbers,
+)
+from alloygrad.features.selection import require_options
 from alloygrad.maximisers import Suggestion, maximise, method_for
+from alloygrad.maximisers.options import Options
 from alloygrad.objectives import Maximise
-from alloygrad.protocols import Model, Objective, Space, Surrogate
+from alloygrad.protocols import Acquisition, Model, Objective, Space, Surrogate
+from alloygrad.spaces import Box
+from alloygrad.spaces.points import no_points, require_points
 from alloygrad.surrogates import SURROGATES
 from alloygrad.surrogates.gp import BOUNDS, LARGEST, NOISE, standardisation
 
@@ -67,6 +83,15 @@ class Setting:
 
 
 SETTINGS = {"safe": Setting(None, True, True, True), "paper": Setting(NOISE, False, False, False)}
+
+
+class _Table(Protocol):
+    """What `read_table` returns."""
+
+    def measured(self, space: Space, objective: Objective) -> tuple[np.ndarray, np.ndarray, list]: ...
+
+
+Outcomes: TypeAlias = ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame
 
 
 class Campaign:
@@ -108,28 +133,26 @@ class Campaign:
         surrogate: str | Surrogate = "gp",
         acquisition: str = "log_ei",
         maximiser: str | None = None,
-        options=None,
+        options: Options | Mapping | None = None,
         setting: str = "safe",
         seed: int = 0,
-        **selection,
-    ):
+        **selection: Any,
+    ) -> None:
         require_known("setting", setting, SETTINGS)
         require_known("acquisition", acquisition, ACQUISITIONS)
         require_whole(0, seed=seed)
         self.space = space
-        self.objective = Maximise(objective) if isinstance(objective, str) else objective
-        kinds = (
-            ("space", space, "sample", "ag.CompositionSpace"),
-            ("objective", self.objective, "utility", "ag.Maximise"),
-        )
-        for what, got, name, kind in kinds:
-            if isinstance(got, type) or not callable(getattr(got, name, None)):
-                raise TypeError(f"Expected {what} to be one as `{kind}(…)` makes it; got {got!r}.")
+        self.objective: Objective = Maximise(objective) if isinstance(objective, str) else objective
+        require_protocol(space, Space, "ag.CompositionSpace")
+        require_protocol(self.objective, Objective, "ag.Maximise")
+        require_options(others=list(Campaign.__init__.__kwdefaults__ or ()), **selection)
         self.setting, self.acquisition, self.seed = SETTINGS[setting], acquisition, seed
         self.inputs, self.selection, self._surrogate = inputs, selection, surrogate
-        self._features: Callable | None = None
+        self._features: Callable | None = given_inputs(space, inputs)
         if isinstance(surrogate, str):
             require_known("surrogate", surrogate, SURROGATES)
+        else:
+            require_protocol(surrogate, Surrogate, "GaussianProcess")
         kind = SURROGATES[surrogate] if isinstance(surrogate, str) else surrogate
         own = space.maximiser if kind.differentiable or space.maximiser != "ascent" else "lattice"
         self.maximiser = maximiser or own
@@ -140,11 +163,7 @@ class Campaign:
                 f"Expected a maximiser without gradients, as the surrogate {surrogate!r} has none; {self.maximiser!r} "
                 "follows them here. Take 'lattice' (up to five elements), 'random_search', or 'enumeration'."
             )
-        if callable(inputs):
-            self._features = choose_inputs(space, inputs)
-        elif inputs is not None:
-            require_known("inputs", inputs, ("features", "fractions"))
-        self.points = np.empty((0, len(space.keys)), dtype=np.asarray(space.sample(1, np.random.default_rng(0))).dtype)
+        self.points = no_points(space)
         self.coordinates = np.empty((0, len(space.names)))
         self.values = np.empty(0)
         self.rows: list = []
@@ -152,7 +171,7 @@ class Campaign:
 
     # -- measurements ----------------------------------------------------------------------------------------------
 
-    def tell(self, data, outcomes=None) -> None:
+    def tell(self, data: _Table | pd.DataFrame | ArrayLike, outcomes: Outcomes | None = None) -> None:
         """Add measurements.
 
         Args:
@@ -178,27 +197,20 @@ class Campaign:
         self.rows += list(rows)
         self._model = None
 
-    def _values(self, outcomes) -> np.ndarray:
+    def _values(self, outcomes: Outcomes | None) -> np.ndarray:
         if outcomes is None:
-            raise ValueError(f"Expected outcomes for these points: numbers, or {{{self.objective.name!r}: numbers}}.")
-        if isinstance(outcomes, Mapping | pd.DataFrame):
-            if missing := [name for name in self.objective.outputs if name not in outcomes]:
-                raise ValueError(
-                    f"Expected the outcomes {list(self.objective.outputs)}; {missing} are not among {list(outcomes)}. "
-                    "Rename the column, or the objective's outcome."
-                )
-            return self.objective.value({name: _numbers(outcomes[name], name) for name in self.objective.outputs})
-        return _numbers(outcomes, self.objective.name)
-
-    def _points(self, data) -> np.ndarray:
-        if isinstance(data, str | Path):
-            raise ValueError(f"Expected a table or points; got the text {str(data)!r}. Read a file with `read_table`.")
-        points = np.atleast_2d(np.asarray(data))
-        if points.ndim != 2 or points.shape[1] != len(self.space.keys):
             raise ValueError(
-                f"Expected points of shape (m, {len(self.space.keys)}): {', '.join(self.space.keys)}; got "
-                f"{points.shape}. A table with named columns is accepted too."
+                f"Expected outcomes for these points; got None. Pass numbers, or {{{self.objective.name!r}: numbers}}."
             )
+        if isinstance(outcomes, Mapping | pd.DataFrame):
+            require_outcomes(self.objective.outputs, outcomes)
+            known = {name: numbers(outcomes[name], name) for name in self.objective.outputs}
+            return np.atleast_1d(self.objective.value(known))
+        return np.atleast_1d(numbers(outcomes, self.objective.name))
+
+    def _points(self, data: ArrayLike) -> np.ndarray:
+        _require_points_or_table(data)
+        points = require_points(self.space, data)
         inside = self.space.contains(points)
         if not inside.all():
             bad = points[np.flatnonzero(~inside)[0]]
@@ -211,7 +223,10 @@ class Campaign:
 
     def _require_sound(self, coordinates: np.ndarray, values: np.ndarray) -> None:
         if values.shape != coordinates.shape[:1]:
-            raise ValueError(f"Expected one outcome for each of {len(coordinates)} points; got shape {values.shape}.")
+            raise ValueError(
+                f"Expected one outcome for each of {len(coordinates)} points; got shape {values.shape}. Give "
+                "as many outcomes as points."
+            )
         sound = np.abs(values) <= LARGEST  # false for NaN too
         if not sound.all():
             bad = int(np.flatnonzero(~sound)[0])
@@ -228,45 +243,46 @@ class Campaign:
         """What the model sees: a map of coordinates (n, k) → (n, F), chosen when first used."""
         if self._features is None:
             rng = np.random.default_rng([self.seed, 0])
-            utilities = self.objective.utility(self.values)
+            utilities = self._utilities
             self._features = choose_inputs(
                 self.space, self.inputs, self.coordinates, utilities, rng=rng, **self.selection
             )
         return self._features
 
     @property
+    def _utilities(self) -> np.ndarray:
+        if not len(self.values):
+            raise ValueError("Expected measurements to learn from; there are none yet. `tell` the campaign some.")
+        return self.objective.utility(self.values)
+
+    @property
     def model(self) -> Model:
         """The model of all measurements, fitted once per state. Raises ValueError where nothing is measured."""
-        self._require_measured()
+        utilities = self._utilities
         if self._model is None:
             surrogate = self._surrogate
             if isinstance(surrogate, str):
                 surrogate = SURROGATES[surrogate](self.features, scaled_prior=self.setting.scaled_prior)
             centre, spread = self.scale
-            targets = (self.objective.utility(self.values) - centre) / spread
+            targets = (utilities - centre) / spread
             self._model = surrogate.fit(self.coordinates, targets, noise=self.setting.noise)
         return self._model
-
-    def _require_measured(self) -> None:
-        if not len(self.values):
-            raise ValueError("Expected measurements to learn from; there are none yet. `tell` the campaign some.")
 
     @property
     def scale(self) -> tuple[float, float]:
         """Centre and spread by which utilities are standardised before they are fitted."""
         if not self.setting.standardised:
             return 0.0, 1.0
-        return standardisation(self.objective.utility(self.values))
+        return standardisation(self._utilities)
 
-    def posterior(self, coordinates) -> tuple[np.ndarray, np.ndarray]:
+    def posterior(self, coordinates: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Return (mean, std), each (...), of coordinates (..., k): of the value itself, in the objective's unit."""
-        self._require_measured()
-        centre, spread = self.scale
         with torch.no_grad():
             mean, std = self.model.posterior(coordinates)
+        centre, spread = self.scale
         return self.objective.utility(centre + spread * mean.numpy()), spread * std.numpy()
 
-    def predict(self, data) -> pd.DataFrame:
+    def predict(self, data: pd.DataFrame | ArrayLike) -> pd.DataFrame:
         """Return what the model expects, in the objective's unit: columns predicted, std, std_measurement.
 
         Args:
@@ -279,20 +295,16 @@ class Campaign:
         mean, std = self.posterior(coordinates)
         return pd.DataFrame({"predicted": mean, "std": std, "std_measurement": np.hypot(std, self.noise_std)})
 
-    def _coordinates(self, data) -> np.ndarray:
-        coordinates, names = np.atleast_2d(_numbers(data, "coordinates")), self.space.names
+    def _coordinates(self, data: ArrayLike) -> np.ndarray:
+        _require_points_or_table(data)
+        coordinates, names = np.atleast_2d(numbers(data, "coordinates")), self.space.names
         if coordinates.ndim != 2 or coordinates.shape[1] != len(names) or not np.isfinite(coordinates).all():
             raise ValueError(
                 f"Expected finite coordinates of shape (n, {len(names)}): {', '.join(names)}; got an array of shape "
                 f"{coordinates.shape}. Pass a DataFrame with the space's columns."
             )
-        sums = coordinates[:, : len(self.space.elements)].sum(1)
-        if len(self.space.elements) and (off := np.abs(sums - 1) > 0.002 + 1e-9).any():
-            row = int(np.flatnonzero(off)[0])
-            raise ValueError(
-                f"Expected fractions that sum to 1; row {row} sums to {sums[row]:g}. Divide at.% by 100, or pass a "
-                "DataFrame in at.%."
-            )
+        if self.space.elements:
+            require_fractions(coordinates[:, : len(self.space.elements)])
         return coordinates
 
     @property
@@ -306,6 +318,9 @@ class Campaign:
         found, spread = list(self.model.warnings), np.ptp(self.values)
         if not self.setting.standardised and spread and not SPREADS[0] <= spread <= SPREADS[1]:
             found.append(f"Targets range over {spread:.3g}, the setting 'paper' expects about 1: rescale them.")
+        process = getattr(self.space, "process", self.space)
+        if isinstance(process, Box):
+            found += process.far_outside(self.coordinates[:, -len(process.names) :])
         if self.setting.noise is None and self.model.noise <= LEAST_NOISE:
             found.append(
                 f"The model takes repeated measurements to agree within {self.noise_std:.2g} (its least noise). If "
@@ -313,7 +328,9 @@ class Campaign:
             )
         return found
 
-    def subset(self, rows, *, inputs=None, seed: int | None = None) -> "Campaign":
+    def subset(
+        self, rows: ArrayLike | slice, *, inputs: str | Callable | None = None, seed: int | None = None
+    ) -> "Campaign":
         """Return a campaign with the same settings on some of the measurements; inputs are chosen anew.
 
         Args:
@@ -321,12 +338,13 @@ class Campaign:
             inputs: As of `Campaign`; this campaign's own unless given.
             seed: Another seed.
         """
-        other = copy(self)
+        rows, other = row_numbers(rows, len(self.values)), copy(self)
         other.inputs = self.inputs if inputs is None else inputs
-        other._features = choose_inputs(self.space, other.inputs) if callable(other.inputs) else None
+        other._features = given_inputs(self.space, other.inputs)
         other.seed, other._model = self.seed if seed is None else seed, None
+        require_whole(0, seed=other.seed)
         other.points, other.coordinates, other.values = self.points[rows], self.coordinates[rows], self.values[rows]
-        other.rows = np.array(self.rows, dtype=object)[rows].tolist()
+        other.rows = [self.rows[row] for row in rows]
         return other
 
     # -- suggestions -----------------------------------------------------------------------------------------------
@@ -335,20 +353,32 @@ class Campaign:
     def best(self) -> float:
         """What improvement counts from, as the model sees targets: see the settings."""
         if not self.setting.modelled_best:
-            return float(self.objective.utility(self.values).max())
+            return float(self._utilities.max())
         with torch.no_grad():
             return self.model.posterior(self.space.coordinates(self.points))[0].max().item()
 
-    def acquire(self):
+    def acquire(self) -> Acquisition:
         """Return the acquisition function of the present state."""
         return ACQUISITIONS[self.acquisition](self.model, self.best)
 
-    def ask(self, q: int = 1, *, rng=None, pending=None, min_distance: float | None = None) -> list[Suggestion]:
+    def ask(
+        self,
+        q: int = 1,
+        *,
+        rng: np.random.Generator | None = None,
+        pending: pd.DataFrame | ArrayLike | None = None,
+        min_distance: float | None = None,
+    ) -> list[Suggestion]:
         """Return the next q points with their diagnosis; arguments and errors as of `suggest`.
 
         rng: A generator; unless given it follows from the seed and the number of measurements.
         """
         require_whole(1, q=q)
+        if min_distance is not None:
+            require_number(0, 100, " per cent", min_distance=min_distance)
+        if rng is not None:
+            require_generator(rng)
+        apart = self.space.spacing if min_distance is None else min_distance / 100
         waiting = self._pending(pending)
         rng = np.random.default_rng([self.seed, 1, len(self.values), len(waiting)]) if rng is None else rng
         model, best, exclude = self.model, self.best, self._measured()
@@ -361,19 +391,17 @@ class Campaign:
                 f"Expected q of at most {left:.0f}, the points that are neither measured nor pending; got {q}. "
                 + ("Ask for fewer." if left else "Nothing is left to try in this space.")
             )
-        apart = self.space.spacing if min_distance is None else min_distance / 100
-        if not 0 <= apart <= 1:  # true for NaN too
-            raise ValueError(f"Expected min_distance from 0 to 100 (per cent); got {min_distance}.")
-        picks = []
+        picks: list[Suggestion] = []
         for _ in range(q):
-            acquire = plain = ACQUISITIONS[self.acquisition](model, best)
+            plain = ACQUISITIONS[self.acquisition](model, best)
+            acquire: Acquisition = plain
             if picks:
-                taken = torch.from_numpy(self.space.coordinates(np.array([pick.point for pick in picks])))
+                taken = self.space.coordinates(np.array([pick.point for pick in picks]))
                 acquire = _Apart(plain, taken, self.space.distance, apart - 1e-9)
             pick = maximise(acquire, self.space, self.maximiser, exclude=exclude, rng=rng, options=self.options)
             at = self.space.coordinates(pick.point)
             said = [pick.warning]
-            if picks and acquire.near(torch.from_numpy(at)):
+            if isinstance(acquire, _Apart) and acquire.near(torch.from_numpy(at)):
                 pick = replace(pick, value=plain(torch.from_numpy(at)).item())
                 said.append(f"No point is {100 * apart:.3g} % away from the earlier suggestions.")
             if plain.logarithmic and pick.value < HOPELESS:
@@ -390,7 +418,7 @@ class Campaign:
             mean = model.posterior(at[None])[0]
         return model.condition(at[None], mean), max(best, mean.item())
 
-    def _pending(self, pending) -> np.ndarray:
+    def _pending(self, pending: pd.DataFrame | ArrayLike | None) -> np.ndarray:
         if pending is None:
             return np.empty((0, len(self.space.names)))
         if isinstance(pending, pd.DataFrame):
@@ -401,7 +429,9 @@ class Campaign:
         """The points that a measurement takes: it lies on them, or less than a step away."""
         return self.points[self.space.covers(self.points, self.coordinates)]
 
-    def suggest(self, q: int = 1, *, pending=None, min_distance: float | None = None) -> pd.DataFrame:
+    def suggest(
+        self, q: int = 1, *, pending: pd.DataFrame | ArrayLike | None = None, min_distance: float | None = None
+    ) -> pd.DataFrame:
         """Return the next experiments, one row each, numbered from 1; the campaign is left as it is.
 
         Args:
@@ -434,34 +464,34 @@ class Campaign:
         return table.set_axis(pd.RangeIndex(1, q + 1, name="suggestion"))
 
 
-def _numbers(values, name: str) -> np.ndarray:
-    """Return values (m,) as float64; an error names the first that is no number."""
-    try:
-        return np.atleast_1d(np.asarray(values, dtype=float))
-    except (TypeError, ValueError):
-        flat = pd.Series(np.ravel(np.asarray(values, dtype=object)))
-        wrong = flat[pd.to_numeric(flat, errors="coerce").isna()]
-        got = f"{wrong.iloc[0]!r} in row {wrong.index[0]}" if len(wrong) else repr(values)
-        raise ValueError(f"Expected numbers for {name!r}; got {got}. Correct it, or leave the row out.") from None
+def _require_points_or_table(data: Any) -> None:
+    if data is None or isinstance(data, str | Path | Mapping | pd.Series):
+        text = f"the text {str(data)!r}" if isinstance(data, str | Path) else f"a {type(data).__name__}"
+        raise ValueError(
+            f"Expected a table or points; got {text}. Read a file with `read_table`, or make a pd.DataFrame of it."
+        )
 
 
 @dataclass(frozen=True)
 class _Apart:
     """An acquisition function, less `PENALTY` nearer than `least` to one of the coordinates `picks` (m, k)."""
 
-    acquire: Callable[[Tensor], Tensor]
-    picks: Tensor
+    acquire: Acquisition
+    picks: np.ndarray
     distance: Callable
     least: float
 
     def near(self, points: Tensor) -> Tensor:
-        with torch.no_grad():
-            apart = self.distance(points.detach().numpy()[..., None, :], self.picks.numpy())
+        apart = self.distance(points.detach().numpy()[..., None, :], self.picks)
         return torch.from_numpy(np.asarray(apart.min(-1) < self.least))
 
     @property
     def logarithmic(self) -> bool:
         return self.acquire.logarithmic
+
+    @property
+    def differentiable(self) -> bool:
+        return self.acquire.differentiable
 
     def __call__(self, points: Tensor) -> Tensor:
         return self.acquire(points) - PENALTY * self.near(points)

@@ -1,11 +1,15 @@
 """What a model sees of a point: material features of its composition, or its coordinates as they are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
+from alloygrad.checks import require_known
+from alloygrad.features.elements import available
 from alloygrad.features.feature_map import FeatureMap, doubles, raw_fractions
 from alloygrad.features.selection import genetic
 from alloygrad.protocols import Space
@@ -17,10 +21,10 @@ SELECTION_ROWS = 100
 class Coordinates:
     """The coordinates (..., k) as they are, as float64."""
 
-    def __init__(self, names):
+    def __init__(self, names: Sequence[str]) -> None:
         self.names = list(names)
 
-    def __call__(self, points: Tensor | np.ndarray) -> Tensor:
+    def __call__(self, points: Tensor | ArrayLike) -> Tensor:
         """Return `points` (..., k) as a tensor."""
         return doubles(points)
 
@@ -28,19 +32,45 @@ class Coordinates:
 class Joined:
     """Features of the composition in the first columns of coordinates, then all other coordinates as they are."""
 
-    def __init__(self, features: FeatureMap, names):
+    def __init__(self, features: FeatureMap, names: Sequence[str]) -> None:
         self.features, self.n_elements = features, len(features.elements)
         self.names = [*features.names, *names[self.n_elements :]]
 
-    def __call__(self, points: Tensor | np.ndarray) -> Tensor:
+    def __call__(self, points: Tensor | ArrayLike) -> Tensor:
         """Return the inputs (..., n_features + k − n_elements) of `points` (..., k)."""
         points = doubles(points)
         return torch.cat([self.features(points[..., : self.n_elements]), points[..., self.n_elements :]], dim=-1)
 
 
+def given_inputs(space: Space, inputs: str | Callable | None) -> Callable | None:
+    """Return the map that `inputs` is, or None where it says how to choose one; refuse what cannot work later.
+
+    Raises:
+        ValueError: An unknown name, features where there is no composition, or of what is no element.
+    """
+    if callable(inputs):
+        return choose_inputs(space, inputs)
+    if inputs is not None:
+        require_known("inputs", inputs, ("features", "fractions"))
+    if inputs == "features" and not space.elements:
+        raise ValueError(
+            f"Expected a space with a composition for the inputs 'features'; got a {type(space).__name__} without one. "
+            "Take 'fractions' here."
+        )
+    if inputs != "fractions" and space.elements:
+        available(space.elements)
+    return None
+
+
 def choose_inputs(
-    space: Space, inputs: str | Callable | None, coordinates=None, utilities=None, *, rng=None, **selection
-):
+    space: Space,
+    inputs: str | Callable | None,
+    coordinates: np.ndarray | None = None,
+    utilities: np.ndarray | None = None,
+    *,
+    rng: np.random.Generator | None = None,
+    **selection: Any,
+) -> Callable:
     """Return the map of coordinates (n, k) → (n, F) that a model of this space sees.
 
     Args:
@@ -65,13 +95,13 @@ def choose_inputs(
         return inputs if n_elements == len(space.names) else Joined(inputs, space.names)
     if callable(inputs):
         return inputs
-    if inputs == "features" and not n_elements:
-        raise ValueError("Expected a space with a composition for the inputs 'features'; take 'fractions' here.")
     if not n_elements:
         return Coordinates(space.names)
     if inputs == "fractions":
         chosen = raw_fractions(space.elements)
     else:
+        if coordinates is None or utilities is None or rng is None:
+            raise ValueError("Expected coordinates, utilities and a generator to choose features by; some are missing.")
         rows = rng.permutation(len(utilities))[:SELECTION_ROWS]
         compositions = coordinates[:, :n_elements]
         if np.ptp(utilities[rows]) == 0 or np.ptp(compositions[rows], axis=0).max() <= 1e-9:

@@ -8,10 +8,12 @@ exact: its model passes through them all, and improvement counts from the luckie
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from alloygrad.checks import distinct_names, numbers, require_fractions
 from alloygrad.spaces.pool import Pool
 from alloygrad.surrogates.gp import standardisation
 
@@ -34,21 +36,19 @@ def replay(elements: Sequence[str], compositions: np.ndarray, merits: np.ndarray
     Raises:
         ValueError: Shapes that do not match, values that are not finite, rows that are not fractions with a sum of 1.
     """
-    compositions, merits = np.asarray(compositions, float), np.asarray(merits, float)
-    if compositions.shape != (len(merits), len(elements)) or merits.ndim != 1:
+    elements = distinct_names(elements, "element symbols")
+    compositions, merits = numbers(compositions, "compositions"), numbers(merits, "merits")
+    if merits.ndim != 1 or compositions.shape != (len(merits), len(elements)):
         raise ValueError(
-            f"Expected compositions (n, {len(elements)}) and merits (n,); got {compositions.shape} and {merits.shape}."
+            f"Expected compositions (n, {len(elements)}) and merits (n,); got {compositions.shape} and {merits.shape}. "
+            "Give one merit for each composition."
         )
     if not (np.isfinite(compositions).all() and np.isfinite(merits).all()):
-        raise ValueError("Expected finite compositions and merits; leave the other rows out.")
-    sums = compositions.sum(1)
-    off = np.abs(sums - 1) > RESOLUTION * (1 + 1e-9)  # with room for binary rounding
-    for row in np.flatnonzero(off | (compositions < 0).any(1))[:1]:
+        finite = np.isfinite(compositions).all(1) & np.isfinite(merits)
         raise ValueError(
-            f"Expected atomic fractions ≥ 0 that sum to 1 (± {RESOLUTION:g}); row {row} is "
-            f"{compositions[row].tolist()} (sum {sums[row]:.7g}). Divide percentages by 100, and rounded rows by "
-            "their sum."
+            f"Expected finite compositions and merits; row {int(np.argmin(finite))} has another value. Leave it out."
         )
+    require_fractions(compositions, RESOLUTION)
     counts, group = np.unique(np.rint(compositions / RESOLUTION).astype(np.int64), axis=0, return_inverse=True)
     means = np.bincount(group.ravel(), merits) / np.bincount(group.ravel())
     pool = Pool(pd.DataFrame(counts * RESOLUTION, columns=list(elements)), elements=elements)
@@ -61,10 +61,12 @@ def replay(elements: Sequence[str], compositions: np.ndarray, merits: np.ndarray
         keys = [tuple(row) for row in asked.reshape(-1, len(elements)).tolist()]
         if missing := [key for key in keys if key not in row_of]:
             raise ValueError(
-                f"Expected compositions of the table; {[round(x * RESOLUTION, 6) for x in missing[0]]} is none."
+                f"Expected compositions of the table; {[round(x * RESOLUTION, 6) for x in missing[0]]} is none. Ask "
+                "for points of the pool."
             )
         rows = np.array([row_of[key] for key in keys], dtype=int).reshape(asked.shape[:-1])
         return {"measured": means[rows], "merit": (means[rows] - centre) / spread}
 
-    environment.elements = tuple(elements)  # by which it is checked against the space
+    known: Any = environment
+    known.elements = tuple(elements)  # by which it is checked against the space
     return pool, environment

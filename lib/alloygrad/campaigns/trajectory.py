@@ -8,6 +8,7 @@ from the same points and the same features, whatever their inner loop is.
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,11 +17,13 @@ from alloygrad.acquisition.analytic import ACQUISITIONS, log_ei
 from alloygrad.campaigns.campaign import SETTINGS, Campaign
 from alloygrad.checks import require_known, require_whole
 from alloygrad.features.feature_map import Feature, FeatureMap, parse_feature
-from alloygrad.features.formulas import FORMULAS
+from alloygrad.features.formulas import require_formulas
 from alloygrad.features.selection import SELECTIONS
 from alloygrad.maximisers import METHODS
 from alloygrad.objectives import Maximise
 from alloygrad.protocols import Environment, Space
+from alloygrad.spaces.composition import require_elements
+from alloygrad.spaces.points import no_points
 from alloygrad.surrogates import SURROGATES
 
 INITIAL, SELECTION, INNER_LOOP = range(3)  # purposes of random numbers
@@ -48,7 +51,7 @@ class Settings:
     surrogate: str = "gp"
     setting: str = "paper"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require_whole(1, n_features=self.n_features, n_initial=self.n_initial)
         require_whole(0, n_experiments=self.n_experiments)
         require_known("selection", self.selection, SELECTIONS)
@@ -57,12 +60,7 @@ class Settings:
         require_known("surrogate", self.surrogate, SURROGATES)
         require_known("setting", self.setting, SETTINGS)
         METHODS[self.maximiser].build(self.options)
-        names = self.formulas if isinstance(self.formulas, Sequence) and not isinstance(self.formulas, str) else ()
-        if not names or any(name not in FORMULAS for name in names):
-            raise ValueError(
-                f"Expected formulas as a tuple of names among {list(FORMULAS)}; got {self.formulas!r}. "
-                "For example: ('mean', 'mismatch')."
-            )
+        require_formulas(self.formulas)
 
 
 def trajectory(
@@ -93,14 +91,16 @@ def trajectory(
         ValueError: Before anything is measured: an environment of other elements than the space's. Later: outcomes that
             are not numbers, or named like another column.
     """
-    require_same_elements(space, environment)
+    if not isinstance(settings, Settings):
+        raise TypeError(f"Expected settings as `Settings(…)` makes them; got {settings!r}. Pass such an object.")
+    require_whole(0, seed=seed)
+    require_elements(space, environment)
     rows = list(done)
     if len(rows) < settings.n_initial:
         for row in initial_measurements(settings, space, environment, seed, begun=len(rows)):
             rows.append(row)
             yield row
-    kind = space.sample(1, np.random.default_rng(0)).dtype
-    points = np.array([[row[key] for key in space.keys] for row in rows], dtype=kind)
+    points = np.array([[row[key] for key in space.keys] for row in rows], dtype=no_points(space).dtype)
     merits = np.array([row["merit"] for row in rows])
     features = None
     if space.elements:
@@ -109,7 +109,7 @@ def trajectory(
         else:
             initial = slice(settings.n_initial)
             names = (choose or choose_features)(settings, space, points[initial], merits[initial], seed)
-        features = FeatureMap(space.elements, [parse_feature(name) for name in names])
+        features = FeatureMap(space.elements, tuple(parse_feature(name) for name in names))
     campaign = Campaign(
         space,
         Maximise("merit"),
@@ -131,7 +131,8 @@ def trajectory(
         improvement = log_ei(model, best)(space.coordinates(suggestion.point)).item()
         warning = " ".join(filter(None, [suggestion.warning, *campaign.warnings]))
         campaign.tell(suggestion.point, row["merit"])
-        names = campaign.features.names
+        inputs: Any = campaign.features  # of these three kinds all have names
+        names = inputs.names
         found = {
             "value": suggestion.value,
             "log_ei": improvement,
@@ -169,28 +170,19 @@ def initial_measurements(
     The points depend on the space, their number and the seed alone. Experiments −n_initial … −1. Errors as of
     `trajectory`.
     """
-    require_same_elements(space, environment)
+    require_elements(space, environment)
     if space.size <= settings.n_initial:
         raise ValueError(
             f"Expected a space of more than n_initial = {settings.n_initial} points; it has {space.size:.0f}. "
             "Lower n_initial, or widen the space."
         )
-    rng, distinct = generator(seed, INITIAL), {}
+    distinct: dict[tuple, None] = {}
+    rng = generator(seed, INITIAL)
     while len(distinct) < settings.n_initial:
         distinct.update(dict.fromkeys(map(tuple, space.sample(settings.n_initial, rng).tolist())))
     numbered = enumerate(list(distinct)[: settings.n_initial], start=-settings.n_initial)
     for number, point in list(numbered)[begun:]:
         yield measured_row(environment, space, np.array(point), seed, number)
-
-
-def require_same_elements(space: Space, environment: Environment) -> None:
-    """Raise ValueError where an environment has `elements` and they are not the space's, in its order."""
-    elements = tuple(getattr(environment, "elements", None) or space.elements)
-    if elements != tuple(space.elements):
-        raise ValueError(
-            f"Expected an environment of the elements {' '.join(space.elements)}, in this order; got one of "
-            f"{' '.join(elements)}. Make it with `space.elements`."
-        )
 
 
 def measured_row(environment: Environment, space: Space, point: np.ndarray, seed: int, experiment: int) -> dict:
@@ -236,14 +228,20 @@ def measure(environment: Environment, coordinates: np.ndarray) -> dict[str, floa
     outcome = environment(coordinates)
     outcome = outcome if isinstance(outcome, Mapping) else {"merit": outcome}
     if "merit" not in outcome:
-        raise ValueError(f"Expected a number from the environment, or a mapping with 'merit'; got {sorted(outcome)}.")
+        raise ValueError(
+            f"Expected a number from the environment, or a mapping with 'merit'; got {sorted(outcome)}. Return "
+            "the merit under this name."
+        )
     outcome = {name: _number(name, value) for name, value in outcome.items()}
     if not np.isfinite(outcome["merit"]):
-        raise ValueError(f"Expected a finite merit from the environment; got {outcome['merit']}.")
+        raise ValueError(
+            f"Expected a finite merit from the environment; got {outcome['merit']}. Return a number, or leave such "
+            "points out of the space."
+        )
     return outcome
 
 
-def _number(name: str, value) -> float:
+def _number(name: str, value: Any) -> float:
     try:
         (number,) = np.asarray(value).ravel().tolist()
         return float(number)

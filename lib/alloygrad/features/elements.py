@@ -29,6 +29,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from alloygrad.checks import UnknownName, distinct_names, nearest
+from alloygrad.symbols import CHEMICAL_SYMBOLS
+
 TABLE = Path(__file__).with_name("elements.csv")
 """Path of the table."""
 
@@ -78,16 +81,6 @@ PROPERTIES = (
 )
 SYMBOLS = tuple(p.symbol for p in PROPERTIES)
 
-CHEMICAL_SYMBOLS = tuple(
-    """
-    H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr
-    Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe
-    Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn
-    Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og
-    """.split()
-)
-"""All elements by atomic number, also those without properties here."""
-
 PRIMORDIAL = tuple(s for z, s in enumerate(CHEMICAL_SYMBOLS, 1) if z in (90, 92) or (z <= 83 and z not in (43, 61)))
 """Symbols of the elements with isotopes as old as the Earth: those that an alloy may contain."""
 
@@ -115,15 +108,17 @@ def matrix(
         table: elements × property symbols; None for the table of this module.
 
     Raises:
-        KeyError: for an unknown element or property.
-        ValueError: for a missing value.
+        ValueError: for an unknown element or property (an `UnknownName`, which is a KeyError too), or a missing value.
     """
     table = load() if table is None else table
     symbols = list(table.columns) if symbols is None else list(symbols)
     _check_elements(elements, table)
     for symbol in symbols:
         if symbol not in table.columns:
-            raise KeyError(f"Expected properties among {' '.join(table.columns)}; got {symbol!r}. Correct the symbol.")
+            raise UnknownName(
+                f"Expected properties among {' '.join(table.columns)}; got {symbol!r}. Correct the symbol."
+                f"{nearest(symbol, table.columns)}"
+            )
     values = table.loc[list(elements), symbols].to_numpy(dtype=np.float64)
     if missing := [f"{symbols[j]} of {elements[i]}" for i, j in np.argwhere(np.isnan(values))]:
         raise ValueError(
@@ -136,7 +131,7 @@ def matrix(
 def available(elements: Sequence[str], table: pd.DataFrame | None = None) -> tuple[str, ...]:
     """List the properties for which all `elements` have a value, in the order of the table (None: that of this module).
 
-    Raises KeyError for an unknown element.
+    Raises ValueError for an unknown element (an `UnknownName`, which is a KeyError too).
     """
     table = load() if table is None else table
     _check_elements(elements, table)
@@ -144,9 +139,13 @@ def available(elements: Sequence[str], table: pd.DataFrame | None = None) -> tup
 
 
 def _check_elements(elements: Sequence[str], table: pd.DataFrame) -> None:
-    for name in elements:
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(f"Expected the table as a DataFrame, elements × properties; got {table!r}. Pass None, or one.")
+    for name in distinct_names(elements, "element symbols"):
         if name not in table.index:
-            raise KeyError(
-                f"Expected elements among {' '.join(table.index)}; got {name!r}. Correct the symbol, or pass a table "
-                "that has this element."
+            lacking = f"Of {name} no properties are known here." if name in CHEMICAL_SYMBOLS else ""
+            raise UnknownName(
+                f"Expected elements among {' '.join(table.index)}; got {name!r}. Correct the symbol, pass a table that "
+                "has this element, or choose the inputs 'fractions', which need no properties. "
+                + (lacking or f"{name!r} is no element symbol.{nearest(name, CHEMICAL_SYMBOLS)}")
             )

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
+from alloygrad.checks import distinct_names, nearest, numbers
 from alloygrad.features import elements as elemental
 from alloygrad.features.formulas import FORMULAS
 
@@ -26,11 +28,12 @@ Feature = tuple[str, str]
 
 def parse_feature(feature: str | Feature) -> Feature:
     """Convert "mean:VEC" to ("mean", "VEC"); a pair is returned as it is. Raises ValueError for an unknown formula."""
-    name, _, symbol = feature.partition(":") if isinstance(feature, str) else (feature[0], ":", feature[1])
+    pair = feature.partition(":")[::2] if isinstance(feature, str) else feature
+    name, symbol = pair if isinstance(pair, tuple | list) and len(pair) == 2 else (None, None)
     if name not in (*FORMULAS, FRACTION) or not symbol:
         raise ValueError(
             f"Expected a feature 'formula:property' or '{FRACTION}:element'; got {feature!r}. Write for example "
-            f"'mean:VEC'; the formulas are {', '.join(FORMULAS)}."
+            f"'mean:VEC'; the formulas are {', '.join(FORMULAS)}.{nearest(name, [*FORMULAS, FRACTION])}"
         )
     return name, symbol
 
@@ -52,8 +55,8 @@ class FeatureMap:
         table: elements × property symbols; None for the table of `alloygrad.features.elements`.
 
     Raises:
-        KeyError: for an unknown element or property.
-        ValueError: for an unknown formula, a missing value, or the fraction of an element not in `elements`.
+        ValueError: for an unknown element, property or formula, a missing value, or the fraction of an element not in
+            `elements`.
 
     Example:
         >>> features = FeatureMap(("Ni", "Ti"), ["mean:VEC", "fraction:Ti"])
@@ -67,15 +70,16 @@ class FeatureMap:
     groups: tuple = field(init=False, repr=False)  # (formula, properties (N, P)): each formula is evaluated once
     order: tuple[int, ...] = field(init=False, repr=False)  # brings the grouped columns into selected's order
 
-    def __post_init__(self):
-        if isinstance(self.selected, str):
-            raise ValueError(f"Expected a list of features; got the text {self.selected!r}. Write ['mean:VEC'].")
+    def __post_init__(self) -> None:
+        if isinstance(self.selected, str) or not np.iterable(self.selected):
+            kind = "the text " if isinstance(self.selected, str) else ""
+            raise ValueError(f"Expected a list of features; got {kind}{self.selected!r}. Write ['mean:VEC'].")
+        object.__setattr__(self, "elements", distinct_names(self.elements, "element symbols"))
         selected = tuple(parse_feature(f) for f in self.selected)
         if not selected:
             raise ValueError("Expected at least one feature; got none. Write for example ['mean:VEC'].")
         names = list(dict.fromkeys(name for name, _ in selected))
         grouped = [i for name in names for i, f in enumerate(selected) if f[0] == name]
-        object.__setattr__(self, "elements", tuple(self.elements))
         object.__setattr__(self, "selected", selected)
         object.__setattr__(self, "order", tuple(np.argsort(grouped).tolist()))
         properties = [self._properties(name, [s for n, s in selected if n == name]) for name in names]
@@ -97,7 +101,7 @@ class FeatureMap:
         """The selected features as texts: ["mean:VEC", …]."""
         return [":".join(f) for f in self.selected]
 
-    def __call__(self, compositions: Tensor | np.ndarray) -> Tensor:
+    def __call__(self, compositions: Tensor | ArrayLike) -> Tensor:
         """Return features (..., n_selected) of compositions (..., n_elements) in atomic fractions."""
         fractions = doubles(compositions)
         if fractions.shape[-1:] != (len(self.elements),):
@@ -111,11 +115,15 @@ class FeatureMap:
         return torch.cat(columns, dim=-1)[..., self.order]
 
 
-def doubles(values: Tensor | np.ndarray) -> Tensor:
-    """Convert to a float64 tensor. An array is copied, since torch warns of read-only arrays (as from pandas)."""
-    return values.double() if isinstance(values, Tensor) else torch.from_numpy(np.array(values, dtype=float))
+def doubles(values: Tensor | ArrayLike, name: str = "coordinates") -> Tensor:
+    """Convert to a float64 tensor. An array is copied, since torch warns of read-only arrays (as from pandas).
+
+    Raises ValueError, with `name` in the message, for what is no number.
+    """
+    return values.double() if isinstance(values, Tensor) else torch.from_numpy(np.array(numbers(values, name)))
 
 
 def raw_fractions(elements: Iterable[str]) -> FeatureMap:
     """Return the map of compositions to themselves, for comparison with material features."""
-    return FeatureMap(tuple(elements), tuple((FRACTION, element) for element in elements))
+    elements = distinct_names(elements, "element symbols")
+    return FeatureMap(elements, tuple((FRACTION, element) for element in elements))

@@ -21,7 +21,7 @@ Autograd differentiates the formulas, exactly for a fixed set of elements presen
 Source: Xian et al., Digital Discovery 2025, doi 10.1039/d5dd00080g, Table S1.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import torch
 from torch import Tensor
@@ -32,18 +32,31 @@ PRESENT = 1e-5
 MISMATCH_ZERO = 1e-12
 """A smaller mismatch is a rounding error: 0 is returned, with gradient 0."""
 
-FORMULAS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {}
-"""The formulas by name: fractions (..., N) and properties (N, P) → (..., P)."""
+Formula = Callable[[Tensor, Tensor], Tensor]
+"""Fractions (..., N) and properties (N, P) → (..., P)."""
+
+FORMULAS: dict[str, Formula] = {}
+"""The formulas by name."""
 
 
-def formula(name: str):
+def formula(name: str) -> Callable[[Formula], Formula]:
     """Register the decorated function in `FORMULAS`."""
 
-    def register(function):
+    def register(function: Formula) -> Formula:
         FORMULAS[name] = function
         return function
 
     return register
+
+
+def require_formulas(names: Collection[str]) -> None:
+    """Raise ValueError unless `names` is a list of names in `FORMULAS`."""
+    listed = names if isinstance(names, Collection) and not isinstance(names, str) else ()
+    if not listed or any(name not in FORMULAS for name in listed):
+        raise ValueError(
+            f"Expected formulas as a tuple of names among {list(FORMULAS)}; got {names!r}. "
+            "For example: ('mean', 'mismatch')."
+        )
 
 
 def _extreme(fractions: Tensor, properties: Tensor, sign: int) -> tuple[Tensor, Tensor]:

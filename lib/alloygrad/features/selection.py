@@ -18,16 +18,19 @@ Source: Dubrule 1983, doi 10.1007/BF01033232, for the residuals; Xian et al. 202
 and its code, for population, generations and probabilities.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from inspect import signature
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from alloygrad.checks import require_whole
+from alloygrad.checks import require_known, require_number, require_whole
 from alloygrad.features.elements import available
-from alloygrad.features.feature_map import Feature, FeatureMap, all_features, doubles, raw_fractions
+from alloygrad.features.feature_map import Feature, FeatureMap, all_features, doubles, parse_feature, raw_fractions
+from alloygrad.features.formulas import require_formulas
 from alloygrad.kernel import matern52, scaling
 
 GRID = ((0.5, 1e-2), (2.0, 1e-2))
@@ -43,6 +46,9 @@ CHUNK = 16
 
 Fitness = Callable[[Tensor, Tensor, np.ndarray], Callable[[np.ndarray], np.ndarray]]
 """Features (n, C), targets (n,), folds (repeats, n) → a function that scores sets (B, n_features) of columns: (B,)."""
+
+Known = dict[tuple[int, ...], float]
+"""Scores by set, its columns in ascending order."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,13 @@ def genetic(
     Raises:
         ValueError: for wrong shapes, equal targets, or fewer candidates than `n_features`.
     """
-    require_whole(1, n_features=n_features, population=population, generations=generations)
+    given: dict[str, Any] = {
+        "n_features": n_features,
+        "population": population,
+        "generations": generations,
+        "patience": patience,
+    }
+    require_options(formulas=formulas, crossover=crossover, mutation=mutation, **given)
     candidates, rate, known = _prepare(elements, compositions, targets, rng, formulas, n_features, fitness, folds)
 
     def members(sets: np.ndarray) -> np.ndarray:
@@ -161,6 +173,24 @@ def genetic(
     return _result(candidates, sets, scores, history, known)
 
 
+OPTIONS = {name: one.default for name, one in signature(genetic).parameters.items() if one.default is not one.empty}
+"""Arguments of `genetic` with a default, and that default."""
+
+
+def require_options(*, others: Collection[str] = (), **given: Any) -> None:
+    """Raise ValueError for an argument that `genetic` does not know, or that makes no sense.
+
+    others: Names that whoever passes the arguments on knows too; one of them may be meant.
+    """
+    for name in given:
+        require_known("an argument", name, [*OPTIONS, *others])
+    options = OPTIONS | given
+    require_formulas(options["formulas"])
+    require_whole(1, **{name: options[name] for name in ("n_features", "population", "generations")})
+    require_whole(0, patience=options["patience"] or 0)
+    require_number(0, 1, crossover=options["crossover"], mutation=options["mutation"])
+
+
 def random_search(
     elements: Sequence[str],
     compositions: np.ndarray,
@@ -180,12 +210,12 @@ def random_search(
     return _result(candidates, sets, scores, [scores.max()], known)
 
 
-def fractions(elements: Sequence[str], compositions, targets, **_) -> Selection:
+def fractions(elements: Sequence[str], compositions: np.ndarray, targets: np.ndarray, **_: Any) -> Selection:
     """Return the fractions of all elements, for comparison with material features; their score is NaN."""
     return Selection(raw_fractions(elements).selected, float("nan"), (), 0)
 
 
-SELECTIONS = {"genetic": genetic, "random": random_search, "fractions": fractions}
+SELECTIONS: dict[str, Callable[..., Selection]] = {"genetic": genetic, "random": random_search, "fractions": fractions}
 
 
 def roulette(scores: np.ndarray) -> np.ndarray:
@@ -205,7 +235,7 @@ def score(
     fitness: Fitness = closed_form,
 ) -> float:
     """Score one set of features on compositions (n, n_elements), targets (n,) and folds (repeats, n)."""
-    values = FeatureMap(elements, features)(compositions)
+    values = FeatureMap(tuple(elements), tuple(map(parse_feature, features)))(compositions)
     evaluate = fitness(values, doubles(targets), np.asarray(folds))
     return float(evaluate(np.arange(len(features))[None])[0])
 
@@ -215,7 +245,16 @@ def deal_folds(n: int, rng: np.random.Generator, *, n_folds: int = 10, repeats: 
     return np.stack([rng.permutation(n) % n_folds for _ in range(repeats)])
 
 
-def _prepare(elements, compositions, targets, rng, formulas, n_features, fitness, folds):
+def _prepare(
+    elements: Sequence[str],
+    compositions: np.ndarray,
+    targets: np.ndarray,
+    rng: np.random.Generator,
+    formulas: Sequence[str],
+    n_features: int,
+    fitness: Fitness,
+    folds: np.ndarray | None,
+) -> tuple[list[Feature], Callable[[np.ndarray], np.ndarray], Known]:
     """Return the candidates, a function sets (B, n_features) → scores (B,), and the dict of scores so far."""
     targets = doubles(targets)
     n = len(compositions)
@@ -228,7 +267,7 @@ def _prepare(elements, compositions, targets, rng, formulas, n_features, fitness
     if len(targets.unique()) < 2:
         raise ValueError(f"Expected at least two different targets; got {n} equal ones. Measure other compositions.")
     candidates = all_features(formulas, available(elements))
-    values = FeatureMap(elements, candidates)(compositions)
+    values = FeatureMap(tuple(elements), tuple(candidates))(compositions)
     # The mean of equal properties varies by rounding errors; scaled to 0 … 1 it would be pure noise.
     varying = (values.amax(0) - values.amin(0) > 1e-9 * values.abs().amax(0)).nonzero()[:, 0]
     if len(varying) < n_features:
@@ -239,7 +278,8 @@ def _prepare(elements, compositions, targets, rng, formulas, n_features, fitness
     folds = deal_folds(n, rng) if folds is None else np.asarray(folds)
     if folds.ndim != 2 or folds.shape[1] != n:
         raise ValueError(f"Expected folds of shape (repeats, {n}); got {folds.shape}. Make them with `deal_folds`.")
-    evaluate, known = fitness(values[:, varying], targets, folds), {}
+    known: Known = {}
+    evaluate = fitness(values[:, varying], targets, folds)
 
     def rate(sets: np.ndarray) -> np.ndarray:
         names = [tuple(sorted(columns)) for columns in sets.tolist()]
@@ -250,7 +290,9 @@ def _prepare(elements, compositions, targets, rng, formulas, n_features, fitness
     return [candidates[i] for i in varying.tolist()], rate, known
 
 
-def _result(candidates, sets, scores, history, known) -> Selection:
+def _result(
+    candidates: list[Feature], sets: np.ndarray, scores: np.ndarray, history: Sequence[float], known: Known
+) -> Selection:
     best = scores.argmax()
     features = tuple(candidates[i] for i in np.sort(sets[best]))
     return Selection(features, float(scores[best]), tuple(map(float, history)), len(known))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import Tensor
 
-from alloygrad.checks import require_known
+from alloygrad.checks import require_generator, require_known, require_protocol
 from alloygrad.maximisers.ascent import ascent, is_enumerated
 from alloygrad.maximisers.enumeration import enumeration
 from alloygrad.maximisers.lattice import lattice
@@ -35,6 +35,7 @@ from alloygrad.maximisers.slsqp import slsqp
 from alloygrad.maximisers.suggestion import Plain, Suggestion
 from alloygrad.protocols import Acquisition, Space
 from alloygrad.spaces import Box, CompositionSpace, Pool, Product
+from alloygrad.spaces.points import no_points, require_points
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Method:
     run: Callable[..., Suggestion]  # (acquire, space, *, exclude, rng, options) → Suggestion
     options: type[Options]
     searches: Callable[[Space], bool]  # whether it can search a space
-    gradients: Callable[[Space, Options], bool] = lambda space, options: False  # whether it asks for them there
+    gradients: Callable[..., bool] = lambda space, options: False  # whether it asks for them there
     draws: bool = True  # whether it needs a random generator
 
     def build(self, options: Options | Mapping | None) -> Options:
@@ -64,11 +65,11 @@ def _is_listed(space: Space) -> bool:
     return isinstance(space, CompositionSpace | Pool)
 
 
-def _ascends(space: Space, options: AscentOptions) -> bool:
+def _ascends(space: CompositionSpace, options: AscentOptions | LatticeOptions) -> bool:
     return not is_enumerated(space, options)
 
 
-def _chooses_pairs(space: Space, options: LatticeOptions) -> bool:
+def _chooses_pairs(space: CompositionSpace, options: LatticeOptions) -> bool:
     return _ascends(space, options) and len(space.elements) > FEW
 
 
@@ -83,13 +84,18 @@ METHODS = {
 """All maximisers by name."""
 
 
+def names_for(space: Space) -> list[str]:
+    """Return the names of all maximisers that can search a space."""
+    return [name for name, method in METHODS.items() if method.searches(space)]
+
+
 def method_for(space: Space, name: str) -> Method:
     """Return the maximiser of this name. Raises ValueError where there is none, or it cannot search the space."""
     require_known("maximiser", name, METHODS)
-    if not METHODS[name].searches(space):
-        possible = [other for other, method in METHODS.items() if method.searches(space)]
+    if name not in (possible := names_for(space)):
         raise ValueError(
-            f"Expected a maximiser that searches a {type(space).__name__}, one of {possible}; got {name!r}."
+            f"Expected a maximiser that searches a {type(space).__name__}, one of {possible}; got {name!r}. "
+            "Choose one of these, or leave it out."
         )
     return METHODS[name]
 
@@ -126,6 +132,7 @@ def maximise(
         >>> found.coordinates.tolist()
         [0.5, 0.5]
     """
+    require_protocol(space, Space, "ag.CompositionSpace")
     name = method or space.maximiser
     chosen = method_for(space, name)
     options = chosen.build(options)
@@ -133,9 +140,11 @@ def maximise(
         raise ValueError(
             f"Expected a random generator for {name!r}; got rng=None. Pass rng=np.random.default_rng(seed)."
         )
+    if rng is not None:
+        require_generator(rng)
     if exclude is None or np.shape(exclude) == (0,):  # [] as well
-        exclude = space.sample(1, np.random.default_rng(0))[:0]
-    exclude = np.atleast_2d(exclude)
+        exclude = no_points(space)
+    exclude = require_points(space, exclude, "exclude")
     exclude = np.unique(exclude[space.contains(exclude)], axis=0)
     if len(exclude) >= space.size:
         raise ValueError(
@@ -148,4 +157,4 @@ def maximise(
     return replace(suggestion, method=name, seconds=time.perf_counter() - started)
 
 
-__all__ = ["METHODS", "AscentOptions", "Method", "Suggestion", "maximise", "method_for"]
+__all__ = ["METHODS", "AscentOptions", "Method", "Suggestion", "maximise", "method_for", "names_for"]

@@ -18,6 +18,7 @@ where the posterior mean is. `AscentOptions` describes every number that tunes t
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -29,11 +30,12 @@ from alloygrad.maximisers.projection import Projection, support
 from alloygrad.maximisers.ridges import follow
 from alloygrad.maximisers.spectral import Ends, spectral
 from alloygrad.maximisers.suggestion import Suggestion, score
+from alloygrad.protocols import Acquisition
 from alloygrad.spaces.composition import CompositionSpace
 
 
 def ascent(
-    acquire,
+    acquire: Acquisition,
     space: CompositionSpace,
     *,
     exclude: np.ndarray,
@@ -88,7 +90,12 @@ def is_enumerated(space: CompositionSpace, options: AscentOptions | LatticeOptio
 
 
 def screened(
-    acquire, space: CompositionSpace, project: Projection, exclude: np.ndarray, rng, options: AscentOptions
+    acquire: Acquisition,
+    space: CompositionSpace,
+    project: Projection,
+    exclude: np.ndarray,
+    rng: np.random.Generator,
+    options: AscentOptions,
 ) -> tuple[np.ndarray, np.ndarray]:
     """About `screen` distinct counts (rows, n_elements), none measured, and the best measured ones, at most `centres`.
 
@@ -103,7 +110,12 @@ def screened(
 
 
 def beside(
-    space: CompositionSpace, centres: np.ndarray, exclude: np.ndarray, n: int, rng, options: AscentOptions
+    space: CompositionSpace,
+    centres: np.ndarray,
+    exclude: np.ndarray,
+    n: int,
+    rng: np.random.Generator,
+    options: AscentOptions,
 ) -> np.ndarray:
     """At most `n` distinct counts (rows, n_elements), none measured, around `centres` (rows, n_elements)."""
     if not len(centres):
@@ -118,7 +130,9 @@ def _fresh(counts: np.ndarray, exclude: np.ndarray) -> np.ndarray:
     return counts[unmeasured(counts, exclude)]
 
 
-def _or_random(counts: np.ndarray, space: CompositionSpace, exclude: np.ndarray, rng, options) -> np.ndarray:
+def _or_random(
+    counts: np.ndarray, space: CompositionSpace, exclude: np.ndarray, rng: np.random.Generator, options: AscentOptions
+) -> np.ndarray:
     """`counts` (rows, n_elements), or random ones that are not measured if there are none."""
     while not len(counts):
         counts = _fresh(space.sample(options.nearby_draws, rng), exclude)
@@ -126,7 +140,12 @@ def _or_random(counts: np.ndarray, space: CompositionSpace, exclude: np.ndarray,
 
 
 def chosen(
-    space: CompositionSpace, candidates: np.ndarray, values: np.ndarray, n: int, rng, options: AscentOptions
+    space: CompositionSpace,
+    candidates: np.ndarray,
+    values: np.ndarray,
+    n: int,
+    rng: np.random.Generator,
+    options: AscentOptions,
 ) -> np.ndarray:
     """Counts (≤ n, n_elements) to start from: half for their value, apart from each other, half whatever their value.
 
@@ -139,7 +158,7 @@ def chosen(
 
 
 def ascend(
-    acquire,
+    acquire: Acquisition,
     space: CompositionSpace,
     project: Projection,
     starts: np.ndarray,
@@ -151,7 +170,7 @@ def ascend(
     points, limits, free = space.fractions(starts), space.polytope(), np.arange(len(starts))[:, None] % 2 == 0
     lower, upper = support(space, starts)
     lower, upper = np.where(free, limits.lower, lower), np.where(free, limits.upper, upper)
-    how = dict(tolerance=space.step / 10, options=options)
+    how: dict[str, Any] = dict(tolerance=space.step / 10, options=options)
     first = spectral(acquire, project, points, lower, upper, batches=options.batches, **how)
     moved = np.abs(first.points - points).max(1) > space.step / 2
     most = max(options.least_best, len(starts) // options.best_one_in)
@@ -162,12 +181,12 @@ def ascend(
 
 
 def elsewhere(
-    acquire,
+    acquire: Acquisition,
     space: CompositionSpace,
     project: Projection,
     counts: np.ndarray,
     exclude: np.ndarray,
-    rng,
+    rng: np.random.Generator,
     options: AscentOptions,
 ) -> tuple[np.ndarray, int, int]:
     """What short climbs reach from `counts` (rows, n_elements), and from the best of them with one element replaced.
@@ -183,7 +202,7 @@ def elsewhere(
     rows = rows[rng.permutation(len(rows))[: options.replacements]]
     if not len(rows):
         return known, evaluations, gradients
-    how = dict(tolerance=space.step / 10, batches=options.replacement_batches, options=options)
+    how: dict[str, Any] = dict(tolerance=space.step / 10, batches=options.replacement_batches, options=options)
     ends = spectral(acquire, project, space.fractions(rows), *support(space, rows), **how)
     more, _, tried, climbed = _climbed(
         acquire, space, rounded(space, ends.points), exclude, rng, options, options.replacement_climbs
@@ -201,7 +220,15 @@ def replacements(space: CompositionSpace, centres: np.ndarray) -> np.ndarray:
     return distinct(rows[space.contains(rows)])
 
 
-def _climbed(acquire, space, counts, exclude, rng, options, most: int) -> tuple[np.ndarray, np.ndarray, int, int]:
+def _climbed(
+    acquire: Acquisition,
+    space: CompositionSpace,
+    counts: np.ndarray,
+    exclude: np.ndarray,
+    rng: np.random.Generator,
+    options: AscentOptions,
+    most: int,
+) -> tuple[np.ndarray, np.ndarray, int, int]:
     """Short climbs from at most `most` of `counts`; returns as `exchange`, the evaluations to choose them included."""
     counts = _fresh(counts, exclude)
     values = score(acquire, space, counts)
@@ -213,7 +240,12 @@ def _climbed(acquire, space, counts, exclude, rng, options, most: int) -> tuple[
 
 
 def finish(
-    acquire, space: CompositionSpace, counts: np.ndarray, exclude: np.ndarray, rng, options: AscentOptions
+    acquire: Acquisition,
+    space: CompositionSpace,
+    counts: np.ndarray,
+    exclude: np.ndarray,
+    rng: np.random.Generator,
+    options: AscentOptions,
 ) -> Suggestion:
     """Climb the grid from `counts` (rows, n_elements), then repeatedly from around the best reached.
 
@@ -242,7 +274,15 @@ def finish(
     return Suggestion(known[top], space.fractions(known[top]), float(values[top]), evaluations, gradients)
 
 
-def _nearby(acquire, space, known, values, exclude, rng, options) -> tuple[np.ndarray, np.ndarray, int]:
+def _nearby(
+    acquire: Acquisition,
+    space: CompositionSpace,
+    known: np.ndarray,
+    values: np.ndarray,
+    exclude: np.ndarray,
+    rng: np.random.Generator,
+    options: AscentOptions,
+) -> tuple[np.ndarray, np.ndarray, int]:
     """Counts around the best of `known`, their values, and gradients spent.
 
     Among many elements some ascend a little before they are rounded. On a ridge narrower than a step, each gives
@@ -253,14 +293,14 @@ def _nearby(acquire, space, known, values, exclude, rng, options) -> tuple[np.nd
     scores = score(acquire, space, near)
     if len(space.elements) > FEW and len(near):
         rows = near[spread(space.fractions(near), scores, options.polished, 0)]
-        how = dict(tolerance=space.step / 20, batches=options.polish_batches, options=options)
+        how: dict[str, Any] = dict(tolerance=space.step / 20, batches=options.polish_batches, options=options)
         ends = spectral(acquire, Projection(space), space.fractions(rows), *support(space, rows), **how)
         more, spent = _fresh(rounded(space, ends.points), exclude), ends.gradients
         near, scores = np.concatenate([near, more]), np.concatenate([scores, score(acquire, space, more)])
     return near, scores, spent
 
 
-def certified(found: Suggestion, acquire, space: CompositionSpace, exclude: np.ndarray) -> Suggestion:
+def certified(found: Suggestion, acquire: Acquisition, space: CompositionSpace, exclude: np.ndarray) -> Suggestion:
     """`found` with its gap to the exhaustive maximum, and a warning if that is larger."""
     best = enumeration(acquire, space, exclude=exclude)
     gap = max(0.0, best.value - found.value)

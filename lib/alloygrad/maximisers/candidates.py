@@ -60,7 +60,8 @@ def spread(points: np.ndarray, values: np.ndarray, n: int, distance: float) -> n
     if not distance:  # then only equal ones are passed over
         _, first = np.unique(points[order], axis=0, return_index=True)
         return order[np.sort(first)[:n]]
-    chosen, points = [], points[order]
+    chosen: list[int] = []
+    points = points[order]
     while len(order) and len(chosen) < n:
         chosen.append(order[0])
         apart = np.abs(points - points[0]).max(1) > distance

@@ -1,7 +1,7 @@
 """Exhaustive enumeration: evaluate the acquisition function on the whole grid, streamed, and take the largest.
 
-This is the reference for every other maximiser: exact, but the time grows with the grid. Its method
-`exceeding` rules out compositions that are certainly below a floor, and these cost less. The floor is the best
+This is the reference for every other maximiser: exact, but the time grows with the grid. The method `exceeding` of an
+acquisition function rules out compositions that are certainly below a floor, and these cost less. The floor is the best
 value so far, first on a sieve of evenly spaced ranks. A large chunk has many compositions of similar features, which
 `bounds` judges together. Memory holds one chunk, however large the grid.
 """
@@ -12,7 +12,9 @@ import numpy as np
 
 from alloygrad.maximisers.options import EnumerationOptions
 from alloygrad.maximisers.suggestion import Plain, Suggestion, best_of
+from alloygrad.protocols import Acquisition
 from alloygrad.spaces.composition import CompositionSpace
+from alloygrad.spaces.pool import Pool
 
 DEFAULTS = EnumerationOptions()
 
@@ -28,11 +30,11 @@ composition that is only as good as the best so far does not replace it."""
 
 
 def enumeration(
-    acquire,
-    space: CompositionSpace,
+    acquire: Acquisition,
+    space: CompositionSpace | Pool,
     *,
     exclude: np.ndarray,
-    rng=None,
+    rng: np.random.Generator | None = None,
     options: EnumerationOptions = DEFAULTS,
 ) -> Suggestion:
     """The grid maximum; the first in the order of the space's ranks wins a tie. Draws nothing from `rng`.
@@ -55,4 +57,6 @@ def enumeration(
         top, values = best_of(evaluate, space, counts, exclude)
         if top >= 0 and (best is None or values[top] > value):
             best, value = counts[top], float(values[top])
+    if best is None:
+        raise ValueError(f"Expected points that are not measured yet; all {space.size} of the space are.")
     return Suggestion(best, space.coordinates(best), value, evaluations=space.size, gap=0.0)

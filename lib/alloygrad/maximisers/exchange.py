@@ -18,16 +18,17 @@ import numpy as np
 from alloygrad.maximisers.options import DEFAULTS, AscentOptions
 from alloygrad.maximisers.spectral import evaluate
 from alloygrad.maximisers.suggestion import score
+from alloygrad.protocols import Acquisition
 from alloygrad.spaces.composition import CompositionSpace
 
 
 def exchange(
-    acquire,
+    acquire: Acquisition,
     space: CompositionSpace,
     counts: np.ndarray,
     values: np.ndarray,
     exclude: np.ndarray,
-    rng,
+    rng: np.random.Generator,
     options: AscentOptions = DEFAULTS,
     *,
     rounds: int | None = None,
@@ -60,7 +61,10 @@ def exchange(
         improved = best > values[live]
         rows = live[improved]
         counts[rows], values[rows] = tried[improved, top[improved]], best[improved]
-        fresh = [key not in visited and not visited.add(key) for key in _keys(counts[rows])]
+        fresh = []
+        for key in _keys(counts[rows]):
+            fresh.append(key not in visited)
+            visited.add(key)
         live = rows[fresh]
     return counts, values, evaluations + gradients, gradients
 
@@ -82,7 +86,11 @@ def pairs(n_elements: int) -> np.ndarray:
 
 
 def _promising(
-    slopes: np.ndarray, space: CompositionSpace, counts: np.ndarray, rng, options: AscentOptions
+    slopes: np.ndarray,
+    space: CompositionSpace,
+    counts: np.ndarray,
+    rng: np.random.Generator,
+    options: AscentOptions,
 ) -> np.ndarray:
     """Changes (rows, m, n_elements) for each composition: the pairs of largest first-order gain, random ones, drops."""
     limits, swaps = space.polytope(), pairs(counts.shape[1])
@@ -119,7 +127,7 @@ def unmeasured(counts: np.ndarray, exclude: np.ndarray) -> np.ndarray:
 
 def distinct(counts: np.ndarray) -> np.ndarray:
     """The rows of counts (rows, n_elements), each once, in order of first appearance."""
-    first = {}
+    first: dict[bytes, int] = {}
     for row, key in enumerate(_keys(counts)):
         first.setdefault(key, row)
     return counts[list(first.values())]

@@ -14,11 +14,12 @@ from alloygrad.maximisers.enumeration import enumeration
 from alloygrad.maximisers.options import LatticeOptions
 from alloygrad.maximisers.projection import Projection
 from alloygrad.maximisers.suggestion import Suggestion, score
+from alloygrad.protocols import Acquisition
 from alloygrad.spaces.composition import CompositionSpace
 
 
 def lattice(
-    acquire,
+    acquire: Acquisition,
     space: CompositionSpace,
     *,
     exclude: np.ndarray,

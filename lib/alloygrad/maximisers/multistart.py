@@ -12,11 +12,18 @@ import torch
 
 from alloygrad.maximisers.options import MultistartOptions
 from alloygrad.maximisers.suggestion import Suggestion, score
-from alloygrad.protocols import Space
+from alloygrad.protocols import Acquisition, Space
+from alloygrad.spaces.box import Box
+from alloygrad.spaces.product import Product
 
 
 def multistart(
-    acquire, space: Space, *, exclude: np.ndarray, rng: np.random.Generator, options: MultistartOptions
+    acquire: Acquisition,
+    space: Box | Product,
+    *,
+    exclude: np.ndarray,
+    rng: np.random.Generator,
+    options: MultistartOptions,
 ) -> Suggestion:
     """Return the best point that the climbs reach, never one of `exclude` (m, d)."""
     drawn = np.concatenate(
@@ -40,7 +47,7 @@ def multistart(
     )
 
 
-def _around(space, acquire, exclude: np.ndarray, n: int, rng) -> np.ndarray:
+def _around(space: Space, acquire: Acquisition, exclude: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
     """Points near the best five of `exclude`: some way from each towards random points."""
     if not len(exclude):
         return exclude
@@ -55,22 +62,34 @@ def _among(points: np.ndarray, exclude: np.ndarray) -> np.ndarray:
     return np.array([tuple(row) in known for row in points.tolist()], dtype=bool)
 
 
+def _has_gradient(acquire: Acquisition, coordinates: np.ndarray) -> bool:
+    """Return whether the acquisition function can be differentiated at coordinates (1, k)."""
+    return acquire.differentiable and acquire(torch.tensor(coordinates, requires_grad=True)).requires_grad
+
+
 class _Search:
     """Climbs of one search; counts what they evaluate."""
 
-    def __init__(self, acquire, space, exclude, rng, options):
+    def __init__(
+        self,
+        acquire: Acquisition,
+        space: Box | Product,
+        exclude: np.ndarray,
+        rng: np.random.Generator,
+        options: MultistartOptions,
+    ) -> None:
         self.acquire, self.space, self.exclude, self.rng, self.options = acquire, space, exclude, rng, options
-        self.box = getattr(space, "process", space)
-        self.composition = getattr(space, "composition", None)
-        self.first = len(space.names) - len(self.box.names)  # of the box's columns
+        self.box = space.process if isinstance(space, Product) else space
+        self.first = len(space.names) - len(self.box.names)  # of the box's columns; those before are a composition's
         self.evaluations = self.gradients = 0
+        self.follows = _has_gradient(acquire, space.coordinates(space.sample(1, np.random.default_rng(0))))
 
     def climb(self, point: np.ndarray, value: float) -> tuple[np.ndarray, float]:
         """The end of one climb and its value."""
         for _ in range(self.options.rounds):
             before = value
             point, value = self._in_box(point, value)
-            if self.composition is not None:
+            if self.first:
                 point, value = self._on_grid(point, value)
             if not value > before:
                 break
@@ -101,11 +120,10 @@ class _Search:
 
     def _rounded(self, candidate: np.ndarray) -> list[np.ndarray]:
         """The candidate with each whole-number parameter rounded down, up, and one step to either side."""
-        found = []
-        for i in np.flatnonzero(self.box.whole) + self.first:
+        found, whole = [], np.flatnonzero(self.box.whole) + self.first
+        for i in whole:
             for step in (-1, 0, 1):
                 other = candidate.copy()
-                whole = np.flatnonzero(self.box.whole) + self.first
                 other[whole] = np.rint(other[whole])
                 other[i] += step
                 found.append(other)
@@ -117,13 +135,12 @@ class _Search:
 
         low, width = self.box.lower[free], (self.box.upper - self.box.lower)[free]
 
-        def whole(share):
+        def whole(share: np.ndarray) -> np.ndarray:
             values = start.copy()
             values[free] = low + share * width
             return np.concatenate([fixed[: self.first], values])
 
-        def negative(share):
-
+        def negative(share: np.ndarray) -> tuple[float, np.ndarray]:
             at = torch.tensor(whole(share), requires_grad=True)
             value = self.acquire(at[None])[0]
             (slope,) = torch.autograd.grad(value, at)
@@ -131,10 +148,10 @@ class _Search:
             return -value.item(), -slope.numpy()[self.first :][free] * width
 
         begun = np.clip((start[free] - low) / width, 0, 1)
-        try:
+        if self.follows:
             found = minimize(negative, begun, jac=True, method="L-BFGS-B", bounds=[(0, 1)] * len(low))
             end = found.x if np.isfinite(found.x).all() else begun
-        except (ValueError, RuntimeError):  # no gradient: random steps instead
+        else:
             sizes = 10 ** self.rng.uniform(-3, -0.5, size=(self.options.tries, 1))
             shares = np.clip(begun + sizes * self.rng.normal(size=(self.options.tries, len(low))), 0, 1)
             with torch.no_grad():
@@ -144,7 +161,7 @@ class _Search:
         return np.clip(whole(end)[self.first :], self.box.lower, self.box.upper)
 
     def _on_grid(self, point: np.ndarray, value: float) -> tuple[np.ndarray, float]:
-        for _ in range(10 * len(self.composition.names)):
+        for _ in range(10 * self.first):
             before, counts = value, np.rint(point[: self.first]).astype(np.int64)
             unit = np.eye(len(counts), dtype=np.int64)
             swaps = (unit[:, None] - unit).reshape(-1, len(counts))

@@ -22,15 +22,15 @@ class _Rule(NamedTuple):
     holds: Callable[[Any], bool]
 
 
-def _is_whole(value, least: int) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= least
+def _is_whole(value: Any, least: int) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= least  # type: ignore[operator]  # order
 
 
-def _is_positive(value) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and 0 < value < inf
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 < value < inf  # type: ignore[operator]  # order
 
 
-def _are_whole(values) -> bool:
+def _are_whole(values: Any) -> bool:
     return isinstance(values, tuple) and len(values) > 0 and all(_is_whole(value, 1) for value in values)
 
 
@@ -45,11 +45,12 @@ Flag = Annotated[bool, _Rule("True or False", lambda value: isinstance(value, bo
 class Options:
     """Base class: checks every field against the rule of its type. Raises ValueError for a wrong type or value."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             optional = field.default is None  # its type is then a union of the annotated type and None
-            (rule,) = (get_args(field.type)[0] if optional else field.type).__metadata__
+            annotated: Any = get_args(field.type)[0] if optional else field.type
+            (rule,) = annotated.__metadata__
             if not (rule.holds(value) or (optional and value is None)):
                 raise ValueError(
                     f"Expected {rule.expected}{', or None,' if optional else ''} for the option {field.name!r} of "
@@ -123,7 +124,7 @@ class AscentOptions(Options):
     ridge_given: Whole = 64  # compositions of each ridge that are evaluated
     ridge_climbers: Whole = 8  # climbs by exchanges from them
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if (most := 2 * self.ridge_depth * max(self.ridge_sizes)) > 127:
             raise ValueError(
@@ -134,7 +135,7 @@ class AscentOptions(Options):
     def resolved(self, n_elements: int) -> "AscentOptions":
         """The same options, with a number for each None that depends on the number of elements."""
         many, given = n_elements > FEW, self.starts_per_element is not None
-        defaults = {
+        defaults: dict[str, Any] = {
             "starts_per_element": 8,
             "screen": (4096, 16384)[many],
             "least_starts": 384 if many and not given else 1,  # six elements have as many basins as forty
@@ -158,7 +159,7 @@ class LatticeOptions(Options):
 
     def resolved(self, n_elements: int) -> AscentOptions:
         """The options of an ascent that makes the same screen and exchanges."""
-        shared = {field.name: getattr(self, field.name) for field in fields(self)}
+        shared: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
         return replace(DEFAULTS, **shared).resolved(n_elements)
 
 

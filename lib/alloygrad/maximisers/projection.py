@@ -10,6 +10,7 @@ its children have a multiplier of their own, found the same way for that limit a
 Source: the conditions of Karush, Kuhn and Tucker; for a box and one sum: P. Brucker, Oper. Res. Lett. 3 (1984) 163.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +37,7 @@ class Projection:
     they do not, what comes out keeps the bounds alone.
     """
 
-    def __init__(self, space: CompositionSpace):
+    def __init__(self, space: CompositionSpace) -> None:
         limits = space.polytope()
         parts = [_Part([i]) for i in range(len(space.elements))]
         for group in np.argsort(limits.masks.sum(1), kind="stable"):
@@ -48,9 +49,9 @@ class Projection:
 
     def __call__(self, points: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
         """Return the nearest points (rows, n_elements) within limits of the same shape."""
-        columns = [np.ascontiguousarray(array.T) for array in (points, lower, upper)]
-        nearest = np.empty(points.shape[::-1])
-        _place(self._parts, _given(self._parts, *columns), np.ones(len(points)), *columns, nearest)
+        y, low, high = (np.ascontiguousarray(array.T) for array in (points, lower, upper))
+        nearest = np.empty(y.shape)
+        _place(self._parts, _given(self._parts, y, low, high), np.ones(len(points)), y, low, high, nearest)
         return np.ascontiguousarray(nearest.T)
 
 
@@ -64,17 +65,26 @@ class _Given(NamedTuple):
 
     def rows(self, kept: np.ndarray) -> "_Given":
         groups = [(part, inside.rows(kept)) for part, inside in self.groups]
-        return _Given(*(np.compress(kept, array, axis=1) for array in self[:3]), groups)
+        points, lower, upper = (np.compress(kept, array, axis=1) for array in (self.points, self.lower, self.upper))
+        return _Given(points, lower, upper, groups)
 
 
-def _given(parts, points, lower, upper) -> _Given:
+def _given(parts: Sequence[_Part], points: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> _Given:
     """Of arrays (n_elements, rows), once for all multipliers that are tried."""
     leaves = [part.columns[0] for part in parts if not part.children]
     groups = [(part, _given(part.children, points, lower, upper)) for part in parts if part.children]
     return _Given(points[leaves], lower[leaves], upper[leaves], groups)
 
 
-def _place(parts, given: _Given, total, points, lower, upper, nearest) -> None:
+def _place(
+    parts: Sequence[_Part],
+    given: _Given,
+    total: np.ndarray,
+    points: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    nearest: np.ndarray,
+) -> None:
     """Write the nearest amounts of these parts, which sum to `total` (rows,), into `nearest` (n_elements, rows)."""
     columns = [column for part in parts for column in part.columns]
     shift = _shift(given, total, points[columns], lower[columns], upper[columns])
@@ -97,7 +107,7 @@ def _sum(given: _Given, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return total, slope
 
 
-def _shift(given: _Given, total, y, lower, upper) -> np.ndarray:
+def _shift(given: _Given, total: np.ndarray, y: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
     """The multiplier (rows,) at which the parts, of elements with points `y` (m, rows) and bounds, take `total`."""
     least, most = (y - upper).min(0), (y - lower).max(0)
     shift = np.clip((y.sum(0) - total) / len(y), least, most)

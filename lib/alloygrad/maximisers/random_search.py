@@ -7,12 +7,12 @@ import numpy as np
 
 from alloygrad.maximisers.options import RandomOptions
 from alloygrad.maximisers.suggestion import Suggestion, best_of
-from alloygrad.spaces.composition import CompositionSpace
+from alloygrad.protocols import Acquisition, Space
 
 
 def random_search(
-    acquire,
-    space: CompositionSpace,
+    acquire: Acquisition,
+    space: Space,
     *,
     exclude: np.ndarray,
     rng: np.random.Generator,

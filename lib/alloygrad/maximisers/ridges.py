@@ -8,6 +8,8 @@ best. Only the few dozen with the highest values are evaluated.
 Coordinates z (m,) are counts of the present elements except the most abundant one, which takes the rest.
 """
 
+from typing import Any
+
 import numpy as np
 
 from alloygrad.maximisers.candidates import spread
@@ -16,16 +18,17 @@ from alloygrad.maximisers.options import DEFAULTS, AscentOptions
 from alloygrad.maximisers.projection import Projection, support
 from alloygrad.maximisers.spectral import evaluate, spectral
 from alloygrad.maximisers.suggestion import score
+from alloygrad.protocols import Acquisition
 from alloygrad.spaces.composition import CompositionSpace
 
 
 def follow(
-    acquire,
+    acquire: Acquisition,
     space: CompositionSpace,
     known: np.ndarray,
     values: np.ndarray,
     exclude: np.ndarray,
-    rng,
+    rng: np.random.Generator,
     options: AscentOptions = DEFAULTS,
 ) -> tuple[np.ndarray, np.ndarray, int, int]:
     """Go on from counts `known` (rows, n_elements) with `values` (rows,) until the best ridges lead no higher.
@@ -51,14 +54,18 @@ def follow(
 
 
 def ridges(
-    acquire, space: CompositionSpace, centres: np.ndarray, rng: np.random.Generator, options: AscentOptions = DEFAULTS
+    acquire: Acquisition,
+    space: CompositionSpace,
+    centres: np.ndarray,
+    rng: np.random.Generator,
+    options: AscentOptions = DEFAULTS,
 ) -> tuple[np.ndarray, int]:
     """Distinct compositions (rows, n_elements) along the ridges through `centres` (m, n_elements), gradients spent."""
     centres = centres[(centres > 0).sum(1) > 2]  # two elements allow one exchange only
     if not len(centres):
         return centres, 0
     bounds, project = support(space, centres), Projection(space)
-    how = dict(tolerance=space.step / 50, batches=options.ridge_batches, options=options)
+    how: dict[str, Any] = dict(tolerance=space.step / 50, batches=options.ridge_batches, options=options)
     tops = spectral(acquire, project, space.fractions(centres), *bounds, **how)
     each = zip(centres, tops.points, strict=True)
     found, spent = zip(*(_ridge(acquire, space, *pair, rng, options) for pair in each), strict=True)
@@ -66,7 +73,12 @@ def ridges(
 
 
 def _ridge(
-    acquire, space: CompositionSpace, counts: np.ndarray, top: np.ndarray, rng, options: AscentOptions
+    acquire: Acquisition,
+    space: CompositionSpace,
+    counts: np.ndarray,
+    top: np.ndarray,
+    rng: np.random.Generator,
+    options: AscentOptions,
 ) -> tuple[np.ndarray, int]:
     """Return the best compositions of the model around a continuous maximum, and the gradients spent.
 
@@ -109,7 +121,9 @@ def _ridge(
     return whole(best), spent
 
 
-def _model(acquire, space: CompositionSpace, point: np.ndarray, present: np.ndarray):
+def _model(
+    acquire: Acquisition, space: CompositionSpace, point: np.ndarray, present: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, int]:
     """Return slope (m,) and curvature (m, m) for steps from `point`, `free`, `rest` and the gradients spent.
 
     The elements `free` (m,) are exchanged with `rest`, the largest. Differences to one side, within the limits.

@@ -17,6 +17,7 @@ import torch
 
 from alloygrad.maximisers.options import SlsqpOptions
 from alloygrad.maximisers.suggestion import Suggestion, best_of
+from alloygrad.protocols import Acquisition
 from alloygrad.spaces.composition import CompositionSpace
 
 ROUNDINGS = 10**7
@@ -24,7 +25,7 @@ ROUNDINGS = 10**7
 
 
 def slsqp(
-    acquire,
+    acquire: Acquisition,
     space: CompositionSpace,
     *,
     exclude: np.ndarray,
@@ -79,7 +80,7 @@ def slsqp(
     )
 
 
-def climb(acquire, space: CompositionSpace, start: np.ndarray) -> tuple[np.ndarray, int]:
+def climb(acquire: Acquisition, space: CompositionSpace, start: np.ndarray) -> tuple[np.ndarray, int]:
     """One SLSQP search: its end (the start if that is NaN) and the values, each with its gradient, that it took."""
     from scipy.optimize import minimize  # late, since it is slow to import
 

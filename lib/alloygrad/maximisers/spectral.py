@@ -85,8 +85,8 @@ def evaluate(acquire: Callable[[Tensor], Tensor], points: np.ndarray) -> tuple[n
     """
     fractions = torch.tensor(points, requires_grad=True)
     values = acquire(fractions)
-    (slopes,) = torch.autograd.grad(values.sum(), fractions, allow_unused=True) if values.requires_grad else (None,)
-    slopes = np.zeros_like(points) if slopes is None else np.nan_to_num(slopes.numpy(), posinf=0.0, neginf=0.0)
+    (found,) = torch.autograd.grad(values.sum(), fractions, allow_unused=True) if values.requires_grad else (None,)
+    slopes = np.zeros_like(points) if found is None else np.nan_to_num(found.numpy(), posinf=0.0, neginf=0.0)
     common = slopes.mean(1, keepdims=True)
     slopes = slopes - common
     slopes[np.abs(slopes) <= 1e-14 * np.abs(common)] = 0

@@ -7,6 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alloygrad.checks import require_callable
+from alloygrad.protocols import Space
+
 
 @dataclass(frozen=True)
 class Suggestion:
@@ -41,18 +44,29 @@ class Plain:
 
     function: Callable[[Tensor], Tensor]
     logarithmic: bool = False
+    differentiable: bool = True
+
+    def __post_init__(self) -> None:
+        require_callable("acquire", self.function, "an acquisition function, such as ag.log_ei(model, best)")
 
     def __call__(self, points: Tensor) -> Tensor:
-        """Return values (...) of coordinates (..., k)."""
-        return self.function(points)
+        """Return values (...) of coordinates (..., k). Raises ValueError where the function returns anything else."""
+        values = self.function(points)
+        if not isinstance(values, Tensor) or values.shape != points.shape[:-1]:
+            got = f"shape {tuple(values.shape)}" if isinstance(values, Tensor) else f"a {type(values).__name__}"
+            raise ValueError(
+                f"Expected acquire to return a torch tensor of shape {tuple(points.shape[:-1])}, one value for each "
+                f"point; got {got}. Compute with torch, along the last axis of the points, as in `-points[..., 0]`."
+            )
+        return values
 
     def exceeding(self, points: Tensor, floor: float) -> Tensor:
         """Return all values (n,): without bounds none can be left out."""
         with torch.no_grad():
-            return self.function(points)
+            return self(points)
 
 
-def score(acquire, space, points: np.ndarray) -> np.ndarray:
+def score(acquire: Callable[[Tensor], Tensor], space: Space, points: np.ndarray) -> np.ndarray:
     """Return values (rows,) of points (rows, d). Raises FloatingPointError where one is NaN."""
     with torch.no_grad():
         values = acquire(torch.from_numpy(space.coordinates(points))).numpy()
@@ -65,7 +79,9 @@ def score(acquire, space, points: np.ndarray) -> np.ndarray:
     return values
 
 
-def best_of(acquire, space, points: np.ndarray, exclude: np.ndarray) -> tuple[int, np.ndarray]:
+def best_of(
+    acquire: Callable[[Tensor], Tensor], space: Space, points: np.ndarray, exclude: np.ndarray
+) -> tuple[int, np.ndarray]:
     """Return (row of the largest value among points not in `exclude`, or −1 if none is left; values of all rows).
 
     Equal values go to the first row. Raises FloatingPointError where a value is NaN.

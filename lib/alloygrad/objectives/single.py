@@ -9,10 +9,12 @@ An objective is data. Predictions and suggestions stay in the unit of its outcom
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
-from numbers import Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from alloygrad.checks import is_number, numbers, require_outcomes
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,11 @@ class Objective:
 
     def value(self, outcomes: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the weighted sum (...) of outcomes, each (...), in their unit."""
-        return sum(weight * np.asarray(outcomes[name], dtype=float) for name, weight in self.weights)
+        require_outcomes(self.outputs, outcomes)
+        parts = (weight * numbers(outcomes[name], name) for name, weight in self.weights)
+        return sum(parts, start=np.zeros(()))
 
-    def utility(self, value: np.ndarray) -> np.ndarray:
+    def utility(self, value: ArrayLike) -> np.ndarray:
         """Return the larger-is-better form (...) of a value (...), or the value of a utility: they differ in sign."""
         return self.sign * np.asarray(value)
 
@@ -75,18 +79,13 @@ def Minimise(outcome: str | Mapping[str, float]) -> Objective:
     return Objective(_weights(outcome), -1)
 
 
-def _weights(outcome) -> tuple[tuple[str, float], ...]:
+def _weights(outcome: Any) -> tuple[tuple[str, float], ...]:
     if isinstance(outcome, str) and outcome:
         return ((outcome, 1.0),)
-    sound = isinstance(outcome, Mapping) and outcome
-    if not sound or not all(isinstance(n, str) and _is_finite(w) for n, w in outcome.items()):
+    sound = isinstance(outcome, Mapping) and all(isinstance(n, str) and n and is_number(w) for n, w in outcome.items())
+    if not sound or not any(outcome.values()):
         raise ValueError(
-            f"Expected the name of an outcome or {{name: weight, …}} with finite weights; got {outcome!r}. "
+            f"Expected the name of an outcome or {{name: weight, …}} with finite weights, not all 0; got {outcome!r}. "
             "For example: Maximise('hardness_HV')."
         )
     return tuple((name, float(weight)) for name, weight in outcome.items())
-
-
-def _is_finite(value) -> bool:
-    value = value.item() if isinstance(value, np.generic) else value
-    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)

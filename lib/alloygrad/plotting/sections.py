@@ -11,6 +11,7 @@ section three elements share what they have in c, and all others stay as they ar
 """
 
 from itertools import combinations, product
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -29,9 +30,14 @@ NEAR = 0.02
 """A measured alloy is shown in a section if no more than this share of it, outside the section, is other than there."""
 
 
+def _alloys(campaign: Campaign) -> CompositionSpace:
+    """The space of a campaign of alloys, the only ones that are cut."""
+    return cast(CompositionSpace, campaign.space)
+
+
 def relevance(campaign: Campaign, rng: np.random.Generator, n: int = 512) -> pd.Series:
     """Element → root mean square change of the merit over the element's range, the largest first; 0 without a range."""
-    space = campaign.space
+    space = _alloys(campaign)
     points = torch.from_numpy(space.fractions(space.sample(n, rng))).requires_grad_()
     (slopes,) = torch.autograd.grad(campaign.model.posterior(points)[0].sum(), points)
     points = points.detach()
@@ -43,7 +49,7 @@ def relevance(campaign: Campaign, rng: np.random.Generator, n: int = 512) -> pd.
 
 def triples(campaign: Campaign, rng: np.random.Generator) -> list[tuple[str, ...]]:
     """The ternary sub-systems that matter: those of the `MAPPED` most relevant elements with a range; [] if under 3."""
-    space = campaign.space
+    space = _alloys(campaign)
     free = {e for e, low, high in zip(space.elements, space.lower, space.upper, strict=True) if high > low}
     first = [element for element in relevance(campaign, rng).index if element in free][:MAPPED]
     return [tuple(sorted(three, key=space.elements.index)) for three in combinations(first, 3)]
@@ -55,7 +61,7 @@ def ternary(campaign: Campaign, three: tuple[str, ...], composition: np.ndarray,
     Columns: the three elements (at.%), mean, std (unit of the objective), and the acquisition
     value by its name. Points are the section's corners and those of a triangular net of `side` meshes around it.
     """
-    space = campaign.space
+    space = _alloys(campaign)
     slots = [space.elements.index(element) for element in three]
     corners = _corners(space, slots, composition)
     least = corners.min(0)
@@ -66,7 +72,7 @@ def ternary(campaign: Campaign, three: tuple[str, ...], composition: np.ndarray,
     points = points[space.polytope().holds(points, SLACK)]
     mean, std = campaign.posterior(points)
     with torch.no_grad():
-        value = campaign.acquire()(points).numpy()
+        value = campaign.acquire()(torch.from_numpy(points)).numpy()
     table = pd.DataFrame(100 * points[:, slots], columns=list(three))
     return table.assign(mean=mean, std=std, **{campaign.acquisition: value})
 
@@ -105,7 +111,7 @@ def cut(campaign: Campaign, composition: np.ndarray, rng: np.random.Generator) -
 
     Left out are sections that limits reduce to a line or a point.
     """
-    space, tables, marks = campaign.space, {}, {}
+    space, tables, marks = _alloys(campaign), {}, {}
     for three in triples(campaign, rng):
         others = [f"{e} {100 * x:g}" for e, x in zip(space.elements, composition, strict=True) if e not in three]
         title = " ".join(three) + (f"\n{', '.join(others)} at.%" if others else "")
@@ -124,7 +130,7 @@ def lines(campaign: Campaign, composition: np.ndarray, *, points: int = 61) -> p
     Through a pure element there is none of its own: the others are in no proportion.
     Columns: element, at_percent, mean, std (unit of the target).
     """
-    space, tables = campaign.space, []
+    space, tables = _alloys(campaign), []
     for i, element in enumerate(space.elements):
         if composition[i] > 1 - SLACK:
             continue

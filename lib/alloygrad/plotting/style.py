@@ -6,6 +6,8 @@
 COLUMN (85 mm) and PAGE (175 mm) are the two widths of a journal, in inches.
 """
 
+from contextlib import AbstractContextManager
+
 import matplotlib as mpl
 
 COLUMN, PAGE = 3.35, 6.9
@@ -30,6 +32,6 @@ STYLE = {
 """Matplotlib's settings of the style."""
 
 
-def style():
+def style() -> AbstractContextManager[None]:
     """Return a context manager in which matplotlib draws in this style; nothing is changed outside it."""
     return mpl.rc_context(STYLE)

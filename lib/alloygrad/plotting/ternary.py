@@ -5,13 +5,16 @@ what the table reaches, so bounds and group limits are the frame: a triangle, a 
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import mpltern  # noqa: F401  registers the projection "ternary"
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import TriMesh
 from matplotlib.figure import Figure
+from matplotlib.tri import TriContourSet
 
 from alloygrad.plotting.style import PAGE, PALETTE
 
@@ -65,12 +68,12 @@ def _middle(corners: np.ndarray) -> np.ndarray:
     return np.array([np.interp(way[-1] / 2, way, column) for column in corners.T])
 
 
-def shade(axis: Axes, table: pd.DataFrame, elements: Sequence[str], column: str, **style):
+def shade(axis: Axes, table: pd.DataFrame, elements: Sequence[str], column: str, **style: Any) -> TriMesh:
     """Colour every composition of `table` by `column`, smoothly in between."""
     return axis.tripcolor(*at(table, elements), table[column].to_numpy(), shading="gouraud", rasterized=True, **style)
 
 
-def contours(axis: Axes, table: pd.DataFrame, elements: Sequence[str], column: str, **style):
+def contours(axis: Axes, table: pd.DataFrame, elements: Sequence[str], column: str, **style: Any) -> TriContourSet:
     """Draw lines of equal `column`."""
     style = dict(colors="w", linewidths=0.5, alpha=0.7, linestyles="-") | style
     return axis.tricontour(*at(table, elements), table[column].to_numpy(), **style)
@@ -83,7 +86,12 @@ def mark(axis: Axes, elements: Sequence[str], **marks: pd.DataFrame) -> None:
 
 
 def ternary_maps(
-    table: pd.DataFrame, elements: Sequence[str], shown: Mapping[str, Mapping], *, height: float = 2.75, **marks
+    table: pd.DataFrame,
+    elements: Sequence[str],
+    shown: Mapping[str, Mapping],
+    *,
+    height: float = 2.75,
+    **marks: pd.DataFrame,
 ) -> Figure:
     """A row of maps, one for each column in `shown`, with the same marks (see `mark`) on each.
 

@@ -4,6 +4,13 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
+
+from alloygrad.checks import distinct_names, numbers, require_frame, require_generator, require_whole
+from alloygrad.spaces.points import largest_share, widths
+
+FAR = 0.25
+"""A measurement further outside the limits than this share of their range may be a slip, and draws a warning."""
 
 
 class Box:
@@ -29,12 +36,18 @@ class Box:
     elements = ()
     spacing = 0.1
 
-    def __init__(self, parameters: Mapping[str, tuple], *, integers: Collection[str] = ()):
+    def __init__(self, parameters: Mapping[str, tuple], *, integers: Collection[str] = ()) -> None:
         if not isinstance(parameters, Mapping) or not parameters:
-            raise ValueError(f"Expected parameters as {{name: (least, most), …}}; got {parameters!r}.")
+            raise ValueError(
+                f"Expected parameters as {{name: (least, most), …}}; got {parameters!r}. Write for example "
+                "{'anneal_K': (700, 1100)}."
+            )
+        self.names = distinct_names(parameters, "names of parameters", "{'anneal_K': (700, 1100)}")
+        integers = distinct_names(integers, "names of whole-number parameters", "['passes']") if integers != () else ()
         if unknown := set(integers) - set(parameters):
-            raise ValueError(f"Expected whole-number parameters among {list(parameters)}; got {sorted(unknown)}.")
-        self.names = tuple(parameters)
+            raise ValueError(
+                f"Expected whole-number parameters among {list(parameters)}; got {sorted(unknown)}. Correct the names."
+            )
         limits = [_limits(name, values) for name, values in parameters.items()]
         self.units = tuple(str(values[2]) if len(values) > 2 else "" for values in parameters.values())
         self.lower, self.upper = np.array(limits).T
@@ -61,28 +74,30 @@ class Box:
         limits = {"lower": self.lower.tolist(), "upper": self.upper.tolist(), "whole": self.whole.tolist()}
         return {"names": list(self.names), "units": list(self.units), **limits}
 
-    def contains(self, points) -> np.ndarray:
+    def contains(self, points: ArrayLike) -> np.ndarray:
         """Return whether points (..., n_parameters) lie within the limits, whole where they must be: bool (...)."""
-        points = np.asarray(points, dtype=float)
+        points = numbers(points, "points")
         whole = ~self.whole | (points == np.rint(points))
         return ((points >= self.lower) & (points <= self.upper) & whole).all(-1)
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw n points (n, n_parameters), uniform."""
+        require_whole(0, n=n)
+        require_generator(rng)
         share = rng.random((n, len(self.names)))
         whole = self.lower + np.floor(share * (self.upper - self.lower + 1))
         return np.where(self.whole, np.minimum(whole, self.upper), self.lower + share * (self.upper - self.lower))
 
-    def coordinates(self, points) -> np.ndarray:
+    def coordinates(self, points: ArrayLike) -> np.ndarray:
         """Return what models see of points (..., n_parameters): the same values."""
         return np.asarray(points, dtype=float)
 
-    def nearest(self, coordinates) -> np.ndarray:
+    def nearest(self, coordinates: ArrayLike) -> np.ndarray:
         """Return the points of the box nearest to coordinates (..., n_parameters): clipped, rounded where whole."""
         inside = np.clip(np.asarray(coordinates, dtype=float), self.lower, self.upper)
         return np.where(self.whole, np.rint(inside), inside)
 
-    def table(self, points) -> pd.DataFrame:
+    def table(self, points: ArrayLike) -> pd.DataFrame:
         """Return points (n, n_parameters) as a table, one column per parameter, in its unit."""
         return pd.DataFrame(np.asarray(points, dtype=float), columns=list(self.names))
 
@@ -92,29 +107,53 @@ class Box:
         Raises:
             ValueError: A column is missing, or a value is not a finite number.
         """
+        require_frame(table, self.names)
         if missing := [name for name in self.names if name not in table]:
-            raise ValueError(f"Expected the columns {list(self.names)}; the table lacks {missing}.")
+            raise ValueError(
+                f"Expected the columns {list(self.names)}; the table lacks {missing} among {list(table.columns)}. "
+                "Rename its columns."
+            )
         values = table[list(self.names)].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
         for row, column in np.argwhere(~np.isfinite(values))[:1]:
             got = table[self.names[column]].iloc[row]
-            raise ValueError(f"Expected a finite number for {self.names[column]!r} in row {row}; got {got!r}.")
+            raise ValueError(
+                f"Expected a finite number for {self.names[column]!r} in row {row}; got {got!r}. Correct it, or leave "
+                "the row out."
+            )
         return values
 
-    def covers(self, points, coordinates) -> np.ndarray:
+    def far_outside(self, coordinates: np.ndarray) -> list[str]:
+        """Return a warning for each parameter of coordinates (n, n_parameters) with a value far outside its limits."""
+        width = np.where(self.upper > self.lower, self.upper - self.lower, np.abs(self.upper))
+        beyond = np.maximum(self.lower - coordinates, coordinates - self.upper)
+        return [
+            f"{name} was measured at {coordinates[row, i]:g}, far outside its limits {self.lower[i]:g} … "
+            f"{self.upper[i]:g}. Correct the value if it is a slip; otherwise widen the limits, or leave the row out."
+            for i, name in enumerate(self.names)
+            if len(coordinates) and beyond[row := beyond[:, i].argmax(), i] > FAR * width[i]
+        ]
+
+    def covers(self, points: ArrayLike, coordinates: ArrayLike) -> np.ndarray:
         """Return whether a measurement at coordinates (n, n_parameters) takes its point: it lies on it."""
         return (np.asarray(points) == coordinates).all(-1)
 
-    def distance(self, one, other) -> np.ndarray:
+    def distance(self, one: ArrayLike, other: ArrayLike) -> np.ndarray:
         """Return the distance (...) of coordinates (..., n_parameters): the largest difference, in ranges."""
-        width = self.upper - self.lower
-        return (np.abs(np.asarray(one) - other) / np.where(width > 0, width, 1.0)).max(-1)
+        return largest_share(one, other, widths(self.lower, self.upper))
 
 
 def _limits(name: str, values: tuple) -> tuple[float, float]:
     try:
+        if isinstance(values, str) or len(values) not in (2, 3):
+            raise ValueError
         low, high = float(values[0]), float(values[1])
-    except (TypeError, ValueError, IndexError):
-        raise ValueError(f"Expected (least, most) or (least, most, unit) for {name!r}; got {values!r}.") from None
+    except (TypeError, ValueError, KeyError):
+        raise ValueError(
+            f"Expected (least, most) or (least, most, unit) for {name!r}; got {values!r}. Write for example "
+            "(700, 1100)."
+        ) from None
     if not -np.inf < low <= high < np.inf:  # false for NaN too
-        raise ValueError(f"Expected finite limits with least ≤ most for {name!r}; got {low:g} … {high:g}.")
+        raise ValueError(
+            f"Expected finite limits with least ≤ most for {name!r}; got {low:g} … {high:g}. Correct them."
+        )
     return low, high

@@ -20,19 +20,32 @@ Source: A. Nijenhuis and H. S. Wilf, *Combinatorial Algorithms* (Academic Press,
 
 import math
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import combinations
 from numbers import Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
+from alloygrad.checks import (
+    distinct_names,
+    numbers,
+    require_callable,
+    require_frame,
+    require_generator,
+    require_whole,
+)
+from alloygrad.protocols import Environment, Space
 from alloygrad.spaces.counting import Node, random_below
+from alloygrad.symbols import CHEMICAL_SYMBOLS
 
 ON_GRID = 1e-9  # a fraction closer than this to a grid value or a limit lies on it
+SLACK = 0.2 + 1e-7  # shares in at.% may sum to 100 ± this
+MOST_FURTHER = 10  # columns named like further elements that are looked at
 
 
 @dataclass(frozen=True)
@@ -43,10 +56,10 @@ class Group:
     upper: float = 1.0
     lower: float = 0.0
 
-    def __post_init__(self):
-        object.__setattr__(self, "elements", _names(self.elements, "a group"))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "elements", distinct_names(self.elements, "element names for a group"))
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "group {" + " ".join(self.elements) + "}"
 
 
@@ -101,7 +114,7 @@ class CompositionSpace:
         *,
         step: float = 0.1,
         groups: Sequence[tuple[Sequence[str], float, float]] = (),
-    ):
+    ) -> None:
         names, box, sums = _declared(bounds, step, groups)
         self._declare(
             names,
@@ -133,8 +146,17 @@ class CompositionSpace:
         space._declare(elements, lower, upper, step, groups)
         return space
 
-    def _declare(self, elements, lower, upper, step, groups) -> None:
-        elements = _names(elements, "the space")
+    def _declare(
+        self,
+        elements: Sequence[str],
+        lower: Mapping | Sequence[float],
+        upper: Mapping | Sequence[float],
+        step: float,
+        groups: Sequence[Group],
+    ) -> None:
+        elements = distinct_names(elements, "element names for the space")
+        if not isinstance(step, Real) or isinstance(step, bool):
+            raise ValueError(f"Expected the step as a number; got {step!r}. Pass for example step=0.001.")
         total = round(1 / step) if 1e-6 <= step <= 1 else 0
         if not abs(total * step - 1) <= ON_GRID:  # also true for NaN
             raise ValueError(
@@ -145,6 +167,10 @@ class CompositionSpace:
         box = [_round_inwards(*limits, total) for limits in zip(elements, lower, upper, strict=True)]
         rounded = []
         for group in groups:
+            if not isinstance(group, Group):
+                raise TypeError(
+                    f"Expected groups as `Group(elements, upper, lower)`; got {group!r}. Pass such objects."
+                )
             if unknown := set(group.elements) - set(elements):
                 raise ValueError(
                     f"Expected elements of the space, {list(elements)}, in {group}; got {sorted(unknown)}. "
@@ -179,24 +205,24 @@ class CompositionSpace:
         """Default distance of two suggestions: a tenth of the widest range of an element."""
         return 0.1 * float(np.max(np.subtract(self.upper, self.lower)))
 
-    def coordinates(self, points) -> np.ndarray:
+    def coordinates(self, points: ArrayLike) -> np.ndarray:
         """Return the atomic fractions (..., n_elements) of counts (..., n_elements)."""
         return self.fractions(points)
 
-    def nearest(self, coordinates) -> np.ndarray:
+    def nearest(self, coordinates: ArrayLike) -> np.ndarray:
         """Return the counts nearest to fractions (n, n_elements)."""
         return self.snap(coordinates)
 
-    def covers(self, points, coordinates) -> np.ndarray:
+    def covers(self, points: ArrayLike, coordinates: ArrayLike) -> np.ndarray:
         """Return whether measured fractions (n, n_elements) are less than a step from counts (n, n_elements)."""
         off = np.abs(self.fractions(points) - np.asarray(coordinates)).max(-1, initial=0)
         return off < (1 - 1e-9) * self.step
 
-    def distance(self, one, other) -> np.ndarray:
+    def distance(self, one: ArrayLike, other: ArrayLike) -> np.ndarray:
         """Return ½ Σ_i |c_i − c'_i| (...): the share of one alloy (..., n_elements) to exchange for the other."""
         return 0.5 * np.abs(np.asarray(one) - np.asarray(other)).sum(-1)
 
-    def table(self, points) -> pd.DataFrame:
+    def table(self, points: ArrayLike) -> pd.DataFrame:
         """Return counts (n, n_elements) as a table: the formula, then each element in at.%."""
         shares = np.round(100 * self.fractions(points), 10)  # the decimal number that is meant: 55.1, not 55.1000…01
         table = pd.DataFrame(shares, columns=[f"{element} at.%" for element in self.elements])
@@ -209,9 +235,13 @@ class CompositionSpace:
         Raises:
             ValueError: A column is missing, a share is negative or no number, or a row does not sum to 100.
         """
+        require_frame(table, [*self.elements, *(f"{element} at.%" for element in self.elements)])
         columns = [name if (name := f"{element} at.%") in table else element for element in self.elements]
         if missing := [name for name in columns if name not in table]:
-            raise ValueError(f"Expected columns in at.% for {', '.join(self.elements)}; the table lacks {missing}.")
+            raise ValueError(
+                f"Expected columns in at.% for {', '.join(self.elements)}; the table lacks {missing} "
+                f"among {list(table.columns)}. Rename its columns, or read wt.% and fractions with `read_table`."
+            )
         shares = table[columns].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
         others = [name for name in table if str(name).endswith(" at.%") and name not in columns]
         if others and (table[others].apply(pd.to_numeric, errors="coerce").fillna(0) != 0).any(axis=None):
@@ -220,12 +250,32 @@ class CompositionSpace:
                 "them in the space, or leave their columns and alloys out."
             )
         sums = shares.sum(1)
-        for row in np.flatnonzero(~((shares >= 0).all(1) & (np.abs(sums - 100) <= 0.2 + 1e-7)))[:1]:  # true for NaN
+        self._require_declared(table, columns, 100 - sums)
+        for row in np.flatnonzero(~((shares >= 0).all(1) & (np.abs(sums - 100) <= SLACK)))[:1]:  # true for NaN
             raise ValueError(
                 f"Expected shares ≥ 0 in at.% that sum to 100 ± 0.2; row {row} is {shares[row].tolist()} (sum "
-                f"{sums[row]:g}). Fill in or correct it; multiply fractions by 100; convert wt.% with `read_table`."
+                f"{sums[row]:g}). Multiply fractions by 100; convert wt.% with `read_table`; otherwise correct the row."
             )
         return shares / sums[:, None]
+
+    def _require_declared(self, table: pd.DataFrame, columns: list[str], lacking: np.ndarray) -> None:
+        """Raise ValueError where columns named like further elements hold just what a row lacks, `lacking` (n,).
+
+        A column V may be a voltage: where a row makes a whole without it, it is no element's.
+        """
+        named = [name for name in table if name in CHEMICAL_SYMBOLS and name not in self.elements]
+        named = [name for name in named if list(table.columns).count(name) == 1][:MOST_FURTHER]
+        shares = table[named].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
+        for row in np.flatnonzero(lacking > SLACK) if named else ():
+            held = [(name, share) for name, share in zip(named, shares[row], strict=True) if 0 < share <= 100]
+            for n in range(1, len(held) + 1):
+                for some in combinations(held, n):
+                    if abs(sum(share for _, share in some) - lacking[row]) <= SLACK:
+                        raise ValueError(
+                            f"Expected elements of the space, {', '.join(self.elements)}; the table also has "
+                            f"{[name for name, _ in some]}, with which row {row} sums to 100. Declare them in the "
+                            "space, or leave their columns and alloys out."
+                        )
 
     @cached_property
     def total(self) -> int:
@@ -275,11 +325,11 @@ class CompositionSpace:
         steps = Polytope(*(np.rint(a * self.total).astype(np.int64) for a in limits))
         return steps._replace(masks=limits.masks.astype(np.int64))
 
-    def fractions(self, counts) -> np.ndarray:
+    def fractions(self, counts: ArrayLike) -> np.ndarray:
         """Convert counts (..., n_elements) to atomic fractions (..., n_elements)."""
         return self._counts_checked(counts) / self.total
 
-    def counts(self, fractions) -> np.ndarray:
+    def counts(self, fractions: ArrayLike) -> np.ndarray:
         """Convert fractions (..., n_elements) to int64 counts. Raises ValueError if a fraction lies off the grid."""
         fractions = self._fractions_checked(fractions)
         counts = np.rint(fractions * self.total)
@@ -292,15 +342,16 @@ class CompositionSpace:
             )
         return counts.astype(np.int64)
 
-    def contains(self, counts) -> np.ndarray:
+    def contains(self, counts: ArrayLike) -> np.ndarray:
         """Check whether counts (..., n_elements) are compositions of this space: bool (...)."""
         counts = self._counts_checked(counts)
         return self._limits.holds(counts) & (counts.sum(-1) == self.total)
 
-    def violations(self, fractions) -> list[str]:
+    def violations(self, fractions: ArrayLike) -> list[str]:
         """List the limits that fractions (n_elements,), on the grid or not, break, one text for each."""
         fractions = self._fractions_checked(fractions, one=True)
-        limits = [(e, (e,), lo, hi) for e, lo, hi in zip(self.elements, self.lower, self.upper, strict=True)]
+        bounds = zip(self.elements, self.lower, self.upper, strict=True)
+        limits: list[tuple[str, tuple[str, ...], float, float]] = [(e, (e,), lo, hi) for e, lo, hi in bounds]
         limits += [(str(g), g.elements, g.lower, g.upper) for g in self.groups]
         limits.append(("the sum", self.elements, 1.0, 1.0))
         found = []
@@ -312,7 +363,7 @@ class CompositionSpace:
                 found.append(f"{name} = {value:.10g} is above {high:.10g}")
         return found
 
-    def unrank(self, ranks) -> np.ndarray:
+    def unrank(self, ranks: ArrayLike | range) -> np.ndarray:
         """Return the compositions (..., n_elements) with the numbers `ranks` (...), integers from 0 to size − 1.
 
         The order is lexicographic: first the elements outside all groups, then group by group, the smallest group
@@ -320,7 +371,10 @@ class CompositionSpace:
         """
         ranks = np.asarray(ranks, dtype=None if isinstance(ranks, np.ndarray) else object)
         if ranks.dtype.kind not in "iu":
-            ranks = np.asarray(np.frompyfunc(operator.index, 1, 1)(ranks), dtype=object)
+            try:
+                ranks = np.asarray(np.frompyfunc(operator.index, 1, 1)(ranks), dtype=object)
+            except TypeError:
+                raise TypeError(f"Expected ranks as whole numbers; got {ranks.tolist()!r}. Round them.") from None
         if np.any((ranks < 0) | (ranks >= self.size)):
             raise ValueError(
                 f"Expected ranks in 0 … {self.size - 1}; got {ranks.min()} … {ranks.max()}. Drop the others."
@@ -332,6 +386,8 @@ class CompositionSpace:
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw n counts (n, n_elements), each exactly uniform over the grid within all limits."""
+        require_whole(0, n=n)
+        require_generator(rng)
         small = self._tree.dtype == np.int64
         return self.unrank(rng.integers(self.size, size=n) if small else random_below(self.size, n, rng))
 
@@ -355,7 +411,7 @@ class CompositionSpace:
             stop = min(start + chunk, self.size)
             yield self.unrank(np.arange(start, stop) if self._tree.dtype == np.int64 else range(start, stop))
 
-    def snap(self, fractions) -> np.ndarray:
+    def snap(self, fractions: ArrayLike) -> np.ndarray:
         """Return the feasible counts nearest (Euclidean) to fractions (..., n_elements), which need not be feasible.
 
         The result is exact. One more step of an element with k steps changes the squared distance to the target y, in
@@ -370,7 +426,7 @@ class CompositionSpace:
         nearest = [self._tree.climb(target)[0] for target in targets]
         return np.array(nearest, dtype=np.int64).reshape(fractions.shape)
 
-    def roundings(self, fractions) -> np.ndarray:
+    def roundings(self, fractions: ArrayLike) -> np.ndarray:
         """Return every floor/ceil rounding of fractions (n_elements,) in the space, as counts (m, n_elements)."""
         steps = self._fractions_checked(fractions, one=True) * self.total
         steps = np.where(np.abs(steps - np.rint(steps)) <= ON_GRID * self.total, np.rint(steps), steps)
@@ -387,7 +443,7 @@ class CompositionSpace:
         np.put_along_axis(rounded, raised, floor[raised] + 1, axis=1)
         return rounded[self.contains(rounded)]
 
-    def _columns_checked(self, values, one=False):
+    def _columns_checked(self, values: ArrayLike, one: bool = False) -> np.ndarray:
         values = np.asarray(values)
         if values.shape[-1:] != (len(self.elements),) or (one and values.ndim != 1):
             expected = "(n,)" if one else "(..., n)"
@@ -397,15 +453,15 @@ class CompositionSpace:
             )
         return values
 
-    def _fractions_checked(self, fractions, one=False):
-        fractions = self._columns_checked(fractions, one).astype(float)
+    def _fractions_checked(self, fractions: ArrayLike, one: bool = False) -> np.ndarray:
+        fractions = self._columns_checked(numbers(fractions, "fractions"), one)
         if not np.isfinite(fractions).all():
             raise ValueError(
                 f"Expected finite fractions; got {fractions[~np.isfinite(fractions)][0]}. Leave this composition out."
             )
         return fractions
 
-    def _counts_checked(self, counts):
+    def _counts_checked(self, counts: ArrayLike) -> np.ndarray:
         counts = self._columns_checked(counts)
         if counts.dtype.kind not in "iu":
             raise ValueError(
@@ -415,18 +471,18 @@ class CompositionSpace:
         return counts.astype(np.int64, copy=False)
 
 
-def require_elements(space, **named) -> None:
-    """Raise ValueError, by name, if a value has `elements` other than those of `space`, or in another order.
+def require_elements(space: Space, environment: Environment) -> None:
+    """Raise ValueError where an environment has `elements` and they are not the space's, in its order.
 
     A plain callable has no `elements` and passes: the meaning of its columns cannot be checked.
     """
-    for name, value in named.items():
-        elements = tuple(getattr(value, "elements", None) or space.elements)
-        if elements != tuple(space.elements):
-            raise ValueError(
-                f"Expected the elements of the {name} to be those of the space, in the same order: "
-                f"{' '.join(space.elements)}; got {' '.join(elements)}. Make both from `space.elements`."
-            )
+    require_callable("the environment", environment, "a function of the coordinates of one point")
+    elements = tuple(getattr(environment, "elements", None) or space.elements)
+    if elements != tuple(space.elements):
+        raise ValueError(
+            f"Expected an environment of the elements {' '.join(space.elements)}, in this order; got one of "
+            f"{' '.join(elements)}. Make it with `space.elements`."
+        )
 
 
 def formula(elements: Sequence[str], shares: Sequence[float]) -> str:
@@ -434,18 +490,27 @@ def formula(elements: Sequence[str], shares: Sequence[float]) -> str:
     return "".join(f"{e}{x:.10g}" for e, x in zip(elements, shares, strict=True) if x > 0)
 
 
-def _declared(bounds, step, groups) -> tuple[list[str], dict, list]:
+def _declared(
+    bounds: Mapping[str, tuple[float, float]], step: float, groups: Sequence[tuple[Sequence[str], float, float]] | None
+) -> tuple[list[str], dict, list]:
     """Names, bounds and sums in at.%, checked for what a person may get wrong."""
     if not isinstance(step, Real) or isinstance(step, bool):
-        raise ValueError(f"Expected the step as a number in at.%; got {step!r}.")
+        raise ValueError(f"Expected the step as a number in at.%; got {step!r}. Pass for example step=0.5.")
     if not isinstance(bounds, Mapping) or len(bounds) < 2:
-        raise ValueError(f"Expected bounds of two elements or more, {{element: (least, most), …}}; got {bounds!r}.")
-    names = list(bounds)
+        raise ValueError(
+            f"Expected bounds of two elements or more, {{element: (least, most), …}}; got {bounds!r}. Write for "
+            "example {'Ti': (40, 60), 'Ni': (40, 60)}."
+        )
+    names = list(distinct_names(bounds, "element names for the space"))
     box = {name: _pair(bounds[name], f"the bounds of {name}") for name in names}
     sums = []
-    for group in () if groups is None else groups:
-        if len(group) != 3 or isinstance(group[0], str):
-            raise ValueError(f"Expected a group as (elements, least, most) in at.%; got {group!r}.")
+    groups = () if groups is None else groups
+    for group in groups if np.iterable(groups) else [groups]:
+        if not isinstance(group, tuple | list) or len(group) != 3 or isinstance(group[0], str):
+            raise ValueError(
+                f"Expected a group as (elements, least, most) in at.%; got {group!r}. Write for example "
+                "groups=[(['Ti', 'Hf'], 0, 55)]."
+            )
         if unknown := set(group[0]) - set(names):
             raise ValueError(
                 f"Expected elements of the space, {names}, in the group of {' '.join(group[0])}; got "
@@ -469,31 +534,28 @@ def _declared(bounds, step, groups) -> tuple[list[str], dict, list]:
     return names, box, sums
 
 
-def _pair(values, what: str) -> tuple[float, float]:
+def _pair(values: Iterable[float], what: str) -> tuple[float, float]:
     try:
         least, most = map(float, values)
     except (TypeError, ValueError):
-        raise ValueError(f"Expected two numbers for {what}, least and most, in at.%; got {values!r}.") from None
+        raise ValueError(
+            f"Expected two numbers for {what}, least and most, in at.%; got {values!r}. Write for example (20, 55)."
+        ) from None
     if not 0 <= least <= most <= 100:  # false for NaN too
-        raise ValueError(f"Expected 0 ≤ least ≤ most ≤ 100 (at.%) for {what}; got {least:g} … {most:g}.")
+        raise ValueError(
+            f"Expected 0 ≤ least ≤ most ≤ 100 (at.%) for {what}; got {least:g} … {most:g}. Correct the limits."
+        )
     return least, most
 
 
-def _names(values, owner):
-    if isinstance(values, str) or not len(values) or len(set(values)) < len(values):
-        raise ValueError(
-            f"Expected a list of distinct element names for {owner}; got {values!r}. Write for example ['Ti', 'Ni']."
-        )
-    return tuple(values)
-
-
-def _by_element(values, elements, what):
+def _by_element(values: Any, elements: Sequence[str], what: str) -> Sequence[float]:
     if isinstance(values, Mapping):
         if wrong := set(values) ^ set(elements):
             raise ValueError(
                 f"Expected `{what}` to name exactly {list(elements)}; got {sorted(values)}. Correct {sorted(wrong)}."
             )
         values = [values[e] for e in elements]
+    values = list(values) if numbers(values, what).ndim else [values]
     if len(values) != len(elements):
         raise ValueError(
             f"Expected {len(elements)} values in `{what}`; got {len(values)}. Give one for each of {list(elements)}."
@@ -501,7 +563,7 @@ def _by_element(values, elements, what):
     return values
 
 
-def _round_inwards(name, lower, upper, total):
+def _round_inwards(name: str, lower: float, upper: float, total: int) -> tuple[float, float]:
     if not 0 <= lower <= upper <= 1:  # false for NaN too
         raise ValueError(
             f"Expected limits of {name} as fractions with 0 ≤ lower ≤ upper ≤ 1; got {lower} … {upper}. "

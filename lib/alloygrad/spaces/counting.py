@@ -4,7 +4,10 @@ An element is the polynomial x^l + … + x^u. A group is the product of its chil
 `Node` keeps the coefficients as exact integers; `alloygrad.spaces.composition` explains how they are used.
 """
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
+from numpy.typing import DTypeLike
 
 
 class Node:
@@ -14,7 +17,16 @@ class Node:
     children after j. The arrays hold Python integers, or int64 where the whole tree fits.
     """
 
-    def __init__(self, name, lower, upper, children=(), columns=()):
+    columns: list[int]
+    lower: int
+    upper: int
+    dtype: np.dtype
+    ways: np.ndarray
+    rests: list[tuple[np.ndarray, np.ndarray]]
+
+    def __init__(
+        self, name: str, lower: int, upper: int, children: Sequence["Node"] = (), columns: Sequence[int] = ()
+    ) -> None:
         self.name, self.children = name, children
         self.columns = [*columns, *(c for child in children for c in child.columns)]
         if children:
@@ -33,7 +45,7 @@ class Node:
         self.lower, self.upper = int(lower), int(upper)
         self._count()
 
-    def _count(self):
+    def _count(self) -> None:
         powers = np.arange(self.upper + 1)
         self.dtype, self.rests = np.dtype(object), []
         ways = exact(powers == 0) if self.children else exact(powers >= self.lower)
@@ -52,7 +64,7 @@ class Node:
         own = [max(self.ways), *(sums[-1] for _, sums in self.rests)]
         return max(own + [child.largest() for child in self.children])
 
-    def hold(self, dtype):
+    def hold(self, dtype: DTypeLike) -> None:
         """Convert all arrays of the tree to `dtype`: int64 or object (Python integers)."""
         self.dtype = np.dtype(dtype)
         self.ways = self.ways.astype(dtype)
@@ -60,7 +72,7 @@ class Node:
         for child in self.children:
             child.hold(dtype)
 
-    def unrank(self, amount, rank, counts):
+    def unrank(self, amount: np.ndarray, rank: np.ndarray, counts: np.ndarray) -> None:
         """Write way number `rank` (n,) to reach the sum `amount` (n,) into the columns of counts (n, n_elements)."""
         if not self.children:
             counts[:, self.columns[0]] = amount
@@ -80,29 +92,29 @@ class Node:
             else:  # choice k begins at sums[r − l + 1] − sums[r − k + 1]
                 end = sums[amount - child.lower + 1]
                 left = np.searchsorted(sums, end - rank) - 1
-                given, inner, rank = amount - left, None, rank - (end - sums[left + 1])
+                given, inner, rank = amount - left, rank, rank - (end - sums[left + 1])  # an element needs none
             child.unrank(given, inner, counts)
             amount = amount - given
 
-    def climb(self, target):
+    def climb(self, target: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the nearest counts with the sum `lower`, then cost and column of each further unit up to `upper`."""
         if not self.children:
             units, base = np.arange(self.lower, self.upper), np.zeros(len(target), dtype=np.int64)
             base[self.columns[0]] = self.lower
             return base, 2 * (units - target[self.columns[0]]) + 1, np.full(len(units), self.columns[0])
         bases, costs, columns = zip(*(child.climb(target) for child in self.children), strict=True)
-        base, costs, columns = sum(bases), np.concatenate(costs), np.concatenate(columns)
+        base, costs, columns = np.sum(bases, axis=0), np.concatenate(costs), np.concatenate(columns)
         cheapest_first, start = np.argsort(costs, kind="stable"), base.sum()
         forced, free = np.split(cheapest_first[: self.upper - start], [self.lower - start])
         return base + np.bincount(columns[forced], minlength=len(target)), costs[free], columns[free]
 
 
-def exact(values):
+def exact(values: Iterable[int]) -> np.ndarray:
     """Convert whole numbers to an object array of Python integers, which never overflow."""
     return np.array([int(v) for v in values], dtype=object)
 
 
-def multiply(a, b, length):
+def multiply(a: np.ndarray, b: np.ndarray, length: int) -> np.ndarray:
     """Return the first `length` coefficients of a product of polynomials, by one product of long integers."""
     width = (max(a).bit_length() + max(b).bit_length() + len(a).bit_length()) // 8 + 1
     one, other = (int.from_bytes(b"".join(c.to_bytes(width, "little") for c in p), "little") for p in (a, b))
@@ -110,9 +122,10 @@ def multiply(a, b, length):
     return exact(int.from_bytes(packed[i * width : (i + 1) * width], "little") for i in range(length))
 
 
-def random_below(bound, n, rng):
+def random_below(bound: int, n: int, rng: np.random.Generator) -> list[int]:
     """Draw n exactly uniform Python integers from 0 to bound − 1: random bits, rejected if ≥ bound."""
-    bits, draws = bound.bit_length(), []
+    draws: list[int] = []
+    bits = bound.bit_length()
     width = bits // 8 + 1
     while len(draws) < n:
         raw = rng.bytes(width * (n - len(draws)))

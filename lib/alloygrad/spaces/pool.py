@@ -7,6 +7,18 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
+
+from alloygrad.checks import (
+    distinct_names,
+    nearest,
+    numbers,
+    require_fractions,
+    require_frame,
+    require_generator,
+    require_whole,
+)
+from alloygrad.spaces.points import largest_share, widths
 
 
 class Pool:
@@ -34,15 +46,36 @@ class Pool:
 
     def __init__(
         self, candidates: pd.DataFrame, features: Sequence[str] | None = None, *, elements: Sequence[str] = ()
-    ):
+    ) -> None:
         if not isinstance(candidates, pd.DataFrame):
-            raise TypeError(f"Expected candidates as a DataFrame, one row each; got a {type(candidates).__name__}.")
+            raise TypeError(
+                f"Expected candidates as a DataFrame, one row each; got a {type(candidates).__name__}. Make "
+                "it one with pd.DataFrame(…)."
+            )
+        elements = distinct_names(elements, "element names for the pool") if len(elements) else ()
+        if isinstance(features, str):
+            raise ValueError(
+                f"Expected features as a list of columns; got the text {features!r}. Write [{features!r}]."
+            )
         names = list(candidates.columns if features is None else features)
         names = [*elements, *(name for name in names if name not in elements)]
         if missing := [name for name in names if name not in candidates]:
-            raise ValueError(f"Expected features among the columns {list(candidates.columns)}; got {missing}.")
+            raise ValueError(
+                f"Expected features among the columns {list(candidates.columns)}; got {missing}. Correct the names."
+            )
+        require_frame(candidates, names)
         if not len(candidates) or not names:
-            raise ValueError(f"Expected at least one candidate and one feature; got a table of {candidates.shape}.")
+            raise ValueError(
+                f"Expected at least one candidate and one feature; got a table of {candidates.shape}. Add "
+                "rows and columns."
+            )
+        self.label = str(candidates.index.name or "candidate")
+        if candidates.index.nlevels > 1 or candidates.index.hasnans or self.label in names:
+            raise ValueError(
+                f"Expected an index with one name for each candidate, and no feature called {self.label!r} as the "
+                "index is; got an index of several levels, an empty name, or such a feature. Set another index, or "
+                "rename it."
+            )
         if not candidates.index.is_unique:
             twice = candidates.index[candidates.index.duplicated()][0]
             raise ValueError(f"Expected a name of its own for each candidate; {twice!r} occurs twice. Rename one.")
@@ -53,8 +86,11 @@ class Pool:
                 f"Expected finite features; {where} is {candidates[names[column]].iloc[row]!r}. "
                 "Fill it in, drop the row, or name the columns to use as `features`."
             )
+        if elements:
+            require_fractions(values[:, : len(elements)])
         self.candidates, self.names, self.features = candidates, tuple(names), values
-        self.label, self.elements = str(candidates.index.name or "candidate"), tuple(elements)
+        self._width = widths(values.min(0), values.max(0))
+        self.elements = elements
 
     @property
     def size(self) -> int:
@@ -65,16 +101,18 @@ class Pool:
         """Return plain values for a digest: the names of the features and all their values."""
         return {"names": list(self.names), "features": self.features.tolist()}
 
-    def contains(self, points) -> np.ndarray:
+    def contains(self, points: ArrayLike) -> np.ndarray:
         """Return whether points (..., 1) are row numbers of the table: bool (...)."""
-        points = np.asarray(points)
+        points = numbers(points, "points")
         return ((points >= 0) & (points < self.size) & (points == np.rint(points)))[..., 0]
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw n points (n, 1), each candidate equally likely."""
+        require_whole(0, n=n)
+        require_generator(rng)
         return rng.integers(self.size, size=(n, 1))
 
-    def unrank(self, ranks) -> np.ndarray:
+    def unrank(self, ranks: ArrayLike) -> np.ndarray:
         """Return the points (..., 1) numbered `ranks` (...)."""
         return np.asarray(ranks, dtype=np.int64)[..., None]
 
@@ -83,18 +121,16 @@ class Pool:
         for start in range(0, self.size, chunk):
             yield self.unrank(np.arange(start, min(start + chunk, self.size)))
 
-    def coordinates(self, points) -> np.ndarray:
+    def coordinates(self, points: ArrayLike) -> np.ndarray:
         """Return the features (..., n_features) of points (..., 1)."""
         return self.features[np.asarray(points, dtype=np.int64)[..., 0]]
 
-    def nearest(self, coordinates) -> np.ndarray:
+    def nearest(self, coordinates: ArrayLike) -> np.ndarray:
         """Return the points (n, 1) whose features are nearest to coordinates (n, n_features), in feature ranges."""
-        width = np.ptp(self.features, axis=0)
-        scale = np.where(width > 0, width, 1.0)
-        ours, asked = self.features / scale, np.atleast_2d(coordinates) / scale
+        ours, asked = self.features / self._width, np.atleast_2d(coordinates) / self._width
         return np.array([[((ours - one) ** 2).sum(1).argmin()] for one in asked])
 
-    def table(self, points) -> pd.DataFrame:
+    def table(self, points: ArrayLike) -> pd.DataFrame:
         """Return points (n, 1) as a table: the candidate's name, then its features."""
         rows = self.candidates.iloc[np.asarray(points, dtype=np.int64)[:, 0]][list(self.names)]
         return rows.rename_axis(self.label).reset_index()
@@ -105,18 +141,26 @@ class Pool:
         Raises:
             ValueError: The table has no column of names, or one of them is not a candidate.
         """
+        require_frame(table, [self.label])
         if self.label not in table:
-            raise ValueError(f"Expected a column {self.label!r} with names of candidates; got {list(table.columns)}.")
+            raise ValueError(
+                f"Expected a column {self.label!r} with names of candidates; got {list(table.columns)}. Rename the "
+                "column, or move the names out of the index with `reset_index`."
+            )
         rows = self.candidates.index.get_indexer(table[self.label])
         if (rows < 0).any():
-            raise ValueError(f"{table[self.label].iloc[int(np.argmin(rows))]!r} is not a candidate of this pool.")
+            row = int(np.argmin(rows))
+            name = table[self.label].iloc[row]
+            raise ValueError(
+                f"Expected names of candidates of this pool; got {name!r} in row {row}. Correct the name, or leave the "
+                f"row out.{nearest(name, self.candidates.index)}"
+            )
         return self.features[rows]
 
-    def covers(self, points, coordinates) -> np.ndarray:
+    def covers(self, points: ArrayLike, coordinates: ArrayLike) -> np.ndarray:
         """Return whether a measurement at coordinates (n, n_features) takes its point (n, 1): always."""
-        return np.ones(len(points), dtype=bool)
+        return np.ones(len(np.asarray(points)), dtype=bool)
 
-    def distance(self, one, other) -> np.ndarray:
+    def distance(self, one: ArrayLike, other: ArrayLike) -> np.ndarray:
         """Return the distance (...) of features (..., n_features): the largest difference, in ranges of the pool."""
-        width = np.ptp(self.features, axis=0)
-        return (np.abs(np.asarray(one) - other) / np.where(width > 0, width, 1.0)).max(-1)
+        return largest_share(one, other, self._width)

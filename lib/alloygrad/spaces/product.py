@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from alloygrad.spaces.box import Box
 from alloygrad.spaces.composition import CompositionSpace
@@ -29,14 +30,17 @@ class Product:
 
     maximiser = "multistart"
 
-    def __init__(self, composition: CompositionSpace, process: Box):
+    def __init__(self, composition: CompositionSpace, process: Box) -> None:
         if not (isinstance(composition, CompositionSpace) and isinstance(process, Box)):
             raise TypeError(
                 "Expected a CompositionSpace, then a Box; got "
-                f"{type(composition).__name__}, then {type(process).__name__}."
+                f"{type(composition).__name__}, then {type(process).__name__}. Write Product(composition, box)."
             )
         if shared := set(composition.names) & set(process.names):
-            raise ValueError(f"Expected other names for parameters than for elements; both have {sorted(shared)}.")
+            raise ValueError(
+                f"Expected other names for parameters than for elements; both have {sorted(shared)}. "
+                "Rename the parameters."
+            )
         self.composition, self.process = composition, process
         self.names = self.keys = (*composition.names, *process.names)
         self.elements = composition.elements
@@ -55,11 +59,12 @@ class Product:
         """Return plain values for a digest."""
         return {"composition": self.composition.describe(), "process": self.process.describe()}
 
-    def split(self, values) -> tuple[np.ndarray, np.ndarray]:
+    def split(self, values: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Return points or coordinates in two: the composition (..., n_elements), the process (..., n_parameters)."""
-        return np.split(np.asarray(values), [len(self.composition.names)], axis=-1)
+        alloy, made = np.split(np.asarray(values), [len(self.composition.names)], axis=-1)
+        return alloy, made
 
-    def contains(self, points) -> np.ndarray:
+    def contains(self, points: ArrayLike) -> np.ndarray:
         """Return whether points are a grid composition and a point of the box: bool (...)."""
         counts, values = self.split(points)
         whole = (counts == np.rint(counts)).all(-1)
@@ -69,18 +74,18 @@ class Product:
         """Draw n points, composition and process uniform and independent."""
         return np.concatenate([self.composition.sample(n, rng), self.process.sample(n, rng)], axis=-1)
 
-    def coordinates(self, points) -> np.ndarray:
+    def coordinates(self, points: ArrayLike) -> np.ndarray:
         """Return fractions and parameter values of points, side by side."""
         counts, values = self.split(points)
         fractions = self.composition.coordinates(np.rint(counts).astype(np.int64))
         return np.concatenate([fractions, self.process.coordinates(values)], axis=-1)
 
-    def nearest(self, coordinates) -> np.ndarray:
+    def nearest(self, coordinates: ArrayLike) -> np.ndarray:
         """Return the points nearest to coordinates, composition and process each for itself."""
         fractions, values = self.split(coordinates)
         return np.concatenate([self.composition.nearest(fractions), self.process.nearest(values)], axis=-1)
 
-    def table(self, points) -> pd.DataFrame:
+    def table(self, points: ArrayLike) -> pd.DataFrame:
         """Return points as a table: the composition's columns, then the parameters'."""
         counts, values = self.split(points)
         parts = [self.composition.table(np.rint(counts).astype(np.int64)), self.process.table(values)]
@@ -90,13 +95,13 @@ class Product:
         """Return coordinates of a table with the columns of both; errors as theirs."""
         return np.concatenate([self.composition.read(table), self.process.read(table)], axis=-1)
 
-    def covers(self, points, coordinates) -> np.ndarray:
+    def covers(self, points: ArrayLike, coordinates: ArrayLike) -> np.ndarray:
         """Return whether a measurement at coordinates takes its point, in composition and process."""
         (counts, values), (fractions, made) = self.split(points), self.split(coordinates)
         near = self.composition.covers(np.rint(counts).astype(np.int64), fractions)
         return near & self.process.covers(values, made)
 
-    def distance(self, one, other) -> np.ndarray:
+    def distance(self, one: ArrayLike, other: ArrayLike) -> np.ndarray:
         """Return the larger of both distances (...): share of the alloy exchanged, or of a parameter's range."""
         (alloy, made), (alloy_other, made_other) = self.split(one), self.split(other)
         return np.maximum(self.composition.distance(alloy, alloy_other), self.process.distance(made, made_other))

@@ -4,7 +4,11 @@ from alloygrad.surrogates.deep_kernel import DeepKernel
 from alloygrad.surrogates.forest import RandomForest
 from alloygrad.surrogates.gp import GaussianProcess
 
-SURROGATES = {"gp": GaussianProcess, "forest": RandomForest, "deep_kernel": DeepKernel}
+SURROGATES: dict[str, type[GaussianProcess] | type[RandomForest] | type[DeepKernel]] = {
+    "gp": GaussianProcess,
+    "forest": RandomForest,
+    "deep_kernel": DeepKernel,
+}
 """Surrogates by name: each is made of a map coordinates → features, and has `fit`."""
 
 __all__ = ["SURROGATES", "DeepKernel", "GaussianProcess", "RandomForest"]

@@ -28,13 +28,16 @@ relative error of a sum of n terms, n ε κ for that of a triangular solution, �
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from alloygrad.kernel import matern52
+
+if TYPE_CHECKING:
+    from alloygrad.surrogates.gp import GPModel  # it is made with these bounds
 
 SIDE = 0.2
 """Side of a cell times √F, in lengthscales: no point is farther than SIDE/2 from the centre of its cell."""
@@ -84,7 +87,7 @@ class Expansion:
         return (variance.clamp_min(0) + self.slack[1]).sqrt()
 
 
-def worthwhile(surrogate, x: Tensor, worth: Callable) -> Tensor:
+def worthwhile(surrogate: "GPModel", x: Tensor, worth: Callable) -> Tensor:
     """Return the rows (m,) of x (rows, F), features in lengthscales, where `worth` of bounds on mean and std holds.
 
     All rows are returned if the points lie too far apart for cells to be useful, or if rounding errors are too large.
@@ -114,7 +117,7 @@ def cells(x: Tensor) -> Cells | None:
     return Cells(centres, cell, radius)
 
 
-def expand(surrogate, centres: Tensor) -> Expansion:
+def expand(surrogate: "GPModel", centres: Tensor) -> Expansion:
     """Expand `surrogate` about centres (cells, F), features in lengthscales."""
     mean, slope, covariance = map(torch.cat, zip(*(_jet(surrogate, c) for c in centres.split(BLOCK)), strict=True))
     n, s, w = len(surrogate.targets), surrogate.outputscale, surrogate.weights
@@ -133,17 +136,17 @@ def expand(surrogate, centres: Tensor) -> Expansion:
     )
 
 
-def _wrong(surrogate) -> float:
+def _wrong(surrogate: "GPModel") -> float:
     """Largest rounding error of an eigenvalue of K."""
     n = len(surrogate.targets)
     return (2 * n**2 + 40 * n) * EPSILON * (surrogate.outputscale + surrogate.noise + surrogate.jitter)
 
 
-def _is_certain(surrogate) -> bool:
+def _is_certain(surrogate: "GPModel") -> bool:
     return 10 * _wrong(surrogate) < surrogate.noise + surrogate.jitter
 
 
-def _jet(surrogate, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _jet(surrogate: "GPModel", c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return mean less its constant, slope and covariance at c (m, F)."""
     s = surrogate.outputscale
     r, decay, kernel = (part[..., None] for part in matern52(c, surrogate.points, s))

@@ -27,12 +27,14 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
+from alloygrad import protocols
 from alloygrad.kernel import matern52
 from alloygrad.surrogates.evidence import JITTERS, LENGTHSCALE_PRIOR, NOISE, OUTPUTSCALE_PRIOR
 from alloygrad.surrogates.gp import BOUNDS, GPModel, prepare, with_hyperparameters
-from alloygrad.surrogates.model import Model, fit_columns
+from alloygrad.surrogates.model import fit_columns
 
 SIZES = (16, 16, 4)
 """Outputs of the layers; the last ones are the latent features. Chosen on campaigns of Ti alloys; two are too few."""
@@ -50,7 +52,7 @@ class Latent:
     width: Tensor  # (F,)
     layers: Sequence[tuple[Tensor, Tensor]]
 
-    def __call__(self, compositions: Tensor | np.ndarray) -> Tensor:
+    def __call__(self, compositions: Tensor) -> Tensor:
         """Return the network's outputs (..., n_outputs) of compositions (..., n_elements)."""
         return network((self.features(compositions) - self.low) / self.width, self.layers)
 
@@ -116,15 +118,17 @@ class DeepKernel:
     scaled_prior: bool = False  # of no effect: lengthscales are of latent features, whose number is fixed
     differentiable: ClassVar[bool] = True
 
-    def fit(self, points, targets, *, noise: float | None = None) -> Model:
+    def fit(
+        self, points: Tensor | ArrayLike, targets: Tensor | ArrayLike, *, noise: float | None = None
+    ) -> protocols.Model:
         """Fit coordinates (n, k) and targets (n,) or (n, m); noise: its variance, None for that of the paper."""
         return fit_columns(lambda one: fit_deep_kernel(self.features, points, one, noise=noise or NOISE), targets)
 
 
 def fit_deep_kernel(
     features: Callable[[Tensor], Tensor],
-    points,
-    targets,
+    points: Tensor | ArrayLike,
+    targets: Tensor | ArrayLike,
     *,
     noise: float = NOISE,
     sizes: Sequence[int] = SIZES,
@@ -155,10 +159,10 @@ def fit_deep_kernel(
 
     @torch.enable_grad()
     def loss(theta: np.ndarray) -> tuple[float, np.ndarray]:
-        theta = torch.tensor(theta, requires_grad=True)
-        value = -log_posterior(theta, x, y, sizes, noise)
-        value.backward()
-        return value.item(), theta.grad.numpy()
+        parameters = torch.tensor(theta, requires_grad=True)
+        value = -log_posterior(parameters, x, y, sizes, noise)
+        (slope,) = torch.autograd.grad(value, parameters)
+        return value.item(), slope.numpy()
 
     start = np.random.default_rng(seed).normal(size=weights)
     start = np.concatenate([start, np.zeros(latent), [log(max(y.var(correction=0).item(), NOISE))]])

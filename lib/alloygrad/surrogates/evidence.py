@@ -53,13 +53,13 @@ def pairs(x: np.ndarray) -> Pairs:
 
 
 def log_posterior(
-    theta,
+    theta: np.ndarray,
     points: Pairs,
-    targets,
+    targets: np.ndarray,
     mean: float | None = None,
     noise: float | None = NOISE,
     rate: float = LENGTHSCALE_PRIOR[1],
-):
+) -> tuple[float, np.ndarray, float, np.ndarray, float]:
     """Compute the log posterior and its gradient.
 
     Args:
@@ -101,7 +101,7 @@ def log_posterior(
     gradient = np.empty(len(theta))
     gradient[:n_features] = points.squares @ (pull * slope) * (5 / 3) / lengthscales**2
     gradient[n_features] = pull @ kernel + outputscale * by_diagonal
-    priors = [
+    priors: list[tuple[np.ndarray | float, tuple[float, float], slice | int]] = [
         (lengthscales, (LENGTHSCALE_PRIOR[0], rate), slice(n_features)),
         (outputscale, OUTPUTSCALE_PRIOR, n_features),
     ]

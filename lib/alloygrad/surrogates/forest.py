@@ -11,14 +11,16 @@ tie. Far from all measurements most trees predict the same value, so std is smal
 Source: Breiman, Machine Learning 45 (2001) 5, doi 10.1023/A:1010933404324.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
+from alloygrad import protocols
 from alloygrad.features.feature_map import doubles
 from alloygrad.surrogates.evidence import NOISE
 from alloygrad.surrogates.gp import BOUNDS, MIN_VARIANCE, in_blocks, prepare
@@ -44,7 +46,7 @@ class ForestModel(Model):
 
     differentiable = False
 
-    def posterior(self, points: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
+    def posterior(self, points: Tensor | ArrayLike) -> tuple[Tensor, Tensor]:
         """Return (mean, std), each (...), at coordinates (..., k); ValueError if a gradient is needed."""
         points = doubles(points)
         if points.requires_grad and torch.is_grad_enabled():
@@ -63,12 +65,12 @@ class ForestModel(Model):
         variance, mean = torch.var_mean(torch.from_numpy(self._predictions(points)), 0, correction=0)
         return mean, variance.clamp_min(MIN_VARIANCE).sqrt()
 
-    def sample(self, points: Tensor | np.ndarray, n: int, rng: np.random.Generator) -> Tensor:
+    def sample(self, points: Tensor | ArrayLike, n: int, rng: np.random.Generator) -> Tensor:
         """Draw n joint samples (n, rows) at coordinates (rows, k): the predictions of trees drawn at random."""
         with torch.no_grad():
             return torch.from_numpy(self._predictions(doubles(points))[rng.integers(len(self.trees), size=n)])
 
-    def condition(self, points: Tensor | np.ndarray, values: Tensor | np.ndarray) -> "ForestModel":
+    def condition(self, points: Tensor | ArrayLike, values: Tensor | ArrayLike) -> "ForestModel":
         """Return a forest grown anew with `values` (m,) at coordinates (m, k) among the measurements."""
         coordinates = torch.cat([self.coordinates, doubles(points)])
         targets = torch.cat([self.targets, doubles(values).reshape(-1)])
@@ -88,15 +90,17 @@ class RandomForest:
     scaled_prior: bool = True  # of no effect: trees have no lengthscales
     differentiable: ClassVar[bool] = False
 
-    def fit(self, points, targets, *, noise: float | None = None) -> Model:
+    def fit(
+        self, points: Tensor | ArrayLike, targets: Tensor | ArrayLike, *, noise: float | None = None
+    ) -> protocols.Model:
         """Fit coordinates (n, k) and targets (n,) or (n, m); noise: its variance, None to estimate it."""
         return fit_columns(lambda one: fit_forest(self.features, points, one, noise=noise), targets)
 
 
 def fit_forest(
     features: Callable[[Tensor], Tensor],
-    points,
-    targets,
+    points: Tensor | ArrayLike,
+    targets: Tensor | ArrayLike,
     *,
     noise: float | None = NOISE,
     trees: int = TREES,
@@ -126,7 +130,7 @@ def fit_forest(
     return fitted
 
 
-def out_of_bag(predictions: np.ndarray, drawn) -> tuple[np.ndarray, np.ndarray]:
+def out_of_bag(predictions: np.ndarray, drawn: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and variance, each (n,), of predictions (trees, n) over the trees that have not seen a row."""
     seen = np.zeros(predictions.shape, dtype=bool)
     for tree, rows in enumerate(drawn):

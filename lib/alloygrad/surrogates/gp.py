@@ -6,9 +6,9 @@ Features are min–max scaled over the measured set, x = (e − low)/width (widt
     y ~ N(m 1, K),   K = k(X, X) + σ² I,   σ² = 1e-6,   targets raw
     ℓ_j ~ Gamma(3, rate 6),   s ~ Gamma(2, rate 0.15),   m flat;   σ² ~ Gamma(1.1, rate 0.05) if learned
 
-`fit` maximises log N(y; m, K) + log p(ℓ) + log p(s), the maximum a posteriori of BoTorch 0.11's defaults, with priors
-on ℓ and s themselves (no Jacobian). With `noise=None`, it maximises over σ² too and adds its prior; see `evidence`. The
-posterior of the noise-free function is
+`fit_gp` maximises log N(y; m, K) + log p(ℓ) + log p(s), the maximum a posteriori of BoTorch 0.11's defaults, with
+priors on ℓ and s themselves (no Jacobian). With `noise=None`, it maximises over σ² too and adds its prior; see
+`evidence`. The posterior of the noise-free function is
 
     mean(x) = m + k(x, X) K⁻¹(y − m),   std(x)² = s − ‖L⁻¹ k(X, x)‖²,   K = LLᵀ.
 
@@ -23,15 +23,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import sqrt
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from scipy.linalg import lapack
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from alloygrad.features.feature_map import doubles
+from alloygrad import protocols
+from alloygrad.checks import is_number, require_callable, require_fractions
+from alloygrad.features.feature_map import FeatureMap, doubles
 from alloygrad.kernel import matern52, scaling
 from alloygrad.surrogates.bounds import worthwhile
 from alloygrad.surrogates.evidence import LARGEST, LENGTHSCALE_PRIOR, NOISE, log_posterior, pairs
@@ -101,7 +104,7 @@ class GPModel(Model):
         found = {f"lengthscale_{i}": float(value) for i, value in enumerate(self.lengthscales)}
         return found | {"outputscale": self.outputscale, "mean": self.mean, "log_posterior": self.log_posterior}
 
-    def posterior(self, compositions: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
+    def posterior(self, compositions: Tensor | ArrayLike) -> tuple[Tensor, Tensor]:
         """Return the differentiable (mean, std), each (...), at compositions (..., n_elements)."""
         compositions = doubles(compositions)
         return in_blocks(lambda rows: self.posterior_features(self.features(rows)), compositions, BLOCK)
@@ -110,7 +113,7 @@ class GPModel(Model):
         """Return (mean, std), each (B,), at unscaled features (B, F)."""
         return _Posterior.apply((features - self.low) * self._scale, self)
 
-    def posterior_where(self, compositions: Tensor | np.ndarray, worth: Callable) -> tuple[Tensor, Tensor, Tensor]:
+    def posterior_where(self, compositions: Tensor | ArrayLike, worth: Callable) -> tuple[Tensor, Tensor, Tensor]:
         """Return (rows, mean, std), each (m,), for the compositions (n, n_elements) that matter; no gradient.
 
         Args:
@@ -136,7 +139,7 @@ class GPModel(Model):
         """The measured features in lengthscales, (n, F)."""
         return self.inputs / self.lengthscales
 
-    def sample(self, points: Tensor | np.ndarray, n: int, rng: np.random.Generator) -> Tensor:
+    def sample(self, points: Tensor | ArrayLike, n: int, rng: np.random.Generator) -> Tensor:
         """Draw n joint samples (n, rows) of the noise-free function at coordinates (rows, k)."""
         with torch.no_grad():
             x = (self.features(doubles(points)) - self.low) * self._scale
@@ -149,7 +152,7 @@ class GPModel(Model):
             drawn = torch.from_numpy(rng.normal(size=(n, len(x))))
             return self.mean + kernel @ self.weights + drawn @ factor.mT
 
-    def condition(self, points: Tensor | np.ndarray, values: Tensor | np.ndarray) -> "GPModel":
+    def condition(self, points: Tensor | ArrayLike, values: Tensor | ArrayLike) -> "GPModel":
         """Return the model as if `values` (m,) had been measured at coordinates (m, k), hyperparameters kept.
 
         m more rows of the Cholesky factor are computed; the scaling of features stays that of the fit.
@@ -198,7 +201,7 @@ class _Posterior(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x: Tensor, surrogate: GPModel) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, x: Tensor, surrogate: GPModel) -> tuple[Tensor, Tensor]:
         r, decay, kernel = matern52(x, surrogate.points, surrogate.outputscale)
         v = torch.linalg.solve_triangular(surrogate.cholesky, kernel.mT, upper=False)
         variance = surrogate.outputscale - v.square().sum(0)
@@ -209,7 +212,7 @@ class _Posterior(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, by_mean: Tensor, by_std: Tensor):
+    def backward(ctx: Any, by_mean: Tensor, by_std: Tensor) -> tuple[Tensor, None]:
         x, r, decay, v, std = ctx.saved_tensors
         solved = torch.linalg.solve_triangular(ctx.surrogate.cholesky.mT, v, upper=True).mT  # (B, n): K⁻¹ k(X, x)
         by_std = torch.where(ctx.floor, 0.0, by_std / std)[:, None]
@@ -225,22 +228,24 @@ class GaussianProcess:
     scaled_prior: bool = True
     differentiable: ClassVar[bool] = True
 
-    def fit(self, points, targets, *, noise: float | None = None) -> Model:
+    def fit(
+        self, points: Tensor | ArrayLike, targets: Tensor | ArrayLike, *, noise: float | None = None
+    ) -> protocols.Model:
         """Fit coordinates (n, k) and targets (n,) or (n, m); noise: its variance, None to learn it."""
         return fit_columns(
             lambda one: fit_gp(self.features, points, one, noise=noise, scaled_prior=self.scaled_prior), targets
         )
 
 
-def fit_paper(features: Callable[[Tensor], Tensor], points, targets) -> GPModel:
+def fit_paper(features: Callable[[Tensor], Tensor], points: Tensor | ArrayLike, targets: Tensor | ArrayLike) -> GPModel:
     """Fit as the published loop does: noise variance 1e-6, one prior for any number of features; else as `fit_gp`."""
     return fit_gp(features, points, targets, noise=NOISE, scaled_prior=False)
 
 
 def fit_gp(
     features: Callable[[Tensor], Tensor],
-    points,
-    targets,
+    points: Tensor | ArrayLike,
+    targets: Tensor | ArrayLike,
     *,
     noise: float | None = None,
     scaled_prior: bool = True,
@@ -298,7 +303,14 @@ def fit_gp(
 
 
 def with_hyperparameters(
-    features, points, targets, lengthscales, outputscale: float, mean: float | None = None, *, noise: float = NOISE
+    features: Callable[[Tensor], Tensor],
+    points: Tensor | ArrayLike,
+    targets: Tensor | ArrayLike,
+    lengthscales: ArrayLike,
+    outputscale: float,
+    mean: float | None = None,
+    *,
+    noise: float = NOISE,
 ) -> GPModel:
     """Return the Gaussian process of measurements at given hyperparameters; arguments and errors as in `fit_gp`.
 
@@ -324,15 +336,26 @@ def standardisation(targets: np.ndarray) -> tuple[float, float]:
     return targets.mean(), (targets.std() if np.ptp(targets) else 0.0) or 1.0
 
 
-def prepare(features, points, targets) -> dict:
+def prepare(features: Callable[[Tensor], Tensor], points: Tensor | ArrayLike, targets: Tensor | ArrayLike) -> dict:
     """Check and copy the measurements and scale their features: the first six fields of `GPModel`, by name."""
-    coordinates, targets = (doubles(values).detach().clone() for values in (points, targets))
+    require_callable("features", features, "a FeatureMap, or a function of coordinates (n, k)")
+    coordinates, targets = (
+        doubles(values, name).detach().clone() for values, name in ((points, "points"), (targets, "targets"))
+    )
     if coordinates.ndim != 2 or targets.shape != coordinates.shape[:1] or not len(targets):
         raise ValueError(
             "Expected coordinates (n, k) and targets (n,) with n ≥ 1; got shapes "
             f"{tuple(coordinates.shape)} and {tuple(targets.shape)}. Give one target for each point."
         )
+    if isinstance(features, FeatureMap) and coordinates.shape[1] == len(features.elements):
+        require_fractions(coordinates.numpy())
     raw = features(coordinates)
+    if not isinstance(raw, Tensor) or raw.ndim != 2 or len(raw) != len(targets) or not raw.shape[1]:
+        got = f"shape {tuple(raw.shape)}" if isinstance(raw, Tensor) else f"a {type(raw).__name__}"
+        raise ValueError(
+            f"Expected features as a torch tensor of shape ({len(targets)}, F) with F ≥ 1, one row for each point; got "
+            f"{got}. Compute them with torch, or pass a FeatureMap."
+        )
     for name, values in (("target", targets[:, None]), ("feature", raw)):
         for row, column in (~(values.abs() <= LARGEST)).nonzero()[:1].tolist():  # true for NaN too
             raise ValueError(
@@ -345,11 +368,18 @@ def prepare(features, points, targets) -> dict:
 
 
 def _require_positive(noise: float | None) -> None:
-    if noise is None or not noise > 0:  # also for NaN
-        raise ValueError(f"Expected a positive noise variance; got {noise}. Pass {NOISE}, or None to learn it.")
+    if not is_number(noise) or noise <= 0:
+        raise ValueError(f"Expected a positive noise variance; got {noise!r}. Pass {NOISE}, or None to learn it.")
 
 
-def _build(data: dict, values, mean, noise, rate: float = LENGTHSCALE_PRIOR[1], **record) -> GPModel:
+def _build(
+    data: dict,
+    values: np.ndarray,
+    mean: float | None,
+    noise: float | None,
+    rate: float = LENGTHSCALE_PRIOR[1],
+    **record: Any,
+) -> GPModel:
     """Build a GPModel from `prepare`d data and values = (ℓ_1 … ℓ_F, s, and σ² if noise is None)."""
     x, y = data["inputs"].numpy(), data["targets"].numpy()
     log_value, _, mean, factor, jitter = log_posterior(np.log(values), pairs(x), y, mean, noise, rate)

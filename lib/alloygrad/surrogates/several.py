@@ -1,11 +1,16 @@
 """Independent models of several targets, behind the protocol of one."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
+from alloygrad import protocols
+from alloygrad.features.feature_map import doubles
 from alloygrad.surrogates.model import Model
 
 
@@ -13,7 +18,7 @@ from alloygrad.surrogates.model import Model
 class Several(Model):
     """m models of the same measurements: all results have one more dimension, (..., m)."""
 
-    models: tuple[Model, ...]
+    models: tuple[protocols.Model, ...]
 
     @property
     def differentiable(self) -> bool:
@@ -21,8 +26,8 @@ class Several(Model):
         return all(model.differentiable for model in self.models)
 
     @property
-    def noise(self) -> tuple[float, ...]:
-        """Variance of a measurement of each target."""
+    def noise(self) -> Any:
+        """Variance of a measurement of each target: a tuple (m,), where the protocol has one number."""
         return tuple(model.noise for model in self.models)
 
     @property
@@ -30,16 +35,17 @@ class Several(Model):
         """All warnings, each with the number of its target."""
         return tuple(f"Target {i}: {text}" for i, model in enumerate(self.models) for text in model.warnings)
 
-    def posterior(self, points) -> tuple[Tensor, Tensor]:
+    def posterior(self, points: Tensor | ArrayLike) -> tuple[Tensor, Tensor]:
         """Return (mean, std), each (..., m), of coordinates (..., k)."""
         return _stacked(model.posterior(points) for model in self.models)
 
-    def sample(self, points, n: int, rng: np.random.Generator) -> Tensor:
+    def sample(self, points: Tensor | ArrayLike, n: int, rng: np.random.Generator) -> Tensor:
         """Draw n joint samples (n, rows, m) at coordinates (rows, k); targets are independent."""
         return torch.stack([model.sample(points, n, rng) for model in self.models], -1)
 
-    def condition(self, points, values) -> "Several":
+    def condition(self, points: Tensor | ArrayLike, values: Tensor | ArrayLike) -> "Several":
         """Return the models as if `values` (rows, m) had been measured at coordinates (rows, k)."""
+        values = doubles(values)
         return Several(tuple(model.condition(points, values[:, i]) for i, model in enumerate(self.models)))
 
     def leave_one_out(self) -> tuple[Tensor, Tensor]:
@@ -47,6 +53,6 @@ class Several(Model):
         return _stacked(model.leave_one_out() for model in self.models)
 
 
-def _stacked(pairs) -> tuple[Tensor, Tensor]:
+def _stacked(pairs: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     means, stds = zip(*pairs, strict=True)
     return torch.stack(means, -1), torch.stack(stds, -1)

@@ -3,9 +3,11 @@
 A finding is (row in a spreadsheet program, 0 for the whole table; what; what was done; remedy).
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from alloygrad.spaces.composition import ON_GRID, CompositionSpace
 from alloygrad.tables import reading as tables
@@ -21,7 +23,7 @@ SAME = 1e-6
 """Fractions that differ by less are the same composition."""
 
 
-def other_process(table, process: Mapping, path, problems: Problems) -> list[tuple]:
+def other_process(table: pd.DataFrame, process: Mapping, path: Path, problems: Problems) -> list[tuple]:
     """Findings on rows whose process is not the one held."""
     found, remedy = [], "Compositions are compared under one process: give other conditions a table of their own."
     for column, held in process.items():
@@ -42,7 +44,15 @@ IN_PPM = ("H", "B", "C", "N", "O", "P", "S")
 """Elements whose amounts are often given in ppm: their numbers may be larger than the whole alloy's."""
 
 
-def undeclared(table, symbols, path, problems: Problems, *, known: Container[str], whole: float) -> None:
+def undeclared(
+    table: pd.DataFrame,
+    symbols: Sequence[str],
+    path: Path,
+    problems: Problems,
+    *,
+    known: Container[str],
+    whole: float,
+) -> None:
     """Add to `problems` the rows that are not zero in a column of an element that nobody declared.
 
     An empty cell is no zero there either, unless the column holds nothing but zeros and empty cells. A column
@@ -65,7 +75,14 @@ def undeclared(table, symbols, path, problems: Problems, *, known: Container[str
                 problems.add(int(row), f"row {row}, column '{column}': {held}, an element that is not declared", remedy)
 
 
-def check_enough(rows, compositions, targets, faults, path, target) -> None:
+def check_enough(
+    rows: np.ndarray,
+    compositions: np.ndarray,
+    targets: np.ndarray,
+    faults: Sequence[tuple],
+    path: Path,
+    target: str,
+) -> None:
     """Raise a `TableError`, with all faults of rows, where too little is left to learn from."""
     problems = Problems(path)
     if len(rows) < LEAST_ROWS:
@@ -85,7 +102,7 @@ def check_enough(rows, compositions, targets, faults, path, target) -> None:
         problems.check()
 
 
-def sums(table, names, unit: str, usable) -> list[tuple]:
+def sums(table: pd.DataFrame, names: Sequence[str], unit: str, usable: np.ndarray) -> list[tuple]:
     """Findings on rows whose shares do not quite make the total."""
     total = tables.TOTALS[unit][0]
     sums = tables.numeric(table[usable], names, "").sum(1)
@@ -101,7 +118,7 @@ def alike(compositions: np.ndarray) -> np.ndarray:
     return np.unique(np.rint(compositions / SAME), axis=0, return_inverse=True)[1].ravel()
 
 
-def repeats(rows, compositions, targets) -> list[tuple]:
+def repeats(rows: np.ndarray, compositions: np.ndarray, targets: np.ndarray) -> list[tuple]:
     """Findings on compositions that occur more than once."""
     found = []
     group = alike(compositions)
@@ -117,7 +134,7 @@ def repeats(rows, compositions, targets) -> list[tuple]:
     return found
 
 
-def unusual(rows, compositions, space: CompositionSpace) -> list[tuple]:
+def unusual(rows: np.ndarray, compositions: np.ndarray, space: CompositionSpace) -> list[tuple]:
     """Findings on compositions that the space does not hold."""
     found = []
     off = (np.abs(compositions - np.rint(compositions * space.total) / space.total) > ON_GRID).any(1)

@@ -18,14 +18,16 @@ Weight shares w_i become atomic fractions c_i, and back, by the atomic masses A_
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from alloygrad.checks import is_number, require_protocol
 from alloygrad.features import elements
 from alloygrad.protocols import Objective, Space
+from alloygrad.spaces.pool import Pool
 from alloygrad.surrogates.evidence import LARGEST
 from alloygrad.tables import findings, reading
 from alloygrad.tables.reading import Problems
@@ -64,6 +66,7 @@ class Measurements:
         Raises:
             TableError: A column is missing, or too few rows are usable.
         """
+        require_protocol(objective, Objective, "ag.Maximise")
         problems = Problems(self.file)
         reading.require_columns(self.table, objective.outputs, self.file, problems=problems)
         problems.check()
@@ -83,7 +86,8 @@ class Measurements:
         said = faults + findings.repeats(rows, coordinates, values)
         if n:
             said += findings.sums(self.table, names, self.unit, usable)
-            said += findings.unusual(rows, coordinates[:, :n], getattr(self.space, "composition", self.space))
+            composition: Any = getattr(self.space, "composition", self.space)
+            said += findings.unusual(rows, coordinates[:, :n], composition)
         report = pd.DataFrame(sorted(said, key=lambda one: one[0]), columns=["row", "finding", "done", "remedy"])
         return Measured(rows, coordinates, values, report)
 
@@ -119,7 +123,7 @@ class Measurements:
 
 
 def read_table(
-    path,
+    path: str | Path,
     space: Space,
     *,
     unit: str | None = None,
@@ -153,11 +157,23 @@ def read_table(
         6
     """
     if not isinstance(path, str | Path):
-        raise ValueError(f"Expected the path of a .csv or .xlsx table; got {path!r}.")
+        raise ValueError(
+            f"Expected the path of a .csv or .xlsx table; got {path!r}. Pass its "
+            "name; a DataFrame goes to `Campaign.tell` as it is."
+        )
+    require_protocol(space, Space, "ag.CompositionSpace")
+    if isinstance(space, Pool):
+        raise TypeError(
+            f"Expected a CompositionSpace, a Box or a Product; got a Pool. Tell its measurements as a DataFrame with "
+            f"the column {space.label!r}."
+        )
     path, process, names = Path(path).expanduser(), _held(process), list(space.elements)
     if names and unit not in UNITS:
-        raise ValueError(f"Expected the unit of the element columns, one of {list(UNITS)}; got {unit!r}.")
-    problems = Problems(path)
+        raise ValueError(
+            f"Expected the unit of the element columns, one of {list(UNITS)}; got {unit!r}. Pass "
+            f"for example unit={UNITS[0]!r}."
+        )
+    unit, problems = unit or "", Problems(path)
     if path.is_file() and path.stat().st_size > MOST_BYTES:
         size = f"the file has {path.stat().st_size / 1e6:.0f} MB"
         problems.add(0, size, f"Keep the rows and columns that matter: {MOST_BYTES / 1e6:.0f} MB at most.")
@@ -177,26 +193,20 @@ def read_table(
     other_process = findings.other_process(table, process, path, problems)
     coordinates = np.concatenate(parts, axis=1)
     further = tuple(further) if names else ()
-    return Measurements(
-        path, space, unit or "", table, coordinates, further, tuple(problems.found), tuple(other_process)
-    )
+    return Measurements(path, space, unit, table, coordinates, further, tuple(problems.found), tuple(other_process))
 
 
-def _held(process) -> dict[str, float | str]:
+def _held(process: Mapping[str, float | str] | None) -> dict[str, float | str]:
     process = {} if process is None else process
     if not isinstance(process, Mapping) or not all(
-        isinstance(column, str) and (isinstance(value, str) or _is_finite(value)) for column, value in process.items()
+        isinstance(column, str) and (isinstance(value, str) or is_number(value, LARGEST))
+        for column, value in process.items()
     ):
         raise ValueError(
             f"Expected process as {{column: value, …}}, each value one text or one finite number; got {process!r}. "
             "Leave out columns that are not held."
         )
     return dict(process)
-
-
-def _is_finite(value) -> bool:
-    value = value.item() if isinstance(value, np.generic) else value
-    return isinstance(value, Real) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def to_atomic(weights: np.ndarray, symbols: Sequence[str]) -> np.ndarray:

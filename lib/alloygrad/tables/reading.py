@@ -19,7 +19,9 @@ import difflib
 import io
 import math
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,7 +44,7 @@ class TableError(ValueError):
 class Problems:
     """Collects the faults of one file, so that they are reported together: `add(...)`, then `check()`."""
 
-    def __init__(self, file):
+    def __init__(self, file: str | Path) -> None:
         self.file = Path(file)
         self.found: list[tuple[int, str, str]] = []  # (row or 0 for the whole table, fault, remedy)
 
@@ -63,7 +65,7 @@ class Problems:
         raise TableError("\n".join([*lines, "What to do:", *(f"  {remedy}" for remedy in remedies)]))
 
 
-def read_table(path, *, sheet: str | int = 0, header_rows: int = 1) -> pd.DataFrame:
+def read_table(path: str | Path, *, sheet: str | int = 0, header_rows: int = 1) -> pd.DataFrame:
     """Read a .csv (UTF-8, commas) or .xlsx file.
 
     Args:
@@ -181,7 +183,7 @@ def _read_xlsx(path: Path, sheet: str | int, problems: Problems) -> tuple[list[l
     return rows, [name for name in names if name != worksheet.title]
 
 
-def _unnamed(cell, row: int, column: int) -> tuple[str, str]:
+def _unnamed(cell: Any, row: int, column: int) -> tuple[str, str]:
     """Fault and remedy of a workbook's cell beyond the columns (from 0) that are named."""
     from openpyxl.utils import get_column_letter
 
@@ -190,7 +192,7 @@ def _unnamed(cell, row: int, column: int) -> tuple[str, str]:
     return fault, f"Name column {letter} in row 1, or clear its cells."
 
 
-def _empty_to_none(cell):
+def _empty_to_none(cell: Any) -> Any:
     if isinstance(cell, str):
         cell = cell.strip()
     return None if cell == "" else cell
@@ -198,8 +200,8 @@ def _empty_to_none(cell):
 
 def require_columns(
     table: pd.DataFrame,
-    columns,
-    file,
+    columns: Iterable[str],
+    file: str | Path,
     *,
     problems: Problems | None = None,
     kind: str = "column",
@@ -228,7 +230,9 @@ def require_columns(
     return not wrong
 
 
-def numeric(table: pd.DataFrame, columns, file, *, problems: Problems | None = None) -> np.ndarray:
+def numeric(
+    table: pd.DataFrame, columns: Iterable[str], file: str | Path, *, problems: Problems | None = None
+) -> np.ndarray:
     """The named columns as finite float64, shape (rows, columns).
 
     Text, an empty cell, NaN or an infinity is a fault. With `problems` given, faults are added there and the
@@ -249,7 +253,7 @@ def numeric(table: pd.DataFrame, columns, file, *, problems: Problems | None = N
     return values
 
 
-def _number(cell) -> tuple[float, str, str]:
+def _number(cell: Any) -> tuple[float, str, str]:
     """(value, fault, remedy) of one cell; the fault is empty if the cell holds a finite number."""
     empty = "Fill in the number or take the row out; where an element is absent, write 0."
     plain = "Write plain numbers with a decimal point, such as 12.5, without units, signs like < or notes."
@@ -269,11 +273,11 @@ def _number(cell) -> tuple[float, str, str]:
 
 def fractions(
     table: pd.DataFrame,
-    elements,
+    elements: Sequence[str],
     unit: str,
-    file,
+    file: str | Path,
     *,
-    columns=None,
+    columns: Sequence[str] | None = None,
     tolerance: float = 0.002,
     problems: Problems | None = None,
 ) -> np.ndarray:

@@ -135,7 +135,7 @@ def coverage(table: pd.DataFrame, nominal: Sequence[float] = NOMINAL) -> pd.Data
     Columns nominal, observed, low, high: a calibrated model lies between low and high nineteen times in twenty.
     """
     z = ((table["measured"] - table["predicted"]) / table["std"]).abs().to_numpy()
-    nominal = np.asarray(nominal)
-    observed = (z[:, None] <= norm.ppf((1 + nominal) / 2)).mean(0)
-    low, high = (binom.ppf(side, len(z), nominal) / len(z) for side in (0.025, 0.975))
-    return pd.DataFrame({"nominal": nominal, "observed": observed, "low": low, "high": high})
+    stated = np.asarray(nominal)
+    observed = (z[:, None] <= norm.ppf((1 + stated) / 2)).mean(0)
+    low, high = (binom.ppf(side, len(z), stated) / len(z) for side in (0.025, 0.975))
+    return pd.DataFrame({"nominal": stated, "observed": observed, "low": low, "high": high})

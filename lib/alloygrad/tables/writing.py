@@ -18,7 +18,7 @@ def with_weights(table: pd.DataFrame, space: CompositionSpace) -> pd.DataFrame:
     return pd.concat([table.iloc[:, :last], columns, table.iloc[:, last:]], axis=1)
 
 
-def write_new(table: pd.DataFrame, path) -> tuple[Path, str]:
+def write_new(table: pd.DataFrame, path: str | Path) -> tuple[Path, str]:
     """Write a CSV where no other stands: (its path, one line on what was done, with the path from the working folder).
 
     An existing file of the same content is left alone; beside one of other content a number is put to the name. "~"

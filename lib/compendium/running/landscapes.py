@@ -51,7 +51,7 @@ def true_optimum(environment: Callable, space: CompositionSpace, *, progress: bo
     Raises:
         ValueError: A merit is not finite, or the environment has other elements than the space.
     """
-    require_elements(space, environment=environment)
+    require_elements(space, environment)
     best, merit = None, -np.inf
     with tqdm(total=space.size, unit="compositions", unit_scale=True, disable=not progress, desc="true optimum") as bar:
         for counts in space.enumerate():

@@ -10,7 +10,7 @@ from alloygrad.campaigns.campaign import Campaign
 from alloygrad.features.feature_map import FeatureMap, raw_fractions
 from alloygrad.maximisers import maximise
 from alloygrad.objectives import Maximise, Minimise
-from alloygrad.spaces import Box, CompositionSpace, Pool
+from alloygrad.spaces import Box, CompositionSpace, Pool, Product
 from alloygrad.surrogates.gp import fit_paper
 
 LIMITS = {"Ti": (20, 55), "Ni": (20, 55), "Cu": (0, 20), "Hf": (0, 20)}
@@ -165,6 +165,17 @@ def test_one_by_one_with_pending_is_the_batch():
         under_way = one if under_way is None else pd.concat([under_way, one])
 
 
+def test_the_second_of_a_batch_takes_the_first_for_measured_as_predicted():
+    campaign = begun(noise=10.0, maximiser="enumeration")
+    first, second = campaign.ask(2, min_distance=0)
+    model, at = campaign.model, torch.from_numpy(second.coordinates)
+    with torch.no_grad():
+        mean = model.posterior(first.coordinates[None])[0]
+        alone = log_ei(model, campaign.best)(at).item()
+        after = log_ei(model.condition(first.coordinates[None], mean), max(campaign.best, mean.item()))(at).item()
+    assert second.value == pytest.approx(after, abs=1e-9) and after < alone - 1e-3
+
+
 def test_a_fantasy_is_conditioning_on_the_mean():
     model = begun().model
     c = SPACE.sample_continuous(40, np.random.default_rng(3))
@@ -265,3 +276,23 @@ def test_a_box_with_units_is_told_and_asked_in_them():
     campaign.tell(rows.assign(loss=(rows["T_K"] - 650) ** 2 / 1e4 + (rows["passes"] - 3) ** 2))
     asked = campaign.suggest(2)
     assert box.contains(asked[["T_K", "passes"]].to_numpy()).all() and (asked["std"] > 0).all()
+
+
+@pytest.mark.parametrize("alloy", [False, True])
+@pytest.mark.parametrize(("value", "warned"), [(3.0, True), (280.0, False), (2000.0, True), (600.0, False)])
+def test_a_value_far_outside_the_limits_is_used_and_said(alloy, value, warned):
+    box = Box({"T_K": (300, 900, "K"), "hours": (1, 5)})
+    space = Product(SPACE, box) if alloy else box
+    campaign = Campaign(space, "y", inputs="fractions")
+    rows = space.table(space.sample(6, np.random.default_rng(0)))
+    rows.loc[2, "T_K"] = value
+    campaign.tell(rows.assign(y=np.arange(6.0)))
+    found = [text for text in campaign.warnings if "T_K" in text]
+    assert value in campaign.coordinates[:, -2] and len(found) == warned
+    assert not warned or all(part in found[0] for part in (f"at {value:g}", "limits 300 … 900", "Correct the value"))
+
+
+def test_rows_of_a_subset_are_numbers_a_mask_or_a_slice():
+    campaign = begun(6)
+    for rows in (slice(1, 3), [1, 2], pd.Series([False, True, True, False, False, False]), [-5, 2]):
+        assert np.array_equal(campaign.subset(rows).values, campaign.values[1:3])

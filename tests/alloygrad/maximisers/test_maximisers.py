@@ -23,7 +23,7 @@ from hills import (
 
 from alloygrad.acquisition.analytic import ei, log_ei, ucb
 from alloygrad.features import elements
-from alloygrad.maximisers import METHODS, maximise
+from alloygrad.maximisers import METHODS, maximise, names_for
 from alloygrad.maximisers.enumeration import LARGEST
 from alloygrad.maximisers.options import (
     DEFAULTS,
@@ -44,7 +44,7 @@ HILL = peak((0.371, 0.402, 0.118, 0.109))
 FEWER = {"ascent": {"screen": 9}, "slsqp": {"starts_per_element": 1}}
 """Options that make a search quick, and an ascent no enumeration."""
 
-ON_GRIDS = [name for name, method in METHODS.items() if method.searches(SPACE)]
+ON_GRIDS = names_for(SPACE)
 
 
 def search(acquire, space, method, seed: int = 0, exclude=None, **options):

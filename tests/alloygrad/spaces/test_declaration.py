@@ -57,11 +57,19 @@ def test_a_space_that_cannot_be_declared_says_which_limit_to_change(change, mess
         ({"Al": [90], "Cu": [12], "Mg": [-2]}, "shares ≥ 0"),
         ({"Al": [90], "Cu": ["much"], "Mg": [0]}, "row 0"),
         ({"Al": [90], "Cu": [10]}, r"lacks \['Mg'\]"),
+        ({"Al": [90, 90], "Cu": [10, 5], "Mg": [0, 0], "Zr": [0, 5]}, r"has \['Zr'\], with which row 1 sums to 100"),
+        ({"Al": [90], "Cu": [2], "Mg": [0], "Zr": [5], "Hf": [3], "V": [12]}, r"has \['Zr', 'Hf'\], with which row 0"),
+        ({"Al": [90], "Cu": [2], "Mg": [0], "Zr": [5]}, "row 0 is .* sum to 100|sum 92"),
     ],
 )
 def test_a_table_that_holds_no_compositions_says_what_it_lacks(rows, message):
     with pytest.raises(ValueError, match=message):
         SPACE.read(pd.DataFrame(rows))
+
+
+def test_a_voltage_is_no_vanadium_where_the_row_is_whole_without_it():
+    table = pd.DataFrame({"Al": [90, 85], "Cu": [10, 10], "Mg": [0, 5], "V": [10, 5], "H": [0.1, 0.2]})
+    np.testing.assert_allclose(SPACE.read(table), [[0.9, 0.1, 0], [0.85, 0.1, 0.05]])
 
 
 def test_a_formula_has_the_decimal_that_is_meant():

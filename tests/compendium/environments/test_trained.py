@@ -259,7 +259,7 @@ def test_true_optimum_over_chunks_first_wins(merits, winner):
 def test_true_optimum_refuses_an_environment_of_another_order():
     space = SMA.space(3, step=0.05)
     other = Environment(SMA, space.elements[::-1], random_models(SMA))
-    with pytest.raises(ValueError, match="Ti Ni Cu; got Cu Ni Ti"):
+    with pytest.raises(ValueError, match="Ti Ni Cu, in this order; got one of Cu Ni Ti"):
         landscapes.true_optimum(other, space, progress=False)
 
 

@@ -120,7 +120,7 @@ def test_no_more_than_planned(fresh_store):
 @pytest.mark.parametrize(
     "how, message",
     [({"pattern": "tl_*"}, r"the name of study cells, or a pattern, as 'sma_n3_ascent'; 'tl_\*' fits none"),
-     ({"wave": 0}, "wave is 0")],
+     ({"wave": 0}, "wave = 0")],
 )  # fmt: skip
 def test_a_plan_that_asks_for_nothing_is_refused(how, message):
     with pytest.raises(ValueError, match=message):

@@ -41,7 +41,7 @@ def inner_loop_map(grid: pd.DataFrame, starts: pd.DataFrame, picks: pd.DataFrame
         style = dict(
             s=size, marker=MARKERS[method], color=COLOURS[method], edgecolor="k", lw=0.6, zorder=3, clip_on=False
         )
-        axis.scatter(pick[x], pick[y], **style, label=f"pick, {method}")
+        axis.scatter(pick[x], pick[y], **style, label=f"pick, {LABELS[method]}")
     axis.set(xlabel=f"{x} (at.%)", ylabel=f"{y} (at.%)")
     figure.legend(loc="outside upper center", ncols=2, handletextpad=0.1, columnspacing=0.8)
     figure.colorbar(drawn, ax=axis, label="log EI, largest over the rest", extend="min")

@@ -1,0 +1,208 @@
+"""Mistakes at every public entry: the error says what was expected, what came, and what to do, and nothing is lost."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import alloygrad as ag
+from alloygrad.acquisition.analytic import ucb
+from alloygrad.campaigns.replay import replay
+from alloygrad.campaigns.trajectory import Settings, trajectory
+from alloygrad.features.elements import available, matrix
+from alloygrad.features.feature_map import parse_feature, raw_fractions
+from alloygrad.tables.measurements import to_atomic
+
+ALLOYS = ag.CompositionSpace({"Ti": (20, 80), "Ni": (20, 80), "Cu": (0, 20)}, step=1)
+TYPO = ag.CompositionSpace({"Tii": (20, 80), "Ni": (20, 80)}, step=1)
+OVEN = ag.Box({"T": (300, 900, "K"), "passes": (1, 5)}, integers=["passes"])
+TABLE = pd.DataFrame({"gap": [1.0, 2, 3, 4], "mass": [3.0, 1, 2, 5]}, index=list("ABCD"))
+POOL = ag.Pool(TABLE)
+POINTS = ALLOYS.sample(8, np.random.default_rng(0))
+FRACTIONS = ALLOYS.fractions(POINTS)
+FEATURES = ag.FeatureMap(ALLOYS.elements, ["mean:VEC"])
+VALUES = np.arange(8.0)
+
+
+def told(space=ALLOYS, **options) -> ag.Campaign:
+    campaign = ag.Campaign(space, "y", **({"inputs": "fractions"} | options))
+    points = space.sample(8, np.random.default_rng(0)) if space is not ALLOYS else POINTS
+    campaign.tell(points, VALUES)
+    return campaign
+
+
+def new(**options) -> ag.Campaign:
+    return ag.Campaign(ALLOYS, "y", **options)
+
+
+def search(acquire=lambda points: points[..., 0], space=ALLOYS, method=None, **options):
+    return ag.maximise(acquire, space, method, **({"rng": np.random.default_rng(0)} | options))
+
+
+def fit(features=FEATURES, points=FRACTIONS, targets=VALUES, **options):
+    return ag.fit_gp(features, points, targets, **options)
+
+
+def pool(index=None, **columns) -> ag.Pool:
+    options = {name: columns.pop(name) for name in ("features", "elements") if name in columns}
+    return ag.Pool(pd.DataFrame(columns, index=index), **options)
+
+
+def kept(campaign: ag.Campaign, data, outcomes=None) -> None:
+    """Tell what is refused; the campaign must have lost nothing."""
+    try:
+        campaign.tell(data, outcomes)
+    finally:
+        assert len(campaign.points) == len(campaign.coordinates) == len(campaign.values) == len(campaign.rows) == 8
+
+
+UNKNOWN = [
+    (lambda: ag.Campaign(TYPO, "y"), "'Tii' is no element symbol. Is 'Ti' meant?"),
+    (lambda: ag.Campaign(ag.CompositionSpace({"Tc": (0, 100), "Ni": (0, 100)}), "y"), "Of Tc no properties"),
+    (lambda: ag.FeatureMap(("Tii", "Ni"), ["mean:VEC"]), "'Tii' is no element symbol"),
+    (lambda: ag.FeatureMap(("Ti", "Ni"), ["mean:VECC"]), "'VECC'. Correct the symbol. Is 'VEC' meant?"),
+    (lambda: ag.FeatureMap(("Ti", "Ni"), ["meen:VEC"]), "'meen:VEC' Is 'mean' meant?"),
+    (lambda: available(["Tii"]), "'Tii' is no element symbol"),
+    (lambda: to_atomic([[1, 2]], ["Xx", "Ti"]), "'Xx' is no element symbol"),
+    (lambda: new(maximizer="ascent"), "'maximizer' Is 'maximiser' meant?"),
+    (lambda: new(nfeatures=3), "'nfeatures' Is 'n_features' meant?"),
+    (lambda: new(rng=3), "'rng' Choose"),
+    (lambda: ag.Maximise("a").value({"A": 1.0}), "['a'] Is 'A' meant?"),
+    (lambda: kept(told(POOL), pd.DataFrame({"candidate": ["b"], "y": [1]})), "'b' in row 0 Is 'B' meant?"),
+]
+
+NUMBERS = [
+    (lambda: told().suggest(min_distance="2"), "min_distance = '2'"),
+    (lambda: told().suggest(min_distance=True), "min_distance = True"),
+    (lambda: told().suggest(q="4"), "q = '4'"),
+    (lambda: new(seed="a"), "seed = 'a'"),
+    (lambda: new(n_features="3"), "n_features = '3'"),
+    (lambda: new(crossover="a"), "crossover = 'a'"),
+    (lambda: new(mutation=-1), "mutation = -1"),
+    (lambda: new(patience="a"), "patience = 'a'"),
+    (lambda: new(formulas="mean"), "'mean' For example"),
+    (lambda: told().subset([0, 1], seed="a"), "seed = 'a'"),
+    (lambda: next(trajectory(Settings(), ALLOYS, lambda c: 1.0, "a")), "seed = 'a'"),
+    (lambda: ALLOYS.sample("a", np.random.default_rng(0)), "n = 'a'"),
+    (lambda: OVEN.sample(-1, np.random.default_rng(0)), "n = -1"),
+    (lambda: ag.log_ei(told().model, None), "best = None"),
+    (lambda: ag.log_ei(told().model, [1, 2]), "best = [1, 2]"),
+    (lambda: ucb(told().model, kappa="a"), "kappa = 'a'"),
+    (lambda: fit(noise="a"), "'a' None to learn it"),
+    (lambda: fit(noise=float("inf")), "inf None to learn it"),
+    (lambda: fit(targets=["a"] * 8), "'targets' 'a' in row 0"),
+    (lambda: fit(points=[["a"] * 3] * 8), "'points' 'a' in row 0"),
+    (lambda: FEATURES("a"), "'coordinates' 'a'"),
+    (lambda: told().posterior("a"), "'coordinates' 'a'"),
+    (lambda: ALLOYS.counts(["a", "b", "c"]), "'fractions' 'a' in row 0"),
+    (lambda: OVEN.contains([["a", 1]]), "'points' 'a' in row 0"),
+    (lambda: kept(told(OVEN), [["a", 1]], [1]), "'points' 'a' in row 0"),
+    (lambda: kept(told(OVEN), [[400, 1], [300]], [1, 2]), "'points' [400, 1] in row 0"),
+    (lambda: kept(told(POOL), [["A"]], [1]), "'points' 'A' in row 0"),
+    (lambda: search(space=OVEN, exclude=[["a", 1]]), "'exclude' 'a' in row 0"),
+    (lambda: replay(["Ti", "Ni"], [["a", 1]], [1]), "'compositions' 'a' in row 0"),
+    (lambda: ag.Maximise("a").value({"a": ["x"]}), "'a' 'x' in row 0"),
+    (lambda: ag.CompositionSpace.from_fractions(("A", "B"), ("a", 0), (1, 1)), "'lower' 'a' in row 0"),
+    (lambda: ag.CompositionSpace.from_fractions(("A", "B"), (0, 0), (1, 1), "a"), "'a' step=0.001"),
+]
+
+SHAPES = [
+    (lambda: told().subset([0, 99]), "from 0 to 7 row 99"),
+    (lambda: told().subset(np.array([True, False])), "8 values True or False shape (2,)"),
+    (lambda: told().subset([0.5]), "from 0 to 7 [0.5]"),
+    (lambda: told().subset(None), "from 0 to 7 None"),
+    (lambda: search(lambda points: points), "one value for each point 3) Compute with torch"),
+    (lambda: search(lambda points: points.sum()), "shape () Compute with torch"),
+    (lambda: search(lambda points: points.numpy()[..., 0]), "ndarray Compute with torch"),
+    (lambda: search(lambda points: None, OVEN), "NoneType Compute with torch"),
+    (lambda: search(space=OVEN, exclude=[[1]]), "exclude of shape (m, 2) (1, 1)"),
+    (lambda: fit(lambda c: c[:, 0]), "shape (8, F) got shape (8,)"),
+    (lambda: fit(lambda c: c.numpy()), "ndarray FeatureMap"),
+    (lambda: fit(points=POINTS), "row 0 Divide percentages by 100"),
+    (lambda: told().predict([[1.2, -0.2, 0]]), "[1.2, -0.2, 0.0] Divide"),
+    (lambda: pool(Ti=[50, 20], Ni=[50, 80], elements=["Ti", "Ni"]), "[50.0, 50.0] Divide"),
+    (lambda: ag.log_ei(lambda points: points, 1.0)(torch.zeros(1, 2)), "(mean, std) Tensor"),
+    (lambda: new().scale, "none yet"),
+    (lambda: new().features, "none yet"),
+    (lambda: new(setting="paper").best, "none yet"),
+]
+
+NAMES = [
+    (lambda: ag.FeatureMap("TiNi", ["mean:VEC"]), "'TiNi' ['Ti', 'Ni']"),
+    (lambda: ag.FeatureMap(("Ti", "Ti"), ["mean:VEC"]), "distinct ('Ti', 'Ti')"),
+    (lambda: ag.FeatureMap(("Ti", "Ni"), None), "list of features None"),
+    (lambda: parse_feature(("mean",)), "('mean',) 'mean:VEC'"),
+    (lambda: matrix("Ti"), "'Ti' ['Ti', 'Ni']"),
+    (lambda: raw_fractions("TiNi"), "'TiNi' ['Ti', 'Ni']"),
+    (lambda: replay("TiNi", [[0.5, 0.5]], [1]), "'TiNi' ['Ti', 'Ni']"),
+    (lambda: ag.CompositionSpace({1: (0, 100), "Ni": (0, 100)}), "distinct {1:"),
+    (lambda: ag.CompositionSpace({"Ti": (0, 100), "Ni": (0, 100)}, groups=[3]), "(elements, least, most) 3"),
+    (lambda: ag.CompositionSpace({"Ti": (0, 100), "Ni": (0, 100)}, groups=5), "(elements, least, most) 5"),
+    (lambda: ag.Box({1: (1, 5)}), "distinct {1: (1, 5)}"),
+    (lambda: ag.Box({"T": "12"}), "(least, most) '12'"),
+    (lambda: ag.Box({"T": {"low": 1}}), "(least, most) {'low': 1}"),
+    (lambda: ag.Box({"T": (1, 2, "K", 4)}), "(least, most) (1, 2, 'K', 4)"),
+    (lambda: ag.Box({"T": (1, 5)}, integers="T"), "'T' ['passes']"),
+    (lambda: ag.Box({"T": (1, 5)}, integers=True), "True ['passes']"),
+    (lambda: pool(ab=[1, 2], a=[1, 2], features="ab"), "'ab' ['ab']"),
+    (lambda: pool(Ti=[0.5, 0.2], Ni=[0.5, 0.8], elements="Ti"), "'Ti' ['Ti', 'Ni']"),
+    (lambda: pool(candidate=[1, 2]), "'candidate' rename"),
+    (lambda: pool(index=["x", None], a=[1, 2]), "an empty name"),
+    (lambda: ag.Pool(pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"])), "['a'] more than once"),
+    (lambda: kept(told(OVEN), pd.DataFrame([[400, 1, 2]], columns=["T", "T", "passes"]), [1]), "['T'] more than once"),
+    (
+        lambda: kept(told(), pd.DataFrame([[50, 50, 0, 0]], columns=["Ti", "Ni", "Cu", "Cu"]), [1]),
+        "['Cu'] more than once",
+    ),
+    (lambda: kept(told(), {"Ti": [50]}), "a dict pd.DataFrame"),
+    (lambda: kept(told(), None), "NoneType pd.DataFrame"),
+    (lambda: told().predict({"Ti": [50]}), "a dict pd.DataFrame"),
+    (lambda: ag.Maximise({"a": 0}), "not all 0 {'a': 0}"),
+    (lambda: ag.Maximise({"": 1}), "{'': 1}"),
+    (lambda: ag.Campaign(OVEN, "y", inputs="features"), "a Box 'fractions'"),
+    (lambda: told().subset([0, 1], inputs="x"), "'x' 'fractions'"),
+]
+
+KINDS = [
+    (lambda: new(surrogate=3), "surrogate 3"),
+    (lambda: new(surrogate=None), "surrogate None"),
+    (lambda: ag.Campaign(ALLOYS, {"y": 1}), "objective {'y': 1}"),
+    (lambda: search(3), "acquire 3 ag.log_ei"),
+    (lambda: search(space=None), "space None"),
+    (lambda: search(space=ag.CompositionSpace), "space CompositionSpace"),
+    (lambda: search(rng=0), "rng 0 default_rng"),
+    (lambda: told().ask(rng=np.random.RandomState(0)), "rng RandomState default_rng"),
+    (lambda: ALLOYS.sample(3, 0), "rng 0 default_rng"),
+    (lambda: ag.log_ei(None, 1.0)(torch.zeros(1, 2)), "model None"),
+    (lambda: ag.log_ei(told(), 1.0), "Campaign `model`"),
+    (lambda: fit("fractions"), "features 'fractions' FeatureMap"),
+    (lambda: fit(None), "features None FeatureMap"),
+    (lambda: ag.FeatureMap(("Ti", "Ni"), ["mean:VEC"], table="x"), "DataFrame 'x'"),
+    (lambda: ALLOYS.read([[50, 50, 0]]), "DataFrame [[50, 50, 0]]"),
+    (lambda: OVEN.read(None), "DataFrame None"),
+    (lambda: ALLOYS.unrank([1.5]), "ranks [1.5]"),
+    (lambda: ag.CompositionSpace.from_fractions(("A", "B"), (0, 0), (1, 1), groups=[("A", 0, 1)]), "Group ('A', 0, 1)"),
+    (lambda: ag.read_table("my.csv", "space", unit="at.%"), "space 'space'"),
+    (lambda: ag.read_table("my.csv", POOL), "Pool 'candidate'"),
+    (lambda: next(trajectory(None, ALLOYS, lambda c: 1.0, 0)), "Settings None"),
+    (lambda: next(trajectory(Settings(), ALLOYS, 3, 0)), "environment 3"),
+]
+
+MISTAKES = [(call, parts, ValueError) for call, parts in UNKNOWN + NUMBERS + SHAPES + NAMES]
+MISTAKES += [(call, parts, TypeError) for call, parts in KINDS]
+
+
+@pytest.mark.parametrize(("call", "parts", "kind"), MISTAKES, ids=[parts for _, parts, _ in MISTAKES])
+def test_a_mistake_is_refused_with_what_was_expected_what_came_and_what_to_do(call, parts, kind):
+    with pytest.raises(kind) as refused:
+        call()
+    message = str(refused.value)
+    assert message.startswith("Expected ") and message[-1] in ".?" and message.count(". ") >= 1
+    assert not [part for part in parts.split() if part not in message]
+
+
+def test_a_table_is_reported_for_an_objective(tmp_path):
+    file = tmp_path / "my.csv"
+    file.write_text("\n".join(["Ti,Ni,Cu,y", *(f"{50 - i},{50 - i},{2 * i},{i}" for i in range(6))]))
+    with pytest.raises(TypeError, match=r"Expected objective .*`ag\.Maximise\(…\)`.*; got 'y'\. Pass"):
+        ag.read_table(file, ALLOYS, unit="at.%").report("y")
