@@ -10,8 +10,10 @@ Each composition is then divided by its sum.
 """
 
 import os
+import tempfile
 import threading
 import tomllib
+import zipfile
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +37,8 @@ GROUP_TOLERANCE = 1e-6  # fraction; compositions that differ by no more are equa
 _declared = tomllib.loads((DATA / "registry.toml").read_text(encoding="utf-8"))
 UPSTREAM: dict = _declared["upstream"]
 REGISTRY: dict[str, dict] = _declared["dataset"]
+FILES: dict[str, dict] = _declared["file"]
+"""Other published files, which `fetch` knows and `load` does not."""
 
 _failed: dict[str, str] = {}  # host or URL → why its download failed in this process
 pooch.get_logger().setLevel("ERROR")
@@ -84,8 +88,9 @@ def fetch(name: str) -> Path:
         DatasetUnavailable: the file is missing and cannot be downloaded. No failed download is repeated in a process.
     """
     entry = _entry(name)
-    registry = {entry["path"]: f"sha256:{entry['sha256']}" for entry in REGISTRY.values()}
-    files = pooch.create(path=CACHE, base_url=UPSTREAM["base_url"], registry=registry, env=MIRROR_VARIABLE)
+    registry = {each["path"]: f"sha256:{each['sha256']}" for each in (REGISTRY | FILES).values()}
+    urls = {each["path"]: each["url"] for each in FILES.values()}
+    files = pooch.create(path=CACHE, base_url=UPSTREAM["base_url"], registry=registry, urls=urls, env=MIRROR_VARIABLE)
     files.path = ROOT / files.path  # a relative mirror counts from the top folder, wherever a notebook runs
     path, url = files.abspath / entry["path"], files.get_url(entry["path"])
     found = store.file_digest(path) if path.is_file() else "none (no such file)"
@@ -95,7 +100,7 @@ def fetch(name: str) -> Path:
     if os.environ.get(MIRROR_VARIABLE):  # the user's folder: pooch would download into it
         error = ChecksumMismatch if path.is_file() else DatasetUnavailable
         raise error(f"{expected} Copy the file from {url}, or unset {MIRROR_VARIABLE} to download it.")
-    if reason := _download(files, entry["path"], url):
+    if reason := _download(files, entry["path"], url, entry.get("member")):
         raise DatasetUnavailable(
             f"{expected} It could not be downloaded from {url}: {reason}. Connect to the network, or set "
             f"{MIRROR_VARIABLE} to a folder that holds it and is laid out like {UPSTREAM['repository']}."
@@ -103,15 +108,25 @@ def fetch(name: str) -> Path:
     return path
 
 
-def _download(files: pooch.Pooch, path: str, url: str) -> str:
+def _download(files: pooch.Pooch, path: str, url: str, member: str | None = None) -> str:
     """Let pooch download a file, of which it keeps a complete and verified one only; return why it failed, or ""."""
     host, result = urlsplit(url).netloc, Future()
     if before := _failed.get(host) or _failed.get(url):
         return f"{before} (remembered from an earlier attempt)"
 
+    def download(url: str, output, pooch_: pooch.Pooch) -> None:
+        http = pooch.HTTPDownloader(timeout=TIMEOUT_S)
+        if member is None:
+            return http(url, output, pooch_)
+        with tempfile.TemporaryDirectory() as folder:
+            http(url, archive := str(Path(folder, "archive.zip")), pooch_)
+            with zipfile.ZipFile(archive) as packed:
+                (name,) = [one for one in packed.namelist() if one.split("/")[-1] == member]
+                Path(output).write_bytes(packed.read(name))
+
     def work():
         try:
-            result.set_result(files.fetch(path, downloader=pooch.HTTPDownloader(timeout=TIMEOUT_S)))
+            result.set_result(files.fetch(path, downloader=download))
         except Exception as error:
             result.set_exception(error)
 
@@ -140,18 +155,19 @@ def available(name: str) -> bool:
 
 def summary() -> str:
     """Say in one line which published files are missing, and what is used instead."""
-    if missing := [name for name in REGISTRY if not available(name)]:
+    every = REGISTRY | FILES
+    if missing := [name for name in every if not available(name)]:
         return (
             f"Published datasets: {', '.join(missing)} cannot be had (no network, or not in {MIRROR_VARIABLE}); "
-            "shipped weights and recorded training results are used instead."
+            "shipped weights, synthetic twins and recorded results are used instead."
         )
-    return f"Published datasets: all {len(REGISTRY)} files are available."
+    return f"Published datasets: all {len(every)} files are available."
 
 
 def _entry(name: str) -> dict:
-    if name not in REGISTRY:
-        raise KeyError(f"Expected one of {', '.join(REGISTRY)} (data/registry.toml), got dataset {name!r}.")
-    return REGISTRY[name]
+    if name not in (every := REGISTRY | FILES):
+        raise KeyError(f"Expected one of {', '.join(every)} (data/registry.toml), got dataset {name!r}.")
+    return every[name]
 
 
 def load(name: str, *, as_published: bool = False) -> Dataset:
@@ -162,7 +178,7 @@ def load(name: str, *, as_published: bool = False) -> Dataset:
     """
     entry = _entry(name)
     if "rows_used" not in entry:
-        raise ValueError(f"Expected a dataset of measurements; {name} holds elemental properties: use fetch({name!r}).")
+        raise ValueError(f"Expected a dataset of measurements; {name} is none: use fetch({name!r}).")
     table = _clean(name, as_published)
     table["suspect"] = _suspects(name, table, as_published)
     return Dataset(

@@ -6,9 +6,11 @@ The first half needs no published data: a toy registry, a mirror folder and a se
 import functools
 import hashlib
 import http.server
+import io
 import logging
 import socket
 import threading
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -65,6 +67,7 @@ def toy(tmp_path, monkeypatch):
     probe.bind(("127.0.0.1", 0))
     closed = probe.getsockname()[1]
     monkeypatch.setattr(datasets, "REGISTRY", {"toy": dict(TOY_ENTRY)})
+    monkeypatch.setattr(datasets, "FILES", {})
     monkeypatch.setattr(datasets, "CACHE", tmp_path / "cache")
     monkeypatch.setattr(datasets, "_failed", {})
     monkeypatch.setitem(datasets.UPSTREAM, "base_url", f"http://127.0.0.1:{closed}/")
@@ -192,6 +195,20 @@ def test_a_server_that_only_trickles_is_given_up(toy, serve, monkeypatch):
     assert not (toy / "cache" / "folder" / "a file.csv").exists()
 
 
+@pytest.mark.parametrize("member", [None, "beams.csv"])
+def test_a_file_of_its_own_address_is_fetched_from_there_out_of_an_archive_too(toy, serve, member):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as packed:
+        packed.writestr("example/beams.csv", TOY)
+    asked = serve(answer(content.getvalue() if member else TOY))
+    url = datasets.UPSTREAM["base_url"] + "elsewhere/file"
+    entry = {"path": "inverse/beams.csv", "sha256": TOY_ENTRY["sha256"], "url": url, "member": member}
+    datasets.FILES["beams"] = entry
+    assert fetch("beams").read_bytes() == TOY and asked == ["/elsewhere/file"]
+    with pytest.raises(ValueError, match="measurements"):
+        load("beams")
+
+
 def test_download_goes_to_the_cache_quietly(toy, serve, capfd, caplog):
     asked = serve(answer(TOY))
     with caplog.at_level(logging.INFO):
@@ -257,7 +274,11 @@ def test_summary_is_one_line_that_names_what_is_missing(monkeypatch, missing):
     monkeypatch.setattr(datasets, "available", lambda name: name not in missing)
     line = datasets.summary()
     assert "\n" not in line and "SMA" not in line
-    for part in ("HEA cannot be had", "shipped weights") if missing else (f"all {len(datasets.REGISTRY)} files",):
+    for part in (
+        ("HEA cannot be had", "shipped weights")
+        if missing
+        else (f"all {len(datasets.REGISTRY | datasets.FILES)} files",)
+    ):
         assert part in line
 
 
@@ -361,8 +382,9 @@ def test_registry_is_complete():
     assert measured == {"SMA", "Ti_yield", "Ti_ultimate", "Ti_hardness", "HEA"}
     assert set(datasets.REGISTRY) - measured == {"SMA_elements", "Ti_elements", "HEA_elements"}
     assert datasets.UPSTREAM["commit"] in datasets.UPSTREAM["base_url"]
-    for name, entry in datasets.REGISTRY.items():
+    for name, entry in (datasets.REGISTRY | datasets.FILES).items():
         assert len(entry["sha256"]) == 64 and entry["licence"] and entry["source"], name
+    assert not set(datasets.REGISTRY) & set(datasets.FILES)
     for name in measured:
         entry = datasets.REGISTRY[name]
         assert entry["rows_raw"] - sum(entry["removed"].values()) == entry["rows_used"], name

@@ -1,0 +1,150 @@
+"""Calls of a simulator: each counted, kept, and never made twice."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import qmc
+
+from alloygrad.inverse.problem import Fitted, InverseProblem
+
+MOST_DRAWS = 200
+"""A screen gives up where fewer than one point in as many is feasible."""
+
+
+class BudgetSpent(Exception):
+    """Every call that a search may make has been made."""
+
+
+class SimulationError(RuntimeError):
+    """The simulator failed. `calls` holds all calls that were finished before: pass them as `done` to go on."""
+
+    def __init__(self, message: str, calls: "list[Call]") -> None:
+        super().__init__(message)
+        self.calls = calls
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One call of the simulator."""
+
+    values: dict[str, float]  # the expensive parameters
+    raw: object  # what the simulator returned
+    seconds: float
+
+
+class Calls:
+    """The simulator of one recovery, as a search sees it: shares (d,) of the parameters' ranges → the number of a call.
+
+    Args:
+        problem: What is simulated.
+        budget: The largest number of calls.
+        done: Calls made earlier, which count but are not made again; new ones are appended.
+        report: Called after each new call.
+    """
+
+    def __init__(
+        self, problem: InverseProblem, budget: int, done: list[Call], report: Callable = lambda calls: None
+    ) -> None:
+        self.problem, self.budget, self.done, self.report = problem, budget, done, report
+        self.earlier = {tuple(call.values.values()): call for call in done}
+        self.numbers: dict[tuple, int] = {}
+        self.shares: list[np.ndarray] = []
+        self.calls: list[Call] = []
+        self.fine: list[Fitted] = []
+        self.coarse: list[Fitted] = []
+        self.stages: list[str] = []
+        self.stage = "screen"
+        self.integer = problem.box.whole
+        self.d = len(problem.box.names)
+
+    def __len__(self) -> int:
+        return len(self.calls)
+
+    def __call__(self, shares: np.ndarray) -> int:
+        """Simulate where nothing is known yet; return the number of the call.
+
+        Raises:
+            BudgetSpent: Another call would be one too many.
+            SimulationError: The simulator raised an error, or returned something else than a curve.
+        """
+        values = self.problem.values(np.clip(shares, 0, 1))
+        key = tuple(values.values())
+        if key in self.numbers:
+            return self.numbers[key]
+        if len(self.calls) >= self.budget:
+            raise BudgetSpent
+        call = self.earlier.get(key) or self._simulate(values)
+        coarse = self._fit(call, "coarse")
+        fine = self._fit(call, "fine") if "coarse" in self.problem.misfits else coarse
+        if key not in self.earlier:
+            self.done.append(call)
+        self.numbers[key] = len(self.calls)
+        self.calls.append(call)
+        self.shares.append(self.problem.shares(values))
+        self.coarse.append(coarse)
+        self.fine.append(fine)
+        self.stages.append(self.stage)
+        self.report(self)
+        return len(self.calls) - 1
+
+    def _simulate(self, values: dict[str, float]) -> Call:
+        started = time.perf_counter()
+        try:
+            raw = self.problem.run(values)
+        except Exception as error:
+            raise SimulationError(
+                f"Expected the simulator to return a curve; at {values} it raised {type(error).__name__}: {error}. "
+                f"The {len(self.calls)} calls before are kept in `done`, and in this error's `calls`.",
+                self.done,
+            ) from error
+        return Call(values, raw, time.perf_counter() - started)
+
+    def _fit(self, call: Call, which: str) -> Fitted:
+        try:
+            return self.problem.fit(call.raw, which)
+        except ValueError as error:
+            raise SimulationError(f"{error} The parameters were {call.values}.", self.done) from error
+
+    @property
+    def best(self) -> int:
+        """The number of the call with the smallest fine misfit."""
+        return int(np.argmin([fitted.misfit for fitted in self.fine]))
+
+    def misfits(self, which: str) -> np.ndarray:
+        """Return the misfits of all calls, (n,)."""
+        return np.array([fitted.misfit for fitted in getattr(self, which)])
+
+    def screen(self, n: int, seed: int) -> None:
+        """Simulate n points that fill the box evenly (Sobol), physical ones only."""
+        self.stage = "screen"
+        for shares in feasible_points(self.problem, n, seed):
+            self(shares)
+
+    def restart(self, rng: np.random.Generator) -> None:
+        """Simulate a random physical point that is not known yet. Raises BudgetSpent where none is found."""
+        known = len(self)
+        for _ in range(MOST_DRAWS):
+            if self.problem.allows(shares := rng.random(self.d)) and self(shares) == known:
+                return
+        raise BudgetSpent
+
+
+def feasible_points(problem: InverseProblem, n: int, seed: int) -> np.ndarray:
+    """Return n physical points (n, d) of a scrambled Sobol sequence, as shares of the parameters' ranges.
+
+    Raises:
+        ValueError: Hardly any point of the box is feasible.
+    """
+    sequence = qmc.Sobol(len(problem.box.names), rng=np.random.default_rng(seed))
+    found: list[np.ndarray] = []
+    for number in range(MOST_DRAWS):
+        found += [shares for shares in sequence.random_base2(max(n - 1, 1).bit_length()) if problem.allows(shares)]
+        if len(found) >= n:
+            return np.array(found[:n])
+        sequence = qmc.Sobol(len(problem.box.names), rng=np.random.default_rng([seed, number]))
+    raise ValueError(
+        f"Expected {n} physical points in the box; {len(found)} were found in {MOST_DRAWS * n} draws. Narrow the box "
+        "to where `feasible` holds."
+    )

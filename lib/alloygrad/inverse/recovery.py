@@ -1,0 +1,235 @@
+"""Recover the parameters of a simulator from data, and say how well the data determine them."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import sqrt
+
+import numpy as np
+import pandas as pd
+
+from alloygrad.checks import require_known, require_whole
+from alloygrad.inverse.calls import BudgetSpent, Call, Calls
+from alloygrad.inverse.identifiability import Information, jacobian
+from alloygrad.inverse.problem import InverseProblem
+from alloygrad.inverse.searchers import SEARCHERS, descend_secant
+
+AT_LIMIT = 1e-3
+"""A parameter nearer to a limit than this share of its range is said to lie on it."""
+
+POOR_FIT = 2.0
+"""Reduced χ² above which the simulator is said to miss the data."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recovery:
+    """What was recovered: parameters with standard errors, the fitted curve, and every call on the way."""
+
+    problem: InverseProblem
+    method: str
+    seed: int
+    calls: Calls
+    information: Information
+    """The Jacobian at the best point, and what follows from it."""
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The parameters of the smallest fine misfit, the cheap ones as well."""
+        best = self.calls.best
+        return self.calls.calls[best].values | self.calls.fine[best].cheap
+
+    @property
+    def misfit(self) -> float:
+        """The smallest fine misfit."""
+        return self.calls.fine[self.calls.best].misfit
+
+    @property
+    def reduced(self) -> float:
+        """The misfit per degree of freedom (reduced χ²): about 1 where simulator and standard errors are right."""
+        return self.misfit / max(self._left, 1.0)
+
+    @property
+    def _left(self) -> float:
+        background = self.problem.background
+        linear = self.problem.scale + (0 if background is None else np.shape(background)[1])
+        n = len(self.problem.measured) if self.problem.independent is None else self.problem.independent
+        return n - len(self.information.names) - linear
+
+    @cached_property
+    def covariance(self) -> pd.DataFrame:
+        """Covariance of the parameters that are no whole numbers, in their units.
+
+        It is the inverse of the Fisher information. It is multiplied by the reduced χ² where this is above 1, or where
+        the standard errors of the data are not known.
+        """
+        independent = self.problem.independent is not None
+        plain = self.problem.measured.known and not independent
+        if independent:  # the sum over n values stands for that over the independent ones
+            factor = self.misfit / max(self._left, 1.0)
+        else:
+            factor = max(self.reduced, 1.0) if plain else self.reduced
+        return self.information.covariance * factor
+
+    @property
+    def standard_errors(self) -> dict[str, float]:
+        """Standard error of each parameter in its unit; NaN for whole numbers."""
+        found = dict(zip(self.covariance, np.sqrt(np.diag(self.covariance)), strict=True))
+        return {each.name: float(found.get(each.name, np.nan)) for each in self.problem.parameters}
+
+    def table(self) -> pd.DataFrame:
+        """Return one row per parameter: value, standard error, unit and limits."""
+        errors = self.standard_errors
+        rows = [
+            (p.name, self.values[p.name], errors[p.name], p.unit, p.lower, p.upper) for p in self.problem.parameters
+        ]
+        columns = ["parameter", "value", "standard_error", "unit", "lower", "upper"]
+        return pd.DataFrame(rows, columns=columns).set_index("parameter")
+
+    @cached_property
+    def coefficients(self) -> np.ndarray:
+        """Scale factor (1 where there is none) and coefficients of the background, (1 + k,)."""
+        problem, best = self.problem, self.calls.best
+        curve = problem.curve(self.calls.calls[best].raw, self.calls.fine[best].cheap)
+        curves = [] if problem.background is None else list(np.asarray(problem.background, dtype=float).T)
+        if problem.scale:
+            curves = [curve, *curves]
+        if not curves:
+            return np.ones(1)
+        seen = np.array([problem.transform("fine", one) for one in curves]).T
+        target = problem.transform("fine", problem.measured.values)
+        if not problem.scale:
+            target = target - problem.transform("fine", curve)
+        solved = np.linalg.lstsq(seen, target, rcond=None)[0]
+        return solved if problem.scale else np.concatenate([[1.0], solved])
+
+    @property
+    def curve(self) -> np.ndarray:
+        """The fitted curve (n,) in the unit of the data, scale and background included."""
+        best, factors = self.calls.best, self.coefficients
+        curve = factors[0] * self.problem.curve(self.calls.calls[best].raw, self.calls.fine[best].cheap)
+        if self.problem.background is not None:
+            curve = curve + np.asarray(self.problem.background) @ factors[1:]
+        return curve
+
+    @property
+    def trajectory(self) -> pd.DataFrame:
+        """One row per call: its stage, parameters, misfits and seconds."""
+        calls = self.calls
+        rows = [call.values | fit.cheap for call, fit in zip(calls.calls, calls.fine, strict=True)]
+        table = pd.DataFrame(rows)
+        table.insert(0, "stage", calls.stages)
+        return table.assign(
+            coarse=calls.misfits("coarse"), fine=calls.misfits("fine"), seconds=[call.seconds for call in calls.calls]
+        ).rename_axis("call")
+
+    @property
+    def warnings(self) -> list[str]:
+        """What limits the result, each with what to do about it."""
+        found, values = [], self.values
+        for each in self.problem.parameters:
+            share = (values[each.name] - each.lower) / ((each.upper - each.lower) or 1)
+            if each.lower < each.upper and not AT_LIMIT < share < 1 - AT_LIMIT and not each.integer:
+                found.append(
+                    f"{each.name} ends at the limit of its box ({values[each.name]:.4g} {each.unit}). Widen the box, "
+                    "or fix the parameter."
+                )
+        if self.problem.measured.known and self.problem.independent is None and self.reduced > POOR_FIT:
+            found.append(
+                f"The fit misses the data by {sqrt(self.reduced):.1f} standard errors in the mean: the simulator, or "
+                "the standard errors, are incomplete. Look at the residual. Errors of parameters are widened."
+            )
+        return found + self.information.warnings(self.covariance)
+
+
+def recover(
+    problem: InverseProblem,
+    method: str | Callable[[Calls, int], None] = "hybrid",
+    *,
+    budget: int = 80,
+    seed: int = 0,
+    done: list[Call] | None = None,
+    progress: bool | Callable[[Calls], None] = True,
+) -> Recovery:
+    """Find the parameters whose simulated curve fits the data best.
+
+    Args:
+        problem: What is sought, simulated and measured.
+        method: A name in `SEARCHERS`, or a function of the same form.
+        budget: The largest number of calls of the simulator, those for the standard errors included.
+        seed: Names all random numbers: the same seed gives the same result.
+        done: Calls made earlier; new ones are appended to this list. A search that was interrupted goes on when it is
+            called again with the same list.
+        progress: Whether to print one line that counts calls; or a function that is called after each.
+
+    Returns:
+        Parameters with standard errors and the way to them.
+
+    Raises:
+        ValueError: An unknown method, or a budget that does not cover the standard errors and one call more.
+        SimulationError: The simulator failed; what was computed is in `done`, and in the error's `calls`.
+
+    Example:
+        >>> from alloygrad.inverse import InverseProblem, Measured, Parameter, recover
+        >>> x = np.linspace(0, 1, 50)
+        >>> def peak(centre, width):
+        ...     return np.exp(-(((x - centre) / width) ** 2))
+        >>> parameters = [Parameter("centre", "eV", 0.2, 0.8), Parameter("width", "eV", 0.02, 0.2)]
+        >>> found = recover(InverseProblem(parameters, peak, Measured(peak(0.4, 0.1), 0.01)), budget=40, progress=False)
+        >>> found.table()["value"].round(3).to_dict()
+        {'centre': 0.4, 'width': 0.1}
+    """
+    if not callable(method):
+        require_known("method", method, SEARCHERS)
+    free = int((problem.box.upper > problem.box.lower).sum())
+    require_whole(free + 2, budget=budget)
+    done = [] if done is None else done
+    report = (_print if progress is True else progress) or (lambda calls: None)
+    calls = Calls(problem, budget - free, done, report)
+    try:
+        (method if callable(method) else SEARCHERS[method])(calls, seed)
+    except BudgetSpent:
+        pass
+    calls.budget, calls.stage = budget, "standard errors"
+    information = jacobian(calls, calls.best)
+    if progress is True:
+        print(file=sys.stderr)
+    return Recovery(problem, method if isinstance(method, str) else method.__name__, seed, calls, information)
+
+
+def profile(found: Recovery, name: str, *, points: int = 9, widths: float = 3.0, budget: int = 200) -> pd.DataFrame:
+    """Fix one parameter at several values, fit all others anew: how the misfit rises away from the best value.
+
+    Args:
+        found: A recovery; its calls are not counted again.
+        name: A parameter that is no whole number.
+        points: How many values.
+        widths: How far to go, in standard errors, within the parameter's limits.
+        budget: The largest number of further calls for each value.
+
+    Returns:
+        Columns: the parameter, misfit (fine) and rise, (misfit − least)/reduced χ² where this is above 1. A rise of 1
+        is one standard error of a parameter that the data determine well.
+    """
+    problem, best = found.problem, found.values[name]
+    require_known("parameter", name, [each.name for each in problem.parameters if not each.integer])
+    (which,) = (each for each in problem.parameters if each.name == name)
+    reach = widths * found.standard_errors[name]
+    rows = []
+    for value in np.clip(best + reach * np.linspace(-1, 1, points), which.lower, which.upper):
+        fixed = replace(which, lower=float(value), upper=float(value))
+        held = replace(problem, parameters=[fixed if each is which else each for each in problem.parameters])
+        calls = Calls(held, budget, [])
+        start = {key: found.values[key] for key in held.box.names} | ({name: float(value)} if not which.cheap else {})
+        try:
+            descend_secant(calls, held.shares(start))
+        except BudgetSpent:
+            pass
+        rows.append((value, calls.fine[calls.best].misfit))
+    table = pd.DataFrame(rows, columns=[name, "misfit"])
+    return table.assign(rise=(table["misfit"] - found.misfit) / max(found.reduced, 1.0))
+
+
+def _print(calls: Calls) -> None:
+    end = f"{calls.stage}, misfit {calls.misfits('fine').min():.4g}"
+    print(f"\r{len(calls)} calls of {calls.budget}: {end:<40}", end="", file=sys.stderr, flush=True)

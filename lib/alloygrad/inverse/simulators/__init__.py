@@ -1,0 +1,1 @@
+"""Simulators of characterisation methods: parameters in, curves or images out."""

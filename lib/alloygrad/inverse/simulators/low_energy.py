@@ -1,0 +1,516 @@
+"""Intensities of low-energy electron diffraction, I(V), and their comparison with an experiment by Pendry's R factor.
+
+Electrons of 30 to 500 eV scatter several times in the topmost layers; the compiled code CLEED (through cleedpy) sums it
+all up. Pendry's Y function compares the positions of peaks rather than their heights:
+
+    Y = L / (1 + V_i² L²), L = (dI/dE) / I,    R_P = Σ ∫(Y_t − Y_e)² dE / Σ ∫(Y_t² + Y_e²) dE.
+
+Sources: J. B. Pendry, J. Phys. C 13, 937 (1980); inner potential: J. Rundgren, Phys. Rev. B 68, 125405 (2003), eq. A8.
+"""
+
+import json
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.ndimage import gaussian_filter1d
+
+from alloygrad.inverse.simulators._leed_process import LeedProcess
+
+_HARTREE_EV = 27.2113962  # CLEED's value
+_LEAST_SPACING_A = 1.006  # CLEED adds atoms closer than this in z to one layer
+_MOST_L = 18  # CLEED reads lines of 255 characters
+
+
+@dataclass(frozen=True)
+class PhaseShifts:
+    """Scattering phase shifts of one kind of atom.
+
+    Args:
+        energies_eV: Kinetic energies inside the solid (n,), ascending.
+        values: Phase shifts (n, l_max + 1) in rad for l = 0, 1, ….
+        inner_potential: Coefficients c0 … c3 (eV, eV, eV^1.5, eV) for `inner_potential`, where the file gives them.
+
+    Raises:
+        ValueError: Shapes that do not match, values that are not finite, or energies that do not ascend.
+
+    Example:
+        >>> PhaseShifts([20.0, 500.0], [[0.1, 0.0], [0.6, 0.2]]).l_max
+        1
+    """
+
+    energies_eV: np.ndarray
+    values: np.ndarray
+    inner_potential: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        energies, values = np.asarray(self.energies_eV, dtype=float), np.asarray(self.values, dtype=float)
+        if energies.ndim != 1 or values.ndim != 2 or len(energies) != len(values) or len(energies) < 2:
+            raise ValueError(
+                f"Expected n ≥ 2 energies (n,) and phase shifts (n, l_max + 1); got {energies.shape} and "
+                f"{values.shape}. Pass one row of phase shifts per energy."
+            )
+        if not (np.isfinite(values).all() and np.isfinite(energies).all() and (np.diff(energies) > 0).all()):
+            raise ValueError(
+                "Expected finite phase shifts at ascending energies; got others. Sort and clean the table."
+            )
+        object.__setattr__(self, "energies_eV", energies)
+        object.__setattr__(self, "values", values)
+
+    @property
+    def l_max(self) -> int:
+        """The largest angular momentum."""
+        return self.values.shape[1] - 1
+
+
+@dataclass(frozen=True)
+class Atom:
+    """An atom of a surface.
+
+    Args:
+        species: A key of the surface's phase shifts.
+        position_A: x, y and z in Å; z points out of the crystal.
+        vibration_A: Root-mean-square displacement √⟨x² + y² + z²⟩ in Å. CLEED doubles the Debye–Waller exponent, so
+            fitted values come out smaller than physical ones by a factor of √2.
+    """
+
+    species: str
+    position_A: tuple[float, float, float]
+    vibration_A: float = 0.0
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A crystal that ends in a surface: overlayers above a bulk unit that repeats downwards.
+
+    Args:
+        a1: First lattice vector (x, y) of the bulk's surface cell in Å.
+        a2: Second lattice vector in Å.
+        bulk_repeat: Vector (x, y, z) in Å from one bulk unit to the next below it, z < 0.
+        overlayers: Atoms that may differ from the bulk, at least one, all above the bulk.
+        bulk: Atoms of one bulk unit.
+        phase_shifts: Species → phase shifts.
+        superstructure: Whole numbers m (2, 2): the overlayers' cell is b_i = Σ_j m_ij a_j.
+        damping_eV: Imaginary part V_i of the inner potential, > 0.
+        inner_potential_eV: Depth of the real part, constant in energy. `shift` corrects it afterwards.
+        incidence_deg: Polar and azimuthal angle of the electron beam in degrees.
+
+    Raises:
+        ValueError: No atoms, a value that is not finite, an atom in the wrong place, an unknown species or a bad cell.
+
+    Example:
+        >>> hard = PhaseShifts([1.0, 500.0], [[-0.3, 0.0], [-3.0, -1.0]])
+        >>> top, below = Atom("X", (0, 0, 2.0)), Atom("X", (1.4, 1.4, 0.0))
+        >>> Surface((2.8, 0), (0, 2.8), (1.4, 1.4, -2.0), [top], [below], {"X": hard}).damping_eV
+        4.0
+    """
+
+    a1: tuple[float, float]
+    a2: tuple[float, float]
+    bulk_repeat: tuple[float, float, float]
+    overlayers: Sequence[Atom]
+    bulk: Sequence[Atom]
+    phase_shifts: Mapping[str, PhaseShifts]
+    superstructure: tuple[tuple[int, int], tuple[int, int]] = ((1, 0), (0, 1))
+    damping_eV: float = 4.0
+    inner_potential_eV: float = 10.0
+    incidence_deg: tuple[float, float] = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        for name in ("overlayers", "bulk"):
+            if not getattr(self, name):
+                raise ValueError(f"Expected at least one atom in {name}; got none. Move the topmost bulk layer there.")
+        for name, atom in [(n, atom) for n in ("overlayers", "bulk") for atom in getattr(self, n)]:
+            values = [*atom.position_A, atom.vibration_A]
+            if len(values) != 4 or not np.isfinite(values).all() or atom.vibration_A < 0:
+                raise ValueError(
+                    f"Expected finite x, y, z and a vibration ≥ 0 in {name}; got {atom}. Correct this atom."
+                )
+            if atom.species not in self.phase_shifts:
+                known = sorted(self.phase_shifts)
+                raise ValueError(f"Expected a species among {known} in {name}; got {atom.species!r}. Add phase shifts.")
+        numbers = [*self.a1, *self.a2, *self.bulk_repeat, self.damping_eV, self.inner_potential_eV, *self.incidence_deg]
+        if len(numbers) != 11 or not np.isfinite(numbers).all() or self.damping_eV <= 0 or self.inner_potential_eV < 0:
+            raise ValueError(
+                "Expected finite a1 (2), a2 (2), bulk_repeat (3), damping_eV > 0, inner_potential_eV ≥ 0 and "
+                f"incidence_deg (2); got {numbers}. Lengths are in Å, energies in eV."
+            )
+        if abs(np.linalg.det([self.a1, self.a2])) < 1e-3 or self.bulk_repeat[2] >= 0:
+            raise ValueError(
+                f"Expected two different directions and a repeat with z < 0; got a1 = {self.a1}, a2 = {self.a2}, "
+                f"bulk_repeat = {self.bulk_repeat}. z points out of the crystal."
+            )
+        matrix = np.asarray(self.superstructure, dtype=float)
+        if matrix.shape != (2, 2) or (matrix != np.rint(matrix)).any() or abs(np.linalg.det(matrix)) < 0.5:
+            raise ValueError(f"Expected 2 × 2 whole numbers that span a cell; got {self.superstructure}. Correct them.")
+        bulk, over = ([atom.position_A[2] for atom in atoms] for atoms in (self.bulk, self.overlayers))
+        if max(bulk) - min(bulk) >= -self.bulk_repeat[2]:
+            raise ValueError(
+                f"Expected the bulk atoms within one repeat of {-self.bulk_repeat[2]:g} Å in z; got "
+                f"{max(bulk) - min(bulk):g} Å. CLEED drops what lies below: remove repeated atoms."
+            )
+        if min(over) - max(bulk) < _LEAST_SPACING_A:
+            raise ValueError(
+                f"Expected the overlayers at least {_LEAST_SPACING_A} Å above the bulk, where layers can be stacked; "
+                f"got {min(over) - max(bulk):g} Å. Add the uppermost bulk layers to the overlayers."
+            )
+
+
+class IVCurves(NamedTuple):
+    """Intensities (n, n_beams) at energies_eV (n,); beams are indices (h, k) in the reciprocal lattice of a1 and a2."""
+
+    energies_eV: np.ndarray
+    beams: list[tuple[float, float]]
+    intensities: np.ndarray
+
+    def select(self, beams: Sequence[tuple[float, float]]) -> "IVCurves":
+        """Return the curves of some beams, in their order.
+
+        Raises:
+            ValueError: A beam was not computed.
+        """
+        if missing := [beam for beam in beams if tuple(beam) not in self.beams]:
+            raise ValueError(
+                f"Expected beams among the {len(self.beams)} that leave the crystal up to {self.energies_eV[-1]:g} eV; "
+                f"got {missing}. Raise the energy or drop them."
+            )
+        wanted = [(beam[0], beam[1]) for beam in beams]
+        columns = [self.beams.index(beam) for beam in wanted]
+        return IVCurves(self.energies_eV, wanted, self.intensities[:, columns])
+
+
+class LeedCalculator:
+    """Compute I(V) curves with CLEED in a separate process, which starts at the first call and is then kept.
+
+    Threads and forked processes may share a calculator; calls from threads queue.
+
+    Args:
+        l_max: Largest angular momentum; about the muffin-tin radius times the wave number at the highest energy.
+        tolerance: Relative amplitude below which CLEED neglects evanescent waves between layers.
+        timeout_s: Longest duration of a call in seconds.
+
+    Raises:
+        ImportError: At the first call, where cleedpy is not installed.
+
+    Example:
+        >>> with LeedCalculator(l_max=7) as calculator:  # doctest: +SKIP
+        ...     curves = calculator(surface, np.arange(60.0, 250.0, 5.0))
+    """
+
+    def __init__(self, *, l_max: int = 7, tolerance: float = 1e-2, timeout_s: float = 300.0) -> None:
+        if not (1 <= l_max <= _MOST_L and int(l_max) == l_max and 0 < tolerance < 1 and timeout_s > 0):
+            raise ValueError(
+                f"Expected a whole l_max from 1 to {_MOST_L}, 0 < tolerance < 1 and timeout_s > 0; got {l_max}, "
+                f"{tolerance} and {timeout_s}."
+            )
+        self.l_max, self.tolerance, self.timeout_s = int(l_max), float(tolerance), float(timeout_s)
+        self._process = LeedProcess()
+
+    def __enter__(self) -> "LeedCalculator":
+        """Return the calculator, which closes at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+    def close(self) -> None:
+        """End the separate process. A later call starts a new one."""
+        self._process.close()
+
+    def __call__(self, surface: Surface, energies_eV: Sequence[float] | np.ndarray) -> IVCurves:
+        """Compute the intensities of all beams that leave the crystal.
+
+        Args:
+            surface: The structure.
+            energies_eV: Ascending, evenly spaced energies (n,) in vacuum. Steps of 5 eV and `shift` usually suffice.
+
+        Returns:
+            Curves (n, n_beams), relative to the incident beam, zero where a beam does not leave the crystal.
+
+        Raises:
+            ValueError: Energies in the wrong order, or phase shifts that do not cover the energies or l_max.
+            RuntimeError: CLEED failed or took too long. The next call starts afresh.
+        """
+        energies = _energies(energies_eV)
+        self._check(surface, energies)
+        with tempfile.TemporaryDirectory() as folder:
+            turn = _write_input(Path(folder), surface, energies, self.l_max, self.tolerance)
+            code = self._process.run(folder, self.timeout_s)
+            if code:
+                text = Path(folder, "messages.txt").read_text(errors="replace").strip()
+                last = text[-400:] or "no message"
+                raise RuntimeError(f"Expected CLEED to finish; it ended with code {code}: {last}. Check the structure.")
+            result = json.loads(Path(folder, "result.json").read_text())
+        if result["n_energies"] != len(energies):
+            raise RuntimeError(f"Expected {len(energies)} energies from CLEED; got {result['n_energies']}.")
+        beams = np.round(np.array(result["beams"]).T @ turn, 6) + 0.0  # no −0
+        intensities = np.reshape(result["intensities"], (len(energies), len(beams)))
+        return IVCurves(energies, [tuple(beam) for beam in beams.tolist()], intensities)
+
+    def _check(self, surface: Surface, energies: np.ndarray) -> None:
+        inside = energies[[0, -1]] + surface.inner_potential_eV
+        for species in {atom.species for atom in (*surface.overlayers, *surface.bulk)}:
+            shifts = surface.phase_shifts[species]
+            low, high = shifts.energies_eV[[0, -1]]
+            if not low < inside[0] or not inside[1] <= high:  # CLEED would end below and extrapolate above
+                raise ValueError(
+                    f"Expected phase shifts of {species!r} from {inside[0]:g} to {inside[1]:g} eV (energies plus inner "
+                    f"potential); got {low:g} to {high:g} eV. Shorten the range of energies or extend the phase shifts."
+                )
+            if shifts.l_max < self.l_max:
+                raise ValueError(
+                    f"Expected phase shifts of {species!r} up to l_max = {self.l_max}; got {shifts.l_max}. "
+                    "Lower l_max of the calculator."
+                )
+
+
+def read_phase_shifts(path: str | Path) -> tuple[PhaseShifts, ...]:
+    """Read phase shifts from a file of CLEED (.phs, one kind of atom) or ViPErLEED (PHASESHIFTS, one entry per site).
+
+    Args:
+        path: The file. CLEED's energies are in Hartree unless its first line says eV or Ry; missing values at the end
+            of a line are 0, as in CLEED.
+
+    Returns:
+        One entry per kind of atom or site.
+
+    Raises:
+        ValueError: The file has neither format, or is incomplete.
+    """
+    lines = [line.rstrip() for line in Path(path).read_text(errors="replace").splitlines()]
+    lines = [line for line in lines if line and not line.startswith("#")]
+    try:
+        head = lines[0].split()
+        return (_cleed if head[1].isdigit() else _viperleed)(head, lines[1:])
+    except (ValueError, IndexError) as error:
+        raise ValueError(
+            "Expected a file of phase shifts, with 'n_energies l_max' (CLEED) or 'n_sites c0 c1 c2 c3' (ViPErLEED) in "
+            f"its first line and as many values as it says; got {str(path)!r} ({error}). Check the file."
+        ) from None
+
+
+def _cleed(head: list[str], lines: list[str]) -> tuple[PhaseShifts, ...]:
+    n, l_max, unit = int(head[0]), int(head[1]), "".join(head[2:3])[:2].lower()
+    scale = {"ev": 1.0, "ry": _HARTREE_EV / 2}.get(unit, _HARTREE_EV)
+    if len(lines) < 2 * n:
+        raise ValueError(f"{len(lines)} lines for {n} energies")
+    rows = [_numbers(line)[: l_max + 1] for line in lines[1 : 2 * n : 2]]
+    values = [row + [0.0] * (l_max + 1 - len(row)) for row in rows]
+    energies = np.array([float(line.split()[0]) * scale for line in lines[: 2 * n : 2]])
+    return (PhaseShifts(energies, np.array(values)),)
+
+
+def _viperleed(head: list[str], lines: list[str]) -> tuple[PhaseShifts, ...]:
+    n_sites, coefficients = int(head[0]), tuple(float(number) for number in head[1:5])
+    full = [i for i, line in enumerate(lines) if len(line) == len(lines[1])]  # the first line of each site
+    per_site = (full[n_sites] - full[0] - 1) // n_sites
+    blocks = [lines[i : i + 1 + n_sites * per_site] for i in range(0, len(lines), 1 + n_sites * per_site)]
+    sites = [[_numbers("".join(b[1 + s * per_site :][:per_site])) for b in blocks] for s in range(n_sites)]
+    energies = np.array([float(block[0]) * _HARTREE_EV for block in blocks])
+    return tuple(PhaseShifts(energies, np.array(values), coefficients) for values in sites)
+
+
+def _numbers(line: str) -> list[float]:
+    return [float(number) for number in re.findall(r"[-+]?\d*\.\d{1,4}", line)]  # Fortran leaves no space before "-"
+
+
+def inner_potential(energies_eV: Sequence[float] | np.ndarray, coefficients: Sequence[float]) -> np.ndarray:
+    """Return the real part of the inner potential, V(E) = max(c0, c1 + c2 / √(E + c3)).
+
+    Args:
+        energies_eV: Energies (n,) in vacuum.
+        coefficients: c0 … c3 in eV, eV, eV^1.5 and eV.
+
+    Returns:
+        V (n,) in eV, negative inside a solid.
+
+    Example:
+        >>> inner_potential([50.0, 300.0], (-10.85, 0.0, -67.83, 13.72)).round(2).tolist()
+        [-8.5, -3.83]
+    """
+    c0, c1, c2, c3 = coefficients
+    return np.maximum(c0, c1 + c2 / np.sqrt(np.asarray(energies_eV, dtype=float) + c3))
+
+
+def shift(curves: IVCurves, energies_eV: Sequence[float] | np.ndarray, delta_eV: float | np.ndarray) -> np.ndarray:
+    """Return the intensities at energies_eV + delta_eV by cubic splines, so that peaks move down by delta_eV.
+
+    A computation with the constant inner potential `Surface.inner_potential_eV` = V₀ becomes one with V(E) by
+    delta_eV = −V(E) − V₀: the energy inside the crystal is the same. At normal incidence only the smooth factor of the
+    waves' exit is then approximate.
+
+    Args:
+        curves: n computed energies and n_beams beams.
+        energies_eV: The energies (m,) of the result.
+        delta_eV: One shift or one per energy (m,).
+
+    Returns:
+        Intensities (m, n_beams) ≥ 0; NaN outside the computed energies and where a beam does not leave the crystal.
+
+    Example:
+        >>> energies = np.arange(0.0, 50.0, 5.0)
+        >>> curves = IVCurves(energies, [(1, 0)], energies[:, None] ** 2 + 1)
+        >>> shift(curves, [10.0, 99.0], 1.0)[:, 0].round(6).tolist()
+        [122.0, nan]
+    """
+    wanted = np.asarray(energies_eV, dtype=float) + delta_eV
+    result = np.full((len(wanted), len(curves.beams)), np.nan)
+    for column, intensities in enumerate(curves.intensities.T):
+        start = np.argmax(intensities > 0)  # zero below the energy at which the beam leaves the crystal
+        known = curves.energies_eV[start:]
+        if len(known) > 3 and intensities[start] > 0:
+            inside = (wanted >= known[0]) & (wanted <= known[-1])
+            result[inside, column] = np.maximum(CubicSpline(known, intensities[start:])(wanted[inside]), 0)
+    return result
+
+
+def pendry_y(
+    energies_eV: Sequence[float] | np.ndarray, intensities: np.ndarray, v0i: float, *, smoothing_eV: float = 0.0
+) -> np.ndarray:
+    """Return Pendry's Y function, I I′ / (I² + V_i² I′²).
+
+    Args:
+        energies_eV: Ascending energies (n,), evenly spaced where smoothing_eV > 0.
+        intensities: (n,) or (n, n_beams); NaN where nothing was measured. Every run of numbers is treated by itself.
+        v0i: Imaginary part V_i of the inner potential in eV; half the width of single peaks.
+        smoothing_eV: Standard deviation of a Gaussian that smooths the intensities first.
+
+    Returns:
+        Y in 1/eV, between ±1/(2 V_i), of the shape of intensities; NaN in runs shorter than three.
+
+    Raises:
+        ValueError: Shapes that do not match, or energies that do not ascend.
+
+    Example:
+        >>> energies = np.linspace(90, 110, 2001)
+        >>> peak = 1 / ((energies - 100) ** 2 + 4.0**2)  # L = −2 (E − E₀) / ((E − E₀)² + V_i²)
+        >>> pendry_y(energies, peak, 4.0)[[500, 1000, 1500]].round(4).tolist()
+        [0.125, 0.0, -0.125]
+    """
+    energies, intensities = np.asarray(energies_eV, dtype=float), np.asarray(intensities, dtype=float)
+    steps = np.diff(energies)
+    if energies.ndim != 1 or intensities.ndim not in (1, 2) or len(intensities) != len(energies) or v0i <= 0:
+        raise ValueError(
+            f"Expected energies (n,), intensities (n,) or (n, n_beams) and v0i > 0; got {energies.shape}, "
+            f"{intensities.shape} and {v0i}."
+        )
+    if not (steps > 0).all() or (smoothing_eV > 0 and np.ptp(steps) > 1e-6 * steps.mean()):
+        raise ValueError("Expected ascending energies, evenly spaced for smoothing; got others. Interpolate first.")
+    y = np.full(intensities.shape, np.nan)
+    columns, results = (intensities[:, None], y[:, None]) if y.ndim == 1 else (intensities, y)
+    for column in range(columns.shape[1]):
+        for run in np.ma.clump_unmasked(np.ma.masked_invalid(columns[:, column])):
+            if run.stop - run.start < 3:
+                continue
+            values = columns[run, column]
+            if smoothing_eV > 0:
+                values = gaussian_filter1d(values, smoothing_eV / steps[0], mode="nearest")
+            slope = np.gradient(values, energies[run], edge_order=2)
+            below = values**2 + (v0i * slope) ** 2
+            results[run, column] = values * slope / np.where(below > 0, below, 1)
+    return y
+
+
+class RFactors(NamedTuple):
+    """Pendry's R factor of all beams together, and of each (n_beams,): NaN for a beam without common energies."""
+
+    total: float
+    beams: np.ndarray
+
+
+def r_pendry(
+    energies_eV: Sequence[float] | np.ndarray,
+    experiment: np.ndarray,
+    theory: np.ndarray,
+    v0i: float,
+    *,
+    smoothing_eV: float = 0.0,
+) -> RFactors:
+    """Return Pendry's R factor of two sets of curves: 0 for the same peaks, about 1 for unrelated curves.
+
+    Args:
+        energies_eV: Ascending energies (n,) of both.
+        experiment: Intensities (n, n_beams) in any unit per beam; energies where either set is NaN do not count.
+        theory: Intensities (n, n_beams).
+        v0i: Imaginary part of the inner potential in eV, as in `pendry_y`.
+        smoothing_eV: As in `pendry_y`, for both sets.
+
+    Returns:
+        The total and one value per beam.
+
+    Raises:
+        ValueError: Shapes that do not match, or sets without a common energy.
+
+    Example:
+        >>> energies = np.arange(50.0, 150.0)
+        >>> wave = 1.1 + np.sin(energies / 6)[:, None]
+        >>> round(r_pendry(energies, wave, 7 * wave, 5.0).total, 12)
+        0.0
+    """
+    experiment, theory = np.asarray(experiment, dtype=float), np.asarray(theory, dtype=float)
+    if experiment.ndim != 2 or experiment.shape != theory.shape:
+        raise ValueError(f"Expected two sets (n, n_beams) of one shape; got {experiment.shape} and {theory.shape}.")
+    gap = np.isnan(experiment) | np.isnan(theory)
+    y_e, y_t = (
+        pendry_y(energies_eV, np.where(gap, np.nan, values), v0i, smoothing_eV=smoothing_eV)
+        for values in (experiment, theory)
+    )
+    weights = np.gradient(np.asarray(energies_eV, dtype=float))[:, None]
+    numerator, denominator = (np.nansum(weights * part, axis=0) for part in ((y_t - y_e) ** 2, y_t**2 + y_e**2))
+    if not denominator.sum() > 0:
+        raise ValueError("Expected at least three neighbouring energies in both sets; got none. Check their ranges.")
+    beams = np.divide(numerator, denominator, out=np.full(len(numerator), np.nan), where=denominator > 0)
+    return RFactors(float(numerator.sum() / denominator.sum()), beams)
+
+
+def _energies(energies_eV: Sequence[float] | np.ndarray) -> np.ndarray:
+    energies = np.asarray(energies_eV, dtype=float)
+    steps = np.diff(energies) if energies.ndim == 1 else np.array([])
+    if energies.ndim != 1 or energies.size == 0 or not np.isfinite(energies).all() or energies[0] <= 0:
+        raise ValueError(f"Expected finite energies (n,) > 0 in eV; got {energies_eV!r}.")
+    if steps.size and (steps.min() <= 0 or np.ptp(steps) > 1e-6 * steps.mean()):
+        raise ValueError(
+            f"Expected ascending energies in equal steps; got steps from {steps.min():g} to {steps.max():g} eV. "
+            "Use numpy.arange and interpolate with shift."
+        )
+    return energies
+
+
+def _write_input(folder: Path, surface: Surface, energies: np.ndarray, l_max: int, tolerance: float) -> np.ndarray:
+    """Write CLEED's files and return the matrix (2, 2) that turns its beam indices into those of a1 and a2."""
+    cell, turn = np.array([surface.a1, surface.a2], dtype=float), np.eye(2)
+    dot = cell[0] @ cell[1]
+    if 0 < abs(dot) < 1e-9 * (cell[0] @ cell[0]):  # a right angle but for rounding: not left to CLEED's own rounding
+        cell[1] -= (dot / (cell[0] @ cell[0]) + 1e-12) * cell[0]
+    if cell[0] @ cell[1] > 0:  # CLEED wants an obtuse, right-handed cell
+        turn[1, 1] = -1
+    if np.linalg.det(turn @ cell) < 0:
+        turn = turn[::-1]
+    cell, matrix = turn @ cell, np.asarray(surface.superstructure) @ turn.T
+    step = energies[1] - energies[0] if len(energies) > 1 else 1.0
+    species = sorted({atom.species for atom in (*surface.overlayers, *surface.bulk)})
+    lines = [f"a{i + 1}: {row[0]!r} {row[1]!r} 0.0" for i, row in enumerate(cell.tolist())]
+    lines += ["a3: {!r} {!r} {!r}".format(*map(float, surface.bulk_repeat))]
+    lines += [f"m{i + 1}: {row[0]:.1f} {row[1]:.1f}" for i, row in enumerate(matrix)]
+    lines += [f"vr: {-float(surface.inner_potential_eV)!r}", f"vi: {float(surface.damping_eV)!r}"]
+    for key, atoms in (("po", surface.overlayers), ("pb", surface.bulk)):
+        for atom in atoms:
+            x, y, z, vibration = map(float, (*atom.position_A, atom.vibration_A))
+            lines.append(f"{key}: s{species.index(atom.species)} {x!r} {y!r} {z!r} dr1 {vibration!r}")
+    lines += [f"ei: {energies[0]}", f"ef: {energies[-1] + step / 2}", f"es: {step}"]
+    lines += [f"{key}: {float(angle)!r}" for key, angle in zip(("it", "ip"), surface.incidence_deg, strict=True)]
+    lines += [f"ep: {tolerance!r}", f"lm: {l_max}", ""]
+    (folder / "leed.inp").write_text("\n".join(lines))
+    for number, name in enumerate(species):
+        shifts = surface.phase_shifts[name]
+        rows = [f"{len(shifts.energies_eV)} {l_max} Hartree"]
+        for energy, values in zip(shifts.energies_eV, shifts.values[:, : l_max + 1], strict=True):
+            rows += [f"{energy / _HARTREE_EV:.10f}", " ".join(f"{value:.8f}" for value in values)]
+        (folder / f"s{number}.phs").write_text("\n".join([*rows, ""]))
+    return turn
