@@ -26,10 +26,10 @@ from alloygrad.inverse.candidates import climb
 from alloygrad.inverse.composite import Composite
 from alloygrad.surrogates.gp import fit_gp, standardisation
 
-COMPOSITE_SHARE = float(__import__("os").environ.get("CS", 0.4))
+COMPOSITE_SHARE = 0.4
 """Share of the calls that `hybrid` spends before it polishes; .4 and .5 did equally well on the synthetic patterns."""
 
-LEAST_GAIN = float(__import__("os").environ.get("LG", 0.1))
+LEAST_GAIN = 0.1
 """`hybrid` polishes once the expected improvement of the log misfit is below this: of .02, .1 and .3 the best median
 number of calls on 20 synthetic powder patterns."""
 
