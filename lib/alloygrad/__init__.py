@@ -1,4 +1,4 @@
-"""Bayesian optimisation of alloys, pools of candidates and processes, along the gradient of the acquisition function.
+"""Bayesian optimisation of alloys, pools and processes, and of inverse problems in characterisation.
 
     import alloygrad as ag
 
@@ -12,10 +12,14 @@ What is wanted          Maximise, Minimise
 What was measured       read_table
 What to do next         Campaign
 By hand                 FeatureMap (material features), fit_gp (the model), log_ei (its score), maximise (the search)
+What lies behind data   InverseProblem, Parameter, Measured, recover (more in `alloygrad.inverse`)
 
-Each package imports only those before it: spaces, features, surrogates, objectives, acquisition, maximisers, campaigns,
-tables, plotting. `alloygrad.protocols` says what each of them must offer.
+Each package imports only those before it: spaces, features, surrogates, objectives, acquisition, maximisers, campaigns
+and inverse, tables, plotting. `alloygrad.protocols` says what each of them must offer.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from alloygrad.acquisition.analytic import log_ei
 from alloygrad.campaigns.campaign import Campaign
@@ -26,19 +30,33 @@ from alloygrad.spaces import Box, CompositionSpace, Pool, Product
 from alloygrad.surrogates.gp import fit_gp
 from alloygrad.tables.measurements import read_table
 
-__version__ = "0.2.0"
+if TYPE_CHECKING:
+    from alloygrad.inverse import InverseProblem, Measured, Parameter, recover
+
+__version__ = "0.3.0"
 
 __all__ = [
     "Box",
     "Campaign",
     "CompositionSpace",
     "FeatureMap",
+    "InverseProblem",
     "Maximise",
+    "Measured",
     "Minimise",
+    "Parameter",
     "Pool",
     "Product",
     "fit_gp",
     "log_ei",
     "maximise",
     "read_table",
+    "recover",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what inverse problems need when it is first asked for: SciPy's parts take a second."""
+    if name in ("InverseProblem", "Measured", "Parameter", "recover"):
+        return getattr(import_module("alloygrad.inverse"), name)
+    raise AttributeError(f"module 'alloygrad' has no attribute {name!r}")

@@ -1,7 +1,9 @@
 """Checks of arguments that several packages share."""
 
 import difflib
-from collections.abc import Collection, Mapping
+import inspect
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from sys import float_info
 from types import ModuleType
@@ -11,11 +13,16 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
+from alloygrad.symbols import CHEMICAL_SYMBOLS
+
 TOLERANCE = 0.002
 """Fractions of a composition may sum to 1 ± this, for decimal rounding."""
 
 ROUNDING = 1e-9
 """Room for the binary rounding of decimal fractions."""
+
+LEAST_ROWS = 5
+"""Fewer different measurements teach a model nothing."""
 
 
 class UnknownName(KeyError, ValueError):
@@ -24,13 +31,13 @@ class UnknownName(KeyError, ValueError):
     __str__ = Exception.__str__  # that of KeyError shows the message in quotation marks
 
 
-def require_whole(least: int, **named: Any) -> None:
-    """Raise ValueError, by name, unless each value is a whole number ≥ `least`."""
+def require_whole(least: int, advised: int = 1, /, **named: Any) -> None:
+    """Raise ValueError, by name, unless each value is a whole number ≥ `least`; the message shows `advised`."""
     for name, value in named.items():
         if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
             raise ValueError(
                 f"Expected {name} as a whole number ≥ {least}; got {name} = {value!r}. Pass for example "
-                f"{name}={max(least, 1)}."
+                f"{name}={max(least, advised)}."
             )
 
 
@@ -67,29 +74,49 @@ def require_number(least: float, most: float, unit: str = "", **named: Any) -> N
 def require_callable(what: str, value: Any, example: str) -> None:
     """Raise TypeError unless a value can be called; `example` says what to pass."""
     if not callable(value) or isinstance(value, type):
-        raise TypeError(f"Expected {what} as something that can be called; got {_shown(value)}. Pass {example}.")
+        raise TypeError(f"Expected {what} as something that can be called; got {shown(value)}. Pass {example}.")
+
+
+def require_arguments(what: str, function: Any, names: Collection[str], before: Sequence[str] = ()) -> None:
+    """Raise TypeError unless a function takes arguments of these names, after others by their order."""
+    wanted = f"({', '.join([*before, *names])})"
+    require_callable(what, function, f"a function of {wanted}")
+    try:
+        taken = inspect.signature(function)
+    except (TypeError, ValueError):  # functions that were compiled need not say what they take
+        return
+    try:
+        taken.bind(*before, **dict.fromkeys(names))
+    except TypeError:
+        advice = "Give each argument the name of its parameter." if names else "Let it take these."
+        raise TypeError(f"Expected {what} to take {wanted}; it takes {taken}. {advice}") from None
+
+
+def require_kind(what: str, value: Any, kind: type, advice: str) -> None:
+    """Raise TypeError unless a value is an instance of a class; `advice` says what to pass."""
+    if not isinstance(value, kind):
+        name = {"Sequence": "list", "Mapping": "dict"}.get(kind.__name__, kind.__name__)
+        raise TypeError(f"Expected {what} of type {name}; got {shown(value)}. {advice}")
 
 
 def require_protocol(got: Any, protocol: type, example: str) -> None:
     """Raise TypeError unless `got` is an instance of what `protocol` describes; `example` makes one."""
     if isinstance(got, type) or not isinstance(got, protocol):
         what = protocol.__name__.lower()
-        raise TypeError(
-            f"Expected {what} to be one as `{example}(…)` makes it; got {_shown(got)}. Pass such an object."
-        )
+        raise TypeError(f"Expected {what} to be one as `{example}(…)` makes it; got {shown(got)}. Pass such an object.")
 
 
 def require_generator(rng: Any) -> None:
     """Raise TypeError for a seed, a legacy generator or a module in place of a NumPy random generator."""
     if rng is None or isinstance(rng, Real | str | np.random.RandomState | ModuleType):
-        raise TypeError(f"Expected a random generator as rng; got {_shown(rng)}. Pass rng=np.random.default_rng(seed).")
+        raise TypeError(f"Expected a random generator as rng; got {shown(rng)}. Pass rng=np.random.default_rng(seed).")
 
 
 def require_frame(table: Any, names: Collection[str]) -> None:
     """Raise TypeError unless `table` is a DataFrame, ValueError where it has a column of `names` twice."""
     if not isinstance(table, pd.DataFrame):
         raise TypeError(
-            f"Expected a DataFrame with the columns {list(names)}; got {_shown(table)}. Make it one with "
+            f"Expected a DataFrame with the columns {list(names)}; got {shown(table)}. Make it one with "
             "pd.DataFrame(…)."
         )
     if twice := [name for name in dict.fromkeys(names) if list(table.columns).count(name) > 1]:
@@ -104,8 +131,8 @@ def distinct_names(values: Any, what: str, example: str = "['Ti', 'Ni']") -> tup
     return names
 
 
-def numbers(values: Any, name: str) -> np.ndarray:
-    """Return values (...) as float64; a ValueError names the first that is no number."""
+def numbers(values: Any, name: str, remedy: str = "Correct it, or leave the row out.") -> np.ndarray:
+    """Return values (...) as float64; a ValueError names the first that is no number, then says the `remedy`."""
     if isinstance(values, Tensor):
         values = values.detach()
     try:
@@ -116,8 +143,53 @@ def numbers(values: Any, name: str) -> np.ndarray:
         except ValueError:  # rows of different lengths
             flat = pd.Series([values], dtype=object)
         wrong = flat[pd.to_numeric(flat, errors="coerce").isna()]
-        got = f"{_shown(wrong.iloc[0])} in row {wrong.index[0]}" if len(wrong) else _shown(values)
-        raise ValueError(f"Expected numbers for {name!r}; got {got}. Correct it, or leave the row out.") from None
+        got = f"{shown(wrong.iloc[0])} in row {wrong.index[0]}" if len(wrong) else shown(values)
+        raise ValueError(f"Expected numbers for {name!r}; got {got}. {remedy}") from None
+
+
+def finite_cells(table: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
+    """Return columns (rows, n_columns) as float64. Raises ValueError for the first cell that is no finite number."""
+    values = table[list(columns)].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
+    for row, column in np.argwhere(~np.isfinite(values))[:1]:
+        name, got = columns[column], shown(table[columns[column]].iloc[row])
+        raise ValueError(f"Expected a finite number for {name!r} in row {row}; got {got}. Correct it, or drop the row.")
+    return values
+
+
+def element_column(element: str, wanted: str, names: Iterable[Any], unit: str) -> tuple[str, str]:
+    """Return the column that holds an element under another name, "hf" or "Hf_at" ("" if none does), and the remedy.
+
+    No symbol of another element is returned: a column H may hold hardness, and is not hafnium.
+    """
+    form = re.compile(rf"{re.escape(element)}([\W_]+({unit[:2]}[a-z]*[\W_]*)?)?", re.IGNORECASE)
+    like = next((name for name in map(str, names) if form.fullmatch(name) and name not in CHEMICAL_SYMBOLS), "")
+    add = f"Add a column {wanted!r}, with 0 where the element is absent."
+    return like, f"Rename {like!r} to {wanted!r}." if like else add
+
+
+def real_numbers(what: str, values: Any, shape: tuple[int | str, ...], advice: str) -> np.ndarray:
+    """Return a copy of values as float64.
+
+    Raises:
+        ValueError: They are not finite real numbers of this shape, where text stands for any length above 0.
+    """
+    try:
+        found = np.asarray(values.detach() if isinstance(values, Tensor) else values)
+    except ValueError:  # rows of different lengths
+        found = np.array(None)
+    fits = found.ndim == len(shape) and all(
+        have == want if isinstance(want, int) else have > 0 for have, want in zip(found.shape, shape, strict=True)
+    )
+    plain = not fits or (found.dtype.kind in "iuf" and np.isfinite(found).all())
+    bad = [] if plain else [i for i, one in enumerate(found.ravel().tolist()) if not is_number(one)]
+    if fits and not bad:
+        return np.array(found, dtype=float)
+    if bad:
+        got = f"{shown(found.ravel().tolist()[bad[0]])} at number {bad[0]} ({len(bad)} in all)"
+    else:
+        got = f"{'values' if found.size else 'no values'} of shape {found.shape}" if found.ndim else shown(values)
+    wanted = str(shape).replace("'", "")
+    raise ValueError(f"Expected {what} as finite real numbers of shape {wanted}; got {got}. {advice}")
 
 
 def row_numbers(rows: Any, n: int) -> np.ndarray:
@@ -135,7 +207,7 @@ def row_numbers(rows: Any, n: int) -> np.ndarray:
             return chosen.astype(int)
         got = f"row {chosen[off][0]}"
     else:
-        got = f"{_shown(rows)} of shape {chosen.shape}"
+        got = f"{shown(rows)} of shape {chosen.shape}"
     raise ValueError(
         f"Expected rows as numbers from 0 to {n - 1}, or as {n} values True or False; got {got}. Select among the {n} "
         "measurements."
@@ -157,14 +229,20 @@ def require_fractions(fractions: np.ndarray, tolerance: float = TOLERANCE) -> No
 def require_outcomes(outputs: Collection[str], outcomes: Mapping[str, Any] | pd.DataFrame) -> None:
     """Raise ValueError unless each outcome in `outputs` is among `outcomes`."""
     if missing := [name for name in outputs if name not in outcomes]:
-        hint = nearest(missing[0], [str(name) for name in outcomes])
+        hint = nearest(missing[0], [str(name) for name in outcomes if name not in CHEMICAL_SYMBOLS])
         raise ValueError(
             f"Expected the outcomes {list(outputs)}; {missing} are not there among {list(outcomes)}.{hint} Rename the "
             "column, or the objective's outcome."
         )
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """Return a value as it is written in a message: on one line, and not too long."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 120 else f"{text[:100]} … ({type(value).__name__})"
+    text = " ".join(repr(value.item() if isinstance(value, np.generic) else value).split())
+    return f"{text}{comma(value)}" if len(text) <= 120 else f"{text[:100]} … ({type(value).__name__})"
+
+
+def comma(value: Any) -> str:
+    """Return a note on a text that is a number but for its comma, as "210,1"; "" for any other value."""
+    found = isinstance(value, str) and re.fullmatch(r"\s*[-+]?\d+,\d+\s*", value)
+    return " (with a comma in place of the decimal point)" if found else ""

@@ -1,15 +1,16 @@
 """The bodies of work of the compendium, each a package of its own.
 
-A body of work declares its study cells in a module `cells` and what its claims measure in a package `measurements`.
-A new one is an entry here.
+A body of work declares its study cells in a module `cells`, where it has campaigns, and what its claims measure in
+`measurements`. A new one is an entry here.
 """
 
 from importlib import import_module
 from types import ModuleType
 
-BODIES = ("feature_gradient",)
+BODIES = {"feature_gradient": ("cells", "measurements"), "inverse": ("measurements",)}
+"""Bodies of work, and which of the two modules each has."""
 
 
 def modules(name: str) -> list[ModuleType]:
-    """The module of this name of every body of work."""
-    return [import_module(f"compendium.{body}.{name}") for body in BODIES]
+    """The module of this name of every body of work that has one."""
+    return [import_module(f"compendium.{body}.{name}") for body, own in BODIES.items() if name in own]

@@ -15,6 +15,7 @@ from alloygrad.tables.measurements import to_atomic
 
 ALLOYS = ag.CompositionSpace({"Ti": (20, 80), "Ni": (20, 80), "Cu": (0, 20)}, step=1)
 TYPO = ag.CompositionSpace({"Tii": (20, 80), "Ni": (20, 80)}, step=1)
+HAFNIUM = ag.CompositionSpace({"Ti": (20, 60), "Ni": (20, 60), "Hf": (0, 20)}, step=1)
 OVEN = ag.Box({"T": (300, 900, "K"), "passes": (1, 5)}, integers=["passes"])
 TABLE = pd.DataFrame({"gap": [1.0, 2, 3, 4], "mass": [3.0, 1, 2, 5]}, index=list("ABCD"))
 POOL = ag.Pool(TABLE)
@@ -48,6 +49,10 @@ def pool(index=None, **columns) -> ag.Pool:
     return ag.Pool(pd.DataFrame(columns, index=index), **options)
 
 
+def misspelt(name: str) -> ag.Campaign:
+    return ag.Campaign(ag.CompositionSpace({name: (20, 80), "Mo": (20, 80)}, step=1), "y")
+
+
 def kept(campaign: ag.Campaign, data, outcomes=None) -> None:
     """Tell what is refused; the campaign must have lost nothing."""
     try:
@@ -59,6 +64,9 @@ def kept(campaign: ag.Campaign, data, outcomes=None) -> None:
 UNKNOWN = [
     (lambda: ag.Campaign(TYPO, "y"), "'Tii' is no element symbol. Is 'Ti' meant?"),
     (lambda: ag.Campaign(ag.CompositionSpace({"Tc": (0, 100), "Ni": (0, 100)}), "y"), "Of Tc no properties"),
+    (lambda: misspelt("Nl"), "'Nl' is no element symbol. Is 'Ni' meant?"),
+    (lambda: misspelt("ti"), "'ti' is no element symbol. Is 'Ti' meant?"),
+    (lambda: misspelt("TI"), "'TI' is no element symbol. Is 'Ti' meant?"),
     (lambda: ag.FeatureMap(("Tii", "Ni"), ["mean:VEC"]), "'Tii' is no element symbol"),
     (lambda: ag.FeatureMap(("Ti", "Ni"), ["mean:VECC"]), "'VECC'. Correct the symbol. Is 'VEC' meant?"),
     (lambda: ag.FeatureMap(("Ti", "Ni"), ["meen:VEC"]), "'meen:VEC' Is 'mean' meant?"),
@@ -99,6 +107,20 @@ NUMBERS = [
     (lambda: kept(told(OVEN), [["a", 1]], [1]), "'points' 'a' in row 0"),
     (lambda: kept(told(OVEN), [[400, 1], [300]], [1, 2]), "'points' [400, 1] in row 0"),
     (lambda: kept(told(POOL), [["A"]], [1]), "'points' 'A' in row 0"),
+    (lambda: kept(told(POOL), ["A", "B"], [1, 2]), "'A' in row 0 a DataFrame with the column 'candidate'"),
+    (
+        lambda: kept(told(OVEN), pd.DataFrame({"T": ["400,5"], "passes": [1]}), [1]),
+        "'400,5' (with a comma 'T' in row 0",
+    ),
+    (lambda: kept(told(OVEN), [[400, 1]], ["210,1"]), "'y' '210,1' (with a comma in row 0"),
+    (
+        lambda: kept(told(), pd.DataFrame({"Ti": [50], "Ni": ["49,5"], "Cu": [0]}), [1]),
+        "'Ni' row 0 '49,5' (with a comma",
+    ),
+    (lambda: OVEN.read(pd.DataFrame({"T": [np.nan], "passes": [1]})), "'T' in row 0; got nan."),
+    (lambda: pool(gap=[1, np.nan]), "'gap' of candidate 1 is nan."),
+    (lambda: told(OVEN).predict([[400, 1], [np.nan, 1]]), "finite 'T' in row 1 is nan."),
+    (lambda: ALLOYS.counts([[0.5, 0.5, 0], [49, 51, 0]]), "at most 1 Ti = 49. Divide percentages by 100"),
     (lambda: search(space=OVEN, exclude=[["a", 1]]), "'exclude' 'a' in row 0"),
     (lambda: replay(["Ti", "Ni"], [["a", 1]], [1]), "'compositions' 'a' in row 0"),
     (lambda: ag.Maximise("a").value({"a": ["x"]}), "'a' 'x' in row 0"),
@@ -107,6 +129,11 @@ NUMBERS = [
 ]
 
 SHAPES = [
+    (lambda: told(OVEN).suggest(pending=[[400]]), "`pending` shape (m, 2)"),
+    (lambda: told(OVEN).suggest(pending=pd.DataFrame({"t": [400]})), "`pending` ['T', 'passes'] among ['t']"),
+    (lambda: told(OVEN).suggest(pending=[[400, 9]]), "`pending` 'passes': 9"),
+    (lambda: told(OVEN).suggest(pending="x"), "`pending` 'x'"),
+    (lambda: kept(told(OVEN), pd.DataFrame({"T": [], "passes": [], "y": []})), "at least one measurement without rows"),
     (lambda: told().subset([0, 99]), "from 0 to 7 row 99"),
     (lambda: told().subset(np.array([True, False])), "8 values True or False shape (2,)"),
     (lambda: told().subset([0.5]), "from 0 to 7 [0.5]"),
@@ -140,6 +167,7 @@ NAMES = [
     (lambda: ag.CompositionSpace({"Ti": (0, 100), "Ni": (0, 100)}, groups=5), "(elements, least, most) 5"),
     (lambda: ag.Box({1: (1, 5)}), "distinct {1: (1, 5)}"),
     (lambda: ag.Box({"T": "12"}), "(least, most) '12'"),
+    (lambda: ag.Box({"T": ("700", "1100")}), "(least, most) ('700', '1100') without quotation marks"),
     (lambda: ag.Box({"T": {"low": 1}}), "(least, most) {'low': 1}"),
     (lambda: ag.Box({"T": (1, 2, "K", 4)}), "(least, most) (1, 2, 'K', 4)"),
     (lambda: ag.Box({"T": (1, 5)}, integers="T"), "'T' ['passes']"),
@@ -154,6 +182,8 @@ NAMES = [
         lambda: kept(told(), pd.DataFrame([[50, 50, 0, 0]], columns=["Ti", "Ni", "Cu", "Cu"]), [1]),
         "['Cu'] more than once",
     ),
+    (lambda: HAFNIUM.read(pd.DataFrame(columns=["Ti", "Ni", "H"])), "['Hf'] Add a column 'Hf at.%', with 0"),
+    (lambda: HAFNIUM.read(pd.DataFrame(columns=["Ti", "Ni", "Hf_at", "H"])), "Rename 'Hf_at' to 'Hf at.%'."),
     (lambda: kept(told(), {"Ti": [50]}), "a dict pd.DataFrame"),
     (lambda: kept(told(), None), "NoneType pd.DataFrame"),
     (lambda: told().predict({"Ti": [50]}), "a dict pd.DataFrame"),

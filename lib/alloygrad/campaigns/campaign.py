@@ -39,8 +39,8 @@ from torch import Tensor
 from alloygrad.acquisition.analytic import ACQUISITIONS
 from alloygrad.campaigns.inputs import choose_inputs, given_inputs
 from alloygrad.checks import (
+    LEAST_ROWS,
     numbers,
-    require_fractions,
     require_generator,
     require_known,
     require_number,
@@ -55,7 +55,7 @@ from alloygrad.maximisers.options import Options
 from alloygrad.objectives import Maximise
 from alloygrad.protocols import Acquisition, Model, Objective, Space, Surrogate
 from alloygrad.spaces import Box
-from alloygrad.spaces.points import no_points, require_points
+from alloygrad.spaces.points import no_points, require_coordinates, require_points
 from alloygrad.surrogates import SURROGATES
 from alloygrad.surrogates.gp import BOUNDS, LARGEST, NOISE, standardisation
 
@@ -88,7 +88,7 @@ SETTINGS = {"safe": Setting(None, True, True, True), "paper": Setting(NOISE, Fal
 class _Table(Protocol):
     """What `read_table` returns."""
 
-    def measured(self, space: Space, objective: Objective) -> tuple[np.ndarray, np.ndarray, list]: ...
+    def measured(self, space: Space, objective: Objective) -> tuple[np.ndarray, np.ndarray, list, list[str]]: ...
 
 
 Outcomes: TypeAlias = ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame
@@ -167,6 +167,7 @@ class Campaign:
         self.coordinates = np.empty((0, len(space.names)))
         self.values = np.empty(0)
         self.rows: list = []
+        self._said: tuple[str, ...] = ()  # of the tables
         self._model: Model | None = None
 
     # -- measurements ----------------------------------------------------------------------------------------------
@@ -182,8 +183,9 @@ class Campaign:
             ValueError: Points outside the space, outcomes that are missing, not finite or of another number. Nothing is
                 added then. Rows of a table may lie between the grid's points and outside the limits.
         """
+        said: list[str] = []
         if hasattr(data, "measured"):
-            coordinates, values, rows = data.measured(self.space, self.objective)
+            coordinates, values, rows, said = data.measured(self.space, self.objective)
         elif isinstance(data, pd.DataFrame):
             coordinates = self.space.read(data)
             values, rows = self._values(data if outcomes is None else outcomes), [None] * len(data)
@@ -195,6 +197,7 @@ class Campaign:
         self.coordinates = np.concatenate([self.coordinates, coordinates])
         self.values = np.concatenate([self.values, values])
         self.rows += list(rows)
+        self._said = tuple(dict.fromkeys([*self._said, *said]))
         self._model = None
 
     def _values(self, outcomes: Outcomes | None) -> np.ndarray:
@@ -227,6 +230,8 @@ class Campaign:
                 f"Expected one outcome for each of {len(coordinates)} points; got shape {values.shape}. Give "
                 "as many outcomes as points."
             )
+        if not len(values):
+            raise ValueError("Expected at least one measurement; got a table without rows. Add a row for each.")
         sound = np.abs(values) <= LARGEST  # false for NaN too
         if not sound.all():
             bad = int(np.flatnonzero(~sound)[0])
@@ -291,21 +296,11 @@ class Campaign:
         Raises:
             ValueError: Nothing is measured, or coordinates of another shape, not finite, or not fractions.
         """
-        coordinates = self.space.read(data) if isinstance(data, pd.DataFrame) else self._coordinates(data)
+        _require_points_or_table(data)
+        frame = isinstance(data, pd.DataFrame)
+        coordinates = self.space.read(data) if frame else require_coordinates(self.space, data)
         mean, std = self.posterior(coordinates)
         return pd.DataFrame({"predicted": mean, "std": std, "std_measurement": np.hypot(std, self.noise_std)})
-
-    def _coordinates(self, data: ArrayLike) -> np.ndarray:
-        _require_points_or_table(data)
-        coordinates, names = np.atleast_2d(numbers(data, "coordinates")), self.space.names
-        if coordinates.ndim != 2 or coordinates.shape[1] != len(names) or not np.isfinite(coordinates).all():
-            raise ValueError(
-                f"Expected finite coordinates of shape (n, {len(names)}): {', '.join(names)}; got an array of shape "
-                f"{coordinates.shape}. Pass a DataFrame with the space's columns."
-            )
-        if self.space.elements:
-            require_fractions(coordinates[:, : len(self.space.elements)])
-        return coordinates
 
     @property
     def noise_std(self) -> float:
@@ -315,12 +310,16 @@ class Campaign:
     @property
     def warnings(self) -> list[str]:
         """What a user should know about the fit, each with what to do about it."""
-        found, spread = list(self.model.warnings), np.ptp(self.values)
+        found, spread = [*self._said, *self.model.warnings], np.ptp(self.values)
+        if (n := len(np.unique(self.coordinates, axis=0))) < LEAST_ROWS:
+            few = f"Expected at least {LEAST_ROWS} different points; {n} measured. "
+            found.append(few + "Measure more before you trust a suggestion.")
         if not self.setting.standardised and spread and not SPREADS[0] <= spread <= SPREADS[1]:
             found.append(f"Targets range over {spread:.3g}, the setting 'paper' expects about 1: rescale them.")
         process = getattr(self.space, "process", self.space)
         if isinstance(process, Box):
-            found += process.far_outside(self.coordinates[:, -len(process.names) :])
+            made = self.coordinates[:, -len(process.names) :]
+            found += process.far_outside(made) + process.not_whole(made)
         if self.setting.noise is None and self.model.noise <= LEAST_NOISE:
             found.append(
                 f"The model takes repeated measurements to agree within {self.noise_std:.2g} (its least noise). If "
@@ -421,9 +420,11 @@ class Campaign:
     def _pending(self, pending: pd.DataFrame | ArrayLike | None) -> np.ndarray:
         if pending is None:
             return np.empty((0, len(self.space.names)))
-        if isinstance(pending, pd.DataFrame):
-            return self.space.read(pending)
-        return self.space.coordinates(self._points(pending))
+        try:
+            frame = isinstance(pending, pd.DataFrame)
+            return self.space.read(pending) if frame else self.space.coordinates(self._points(pending))
+        except ValueError as error:
+            raise ValueError(str(error).replace("Expected", "Expected in `pending`", 1)) from None
 
     def _measured(self) -> np.ndarray:
         """The points that a measurement takes: it lies on them, or less than a step away."""

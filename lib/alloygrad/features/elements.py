@@ -144,8 +144,10 @@ def _check_elements(elements: Sequence[str], table: pd.DataFrame) -> None:
     for name in distinct_names(elements, "element symbols"):
         if name not in table.index:
             lacking = f"Of {name} no properties are known here." if name in CHEMICAL_SYMBOLS else ""
+            alike = [symbol for symbol in table.index if str(symbol)[:1] == name[0].upper()]
+            hint = nearest(name, table.index) or nearest(alike[0] if alike else "", alike)
             raise UnknownName(
                 f"Expected elements among {' '.join(table.index)}; got {name!r}. Correct the symbol, pass a table that "
                 "has this element, or choose the inputs 'fractions', which need no properties. "
-                + (lacking or f"{name!r} is no element symbol.{nearest(name, CHEMICAL_SYMBOLS)}")
+                + (lacking or f"{name!r} is no element symbol.{hint}")
             )

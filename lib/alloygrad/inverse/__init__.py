@@ -8,10 +8,10 @@ A simulator is a function of the parameters, by name, that returns a curve on th
 some of them.
 """
 
-from alloygrad.inverse.calls import Call, SimulationError
+from alloygrad.inverse.calls import Call
 from alloygrad.inverse.identifiability import information, information_in_box
 from alloygrad.inverse.misfits import blur, cumulative
-from alloygrad.inverse.problem import InverseProblem, Measured, Parameter
+from alloygrad.inverse.problem import InverseProblem, Measured, Parameter, SimulationError
 from alloygrad.inverse.recovery import Recovery, profile, recover
 from alloygrad.inverse.searchers import SEARCHERS
 

@@ -1,13 +1,15 @@
 """Calls of a simulator: each counted, kept, and never made twice."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import qmc
 
-from alloygrad.inverse.problem import Fitted, InverseProblem
+from alloygrad.checks import require_kind
+from alloygrad.inverse.problem import Fitted, InverseProblem, SimulationError
 
 MOST_DRAWS = 200
 """A screen gives up where fewer than one point in as many is feasible."""
@@ -15,14 +17,6 @@ MOST_DRAWS = 200
 
 class BudgetSpent(Exception):
     """Every call that a search may make has been made."""
-
-
-class SimulationError(RuntimeError):
-    """The simulator failed. `calls` holds all calls that were finished before: pass them as `done` to go on."""
-
-    def __init__(self, message: str, calls: "list[Call]") -> None:
-        super().__init__(message)
-        self.calls = calls
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +36,27 @@ class Calls:
         budget: The largest number of calls.
         done: Calls made earlier, which count but are not made again; new ones are appended.
         report: Called after each new call.
+
+    Raises:
+        TypeError: `done` is no list of calls.
+        ValueError: Calls of other parameters.
     """
 
     def __init__(
-        self, problem: InverseProblem, budget: int, done: list[Call], report: Callable = lambda calls: None
+        self, problem: InverseProblem, budget: int, done: list[Call] | None, report: Callable = lambda calls: None
     ) -> None:
-        self.problem, self.budget, self.done, self.report = problem, budget, done, report
-        self.earlier = {tuple(call.values.values()): call for call in done}
+        self.problem, self.budget, self.passed, self.report = problem, budget, done is not None, report
+        self.done: list[Call] = [] if done is None else done
+        names, advice = problem.box.names, "Pass done=[] at first, and that list again to go on."
+        require_kind("done", self.done, list, advice)
+        for number, call in enumerate(self.done):
+            require_kind(f"entry {number} of done", call, Call, advice)
+            if set(call.values) != set(names):
+                raise ValueError(
+                    f"Expected done with calls of the parameters {list(names)}; entry {number} has {list(call.values)}."
+                    " Pass an empty list: calls of another problem cannot be used."
+                )
+        self.earlier = {tuple(call.values[name] for name in names): call for call in self.done}
         self.numbers: dict[tuple, int] = {}
         self.shares: list[np.ndarray] = []
         self.calls: list[Call] = []
@@ -67,7 +75,8 @@ class Calls:
 
         Raises:
             BudgetSpent: Another call would be one too many.
-            SimulationError: The simulator raised an error, or returned something else than a curve.
+            SimulationError: The simulator, `observe` or a misfit raised an error, or returned something else than a
+                curve.
         """
         values = self.problem.values(np.clip(shares, 0, 1))
         key = tuple(values.values())
@@ -75,11 +84,10 @@ class Calls:
             return self.numbers[key]
         if len(self.calls) >= self.budget:
             raise BudgetSpent
-        call = self.earlier.get(key) or self._simulate(values)
-        coarse = self._fit(call, "coarse")
-        fine = self._fit(call, "fine") if "coarse" in self.problem.misfits else coarse
-        if key not in self.earlier:
-            self.done.append(call)
+        with self.keeping(values):
+            call = self.earlier.get(key) or self._simulate(values)
+            coarse = self.problem.fit(call.raw, "coarse")
+            fine = self.problem.fit(call.raw, "fine") if "coarse" in self.problem.misfits else coarse
         self.numbers[key] = len(self.calls)
         self.calls.append(call)
         self.shares.append(self.problem.shares(values))
@@ -91,21 +99,25 @@ class Calls:
 
     def _simulate(self, values: dict[str, float]) -> Call:
         started = time.perf_counter()
-        try:
-            raw = self.problem.run(values)
-        except Exception as error:
-            raise SimulationError(
-                f"Expected the simulator to return a curve; at {values} it raised {type(error).__name__}: {error}. "
-                f"The {len(self.calls)} calls before are kept in `done`, and in this error's `calls`.",
-                self.done,
-            ) from error
-        return Call(values, raw, time.perf_counter() - started)
+        raw = self.problem.run(values)
+        call = Call(values, raw, time.perf_counter() - started)
+        if self.problem.observe is None:
+            self.problem.curve(raw, {})  # a wrong one is not kept
+        self.done.append(call)
+        return call
 
-    def _fit(self, call: Call, which: str) -> Fitted:
+    @contextmanager
+    def keeping(self, values: Mapping[str, float] | None = None) -> Iterator[None]:
+        """Add to a SimulationError the parameters, the calls that were finished, and where these are."""
         try:
-            return self.problem.fit(call.raw, which)
-        except ValueError as error:
-            raise SimulationError(f"{error} The parameters were {call.values}.", self.done) from error
+            yield
+        except SimulationError as error:
+            if error.calls is self.done:
+                raise
+            at = "" if values is None else f" The parameters were {values}."
+            where = "the list passed as `done`" if self.passed else "this error's `calls` only"
+            kept = f" The finished calls ({len(self.done)}) are in {where}: pass it as `done` to go on."
+            raise SimulationError(f"{error}{at}{kept}", self.done) from error.__cause__ or error
 
     @property
     def best(self) -> int:

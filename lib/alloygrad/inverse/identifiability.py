@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from alloygrad.checks import is_number, require_kind, require_whole
 from alloygrad.inverse.calls import Calls, feasible_points
 from alloygrad.inverse.problem import InverseProblem, Parameter
 
@@ -19,6 +20,11 @@ CANNOT_TELL = 0.25
 
 TIED = 0.98
 """Correlation beyond which two parameters are named as tied to each other."""
+
+Doubts = list[tuple[dict[str, str], str]]
+"""Warnings as sentences, each with a few words for every parameter that it concerns."""
+
+MADE = "Build it with InverseProblem(parameters, simulate, measured)."
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,22 +100,29 @@ class Information:
 
     def warnings(self, covariance: pd.DataFrame | None = None) -> list[str]:
         """Return what the data cannot tell, in sentences; of another covariance where one is given."""
+        return [sentence for _, sentence in self.doubts(covariance)]
+
+    def doubts(self, covariance: pd.DataFrame | None = None) -> Doubts:
+        """Return the warnings, with words for each parameter."""
         covariance = self.covariance if covariance is None else covariance
-        errors, found = np.sqrt(np.diag(covariance)), []
+        errors, found = np.sqrt(np.diag(covariance)), Doubts()
         for each, error, width in zip(self.parameters, errors, self._widths, strict=True):
             if not error <= CANNOT_TELL * width:
-                found.append(
+                sentence = (
                     f"The data do not determine {each.name}: its standard error is {error:.2g} {each.unit}, the box is "
                     f"{width:.2g} wide. Fix it, measure elsewhere, or count longer."
                 )
+                found.append(({each.name: "not determined"}, sentence))
         for i, one in enumerate(self.names):
             for j in range(i):
                 tied = covariance.iloc[i, j] / (errors[i] * errors[j]) if np.isfinite(errors[[i, j]]).all() else 0
                 if abs(tied) > TIED:
-                    found.append(
-                        f"The data determine a combination of {self.names[j]} and {one} only (correlation "
-                        f"{tied:+.3f}). Fix one of them, or measure where they act differently."
+                    other = self.names[j]
+                    sentence = (
+                        f"The data determine a combination of {other} and {one} only (correlation {tied:+.3f}). Fix "
+                        "one of them, or measure where they act differently."
                     )
+                    found.append(({one: f"tied to {other}", other: f"tied to {one}"}, sentence))
         return found
 
 
@@ -146,10 +159,30 @@ def information(problem: InverseProblem, values: Mapping[str, float]) -> Informa
 
     Args:
         problem: What is sought, simulated and measured; of the data only the standard errors and the scale count.
-        values: The expensive parameters by name.
+        values: The expensive parameters by name, within their limits. Those of cheap parameters are not used: they are
+            fitted.
+
+    Raises:
+        TypeError: Arguments of another kind.
+        ValueError: A parameter is missing, unknown, or outside its limits.
+        SimulationError: The simulator failed.
     """
-    calls = Calls(problem, len(problem.expensive) + 1, [])
-    return jacobian(calls, calls(problem.shares(values)))
+    require_kind("problem", problem, InverseProblem, MADE)
+    require_kind("values", values, Mapping, "Write for example {'a': 3.9, 'c': 4.1}.")
+    names = list(problem.box.names)
+    missing = [name for name in names if name not in values]
+    unknown = [name for name in values if name not in [each.name for each in problem.parameters]]
+    if missing or unknown:
+        raise ValueError(f"Expected values of {names}; {missing} are missing, {unknown} unknown. Correct the names.")
+    for each in problem.expensive:
+        if not (is_number(value := values[each.name]) and each.lower <= value <= each.upper):
+            raise ValueError(
+                f"Expected {each.name} from {each.lower:g} to {each.upper:g} {each.unit}; got {value!r}. Pass a number "
+                "within these limits, or widen them."
+            )
+    calls = Calls(problem, len(names) + 1, None)
+    with calls.keeping():
+        return jacobian(calls, calls(problem.shares(values)))
 
 
 def information_in_box(problem: InverseProblem, *, points: int = 16, seed: int = 0) -> pd.DataFrame:
@@ -162,7 +195,15 @@ def information_in_box(problem: InverseProblem, *, points: int = 16, seed: int =
 
     Returns:
         Columns point, parameter, standard_error (in the parameter's unit) and share (in ranges).
+
+    Raises:
+        TypeError: No InverseProblem.
+        ValueError: `points` or `seed` is no whole number, or hardly any point of the box is feasible.
+        SimulationError: The simulator failed.
     """
+    require_kind("problem", problem, InverseProblem, MADE)
+    require_whole(1, 16, points=points)
+    require_whole(0, seed=seed)
     found = []
     for number, shares in enumerate(feasible_points(problem, points, seed)):
         table = information(problem, problem.values(shares)).table().reset_index()

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import qmc
 
+from alloygrad.checks import is_number, real_numbers, require_arguments, require_kind, require_number
 from alloygrad.spaces.box import Box
 
 MISFITS = ("coarse", "fine")
@@ -23,6 +24,22 @@ MISFITS = ("coarse", "fine")
 
 MOST_CHEAP = 200
 """Largest number of starts of the fit of cheap parameters."""
+
+FLAT = (
+    "Pass one column of a table, as table['counts'], or a flattened image. Leave points without a value out, of the "
+    "simulator's curve as well."
+)
+
+
+class SimulationError(RuntimeError, ValueError):
+    """The simulator, or another function of the problem, failed.
+
+    `calls` holds all calls that were finished before: pass them as `done` to go on.
+    """
+
+    def __init__(self, message: str, calls: list | None = None) -> None:
+        super().__init__(message)
+        self.calls = [] if calls is None else calls
 
 
 @dataclass(frozen=True)
@@ -33,9 +50,12 @@ class Parameter:
         name: As the simulator calls it.
         unit: "" where it has none.
         lower: Least value.
-        upper: Largest value.
+        upper: Largest value; the same as `lower` fixes the parameter.
         integer: Whether it is a whole number.
         cheap: Whether `observe` takes it, so that another value costs no call of the simulator.
+
+    Raises:
+        ValueError: Limits in the wrong order or without a whole number between them, or arguments of another kind.
     """
 
     name: str
@@ -44,6 +64,17 @@ class Parameter:
     upper: float
     integer: bool = False
     cheap: bool = False
+
+    def __post_init__(self) -> None:
+        texts = isinstance(self.name, str) and self.name and isinstance(self.unit, str)
+        limits = is_number(self.lower) and is_number(self.upper) and self.lower <= self.upper
+        if not (texts and limits and _is_bool(self.integer) and _is_bool(self.cheap)):
+            raise ValueError(
+                f"Expected Parameter(name, unit, lower, upper) with finite lower ≤ upper; got {self}. Write for "
+                "example Parameter('a', 'Å', 3.8, 4.0), and '' as the unit of a plain number."
+            )
+        if self.integer and np.ceil(self.lower) > self.upper:
+            raise ValueError(f"Expected a whole number between the limits; got {self}. Widen them.")
 
 
 class Measured:
@@ -64,23 +95,17 @@ class Measured:
     """
 
     def __init__(self, values: Sequence, sigma: Sequence | float | None = None, x: Sequence | None = None) -> None:
-        self.values = _numbers("measured values", values)
+        self.values = real_numbers("measured values", values, ("n",), FLAT)
         self.known = sigma is not None
-        given = np.ones(1) if sigma is None else _numbers("standard errors", np.atleast_1d(sigma))
+        given = np.ones(1) if sigma is None else standard_errors(sigma if np.iterable(sigma) else [sigma])
         if len(given) not in (1, len(self.values)):
             raise ValueError(
                 f"Expected one standard error for each of {len(self.values)} values; got {len(given)}. Pass one for "
                 "all, or as many as values."
             )
         self.sigma = np.broadcast_to(given, self.values.shape).copy()
-        if (bad := np.flatnonzero(~(self.sigma > 0))).size:
-            raise ValueError(
-                f"Expected standard errors above 0; number {bad[0]} is {self.sigma[bad[0]]:g}. Leave the value out, or "
-                "give the error that the instrument has there (of counts: √max(count, 1))."
-            )
-        self.x = np.arange(len(self.values), dtype=float) if x is None else _numbers("x", x)
-        if len(self.x) != len(self.values):
-            raise ValueError(f"Expected x of length {len(self.values)}, as the values; got {len(self.x)}.")
+        advice = "Pass one x for each value, or leave x out."
+        self.x = real_numbers("x", np.arange(len(self.values)) if x is None else x, self.values.shape, advice)
 
     @classmethod
     def read(cls, path: str | Path, *, x: str, value: str, sigma: str | None = None) -> "Measured":
@@ -133,12 +158,14 @@ class InverseProblem:
             be of order 1 where the fit is right. Fine unless given: the curve in standard errors; coarse: as fine. With
             a scale or a background they must be linear.
         feasible: Called as `simulate`; whether the parameters are physical. Others are never simulated.
-        independent: How many independent values the data hold, where neighbours are correlated; n unless given.
+        independent: How many independent values the data hold, where neighbours are correlated; n unless given. More
+            than are fitted, n at most.
         step: Difference quotients take steps of this share of a parameter's range.
 
     Raises:
-        ValueError: Limits in the wrong order, names that occur twice, no expensive parameter, a background of another
-            length, an unknown misfit, or one that is not linear although it must be.
+        TypeError: An argument of another kind, or a function that does not take the parameters by their names.
+        ValueError: Names that occur twice, no expensive parameter, a background of another length, an unknown misfit,
+            or one that is not linear although it must be.
 
     Example:
         >>> x = np.linspace(0, 1, 50)
@@ -163,17 +190,40 @@ class InverseProblem:
     step: float = 1e-4
 
     def __post_init__(self) -> None:
-        if len({each.name for each in self.parameters}) < len(self.parameters):
-            raise ValueError(f"Expected different names of parameters; got {[each.name for each in self.parameters]}.")
+        listed = "Write for example [Parameter('a', 'Å', 3.8, 4.0)]."
+        require_kind("parameters", self.parameters, Sequence, listed)
+        for number, each in enumerate(self.parameters):
+            require_kind(f"entry {number} of parameters", each, Parameter, listed)
+        require_kind("measured", self.measured, Measured, "Write for example Measured(values, sigma).")
+        require_kind("misfits", self.misfits, Mapping, "Write for example {'coarse': blur(4, sigma)}.")
+        names = [each.name for each in self.parameters]
+        if len(set(names)) < len(names):
+            raise ValueError(f"Expected different names of parameters; got {names}. Rename one, or leave it out.")
         if not self.expensive:
-            raise ValueError("Expected a parameter that is not cheap; a fit without calls needs no search.")
-        if unknown := set(self.misfits) - set(MISFITS):
-            raise ValueError(f"Expected misfits among {list(MISFITS)}; got {sorted(unknown)}.")
-        if self.background is not None and np.shape(self.background)[:1] != (len(self.measured),):
             raise ValueError(
-                f"Expected a background of shape ({len(self.measured)}, k), one curve a column; got "
-                f"{np.shape(self.background)}."
+                f"Expected at least one parameter that is not cheap; got {names}. Add one, or leave cheap=True out "
+                "where `simulate` takes the parameter."
             )
+        if unknown := [name for name in self.misfits if name not in MISFITS]:
+            raise ValueError(
+                f"Expected misfits among {list(MISFITS)}; got {unknown}. Rename them: coarse leads the search to the "
+                "right basin, fine decides."
+            )
+        self._require_functions()
+        if not _is_bool(self.scale):
+            raise ValueError(f"Expected scale as True or False; got {self.scale!r}. Pass True to fit a factor.")
+        require_number(1e-9, 0.1, step=self.step)
+        n, fitted = len(self.measured), sum(not each.integer and each.lower < each.upper for each in self.parameters)
+        if self.background is not None:
+            advice = "Pass one curve a column; of a single curve background[:, None]."
+            fitted += real_numbers("background", self.background, (n, "k"), advice).shape[1]
+        most, count = self.independent, fitted + bool(self.scale)
+        if most is not None and not (is_number(most) and count < most <= n):
+            raise ValueError(
+                f"Expected independent as one number above {count} (what is fitted) and at most {n} (the data); got "
+                f"{most!r}. Pass n divided by the number of neighbours that vary together, or leave it out."
+            )
+        self.targets  # noqa: B018  says at once what is wrong with the misfits
         if not self._plain:
             values = self.measured.values
             for name in MISFITS:
@@ -184,7 +234,17 @@ class InverseProblem:
                         f"Expected a linear {name} misfit, since a scale or a background is solved for in it. Make it "
                         "linear, or let `observe` scale the curve."
                     )
-        self.box  # noqa: B018  says at once what is wrong with the limits
+
+    def _require_functions(self) -> None:
+        """Raise TypeError unless all functions can be called as they will be."""
+        expensive, cheap = ([each.name for each in some] for some in (self.expensive, self.cheap))
+        require_arguments("simulate", self.simulate, expensive)
+        if self.feasible is not None:
+            require_arguments("feasible", self.feasible, expensive)
+        if self.observe is not None or cheap:  # cheap parameters need it
+            require_arguments("observe", self.observe, cheap, ["raw"])
+        for name, function in self.misfits.items():
+            require_arguments(f"the {name} misfit", function, [], ["curve"])
 
     # -- what is sought --------------------------------------------------------------------------------------------
 
@@ -216,33 +276,37 @@ class InverseProblem:
 
     def allows(self, shares: np.ndarray) -> bool:
         """Return whether the parameters at shares (d,) of their ranges are physical."""
-        return self.feasible is None or bool(self.feasible(**self.values(shares)))
+        if self.feasible is None:
+            return True
+        values, advice = self.values(shares), "Let it return True or False, for example bool(…)."
+        allowed = _asked("feasible", f"{advice} The parameters were {values}.", None, self.feasible, **values)
+        if not _is_bool(allowed):
+            raise SimulationError(f"Expected feasible to return a bool; got {allowed!r:.60} at {values}. {advice}")
+        return bool(allowed)
 
     # -- from the simulator to a misfit ----------------------------------------------------------------------------
 
     def run(self, values: Mapping[str, float]) -> Any:
-        """Call the simulator with the expensive parameters among `values`."""
-        return self.simulate(**{name: values[name] for name in self.box.names})
+        """Call the simulator with the expensive parameters among `values`. Raises SimulationError where it fails."""
+        advice = "Narrow the box, let `feasible` say where it works, or return a curve there."
+        return _asked("simulate", advice, None, self.simulate, **{name: values[name] for name in self.box.names})
 
     def curve(self, raw: object, cheap: Mapping[str, float]) -> np.ndarray:
-        """Return the curve (n,) of a result of the simulator. Raises ValueError for another length or NaN."""
-        seen = raw if self.observe is None else self.observe(raw, **cheap)
-        try:
-            curve = np.asarray(seen, dtype=float)
-        except (TypeError, ValueError):
-            raise ValueError(f"Expected a curve of {len(self.measured)} numbers; got {seen!r:.60}.") from None
-        if curve.shape != self.measured.values.shape or not np.isfinite(curve).all():
-            raise ValueError(
-                f"Expected a curve of {len(self.measured)} finite numbers, as measured; got shape {curve.shape}"
-                + (f" with {int((~np.isfinite(curve)).sum())} that are not finite" if curve.size else "")
-                + ". Let the simulator return the curve on the points of the data."
-            )
-        return curve
+        """Return the curve (n,) of a result of the simulator. Raises SimulationError for another length or NaN."""
+        what, function = ("simulate", lambda raw: raw) if self.observe is None else ("observe", self.observe)
+        given = f"; the cheap parameters were {cheap}" if cheap else ""
+        advice = f"Let {what} return the curve on the points of the data, as real numbers{given}."
+        return _asked(what, advice, self.measured.values.shape, function, raw, **cheap)
 
     def transform(self, which: str, curve: np.ndarray) -> np.ndarray:
         """Return a curve (n,) as a misfit sees it (m,)."""
-        function = self.misfits.get(which) or self.misfits.get("fine")
-        return curve / self.measured.sigma if function is None else np.asarray(function(curve), dtype=float)
+        name = which if which in self.misfits else "fine"
+        if name not in self.misfits:
+            return curve / self.measured.sigma
+        known = self.__dict__.get("targets")  # the data, which are the first curve
+        shape = ("m",) if known is None else known[which].shape
+        advice = "Let it return the same number of real numbers (m,) for each curve (n,)."
+        return _asked(f"the {name} misfit", advice, shape, self.misfits[name], curve)
 
     @property
     def _plain(self) -> bool:
@@ -280,7 +344,8 @@ class InverseProblem:
             which: "coarse" or "fine".
 
         Raises:
-            ValueError: The curve has another length than the data, or numbers that are not finite.
+            SimulationError: The curve has another length than the data, or numbers that are not finite; or `observe`
+                or a misfit failed.
         """
         if not self.cheap:
             return self.compare(which, raw, {})
@@ -326,17 +391,33 @@ def _box(parameters: Sequence[Parameter]) -> Box:
     return Box(limits, integers=tuple(each.name for each in parameters if each.integer))
 
 
-def _numbers(what: str, values: Any) -> np.ndarray:
-    """Return values (n,) as float64. Raises ValueError unless they are a row of finite numbers."""
-    try:
-        found = np.array(values, dtype=float)
-    except (TypeError, ValueError):
-        raise ValueError(f"Expected {what} as numbers (n,); got {values!r:.60}.") from None
-    if found.ndim != 1 or not len(found):
-        raise ValueError(f"Expected {what} of shape (n,); got {found.shape}. Flatten an image first.")
-    if (bad := np.flatnonzero(~np.isfinite(found))).size:
+def standard_errors(sigma: Any) -> np.ndarray:
+    """Return standard errors (n,) as float64. Raises ValueError unless they are positive."""
+    found = real_numbers("standard errors", sigma, ("n",), FLAT)
+    if (bad := np.flatnonzero(found <= 0)).size:
         raise ValueError(
-            f"Expected finite {what}; number {bad[0]} is {found[bad[0]]} ({bad.size} in all). Leave these points out, "
-            "also of what the simulator returns."
+            f"Expected standard errors above 0; number {bad[0]} is {found[bad[0]]:g}. Leave the value out, or give the "
+            "error that the instrument has there (of counts: √max(count, 1))."
         )
     return found
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool | np.bool_)
+
+
+def _asked(what: str, advice: str, shape: tuple | None, function: Callable, *given: Any, **named: Any) -> Any:
+    """Return what a function of the problem returns, as float64 where a shape is given.
+
+    Raises:
+        SimulationError: It raised an error, or returned something else.
+    """
+    try:
+        found = function(*given, **named)
+    except Exception as error:
+        got = f"{type(error).__name__}: {error}"
+        raise SimulationError(f"Expected {what} to return a result; it raised {got}. {advice}") from error
+    try:
+        return found if shape is None else real_numbers(f"the result of {what}", found, shape, advice)
+    except ValueError as error:
+        raise SimulationError(str(error)) from None

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import sqrt
@@ -9,9 +10,16 @@ from math import sqrt
 import numpy as np
 import pandas as pd
 
-from alloygrad.checks import require_known, require_whole
+from alloygrad.checks import (
+    require_arguments,
+    require_callable,
+    require_kind,
+    require_known,
+    require_number,
+    require_whole,
+)
 from alloygrad.inverse.calls import BudgetSpent, Call, Calls
-from alloygrad.inverse.identifiability import Information, jacobian
+from alloygrad.inverse.identifiability import MADE, Doubts, Information, jacobian
 from alloygrad.inverse.problem import InverseProblem
 from alloygrad.inverse.searchers import SEARCHERS, descend_secant
 
@@ -32,6 +40,15 @@ class Recovery:
     calls: Calls
     information: Information
     """The Jacobian at the best point, and what follows from it."""
+
+    def __repr__(self) -> str:
+        known, errors = self.problem.measured.known, self.standard_errors
+        quality = f"{'reduced χ²' if known else 'misfit per degree of freedom'} {self.reduced:.3g}"
+        lines = [f"Recovery by {self.method}, {len(self.calls)} calls, {quality}"]
+        for p in self.problem.parameters:
+            off = "(fixed)" if p.lower == p.upper else "(whole number)" if p.integer else f"± {errors[p.name]:.2g}"
+            lines.append(f"  {p.name} = {self.values[p.name]:.7g} {off} {p.unit}".rstrip())
+        return "\n".join(lines + [f"Warning: {sentence}" for sentence in self.warnings])
 
     @property
     def values(self) -> dict[str, float]:
@@ -73,17 +90,18 @@ class Recovery:
 
     @property
     def standard_errors(self) -> dict[str, float]:
-        """Standard error of each parameter in its unit; NaN for whole numbers."""
+        """Standard error of each parameter in its unit; NaN for whole numbers and fixed ones."""
         found = dict(zip(self.covariance, np.sqrt(np.diag(self.covariance)), strict=True))
         return {each.name: float(found.get(each.name, np.nan)) for each in self.problem.parameters}
 
     def table(self) -> pd.DataFrame:
-        """Return one row per parameter: value, standard error, unit and limits."""
+        """Return one row per parameter: value, standard error, unit, limits, and in short what `warnings` say of it."""
         errors = self.standard_errors
         rows = [
-            (p.name, self.values[p.name], errors[p.name], p.unit, p.lower, p.upper) for p in self.problem.parameters
+            (p.name, self.values[p.name], errors[p.name], p.unit, p.lower, p.upper, self._words(p.name))
+            for p in self.problem.parameters
         ]
-        columns = ["parameter", "value", "standard_error", "unit", "lower", "upper"]
+        columns = ["parameter", "value", "standard_error", "unit", "lower", "upper", "warning"]
         return pd.DataFrame(rows, columns=columns).set_index("parameter")
 
     @cached_property
@@ -126,20 +144,29 @@ class Recovery:
     @property
     def warnings(self) -> list[str]:
         """What limits the result, each with what to do about it."""
-        found, values = [], self.values
+        return [sentence for _, sentence in self._doubts]
+
+    def _words(self, name: str) -> str:
+        return "; ".join(words[name] for words, _ in self._doubts if name in words)
+
+    @property
+    def _doubts(self) -> Doubts:
+        found, values = Doubts(), self.values
         for each in self.problem.parameters:
             share = (values[each.name] - each.lower) / ((each.upper - each.lower) or 1)
             if each.lower < each.upper and not AT_LIMIT < share < 1 - AT_LIMIT and not each.integer:
-                found.append(
+                sentence = (
                     f"{each.name} ends at the limit of its box ({values[each.name]:.4g} {each.unit}). Widen the box, "
                     "or fix the parameter."
                 )
+                found.append(({each.name: "at its limit"}, sentence))
         if self.problem.measured.known and self.problem.independent is None and self.reduced > POOR_FIT:
-            found.append(
+            sentence = (
                 f"The fit misses the data by {sqrt(self.reduced):.1f} standard errors in the mean: the simulator, or "
                 "the standard errors, are incomplete. Look at the residual. Errors of parameters are widened."
             )
-        return found + self.information.warnings(self.covariance)
+            found.append(({}, sentence))
+        return found + self.information.doubts(self.covariance)
 
 
 def recover(
@@ -159,15 +186,18 @@ def recover(
         budget: The largest number of calls of the simulator, those for the standard errors included.
         seed: Names all random numbers: the same seed gives the same result.
         done: Calls made earlier; new ones are appended to this list. A search that was interrupted goes on when it is
-            called again with the same list.
+            called again with the same list. A simulator that was changed needs an empty one.
         progress: Whether to print one line that counts calls; or a function that is called after each.
 
     Returns:
         Parameters with standard errors and the way to them.
 
     Raises:
-        ValueError: An unknown method, or a budget that does not cover the standard errors and one call more.
-        SimulationError: The simulator failed; what was computed is in `done`, and in the error's `calls`.
+        TypeError: An argument of another kind.
+        ValueError: An unknown method, a budget that does not cover the standard errors and one call more, or calls of
+            other parameters in `done`.
+        SimulationError: The simulator, or another function of the problem, failed; what was computed is in `done`, and
+            in the error's `calls`.
 
     Example:
         >>> from alloygrad.inverse import InverseProblem, Measured, Parameter, recover
@@ -179,22 +209,27 @@ def recover(
         >>> found.table()["value"].round(3).to_dict()
         {'centre': 0.4, 'width': 0.1}
     """
-    if not callable(method):
+    require_kind("problem", problem, InverseProblem, MADE)
+    if callable(method):
+        require_arguments("method", method, [], ["calls", "seed"])
+    else:
         require_known("method", method, SEARCHERS)
+    if not isinstance(progress, bool):
+        require_callable("progress", progress, "True, False, or a function of the calls")
     free = int((problem.box.upper > problem.box.lower).sum())
-    require_whole(free + 2, budget=budget)
-    done = [] if done is None else done
+    require_whole(free + 2, 10 * len(problem.parameters), budget=budget)
+    require_whole(0, seed=seed)
     report = (_print if progress is True else progress) or (lambda calls: None)
     calls = Calls(problem, budget - free, done, report)
-    try:
-        (method if callable(method) else SEARCHERS[method])(calls, seed)
-    except BudgetSpent:
-        pass
-    calls.budget, calls.stage = budget, "standard errors"
-    information = jacobian(calls, calls.best)
+    with calls.keeping():
+        with suppress(BudgetSpent):
+            (method if callable(method) else SEARCHERS[method])(calls, seed)
+        calls.budget, calls.stage = budget, "standard errors"
+        information = jacobian(calls, calls.best)
     if progress is True:
         print(file=sys.stderr)
-    return Recovery(problem, method if isinstance(method, str) else method.__name__, seed, calls, information)
+    name = method if isinstance(method, str) else getattr(method, "__name__", type(method).__name__)
+    return Recovery(problem, name, seed, calls, information)
 
 
 def profile(found: Recovery, name: str, *, points: int = 9, widths: float = 3.0, budget: int = 200) -> pd.DataFrame:
@@ -202,7 +237,7 @@ def profile(found: Recovery, name: str, *, points: int = 9, widths: float = 3.0,
 
     Args:
         found: A recovery; its calls are not counted again.
-        name: A parameter that is no whole number.
+        name: A parameter that is no whole number, and not fixed.
         points: How many values.
         widths: How far to go, in standard errors, within the parameter's limits.
         budget: The largest number of further calls for each value.
@@ -210,21 +245,29 @@ def profile(found: Recovery, name: str, *, points: int = 9, widths: float = 3.0,
     Returns:
         Columns: the parameter, misfit (fine) and rise, (misfit − least)/reduced χ² where this is above 1. A rise of 1
         is one standard error of a parameter that the data determine well.
+
+    Raises:
+        TypeError: No Recovery.
+        ValueError: An unknown name, or numbers that are too small.
+        SimulationError: The simulator failed.
     """
-    problem, best = found.problem, found.values[name]
-    require_known("parameter", name, [each.name for each in problem.parameters if not each.integer])
+    require_kind("found", found, Recovery, "Pass what `recover` returned.")
+    problem = found.problem
+    require_known("parameter", name, [p.name for p in problem.parameters if not p.integer and p.lower < p.upper])
+    require_whole(2, 9, points=points)
+    require_whole(1, 10 * len(problem.parameters), budget=budget)
+    require_number(1e-6, 1e6, " standard errors", widths=widths)
     (which,) = (each for each in problem.parameters if each.name == name)
-    reach = widths * found.standard_errors[name]
+    best, reach = found.values[name], widths * found.standard_errors[name]
+    reach = reach if np.isfinite(reach) else which.upper - which.lower  # the data say nothing of it
     rows = []
     for value in np.clip(best + reach * np.linspace(-1, 1, points), which.lower, which.upper):
         fixed = replace(which, lower=float(value), upper=float(value))
         held = replace(problem, parameters=[fixed if each is which else each for each in problem.parameters])
-        calls = Calls(held, budget, [])
+        calls = Calls(held, budget, None)
         start = {key: found.values[key] for key in held.box.names} | ({name: float(value)} if not which.cheap else {})
-        try:
+        with calls.keeping(), suppress(BudgetSpent):
             descend_secant(calls, held.shares(start))
-        except BudgetSpent:
-            pass
         rows.append((value, calls.fine[calls.best].misfit))
     table = pd.DataFrame(rows, columns=[name, "misfit"])
     return table.assign(rise=(table["misfit"] - found.misfit) / max(found.reduced, 1.0))

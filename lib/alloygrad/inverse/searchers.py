@@ -33,6 +33,9 @@ LEAST_GAIN = 0.1
 """`hybrid` polishes once the expected improvement of the log misfit is below this: of .02, .1 and .3 the best median
 number of calls on 20 synthetic powder patterns."""
 
+PATIENCE = 3
+"""That many proposals in a row must expect less than `LEAST_GAIN`: a model of few curves can be sure and wrong."""
+
 APART = 0.1
 """Least distance of two starts of least squares, times √d, in shares of the ranges."""
 
@@ -42,6 +45,9 @@ REFIT = 5
 
 LEAST_FALL = 1e-6
 """Relative fall of the fine misfit at which a descent ends."""
+
+SHORTEST_STEP = 1e-7
+"""Step at which a descent ends, in shares of the ranges."""
 
 MOST_STEPS = 60
 
@@ -79,14 +85,14 @@ def least_squares_random(calls: Calls, seed: int) -> None:
 def composite(calls: Calls, seed: int, until: int | None = None, least_gain: float = -np.inf) -> None:
     """Model the principal components of the curve, propose where the misfit is expected to improve most.
 
-    Stops after `until` calls, or where the expected improvement of the logarithm of the misfit is below `least_gain`.
+    Stops after `until` calls, or where the improvement that `PATIENCE` proposals in a row expect is below `least_gain`.
     """
     calls.screen(screen_size(calls), seed)
     rng, calls.stage, model = np.random.default_rng([seed, 1]), "composite", Composite(calls)
-    while until is None or len(calls) < until:
+    low = 0  # proposals in a row of which little is expected
+    while low < PATIENCE and (until is None or len(calls) < until):
         model.update()
-        if propose(calls, model, rng) < least_gain:
-            break
+        low = low + 1 if propose(calls, model, rng) < least_gain else 0
 
 
 def hybrid(calls: Calls, seed: int) -> None:
@@ -213,9 +219,10 @@ def descend_scipy(calls: Calls, start: np.ndarray) -> np.ndarray:
 def descend_secant(calls: Calls, start: np.ndarray) -> np.ndarray:
     """Follow Levenberg and Marquardt from shares (d,) to the end, with secant updates of the Jacobian.
 
-    A step s that changes the residual r by y changes the Jacobian by (y − J s) sᵀ / sᵀs (Broyden), whether the step was
-    accepted or not: one call a step in place of p + 1. Where two steps in a row disappoint, or nothing falls any more,
-    the Jacobian is computed anew; the descent ends where this does not help.
+    A step s that changes the residual r by y changes the Jacobian by (y − J s) sᵀ / sᵀs (Broyden): one call a step in
+    place of p + 1. Where two steps in a row disappoint, or little more is predicted, the Jacobian is computed anew. A
+    fresh one is kept as it is until a step is accepted; steps that are not are shortened. The descent ends where a
+    fresh Jacobian predicts no fall.
     """
     residual = Residual(calls, start)
     if not residual.free.any():
@@ -226,20 +233,22 @@ def descend_secant(calls: Calls, start: np.ndarray) -> np.ndarray:
         step = _bounded_step(slopes, here, damping, at)
         predicted = here + slopes @ step
         fall = here @ here - predicted @ predicted
-        if fall > LEAST_FALL * (here @ here):
+        if fall > LEAST_FALL * (here @ here) and np.abs(step).max() > SHORTEST_STEP:
             there = residual(at + step)
             gained = here @ here - there @ there
-            slopes = slopes + np.outer(there - predicted, step) / max(step @ step, 1e-300)
             good = gained / fall
-            damping = damping * 4 if good < 0.25 else damping / 3 if good > 0.75 else damping
+            damping = damping * 8 if good < 0.25 else damping / 4 if good > 0.75 else damping
             poor = 0 if good > 0.25 else poor + 1
+            if gained > 0 or not fresh:
+                slopes = slopes + np.outer(there - predicted, step) / (step @ step)
             if gained > 0:
                 at, here, fresh = at + step, there, False
-            if poor < 2:
+            if fresh or poor < 2:
                 continue
-        if fresh:
+        elif fresh:
             break
-        slopes, fresh, poor, damping = residual.slopes(at), True, 0, min(damping, 1e-3)
+        slopes, fresh, poor = residual.slopes(at), True, 0
+        damping = min(damping, 1.0)
     return residual.point(at)
 
 

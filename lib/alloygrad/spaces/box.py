@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from alloygrad.checks import distinct_names, numbers, require_frame, require_generator, require_whole
+from alloygrad.checks import distinct_names, finite_cells, numbers, require_frame, require_generator, require_whole
 from alloygrad.spaces.points import largest_share, widths
 
 FAR = 0.25
@@ -113,14 +113,7 @@ class Box:
                 f"Expected the columns {list(self.names)}; the table lacks {missing} among {list(table.columns)}. "
                 "Rename its columns."
             )
-        values = table[list(self.names)].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
-        for row, column in np.argwhere(~np.isfinite(values))[:1]:
-            got = table[self.names[column]].iloc[row]
-            raise ValueError(
-                f"Expected a finite number for {self.names[column]!r} in row {row}; got {got!r}. Correct it, or leave "
-                "the row out."
-            )
-        return values
+        return finite_cells(table, self.names)
 
     def far_outside(self, coordinates: np.ndarray) -> list[str]:
         """Return a warning for each parameter of coordinates (n, n_parameters) with a value far outside its limits."""
@@ -131,6 +124,15 @@ class Box:
             f"{self.upper[i]:g}. Correct the value if it is a slip; otherwise widen the limits, or leave the row out."
             for i, name in enumerate(self.names)
             if len(coordinates) and beyond[row := beyond[:, i].argmax(), i] > FAR * width[i]
+        ]
+
+    def not_whole(self, coordinates: np.ndarray) -> list[str]:
+        """Return a warning for each whole-number parameter of coordinates (n, n_parameters) with another value."""
+        off = self.whole & (coordinates != np.rint(coordinates))
+        return [
+            f"{self.names[i]} takes whole numbers but was measured at {coordinates[off[:, i].argmax(), i]:g}. "
+            "Correct the value if it is a slip; otherwise take the parameter out of `integers`."
+            for i in np.flatnonzero(off.any(0))
         ]
 
     def covers(self, points: ArrayLike, coordinates: ArrayLike) -> np.ndarray:
@@ -144,13 +146,13 @@ class Box:
 
 def _limits(name: str, values: tuple) -> tuple[float, float]:
     try:
-        if isinstance(values, str) or len(values) not in (2, 3):
+        if isinstance(values, str) or len(values) not in (2, 3) or any(isinstance(one, str) for one in values[:2]):
             raise ValueError
         low, high = float(values[0]), float(values[1])
     except (TypeError, ValueError, KeyError):
         raise ValueError(
-            f"Expected (least, most) or (least, most, unit) for {name!r}; got {values!r}. Write for example "
-            "(700, 1100)."
+            f"Expected (least, most) or (least, most, unit) for {name!r}; got {values!r}. Write numbers without "
+            "quotation marks, for example (700, 1100)."
         ) from None
     if not -np.inf < low <= high < np.inf:  # false for NaN too
         raise ValueError(

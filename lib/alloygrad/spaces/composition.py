@@ -33,6 +33,8 @@ from numpy.typing import ArrayLike
 
 from alloygrad.checks import (
     distinct_names,
+    element_column,
+    finite_cells,
     numbers,
     require_callable,
     require_frame,
@@ -238,11 +240,12 @@ class CompositionSpace:
         require_frame(table, [*self.elements, *(f"{element} at.%" for element in self.elements)])
         columns = [name if (name := f"{element} at.%") in table else element for element in self.elements]
         if missing := [name for name in columns if name not in table]:
+            mends = " ".join(element_column(name, f"{name} at.%", table.columns, "at.%")[1] for name in missing)
             raise ValueError(
                 f"Expected columns in at.% for {', '.join(self.elements)}; the table lacks {missing} "
-                f"among {list(table.columns)}. Rename its columns, or read wt.% and fractions with `read_table`."
+                f"among {list(table.columns)}. {mends} Read wt.% and fractions with `read_table`."
             )
-        shares = table[columns].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
+        shares = finite_cells(table, columns)
         others = [name for name in table if str(name).endswith(" at.%") and name not in columns]
         if others and (table[others].apply(pd.to_numeric, errors="coerce").fillna(0) != 0).any(axis=None):
             raise ValueError(
@@ -332,6 +335,11 @@ class CompositionSpace:
     def counts(self, fractions: ArrayLike) -> np.ndarray:
         """Convert fractions (..., n_elements) to int64 counts. Raises ValueError if a fraction lies off the grid."""
         fractions = self._fractions_checked(fractions)
+        for where in map(tuple, np.argwhere(fractions > 1 + ON_GRID)[:1]):
+            raise ValueError(
+                f"Expected fractions of at most 1; got {self.elements[where[-1]]} = {fractions[where]:g}. Divide "
+                "percentages by 100."
+            )
         counts = np.rint(fractions * self.total)
         off = np.argwhere(np.abs(fractions - counts / self.total) > ON_GRID)
         if len(off):
@@ -526,10 +534,11 @@ def _declared(
                 "at.%. Lower some of them."
             )
         if high < least - 1e-9:
-            fractions = " Bounds are in at.%: multiply fractions by 100." if high <= 1 else ""
+            fractions = all(largest <= 1 for _, largest in box.values())
+            remedy = "Limits are in at.%: multiply fractions by 100." if fractions else "Raise some of them."
             raise ValueError(
                 f"No feasible composition: the upper bounds sum to {high:g} at.% but {what} must reach {least:g} at.%. "
-                f"Raise some of them.{fractions}"
+                f"{remedy}"
             )
     return names, box, sums
 

@@ -17,6 +17,7 @@ from alloygrad.checks import (
     require_frame,
     require_generator,
     require_whole,
+    shown,
 )
 from alloygrad.spaces.points import largest_share, widths
 
@@ -83,7 +84,7 @@ class Pool:
         for row, column in np.argwhere(~np.isfinite(values))[:1]:
             where = f"{names[column]!r} of candidate {candidates.index[row]!r}"
             raise ValueError(
-                f"Expected finite features; {where} is {candidates[names[column]].iloc[row]!r}. "
+                f"Expected finite features; {where} is {shown(candidates[names[column]].iloc[row])}. "
                 "Fill it in, drop the row, or name the columns to use as `features`."
             )
         if elements:

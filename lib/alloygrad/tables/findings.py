@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from alloygrad.checks import LEAST_ROWS
+from alloygrad.spaces.box import Box
 from alloygrad.spaces.composition import ON_GRID, CompositionSpace
 from alloygrad.tables import reading as tables
 from alloygrad.tables.reading import Problems
 
-LEAST_ROWS, MOST_ROWS = 5, 1000
-"""Fewer rows teach a model nothing; the time of a fit grows with the cube of their number."""
+MOST_ROWS = 1000
+"""The time of a fit grows with the cube of the number of rows."""
 
 ROUNDED = 5e-4
 """A sum this far from the total is more than the rounding of decimal shares, and said."""
@@ -146,10 +148,24 @@ def unusual(rows: np.ndarray, compositions: np.ndarray, space: CompositionSpace)
     lower, upper = np.append(limits.lower, limits.group_lower), np.append(limits.upper, limits.group_upper)
     slack = space.step / 2  # of a composition so near a limit, the grid's nearest lies on it
     outside = (values < lower - slack) | (values > upper + slack)
+    return found + _beyond(rows, outside, names, 100 * values, (100 * lower, 100 * upper), ["at.%"] * len(names))
+
+
+def beyond_box(rows: np.ndarray, values: np.ndarray, box: Box) -> list[tuple]:
+    """Findings on values (n, n_parameters) outside the limits of a box."""
+    outside = (values < box.lower) | (values > box.upper)
+    return _beyond(rows, outside, box.names, values, (box.lower, box.upper), box.units)
+
+
+def _beyond(
+    rows: np.ndarray, outside: np.ndarray, names: Sequence, values: np.ndarray, limits: Sequence, units: Sequence
+) -> list[tuple]:
+    """Findings on rows with values (n, k) that are `outside` (n, k) their limits."""
+    found, (lower, upper) = [], limits
     for i in np.flatnonzero(outside.any(1)):
         broken = "; ".join(
-            f"{names[j]} {100 * values[i, j]:g}, limits {100 * lower[j]:g} … {100 * upper[j]:g} at.%"
-            for j in np.flatnonzero(outside[i])
+            f"{names[j]} {values[i, j]:g}, limits {lower[j]:g} … {upper[j]:g} {units[j]}".rstrip()
+            for j in np.flatnonzero(outside[i]).tolist()
         )
         what = f"row {rows[i]}: outside the limits: {broken}"
         found.append((int(rows[i]), what, "used for the model, never suggested", "Nothing, or widen the limits."))

@@ -27,6 +27,7 @@ import pandas as pd
 from alloygrad.checks import is_number, require_protocol
 from alloygrad.features import elements
 from alloygrad.protocols import Objective, Space
+from alloygrad.spaces.box import Box
 from alloygrad.spaces.pool import Pool
 from alloygrad.surrogates.evidence import LARGEST
 from alloygrad.tables import findings, reading
@@ -68,7 +69,8 @@ class Measurements:
         """
         require_protocol(objective, Objective, "ag.Maximise")
         problems = Problems(self.file)
-        reading.require_columns(self.table, objective.outputs, self.file, problems=problems)
+        names, n = list(self.space.elements), len(self.space.elements)
+        reading.require_columns(self.table, objective.outputs, self.file, problems=problems, elements=names)
         problems.check()
         problems.found += self.faults
         known, undeclared = elements.load().index, [name for name in self.further if name not in objective.outputs]
@@ -78,7 +80,6 @@ class Measurements:
         faults = [(row, what, "set aside", remedy) for row, what, remedy in problems.found] + list(self.others)
         usable = ~self.table.index.isin({row for row, *_ in faults})
         rows, values, coordinates = self.table.index.to_numpy()[usable], values[usable], self.coordinates[usable]
-        names, n = list(self.space.elements), len(self.space.elements)
         if self.unit == "wt.%":
             coordinates = coordinates.copy()
             coordinates[:, :n] = to_atomic(coordinates[:, :n], names)
@@ -88,6 +89,8 @@ class Measurements:
             said += findings.sums(self.table, names, self.unit, usable)
             composition: Any = getattr(self.space, "composition", self.space)
             said += findings.unusual(rows, coordinates[:, :n], composition)
+        if isinstance(box := getattr(self.space, "process", self.space), Box):
+            said += findings.beyond_box(rows, coordinates[:, n:], box)
         report = pd.DataFrame(sorted(said, key=lambda one: one[0]), columns=["row", "finding", "done", "remedy"])
         return Measured(rows, coordinates, values, report)
 
@@ -95,8 +98,8 @@ class Measurements:
         """Return what was found, row by row: columns row (0: the whole table), finding, done, remedy."""
         return self.of(objective).report
 
-    def measured(self, space: Space, objective: Objective) -> tuple[np.ndarray, np.ndarray, list]:
-        """Return (coordinates (n, k), values (n,), row numbers) for a campaign; errors as `of`.
+    def measured(self, space: Space, objective: Objective) -> tuple[np.ndarray, np.ndarray, list, list[str]]:
+        """Return (coordinates (n, k), values (n,), row numbers, warnings) for a campaign; errors as `of`.
 
         Raises:
             ValueError: The table was read for another space.
@@ -107,7 +110,9 @@ class Measurements:
                 f"{' '.join(self.space.names)}. Read it again with the campaign's space."
             )
         found = self.of(objective)
-        return found.coordinates, found.values, found.rows.tolist()
+        n, aside = len(self.table), len(self.table) - len(found.rows)
+        said = [f"{aside} of the table's {n} rows were set aside: see `table.report(objective)`."] if aside else []
+        return found.coordinates, found.values, found.rows.tolist(), said
 
     def _values(self, objective: Objective, problems: Problems) -> np.ndarray:
         """Values (rows,), NaN where a cell has a fault."""
@@ -180,7 +185,8 @@ def read_table(
         problems.check()
     table = reading.read_table(path, sheet=sheet)
     further = [name for name in elements.PRIMORDIAL if name in table and name not in {*space.names, *process}]
-    reading.require_columns(table, [*space.names, *(further if names else [])], path, problems=problems)
+    wanted = [*space.names, *(further if names else [])]
+    reading.require_columns(table, wanted, path, problems=problems, elements=names, unit=unit)
     remedy = "Name it as in the table, or leave it out of `process` ({} where nothing is held)."
     reading.require_columns(table, process, path, problems=problems, kind="process column", remedy=remedy)
     problems.check()

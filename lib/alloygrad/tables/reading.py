@@ -19,12 +19,14 @@ import difflib
 import io
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from alloygrad.checks import comma, element_column
 
 SHOWN = 20  # problems spelled out in one message
 SEPARATORS = {";": "semicolons", "\t": "tabs"}  # that other programs, or other countries' put where commas belong
@@ -84,7 +86,9 @@ def read_table(path: str | Path, *, sheet: str | int = 0, header_rows: int = 1) 
     """
     path = Path(path)
     problems = Problems(path)
-    if not path.is_file():
+    if path.is_dir():
+        problems.add(0, "this is a folder, not a table", "Name a .csv or .xlsx file in it.")
+    elif not path.is_file():
         problems.add(0, "there is no such file", f"Check the path; it was looked for at {path.resolve()}.")
     elif path.suffix.lower() not in (".csv", ".xlsx"):
         problems.add(0, f"its name ends in {path.suffix!r}", "Save it as .csv (UTF-8) or .xlsx.")
@@ -206,10 +210,13 @@ def require_columns(
     problems: Problems | None = None,
     kind: str = "column",
     remedy: str = "Name the columns exactly so.",
+    elements: Collection[str] = (),
+    unit: str = "",
 ) -> bool:
     """Make sure that each of `columns` is there exactly once; True if so. Raises, or adds to `problems`.
 
     kind, remedy: what a missing one is called, and what to do about it.
+    elements, unit: columns that hold elements, in this unit; none of them is proposed for another name.
     """
     own = problems or Problems(file)
     names = [str(name) for name in table.columns]
@@ -221,10 +228,15 @@ def require_columns(
         if column in names:
             own.add(1, f"row 1: column '{column}' occurs twice or more", "Keep one column of each name.")
             continue
-        lower = {name.lower(): name for name in names}
-        near = difflib.get_close_matches(column.lower(), lower, n=1)
-        hint = f"; is '{lower[near[0]]}' meant?" if near else ""
-        own.add(1, f"row 1: no {kind} '{column}'{hint}", f"{remedy} {found}")
+        mend = ""
+        if column in elements:
+            like, mend = element_column(column, column, names, unit)
+        else:
+            lower = {name.lower(): name for name in names if name not in elements}
+            near = difflib.get_close_matches(column.lower(), lower, n=1)
+            like = lower[near[0]] if near else ""
+        hint = f"; is '{like}' meant?" if like else ""
+        own.add(1, f"row 1: no {kind} '{column}'{hint}", f"{remedy} {mend} {found}".replace("  ", " "))
     if problems is None:
         own.check()
     return not wrong
@@ -265,7 +277,7 @@ def _number(cell: Any) -> tuple[float, str, str]:
         value = float(cell)
     except (TypeError, ValueError):
         kind = "text " if isinstance(cell, str) else ""
-        return math.nan, f"{kind}{repr(cell)[:40]} where a number belongs", plain
+        return math.nan, f"{kind}{repr(cell)[:40]} where a number belongs{comma(cell)}", plain
     if not math.isfinite(value):
         return math.nan, f"{cell} where a finite number belongs", empty
     return value, "", ""

@@ -234,8 +234,8 @@ def load(path: Path) -> ResidualNetwork:
     with safe_open(path, framework="pt") as file:
         mixing, state = file.metadata()["mixing"], {name: file.get_tensor(name) for name in file.keys()}
     n_process, hidden = len(state["process_mean"]), len(state["dense.bias"])
-    with torch.device("meta"):  # shapes only: no random numbers for weights that are replaced at once
-        network = ResidualNetwork(torch.empty(state["properties"].shape), n_process, hidden=hidden, mixing=mixing)
+    with torch.random.fork_rng(devices=[]):  # the first weights are random, and replaced at once
+        network = ResidualNetwork(torch.zeros(state["properties"].shape), n_process, hidden=hidden, mixing=mixing)
     network.load_state_dict(state, assign=True)
     return network.double().eval().requires_grad_(False)
 

@@ -2,12 +2,6 @@
 
 import numpy as np
 import torch
-from botorch.acquisition import LogExpectedImprovement
-from botorch.fit import fit_gpytorch_mll
-from botorch.models import SingleTaskGP
-from botorch.models.transforms import Standardize
-from botorch.optim import optimize_acqf
-from gpytorch.mlls import ExactMarginalLogLikelihood
 
 from alloygrad.inverse.calls import Calls
 from alloygrad.inverse.searchers import screen_size
@@ -15,6 +9,13 @@ from alloygrad.inverse.searchers import screen_size
 
 def botorch(calls: Calls, seed: int) -> None:
     """Search with BoTorch's defaults: 4 restarts from 64 raw samples a step."""
+    from botorch.acquisition import LogExpectedImprovement  # late: BoTorch takes seconds to import
+    from botorch.fit import fit_gpytorch_mll
+    from botorch.models import SingleTaskGP
+    from botorch.models.transforms import Standardize
+    from botorch.optim import optimize_acqf
+    from gpytorch.mlls import ExactMarginalLogLikelihood
+
     calls.screen(screen_size(calls), seed)
     calls.stage = "botorch"
     torch.manual_seed(seed)

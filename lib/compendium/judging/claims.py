@@ -54,6 +54,7 @@ class Claim:
     known: bool = False
     amended: str = ""
     reason: str = ""
+    document: str = "feature_gradient"  # the body of work whose document makes it
 
     def parts(self, results: Any) -> list[Part]:
         """What is measured of it; nothing where it has no measurement."""
@@ -61,8 +62,8 @@ class Claim:
         return MEASURES[self.measure](results, **declared, **self.numbers) if self.measure else []
 
 
-def load() -> list[Claim]:
-    """The declared claims. Raises ValueError for one that has neither measurement nor reason, or an unknown one."""
+def load(document: str | None = "feature_gradient") -> list[Claim]:
+    """The declared claims of one document, or of all. Raises ValueError for one without measurement and reason."""
     bodies.modules("measurements")  # they register their measurements
     claims = [Claim(**entry) for entry in tomllib.loads(FILE.read_text(encoding="utf-8"))["claim"]]
     for claim in claims:
@@ -72,7 +73,7 @@ def load() -> list[Claim]:
                 f"and a measure among {sorted(MEASURES)}."
             )
         claim.criterion.format(**claim.numbers)
-    return claims
+    return [claim for claim in claims if document in (None, claim.document)]
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def decisive(parts: Sequence[Part]) -> Part:
 
 
 def judged(results: Any, claims: Sequence[Claim] | None = None) -> list[Judgement]:
-    """Every claim (default: all that are declared), judged together: what Holm's procedure does not keep stays open."""
+    """Judge claims (default: the first document's) together: what Holm's procedure does not keep stays open."""
     claims = load() if claims is None else claims
     parts = [claim.parts(results) for claim in claims]
     alone = [judge(own) if own else (NOT_TESTED, 1.0) for own in parts]

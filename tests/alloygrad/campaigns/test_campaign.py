@@ -292,6 +292,26 @@ def test_a_value_far_outside_the_limits_is_used_and_said(alloy, value, warned):
     assert not warned or all(part in found[0] for part in (f"at {value:g}", "limits 300 … 900", "Correct the value"))
 
 
+@pytest.mark.parametrize(("value", "warned"), [(1.5, True), (2.0, False)])
+def test_a_whole_number_parameter_at_another_value_is_used_and_said(value, warned):
+    box = Box({"T_K": (300, 900, "K"), "passes": (1, 5)}, integers=["passes"])
+    campaign = Campaign(box, "y")
+    rows = box.table(box.sample(6, np.random.default_rng(0)))
+    rows.loc[2, "passes"] = value
+    campaign.tell(rows.assign(y=np.arange(6.0)))
+    found = [text for text in campaign.warnings if "passes takes whole numbers but was measured at 1.5" in text]
+    assert campaign.coordinates[2, 1] == value and len(found) == warned
+
+
+@pytest.mark.parametrize(("n", "repeats", "warned"), [(1, 1, True), (4, 3, True), (5, 1, False)])
+def test_few_different_points_are_said(n, repeats, warned):
+    counts = np.repeat(SPACE.sample(n, np.random.default_rng(0)), repeats, axis=0)
+    campaign = Campaign(SPACE, "y", inputs=FEATURES)
+    campaign.tell(counts, np.arange(float(len(counts))))
+    found = [text for text in campaign.warnings if text.startswith("Expected at least 5 different points")]
+    assert len(found) == warned and (not found or f"; {n} measured." in found[0])
+
+
 def test_rows_of_a_subset_are_numbers_a_mask_or_a_slice():
     campaign = begun(6)
     for rows in (slice(1, 3), [1, 2], pd.Series([False, True, True, False, False, False]), [-5, 2]):

@@ -7,7 +7,19 @@ import pandas as pd
 import pytest
 from peaks import BACKGROUND, PARAMETERS, SIGMA, TRUTH, X, lines, problem
 
-from alloygrad.inverse import InverseProblem, Measured, Parameter, SimulationError, blur, cumulative, recover
+from alloygrad.inverse import (
+    SEARCHERS,
+    InverseProblem,
+    Measured,
+    Parameter,
+    SimulationError,
+    blur,
+    cumulative,
+    information,
+    information_in_box,
+    profile,
+    recover,
+)
 from alloygrad.inverse.calls import Calls, feasible_points
 
 # Nuisances and cheap parameters
@@ -116,10 +128,12 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(method):
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        (lambda **values: 1 / 0, "raised ZeroDivisionError"),
-        (lambda **values: X[:-1], r"curve of 150 finite numbers.*\(149,\)"),
-        (lambda **values: np.where(X > 5, np.nan, 1), "75 that are not finite"),
-        (lambda **values: "spectrum", "Expected"),
+        (lambda **values: 1 / 0, "simulate .* raised ZeroDivisionError.*Narrow the box, let `feasible`"),
+        (lambda **values: X[:-1], r"\(150,\); got values of shape \(149,\)"),
+        (lambda **values: np.where(X > 5, np.nan, 1), r"nan at number 75 \(75 in all\)"),
+        (lambda **values: "spectrum", "got 'spectrum'. Let simulate return"),
+        (lambda **values: lines(**values) + 0j, r"real numbers .* \(.*\+0j\) at number 0"),
+        (lambda **values: lines(**values) > 2, "real numbers .* False at number 0"),
     ],
 )
 def test_a_broken_simulator_gets_one_error_that_holds_what_was_computed(broken, message):
@@ -133,6 +147,60 @@ def test_a_broken_simulator_gets_one_error_that_holds_what_was_computed(broken, 
     with pytest.raises(SimulationError, match=message) as caught:
         recover(replace(problem(), simulate=late), done=done, progress=False)
     assert len(done) == 12 and caught.value.calls is done
+    assert "The parameters were {'c1': " in str(caught.value) and "(12) are in the list passed" in str(caught.value)
+    made.clear()
+    with pytest.raises(SimulationError, match=r"\(12\) are in this error's `calls` only") as caught:
+        recover(replace(problem(), simulate=late), progress=False)
+    assert len(caught.value.calls) == 12
+
+
+def broken_later(value, times):
+    """Return a function that returns its argument, and fails or returns `value` after so many calls."""
+    count = iter(range(times))
+    return lambda raw=True, **values: raw if next(count, None) is not None else 1 / 0 if value is None else value
+
+
+@pytest.mark.parametrize(
+    ("changed", "message", "kept"),
+    [
+        (lambda: {"feasible": broken_later(None, 13)}, "feasible .* ZeroDivisionError.*'c1'", 0),
+        (lambda: {"feasible": broken_later("yes", 40)}, "feasible to return a bool; got 'yes' at .*'c1'", 10),
+        (lambda: {"observe": broken_later(None, 8)}, "observe .* ZeroDivisionError.*'c1'", 8 + 1),
+        (lambda: {"misfits": {"fine": broken_later(None, 20)}}, "the fine misfit .* ZeroDivisionError", 1),
+        (lambda: {"misfits": {"fine": broken_later(X[1:], 20)}}, r"fine misfit .*\(150,\); got .*\(149,\).*'c1'", 1),
+    ],
+)
+def test_an_error_in_another_function_is_named_and_loses_no_call(changed, message, kept):
+    with pytest.raises(SimulationError, match=message) as caught:
+        recover(replace(problem(), **changed()), progress=False)
+    assert len(caught.value.calls) >= kept
+    done = caught.value.calls
+    known = len(done)
+    recover(problem(), done=done, budget=40, progress=False)  # they serve once it is mended
+    assert len(done) <= 40 and done[:known] == caught.value.calls[:known]
+
+
+def test_earlier_calls_are_matched_by_name_and_those_of_another_problem_refused():
+    done = []
+    found = recover(problem(), "random", budget=12, done=done, progress=False)
+    turned = Calls(replace(problem(), parameters=PARAMETERS[::-1]), 12, done)
+    turned(found.calls.shares[0][::-1])
+    assert turned.calls[0] is done[0] and len(done) == 12
+    other = InverseProblem([Parameter("a", "", 0, 1)], lambda a: a * X, Measured(X, 0.1))
+    with pytest.raises(ValueError, match=r"\['a'\]; entry 0 has \['c1', .*Pass an empty list"):
+        recover(other, done=done, progress=False)
+    for wrong in (tuple(done), found, [found], [1]):
+        with pytest.raises(TypeError, match=r"done of type (list|Call); got .*Pass done=\[\]"):
+            recover(problem(), done=wrong, progress=False)
+
+
+@pytest.mark.parametrize("method", SEARCHERS)
+def test_equal_limits_fix_a_parameter(method):
+    fixed = [replace(each, lower=TRUTH[each.name], upper=TRUTH[each.name]) for each in PARAMETERS]
+    found = recover(replace(problem(), parameters=[fixed[0], *PARAMETERS[1:]]), method, budget=24, progress=False)
+    assert found.values["c1"] == TRUTH["c1"] and np.isnan(found.standard_errors["c1"])
+    alone = recover(replace(problem(), parameters=fixed), method, budget=5, progress=False)
+    assert alone.values == TRUTH and len(alone.calls) == 1 and "c1 = 3.1 (fixed) eV" in repr(alone)
 
 
 # What is refused
@@ -145,25 +213,101 @@ def made(**changed):
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: made(parameters=[Parameter("a", "Å", 4.0, 3.8)]), "'a'; got 4 … 3.8"),
-        (lambda: made(parameters=PARAMETERS + PARAMETERS[:1]), "different names"),
-        (lambda: made(parameters=[Parameter("a", "", 0, 1, cheap=True)]), "not cheap"),
+        (lambda: Parameter("a", "Å", 4.0, 3.8), "lower ≤ upper; got .*lower=4.0, upper=3.8"),
+        (lambda: Parameter("a", 3.8, 4, "Å"), r"Expected Parameter\(name, unit, lower, upper\)"),
+        (lambda: Parameter("a", "", "0", 1), "finite lower ≤ upper"),
+        (lambda: Parameter("a", "", np.nan, 1), "finite lower ≤ upper"),
+        (lambda: Parameter("a", "", 0, np.inf), "finite lower ≤ upper"),
+        (lambda: Parameter("", "", 0, 1), "finite lower ≤ upper"),
+        (lambda: Parameter("a", "", 0, 1, "yes"), "finite lower ≤ upper"),
+        (lambda: Parameter("a", "", 1.2, 1.8, integer=True), "whole number between the limits"),
+        (lambda: made(parameters=PARAMETERS + PARAMETERS[:1]), "different names.*Rename one"),
+        (lambda: made(parameters=[Parameter("a", "", 0, 1, cheap=True)]), "not cheap; got .*Add one"),
+        (lambda: made(parameters=[]), "not cheap; got .*Add one"),
+        *((lambda v=v: made(independent=v), "independent as one number above 8") for v in (1e9, 0, -3, 8, "x", np.nan)),
+        *((lambda v=v: made(step=v), "step as one number from 1e-09 to 0.1") for v in (0, -1e-4, 0.2, "x")),
+        *((lambda v=v: made(scale=v), "scale as True or False") for v in (2.5, "yes", None)),
+        (lambda: made(background=X), r"\(150, k\); got values of shape \(150,\).*background\[:, None\]"),
+        (lambda: made(background=np.full((150, 2), np.nan)), r"nan at number 0 \(300 in all\)"),
+        (lambda: made(misfits={"fine": lambda curve: np.nan * curve}), "the fine misfit .*nan at number 0"),
+        (lambda: made(misfits={"coarse": np.sum}), r"the coarse misfit .*shape \(m,\)"),
+        (lambda: made(misfits={"coarse": lambda curve: curve[None]}), r"the coarse misfit .*\(1, 150\)"),
+        (lambda: made(misfits={"coarse": lambda curve: 1 / 0}), "the coarse misfit .*ZeroDivisionError"),
         (lambda: made(background=np.ones((3, 2))), r"\(150, k\).*\(3, 2\)"),
-        (lambda: made(misfits={"rough": np.sqrt}), "'rough'"),
+        (lambda: made(misfits={"rough": np.sqrt}), "'rough'.*Rename"),
         (lambda: made(misfits={"coarse": np.abs}, measured=Measured(X - 5, 1.0)), "linear coarse misfit"),
-        (lambda: Measured([1.0, np.nan, 2.0]), "number 1 is nan"),
+        (lambda: Measured([1.0, np.nan, 2.0]), "nan at number 1"),
         (lambda: Measured([1.0, 2.0], [0.1, 0.0]), "number 1 is 0"),
         (lambda: Measured([1.0, 2.0], [0.1, 0.1, 0.1]), "2 values; got 3"),
         (lambda: Measured([[1.0, 2.0]]), r"\(1, 2\)"),
-        (lambda: Measured(["a", "b"]), "as numbers"),
-        (lambda: Measured([1.0, 2.0], x=[1.0]), "length 2"),
+        (lambda: Measured(["a", "b"]), r"'a' at number 0 \(2 in all\). Pass one column"),
+        (lambda: Measured([1.0, None]), "None at number 1"),
+        (lambda: Measured([1.0, 2.0j]), r"\+0j\) at number 0"),
+        (lambda: Measured([True, False]), "True at number 0"),
+        (lambda: Measured([]), "no values of shape"),
+        (lambda: Measured(pd.DataFrame({"x": [1, 2], "I": [3, 4]})), r"\(2, 2\). Pass one column of a table"),
+        (lambda: Measured([1.0, 2.0], x=[1.0]), r"x as .*\(2,\); got .*\(1,\). Pass one x"),
+        (lambda: blur(np.full(150, SIGMA), 4), r"blur\(width, sigma\).*width first"),
+        (lambda: blur(-1, np.full(150, SIGMA)), "width ≥ 0, in points; got -1"),
+        (lambda: blur(4, [0.1, -0.1]), "number 1 is -0.1"),
+        (lambda: cumulative([0.1, -0.1]), "number 1 is -0.1"),
+        (lambda: cumulative([0.1, 0.1], [1, 2, 3]), r"groups as 2 labels.*\(3,\)"),
+        (lambda: cumulative([0.1, 0.1, 0.1], [1, 2, 1]), "equal ones adjacent"),
+        (lambda: information(problem(), {"c1": 1, "c3": 2}), r"'h'\] are missing, \['c3'\] unknown"),
+        (lambda: information(problem(), TRUTH | {"c3": 2}), r"\['c3'\] unknown"),
+        (lambda: information(problem(), TRUTH | {"c1": 11}), "c1 from 0 to 10 eV; got 11"),
+        (lambda: information(problem(), TRUTH | {"c1": "x"}), "c1 from 0 to 10 eV; got 'x'"),
+        (lambda: information_in_box(problem(), points=0), "points = 0"),
+        (lambda: information_in_box(problem(), seed=-1), "seed = -1"),
+        (lambda: recover(problem(), seed="x", progress=False), "seed = 'x'"),
         (lambda: recover(problem(), "hybird", progress=False), "'hybrid'"),
-        (lambda: recover(problem(), budget=6, progress=False), "budget = 6"),
+        (lambda: recover(problem(), budget=6, progress=False), "budget = 6. Pass for example budget=50"),
     ],
 )
 def test_what_cannot_be_is_refused(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+CHEAP = [*PARAMETERS, Parameter("shift", "eV", -1, 1, cheap=True)]
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: made(measured=X), "measured of type Measured; got array"),
+        (lambda: made(parameters={"a": (0, 1)}), "parameters of type list; got {'a'"),
+        (lambda: made(parameters=PARAMETERS[0]), "parameters of type list; got Parameter"),
+        (lambda: made(parameters=["a"]), "entry 0 of parameters of type Parameter; got 'a'"),
+        (lambda: InverseProblem(lines, PARAMETERS, Measured(X)), "parameters of type list; got <function"),
+        (lambda: InverseProblem(PARAMETERS, Measured(X), lines), "measured of type Measured; got <function"),
+        (lambda: made(simulate=lambda c1, w1, c2, w2, height: X), r"simulate to take .* h\); it takes \(.* height\)"),
+        (lambda: made(feasible=lambda a: True), r"feasible to take \(c1, .*it takes \(a\)"),
+        (lambda: made(parameters=CHEAP), r"observe as .*got None. Pass a function of \(raw, shift\)"),
+        (lambda: made(parameters=CHEAP, observe=lambda raw: raw), r"observe to take \(raw, shift\); it takes \(raw\)"),
+        (lambda: made(simulate=X), "simulate as something that can be called"),
+        (lambda: made(observe="fit"), "observe as something that can be called"),
+        (lambda: made(feasible=True), "feasible as something that can be called"),
+        (lambda: made(misfits={"fine": X}), "the fine misfit as something that can be called"),
+        (lambda: made(misfits={"fine": lambda: X}), r"the fine misfit to take \(curve\)"),
+        (lambda: made(misfits=blur(4, [0.1])), "misfits of type dict"),
+        (lambda: recover(lines), "problem of type InverseProblem; got <function"),
+        (lambda: recover(problem(), lambda calls: None), r"method to take \(calls, seed\)"),
+        (lambda: recover(problem(), progress="no"), "progress as something that can be called"),
+        (lambda: information(lines, TRUTH), "problem of type InverseProblem"),
+        (lambda: information(problem(), list(TRUTH)), "values of type dict"),
+        (lambda: information_in_box(lines), "problem of type InverseProblem"),
+        (lambda: profile(problem(), "c1"), "found of type Recovery"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(build, message):
+    with pytest.raises(TypeError, match=message):
+        build()
+
+
+def test_functions_that_do_not_say_what_they_take_are_accepted():
+    made(misfits={"fine": np.negative}, simulate=lambda **values: lines(**values), feasible=lambda **values: True)
+    made(independent=9)  # one more than is fitted
 
 
 def test_a_file_is_read_by_its_columns(tmp_path):
@@ -174,5 +318,5 @@ def test_a_file_is_read_by_its_columns(tmp_path):
     with pytest.raises(ValueError, match=r"\['counts'\] are not among \['E_eV', 'I', 'err'\]"):
         Measured.read(path, x="E_eV", value="counts")
     path.write_text("E_eV,I\n1,2\n2,none\n")
-    with pytest.raises(ValueError, match="number 1 is nan"):
+    with pytest.raises(ValueError, match="nan at number 1"):
         Measured.read(path, x="E_eV", value="I")

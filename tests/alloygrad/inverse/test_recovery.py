@@ -104,6 +104,23 @@ def test_what_the_data_cannot_tell_is_named():
     found = recover(one, budget=30, progress=False)
     said = " ".join(found.warnings)
     assert "do not determine far" in said and "a combination of a and b only" in said
+    table = found.table()
+    assert "tied to b" in table.loc["a", "warning"] and "tied to a" in table.loc["b", "warning"]
+    assert table.loc["far", "warning"] == "not determined"
+    flat = profile(found, "far", points=3)
+    assert flat["far"].iloc[[0, -1]].tolist() == [0, 1] and flat["rise"].max() < 1
+
+
+def test_a_recovery_shows_its_values_and_its_warnings(found):
+    assert repr(found).startswith(f"Recovery by hybrid, {len(found.calls)} calls, reduced χ² {found.reduced:.3g}\n")
+    assert f"c1 = {found.values['c1']:.7g} ± {found.standard_errors['c1']:.2g} eV\n" in repr(found)
+    assert "Warning" not in repr(found) and set(found.table()["warning"]) == {""}
+    narrow = replace(problem(), parameters=[*PARAMETERS[:4], replace(PARAMETERS[4], upper=0.5)])
+    clipped = recover(narrow, "least_squares", budget=60, progress=False)
+    assert "at its limit" in clipped.table().loc["h", "warning"]
+    assert all(f"Warning: {sentence}" in str(clipped) for sentence in clipped.warnings)
+    unknown = recover(replace(problem(), measured=Measured(X)), "random", budget=12, progress=False)
+    assert "misfit per degree of freedom" in repr(unknown)
 
 
 def test_information_over_the_box_has_a_row_for_each_point_and_parameter():
@@ -117,6 +134,9 @@ def test_information_over_the_box_has_a_row_for_each_point_and_parameter():
 def test_a_profile_rises_by_the_square_of_standard_errors(found):
     table = profile(found, "w2", points=5, widths=2)
     np.testing.assert_allclose(table["rise"], [4, 1, 0, 1, 4], atol=0.35)
+    for wrong in ({"name": "w3"}, {"points": 1}, {"budget": 0}, {"widths": -1}):
+        with pytest.raises(ValueError, match="w3" if "name" in wrong else next(iter(wrong))):
+            profile(found, **{"name": "w2"} | wrong)
 
 
 # The model of the curve

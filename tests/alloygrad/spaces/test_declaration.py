@@ -33,6 +33,10 @@ def test_percent_and_fractions_declare_the_same_space():
         ({"bounds": {"Al": (90, 100), "Cu": (8, 10), "Mg": (5, 10)}}, "lower bounds sum to 103 at.%.*at most 100"),
         ({"bounds": {"Al": (50, 60), "Cu": (0, 10), "Mg": (0, 10)}}, "upper bounds sum to 80 at.%.*must reach 100"),
         ({"bounds": {"Al": (0.8, 1), "Cu": (0, 0), "Mg": (0, 0)}}, "multiply fractions by 100"),
+        (
+            {"bounds": {"Al": (0.2, 0.9), "Cu": (0, 0.3), "Mg": (0, 0.1)}},
+            "sum to 1.3 at.%.*100 at.%. Limits are in at.%",
+        ),
         ({"groups": [(["Cu", "Mg"], 25, 30)]}, "upper bounds sum to 20 at.%.*the sum of Cu Mg must reach 25"),
         ({"groups": [(["Al", "Mg"], 0, 70)]}, "lower bounds sum to 80 at.%.*the sum of Al Mg may have at most 70"),
         ({"groups": [(["Cu", "Mg"], 0, 5), (["Al", "Cu"], 0, 100)]}, "overlap in"),

@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from alloygrad.campaigns.campaign import Campaign
 from alloygrad.objectives import Maximise, Minimise
 from alloygrad.spaces import Box, CompositionSpace, Product
 from alloygrad.tables import measurements
@@ -106,7 +107,48 @@ def test_a_table_that_cannot_be_used_gives_one_message_with_remedies(tmp_path, k
         read(path, **options)
 
 
+@pytest.mark.parametrize(
+    ("header", "unit", "meant", "remedy"),
+    [
+        ("Al,Cu,M,H", "at.%", "", "Add a column 'Mg', with 0 where the element is absent."),
+        ("Al,Cu,Mn,HV", "at.%", "", "Add a column 'Mg', with 0 where the element is absent."),
+        ("Al,Cu,Mg_at,HV", "at.%", "; is 'Mg_at' meant?", "Rename 'Mg_at' to 'Mg'."),
+        ("Al,Cu,Mg at.%,HV", "at.%", "; is 'Mg at.%' meant?", "Rename 'Mg at.%' to 'Mg'."),
+        ("Al,Cu,mg (wt%),HV", "wt.%", "; is 'mg (wt%)' meant?", "Rename 'mg (wt%)' to 'Mg'."),
+        ("Al,Cu,Mg wt.%,HV", "at.%", "", "Add a column 'Mg', with 0 where the element is absent."),
+    ],
+)
+def test_no_measurement_is_proposed_for_an_element(tmp_path, header, unit, meant, remedy):
+    with pytest.raises(TableError) as error:
+        read(write(tmp_path / "t.csv", GOOD, header), unit=unit)
+    lines = str(error.value).splitlines()
+    assert (
+        lines[1] == f"  row 1: no column 'Mg'{meant}"
+        and f" {remedy} Found: {', '.join(header.split(','))}." in lines[3]
+    )
+
+
+def test_no_element_is_proposed_for_an_outcome(tmp_path):
+    with pytest.raises(TableError, match="no column 'M'\n"):
+        read(write(tmp_path / "t.csv", GOOD), target="M")
+
+
+def test_rows_that_are_set_aside_are_counted_once_in_the_warnings(tmp_path):
+    table = read_table(write(tmp_path / "t.csv", [*GOOD, (90, 5, 3, 100), (90, 5, 5, '"210,1"')]), SPACE, unit="at.%")
+    assert "(with a comma" in table.report(Maximise("HV"))["finding"].iloc[-1]
+    campaign = Campaign(SPACE, "HV", inputs="fractions")
+    for _ in range(2):
+        campaign.tell(table)
+    said = "2 of the table's 8 rows were set aside: see `table.report(objective)`."
+    assert campaign.warnings.count(said) == campaign.suggest()["warning"].item().count(said) == 1
+    sound = Campaign(SPACE, "HV", inputs="fractions")
+    sound.tell(read_table(write(tmp_path / "sound.csv", GOOD), SPACE, unit="at.%"))
+    assert not any("set aside" in text for text in sound.warnings)
+
+
 def test_other_files(tmp_path, monkeypatch):
+    with pytest.raises(TableError, match=r"this is a folder[^$]*Name a .csv or .xlsx file in it"):
+        read_table(tmp_path, SPACE, unit="at.%")
     rows = [*GOOD, "90,5,5,100"]
     with pytest.raises(TableError, match=r"row 1: not UTF-8.*\nWhat to do:\n.*CSV UTF-8"):
         read(write(tmp_path / "latin.csv", rows, "Al,Cu,Mg,HV,Härte", encoding="latin-1"))
@@ -290,6 +332,19 @@ def test_process_variables_are_columns_of_their_own(tmp_path):
     measured = read_table(write(tmp_path / "t.csv", rows, "Al,Cu,Mg,HV,T_K"), space, unit="at.%").of(Maximise("HV"))
     assert measured.coordinates[:, 3].tolist() == [700 + 10 * i for i in range(6)]
     assert measured.report["finding"].tolist() == ["row 8, column 'T_K': text 'hot' where a number belongs"]
+
+
+@pytest.mark.parametrize("alloy", [False, True])
+def test_parameters_outside_their_limits_are_used_and_said(tmp_path, alloy):
+    box = Box({"T_K": (600, 900, "K"), "hours": (1, 5)})
+    rows = [(*row, 700, 2) for row in GOOD] + [(90, 4, 6, 80, 950, 0.5), (90, 6, 4, 90, 900, 5)]
+    path = write(tmp_path / "t.csv", rows, "Al,Cu,Mg,HV,T_K,hours")
+    report = read_table(path, Product(SPACE, box) if alloy else box, unit="at.%").report(Maximise("HV"))
+    found = report[report["finding"].str.contains("outside")]
+    assert found["finding"].tolist() == [
+        "row 8: outside the limits: T_K 950, limits 600 … 900 K; hours 0.5, limits 1 … 5",
+    ]
+    assert found["done"].tolist() == ["used for the model, never suggested"]
 
 
 @pytest.mark.parametrize("unit", ["%", "mixed", "at%", None])

@@ -1,0 +1,94 @@
+"""What the claims on inverse problems measure, on the runs of the race: functions (runs, numbers) → parts."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from scipy.stats import binomtest
+
+from compendium.judging.verdicts import Part, measure
+
+DEFAULT = "hybrid"
+RUNS = "data/results/inverse_race.csv"
+
+
+def solved(runs: pd.DataFrame, problem: str, method: str) -> pd.Series:
+    """Return whether each seed was solved, by seed."""
+    own = runs[(runs["problem"] == problem) & (runs["method"] == method)]
+    return own.set_index("seed")["solved_at"].notna()
+
+
+def mcnemar(one: pd.Series, other: pd.Series) -> float:
+    """Return the exact two-sided p of McNemar's test of two series of successes, by the seeds that both have."""
+    both = pd.concat([one, other], axis=1, join="inner").to_numpy(dtype=bool)
+    first, second = int((both[:, 0] & ~both[:, 1]).sum()), int((~both[:, 0] & both[:, 1]).sum())
+    return 1.0 if first + second == 0 else float(binomtest(first, first + second).pvalue)
+
+
+@measure("solved_share")
+def solved_share(runs: pd.DataFrame, problems: Sequence[str], measured: float, synthetic: float) -> list[Part]:
+    """The share of seeds that the default solves: the counts of the criterion, on measured data and on the twin."""
+    parts = []
+    for problem, least in zip(problems, (measured, synthetic), strict=True):
+        own = solved(runs, problem, DEFAULT)
+        parts.append(_counted(f"{problem} ({int(own.sum())} of {len(own)})", own, least))
+    return parts
+
+
+@measure("scalar_share")
+def scalar_share(runs: pd.DataFrame, least: float) -> list[Part]:
+    """The better of the two loops on the scalar misfit, on each problem."""
+    parts = []
+    for problem in sorted(runs["problem"].unique()):
+        shares = [solved(runs, problem, method) for method in ("trust_region", "botorch")]
+        best = max(shares, key=lambda share: share.mean() if len(share) else -1.0)
+        parts.append(_counted(f"{problem} ({int(best.sum())} of {len(best)})", best, least))
+    return parts
+
+
+@measure("solved_more")
+def solved_more(runs: pd.DataFrame, problems: Sequence[str], least: float) -> list[Part]:
+    """How many more of the seeds the default solves than screened least squares."""
+    parts = []
+    for problem in problems:
+        one, other = (solved(runs, problem, method) for method in (DEFAULT, "least_squares"))
+        if len(one) and len(other):
+            value = float(one.mean() - other.mean())
+            parts.append(Part(f"{problem}, p = {mcnemar(one, other):.2g}", value, n=None, least=least, source=RUNS))
+    return parts
+
+
+def _counted(name: str, own: pd.Series, least: float) -> Part:
+    """A share as the criterion counts it: without an interval, since the criterion names the seeds."""
+    if not len(own):
+        return Part(name, least=least, source=RUNS)
+    return Part(name, float(own.mean()), n=None, least=least, source=RUNS)
+
+
+def summary(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per problem and searcher: solved, seeds, median calls and seconds, p against the default.
+
+    calls: the median over all seeds of the calls to the solution; unsolved seeds count as never, so it is NaN where
+    more than half failed. better: whether the searcher solves significantly more seeds than the default (McNemar).
+    """
+    rows = []
+    for (problem, method), own in runs.groupby(["problem", "method"], sort=False):
+        ours = solved(runs, problem, DEFAULT)
+        mine = solved(runs, problem, method)
+        shared = mine.index.intersection(ours.index)
+        p = mcnemar(mine, ours)
+        calls = own["solved_at"].fillna(float("inf")).median()
+        rows.append(
+            {
+                "problem": problem,
+                "method": method,
+                "solved": int(mine.sum()),
+                "seeds": len(mine),
+                "calls": calls if calls < float("inf") else float("nan"),
+                "budget": int(own["budget"].iloc[0]),
+                "seconds": own["seconds"].median(),
+                "simulator_seconds": own["simulator_seconds"].median(),
+                "p": p,
+                "better": bool(p < 0.05 and mine[shared].mean() > ours[shared].mean()),
+            }
+        )
+    return pd.DataFrame(rows)
