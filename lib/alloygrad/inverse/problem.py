@@ -56,6 +56,10 @@ class Parameter:
 
     Raises:
         ValueError: Limits in the wrong order or without a whole number between them, or arguments of another kind.
+
+    Example:
+        >>> Parameter("a", "Å", 3.80, 4.00).cheap
+        False
     """
 
     name: str
