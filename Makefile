@@ -9,7 +9,7 @@ TORCH_INDEX ?=
 BIN       := .venv/bin
 NOTEBOOKS := $(basename $(notdir $(sort $(wildcard notebooks/*.ipynb))))
 STAMPS    := $(or $(ALLOYGRAD_STORE),data/runs)/stamps/$(PROFILE)
-SOURCES   := $(wildcard lib/*/*.py lib/*/*/*.py lib/*/*/*/*.py lib/alloygrad/features/elements.csv data/examples/*.csv data/*.toml data/environments/*/card.json data/results/*.parquet data/results/*.csv data/results/optima/*.json $(addprefix figures/05_,inner_loop.csv starts.csv stations.csv verdicts.csv))
+SOURCES   := $(wildcard lib/*/*.py lib/*/*/*.py lib/*/*/*/*.py lib/alloygrad/features/elements.csv data/examples/*.csv data/cleed/* data/*.toml data/environments/*/card.json data/results/*.parquet data/results/*.csv data/results/optima/*.json $(addprefix figures/05_,inner_loop.csv starts.csv stations.csv verdicts.csv))
 RUN       := OMP_NUM_THREADS=1 $(BIN)/
 # Recorded experiments that an audit repeats; 110 are at least one of each cell
 STATES    ?= $(if $(filter paper,$(PROFILE)),110,6)
@@ -70,8 +70,8 @@ audit: .venv/ready ## repeat STATES recorded experiments and compare
 supplement: .venv/ready ## the executed notebooks as one book, data/runs/supplement/{html/index.html,supplement.pdf}
 	$(RUN)python notebooks/supplement.py
 
-test: lint datasets ## lint, unit tests, all notebooks at smoke
-	$(RUN)python -m pytest
+test: lint datasets ## lint, unit tests, all notebooks at smoke, on all cores
+	$(RUN)python -m pytest -n auto --dist worksteal
 
 nightly: .venv/ready ## the tests that take too long for every commit
 	$(RUN)python -m pytest -m nightly

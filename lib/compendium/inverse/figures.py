@@ -235,8 +235,8 @@ def tied(searches: Mapping[str, Recovery], one: str, other: str) -> Figure:
     first = next(iter(searches.values()))
     table = first.trajectory
     excess = np.log10(np.maximum(table["fine"] - table["fine"].min(), 0.1))
-    known, x = np.hypot(first.values[one], first.values[other]), np.linspace(0, table[one].max(), 200)
-    axis.plot(x, np.sqrt(np.maximum(known**2 - x**2, np.nan)), color="0.8", lw=3, label="the same observed width")
+    known, angles = np.hypot(first.values[one], first.values[other]), np.linspace(0, np.pi / 2, 100)
+    axis.plot(known * np.cos(angles), known * np.sin(angles), color="0.8", lw=3, label="the same observed width")
     dots = axis.scatter(table[one], table[other], c=excess, s=10, cmap="viridis_r", lw=0, zorder=2)
     for (name, each), colour, marker in zip(searches.items(), PALETTE[3:], "XPD*s", strict=False):
         place = each.values[one], each.values[other]

@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from alloygrad.plotting.style import PAGE, PALETTE
+from alloygrad.plotting.style import PAGE
+from compendium.inverse.figures import SEARCHERS
 
 TITLES = {
     "xrd_pbso4": "X-ray, PbSO₄ (measured)",
@@ -15,18 +16,11 @@ TITLES = {
 }
 """Problems in words."""
 
-LINES = {
-    "hybrid": ("hybrid (default)", PALETTE[0], (None, None), 2.4),
-    "secant": ("least squares, secant", PALETTE[2], (6, 1.5), 1.2),
-    "least_squares": ("least squares (SciPy)", PALETTE[1], (4, 1.2, 1.2, 1.2), 1.2),
-    "least_squares_random": ("least squares, random starts", PALETTE[5], (2.5, 1.2), 1.2),
-    "composite": ("composite BO alone", PALETTE[4], (None, None), 1.2),
-    "trust_region": ("BO in a trust region (TuRBO)", PALETTE[3], (6, 1.5), 1.2),
-    "scalar": ("BO of the misfit", PALETTE[9], (4, 1.2, 1.2, 1.2), 1.2),
-    "botorch": ("BO of the misfit (BoTorch)", PALETTE[6], (2.5, 1.2), 1.2),
-    "random": ("Sobol points", PALETTE[7], (1, 1), 1.2),
-}
-"""Label, colour, dashes and width of each searcher, in the order in which they are listed."""
+DASHES = {
+    "secant": (6, 1.5), "least_squares": (4, 1.2, 1.2, 1.2), "least_squares_random": (2.5, 1.2),
+    "trust_region": (6, 1.5), "scalar": (4, 1.2, 1.2, 1.2), "botorch": (2.5, 1.2), "random": (1, 1),
+}  # fmt: skip
+"""One pattern per searcher, so that colour is never the only difference; all others are solid."""
 
 
 def solved_against_calls(runs: pd.DataFrame) -> Figure:
@@ -41,16 +35,17 @@ def solved_against_calls(runs: pd.DataFrame) -> Figure:
     for axis, problem in zip(axes.flat, problems, strict=False):
         own = runs[runs["problem"] == problem]
         budget = own["budget"].max()
-        for place, (method, (label, colour, dashes, width)) in enumerate(LINES.items()):
+        for place, (method, look) in enumerate(SEARCHERS.items()):
             if not len(mine := own[own["method"] == method]):
                 continue
             ends = np.sort(mine["solved_at"].dropna())
             share = 100 * np.arange(len(ends) + 1) / len(mine)
             calls = np.concatenate([[0], ends, [budget]])
             # Lines that coincide lie a little apart.
-            height = np.append(share, share[-1]) + 0.7 * (place - 4)
-            style = dict(color=colour, dashes=dashes, lw=width, label=label, zorder=3 if method == "hybrid" else 2)
-            axis.step(calls, height, where="post", **style)
+            height = np.append(share, share[-1]) + 0.35 * (place - 4)
+            ours = dict(lw=2.4, zorder=3) if method == "hybrid" else {}
+            line = dict(color=look["color"], label=look["label"], dashes=DASHES.get(method, (None, None))) | ours
+            axis.step(calls, height, where="post", **line)
         seeds = own.groupby("method").size()
         said = f"{seeds.min()}–{seeds.max()}" if seeds.min() < seeds.max() else f"{seeds.max()}"
         axis.set(title=f"{TITLES[problem]}, {said} seeds", xlim=(0, budget), ylim=(-5, 105))
