@@ -50,6 +50,9 @@ FEWER_SEEDS = 6
 
 MAIN = ("hybrid", "secant", "least_squares")
 
+FEW_RUNS = 8
+"""So many runs are made in this process: others take longer to start."""
+
 FIRST_SEED = 100
 """Seeds below it served to tune the searchers."""
 
@@ -116,6 +119,7 @@ def race(
     seeds: int | None = None,
     budget: int | None = None,
     workers: int | None = None,
+    compute: bool = True,
 ) -> pd.DataFrame:
     """Return the rows of all runs, computing what is missing; problems whose data cannot be had come from the record.
 
@@ -124,7 +128,8 @@ def race(
         methods: Names in `METHODS`.
         seeds: How many; those of `SEEDS` unless given.
         budget: Calls in place of the problem's own.
-        workers: Processes; one per core unless given.
+        workers: Processes; one per core unless given, or one for a few runs.
+        compute: Whether to compute what is missing.
     """
     wanted = [
         (problem, method, FIRST_SEED + i)
@@ -133,9 +138,11 @@ def race(
         for i in range(planned(problem, method, seeds))
     ]
     found = {key: row for key in wanted if (row := _known(*key, budget)) is not None}
-    missing = [key for key in wanted if key not in found and available(key[0])]
+    missing = [key for key in wanted if key not in found and available(key[0])] if compute else []
     if missing:
-        jobs = Parallel(n_jobs=workers or cpu_count(), return_as="generator_unordered")
+        jobs = Parallel(
+            n_jobs=workers or (cpu_count() if len(missing) > FEW_RUNS else 1), return_as="generator_unordered"
+        )
         done = jobs(delayed(_run_and_keep)(*key, budget) for key in missing)
         for row in tqdm(done, total=len(missing), desc="runs"):
             found[row["problem"], row["method"], row["seed"]] = row

@@ -1,0 +1,8 @@
+"""How the tests run: whole notebooks first, so that no process ends the run alone with a long one."""
+
+import pytest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort notebooks to the front; all else keeps its order."""
+    items.sort(key=lambda item: item.get_closest_marker("notebook") is None)
