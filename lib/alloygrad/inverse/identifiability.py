@@ -134,7 +134,7 @@ def jacobian(calls: Calls, number: int) -> Information:
     for i, each in enumerate(problem.expensive):
         if each.integer or not each.lower < each.upper:
             continue
-        step = problem.step if here[i] + problem.step <= 1 else -problem.step
+        step = problem.stride(here[i])
         there = here.copy()
         there[i] += step
         moved = calls.calls[calls(there)].raw

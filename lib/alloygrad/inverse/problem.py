@@ -278,6 +278,10 @@ class InverseProblem:
         width = self.box.upper - self.box.lower
         return (point - self.box.lower) / np.where(width > 0, width, 1)
 
+    def stride(self, share: float) -> float:
+        """Return the step of a difference quotient at a share of a range, to the side where there is room."""
+        return self.step if share + self.step <= 1 else -self.step
+
     def allows(self, shares: np.ndarray) -> bool:
         """Return whether the parameters at shares (d,) of their ranges are physical."""
         if self.feasible is None:

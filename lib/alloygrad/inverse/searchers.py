@@ -42,7 +42,6 @@ APART = 0.1
 REFIT = 5
 """Bayesian optimisation of the misfit fits its hyperparameters anew after as many calls."""
 
-
 LEAST_FALL = 1e-6
 """Relative fall of the fine misfit at which a descent ends."""
 
@@ -197,7 +196,7 @@ class Residual:
         """Return the Jacobian (m, p) by difference quotients: p calls."""
         here, columns = self(shares), []
         for i in range(len(shares)):
-            step = self.calls.problem.step if shares[i] + self.calls.problem.step <= 1 else -self.calls.problem.step
+            step = self.calls.problem.stride(shares[i])
             there = shares.copy()
             there[i] += step
             columns.append((self(there) - here) / step)
