@@ -19,30 +19,31 @@ def climb(
     rng: np.random.Generator,
     low: np.ndarray | None = None,
     high: np.ndarray | None = None,
-) -> np.ndarray:
-    """Return the physical point (d,) with the largest score that is found between `low` and `high`, as shares.
+) -> tuple[np.ndarray, float]:
+    """Return the physical point (d,) with the largest score that is found between `low` and `high`, and its score.
 
     Args:
         calls: The simulator and what is known of it.
-        score: Shares (n, d) → scores (n,).
+        score: Shares (n, d) of the ranges → scores (n,).
         rng: The source of all random numbers.
         low: Lower limits (d,); 0 unless given.
         high: Upper limits (d,); 1 unless given.
     """
     low, high = np.zeros(calls.d) if low is None else low, np.ones(calls.d) if high is None else high
-    best = np.array([calls.shares[i] for i in np.argsort(calls.misfits("coarse"))[:5]])
+    known = np.array([calls.shares[i] for i in np.argsort(calls.misfits("coarse"))[:5]])
     points = [low + (high - low) * rng.random((DRAWN, calls.d))]
     for size in SIZES:
         n = DRAWN // len(SIZES)
         steps = size * rng.standard_normal((n, calls.d)) * (rng.random((n, calls.d)) < max(0.5, 2 / calls.d))
-        points.append(best[rng.integers(len(best), size=n)] + steps * (high - low))
+        points.append(known[rng.integers(len(known), size=n)] + steps * (high - low))
     points, values = _scored(calls, score, np.concatenate(points), low, high)
     for size in (0.05, 0.015, 0.005, 0.0015):
         top = points[np.argsort(-values)[:5]]
         steps = size * rng.standard_normal((40, len(top), calls.d)) * (high - low)
         more, scores = _scored(calls, score, (top + steps).reshape(-1, calls.d), low, high)
         points, values = np.concatenate([top, more]), np.concatenate([np.sort(values)[::-1][:5], scores])
-    return points[int(np.argmax(values))]
+    best = int(np.argmax(values))
+    return points[best], float(values[best])
 
 
 def _scored(

@@ -229,7 +229,7 @@ def descend_secant(calls: Calls, start: np.ndarray) -> np.ndarray:
     at = start[residual.free].copy()
     here, slopes, fresh, damping, poor = residual(at), residual.slopes(at), True, 1e-3, 0
     for _ in range(MOST_STEPS):
-        step = _bounded_step(slopes, here, damping, at)
+        step = bounded_step(slopes, here, damping, at)
         predicted = here + slopes @ step
         fall = here @ here - predicted @ predicted
         if fall > LEAST_FALL * (here @ here) and np.abs(step).max() > SHORTEST_STEP:
@@ -251,7 +251,7 @@ def descend_secant(calls: Calls, start: np.ndarray) -> np.ndarray:
     return residual.point(at)
 
 
-def _bounded_step(slopes: np.ndarray, residual: np.ndarray, damping: float, at: np.ndarray) -> np.ndarray:
+def bounded_step(slopes: np.ndarray, residual: np.ndarray, damping: float, at: np.ndarray) -> np.ndarray:
     """Return the step (p,) of least |J s + r|² + damping · Σ |J_j|² s_j² that stays between 0 and 1."""
     triangle = np.asarray(np.linalg.qr(np.column_stack([slopes, residual]), mode="r"))
     p = len(at)
@@ -273,8 +273,8 @@ def propose(
     high: np.ndarray | None = None,
 ) -> float:
     """Simulate the point with the largest score, or a random one where it is known already; return the score."""
-    known, point = len(calls), climb(calls, score, rng, low, high)
-    value = float(score(point[None])[0])
+    known = len(calls)
+    point, value = climb(calls, score, rng, low, high)
     calls(point)
     if len(calls) == known:
         calls.restart(rng)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from alloygrad.inverse import InverseProblem
 from alloygrad.inverse.problem import Fitted
 
@@ -30,15 +32,31 @@ class Case:
     axis: str = ""
 
 
-def within(truth: Mapping[str, float], tolerances: Mapping[str, float]) -> Callable[[Mapping, Fitted], float]:
-    """Judge by the largest error of some parameters, in tolerances."""
-    return lambda values, fitted: max(abs(values[name] - truth[name]) / most for name, most in tolerances.items())
+@dataclass(frozen=True)
+class Within:
+    """Judge by the largest error of some parameters, in tolerances.
+
+    Args:
+        truth: The true values, or those of the literature.
+        tolerances: The largest error of each parameter that is judged.
+    """
+
+    truth: Mapping[str, float]
+    tolerances: Mapping[str, float]
+
+    def __call__(self, values: Mapping[str, float], fitted: Fitted) -> float:
+        """Return the largest error in tolerances."""
+        return max(abs(values[name] - self.truth[name]) / most for name, most in self.tolerances.items())
 
 
 def r_factor(fitted: Fitted) -> float:
-    """Return Σ(Y_t − Y_e)² / Σ(Y_t² + Y_e²), where the misfit compares two functions Y."""
-    data = fitted.model - fitted.residual
-    return fitted.misfit / float(fitted.model @ fitted.model + data @ data)
+    """Return Pendry's R factor of a fit whose misfit compares two functions Y."""
+    return pendry_ratio(fitted.model, fitted.model - fitted.residual)
+
+
+def pendry_ratio(one: np.ndarray, other: np.ndarray) -> float:
+    """Return Σ(Y₁ − Y₂)² / Σ(Y₁² + Y₂²) of two functions Y (n,) on the same even grid."""
+    return float(((one - other) ** 2).sum() / (one**2 + other**2).sum())
 
 
 def within_r_factor(most: float) -> Callable[[Mapping, Fitted], float]:

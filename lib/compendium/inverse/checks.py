@@ -7,25 +7,18 @@ import numpy as np
 import pandas as pd
 
 from alloygrad.inverse import InverseProblem, Measured, Recovery
-from alloygrad.inverse.simulators.low_energy import pendry_y
+from alloygrad.inverse.simulators.iv_curves import pendry_y
 from compendium.inverse import surface
-from compendium.inverse.case import Case
+from compendium.inverse.case import Case, pendry_ratio
 from compendium.inverse.surface import Experiment, Setup
 
 # -- powder patterns ---------------------------------------------------------------------------------------------------
 
 
-def tolerances(case: Case) -> dict[str, float]:
-    """Return how far each judged parameter may be from the reference, for a case that is judged by `within`."""
-    least = case.judge(case.truth, None)
-    shifted = {name: case.judge({**case.truth, name: value + 1}, None) for name, value in case.truth.items()}
-    return {name: 1 / off for name, off in shifted.items() if off > least}
-
-
 def against_reference(case: Case, found: Recovery) -> pd.DataFrame:
-    """Return value, standard error, reference, tolerance and unit of each judged parameter."""
+    """Return value, standard error, reference, tolerance and unit of each parameter that `Within` judges."""
     table = found.table()[["value", "standard_error", "unit"]]
-    most = pd.Series(tolerances(case), name="tolerance")
+    most = pd.Series(case.judge.tolerances)
     return table.loc[most.index].assign(reference=pd.Series(case.truth), tolerance=most).rename_axis("parameter")
 
 
@@ -83,12 +76,10 @@ def minima(values: np.ndarray) -> int:
 MEASURED_BEAMS = ((1, 0), (1, 1), (2, 0), (2, 1), (2, 2), (3, 0), (3, 1), (3, 2), (4, 0), (4, 1))
 """Beams in the file of Ag(100)."""
 
-FITTED_EV = (60.0, 250.0)
-
 
 def fitted_experiment(case: Case) -> Experiment:
     """Return the measured curves that a LEED case fits, one per beam."""
-    low, high = FITTED_EV
+    low, high = surface.FITTED_EV
     if case.name == "leed_ag100":
         return surface.silver_experiment(surface.BEAMS, low, high)
     curves = case.problem.measured.values.reshape(len(surface.BEAMS), -1)  # of the twin every beam has every energy
@@ -129,16 +120,11 @@ def r_factors(table: pd.DataFrame) -> pd.DataFrame:
     Columns: beam, low_eV, high_eV, r_p, points.
     """
     parts = {**dict(list(table.groupby("beam", sort=False))), "all": table}
-    rows = [
-        (beam, own["energy_eV"].min(), own["energy_eV"].max(), r_factor(own["y_computed"], own["y_measured"]), len(own))
-        for beam, own in parts.items()
-    ]
+    rows = []
+    for beam, own in parts.items():
+        low, high = own["energy_eV"].min(), own["energy_eV"].max()
+        rows.append((beam, low, high, pendry_ratio(own["y_computed"], own["y_measured"]), len(own)))
     return pd.DataFrame(rows, columns=["beam", "low_eV", "high_eV", "r_p", "points"])
-
-
-def r_factor(one: pd.Series, other: pd.Series) -> float:
-    """Return Σ(Y₁ − Y₂)² / Σ(Y₁² + Y₂²) of two functions Y on the same even grid."""
-    return float(((one - other) ** 2).sum() / (one**2 + other**2).sum())
 
 
 def silver_curves(
@@ -153,7 +139,7 @@ def silver_curves(
         most_eV: Largest energy.
     """
     setup = surface.silver_setup(l_max=l_max, step_eV=step_eV)
-    low, high = FITTED_EV
+    low, high = surface.FITTED_EV
     whole = surface.silver_experiment(MEASURED_BEAMS, low, most_eV)
     seen, unseen = {}, {}
     for beam, measured in whole.intensities.items():

@@ -8,7 +8,7 @@ from numpy.polynomial.chebyshev import chebvander
 from alloygrad.inverse import InverseProblem, Measured, Parameter, blur
 from alloygrad.inverse.simulators.powder import Powder, Site
 from compendium.environments import datasets
-from compendium.inverse.case import Case, within
+from compendium.inverse.case import Case, Within
 
 BLUR_DEG = 0.5
 """Width of the coarse misfit, in degrees: a line that is off by so much still overlaps its own."""
@@ -80,7 +80,7 @@ def titanate(seed: int) -> Case:
         background=_polynomials(angles, 5),
         misfits={"coarse": blur(BLUR_DEG / step, sigma)},
     )
-    judge = within(TITANATE, {"a": 0.002, "c": 0.002, "z_Ti": 0.005, "z_O1": 0.01, "z_O2": 0.01})
+    judge = Within(TITANATE, {"a": 0.002, "c": 0.002, "z_Ti": 0.005, "z_O1": 0.01, "z_O2": 0.01})
     return Case("xrd_synthetic", problem, TITANATE | truth, judge, 120, "counts", "2θ (°)")
 
 
@@ -112,7 +112,7 @@ def sulphate() -> Case:
         background=_polynomials(angles, 6),
         misfits={"coarse": blur(BLUR_DEG / 0.05, sigma)},
     )
-    judge = within(SULPHATE, {"a": 0.004, "b": 0.003, "c": 0.004, "x_Pb": 0.002, "z_Pb": 0.002})
+    judge = Within(SULPHATE, {"a": 0.004, "b": 0.003, "c": 0.004, "x_Pb": 0.002, "z_Pb": 0.002})
     return Case("xrd_pbso4", problem, SULPHATE, judge, 150, "counts", "2θ (°)")
 
 

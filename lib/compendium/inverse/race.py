@@ -35,20 +35,36 @@ PROBLEMS = {
     "xrd_pbso4": lambda seed: diffraction.sulphate(),
     "leed_cu100": surface.copper,
     "leed_ag100": lambda seed: surface.silver(),
+    "leed_ag100_converged": lambda seed: surface.silver_converged(),
 }
 """Problems by name: seed → case. Of measured data the seed names the search alone."""
 
-NEEDED = {"xrd_pbso4": ("pbso4",), "leed_ag100": ("ag_beams", "ag_phase_shifts")}
+_SILVER = ("ag_beams", "ag_phase_shifts")
+NEEDED = {"xrd_pbso4": ("pbso4",), "leed_ag100": _SILVER, "leed_ag100_converged": _SILVER}
 """Published files that a problem reads."""
 
 METHODS = {**SEARCHERS, "botorch": peers.botorch}
 """The library's searchers, and BoTorch's log EI on the misfit as a peer."""
 
-SEEDS = {"xrd_synthetic": 20, "xrd_pbso4": 20, "leed_cu100": 10, "leed_ag100": 10}
-FEWER_SEEDS = 6
-"""Runs of BoTorch and of LEED take long: the first seeds only, but for `MAIN` on measured LEED."""
+SEEDS = {
+    "xrd_synthetic": 20,
+    "xrd_pbso4": 20,
+    "leed_cu100": 6,
+    "leed_ag100": 6,
+    "leed_ag100_converged": 0,
+}
+"""Seeds of every searcher on a problem."""
 
-MAIN = ("hybrid", "secant", "least_squares")
+OTHER_SEEDS = {
+    ("xrd_synthetic", "botorch"): 6,
+    ("xrd_pbso4", "botorch"): 6,
+    ("leed_ag100", "hybrid"): 10,
+    ("leed_ag100", "secant"): 10,
+    ("leed_ag100", "least_squares"): 10,
+    ("leed_ag100", "composite"): 10,
+    ("leed_ag100_converged", "hybrid"): 10,
+}
+"""Searchers with fewer seeds, because they take long, or with more, because a claim needs them."""
 
 FEW_RUNS = 8
 """So many runs are made in this process: others take longer to start."""
@@ -156,8 +172,7 @@ def behaviour(method: str) -> int:
 
 def planned(problem: str, method: str, seeds: int | None = None) -> int:
     """Return how many seeds a searcher runs on a problem."""
-    fewer = method == "botorch" or (problem.startswith("leed") and not (problem == "leed_ag100" and method in MAIN))
-    most = min(SEEDS[problem], FEWER_SEEDS) if fewer else SEEDS[problem]
+    most = OTHER_SEEDS.get((problem, method), SEEDS[problem])
     return min(seeds or most, most)
 
 

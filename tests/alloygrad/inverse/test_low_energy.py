@@ -12,18 +12,8 @@ import numpy as np
 import pytest
 from scipy.special import spherical_jn, spherical_yn
 
-from alloygrad.inverse.simulators.low_energy import (
-    Atom,
-    IVCurves,
-    LeedCalculator,
-    PhaseShifts,
-    Surface,
-    inner_potential,
-    pendry_y,
-    r_pendry,
-    read_phase_shifts,
-    shift,
-)
+from alloygrad.inverse.simulators.iv_curves import IVCurves, inner_potential, pendry_y, r_pendry, shift
+from alloygrad.inverse.simulators.low_energy import Atom, LeedCalculator, PhaseShifts, Surface, read_phase_shifts
 
 EXAMPLE = Path(__file__).parents[3] / "data" / "cleed"  # cleedpy's own example
 HARTREE, BOHR = 27.2113962, 0.529177249

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from alloygrad.inverse import InverseProblem, Measured, Parameter, information, information_in_box, profile, recover
-from compendium.inverse import checks, figures, race
+from compendium.inverse import checks, figures, race, surface_figures
 
 X = np.linspace(0, 1, 60)
 RNG = np.random.default_rng(0)
@@ -80,8 +80,8 @@ def two_searches():
 DRAWN = {
     "fit": lambda: figures.fit(FOUND, "energy (eV)", "counts"),
     "fit with zooms": lambda: figures.fit(FOUND, "energy (eV)", "counts", zooms=((0.2, 0.4), (0.4, 0.6))),
-    "beams": lambda: figures.beams(curves()),
-    "beams held out": lambda: figures.beams(curves(fitted=True), across=2),
+    "beams": lambda: surface_figures.beams(curves()),
+    "beams held out": lambda: surface_figures.beams(curves(fitted=True), across=2),
     "fisher": lambda: figures.fisher(information(PROBLEM, GUESS), information_in_box(PROBLEM, points=4)),
     "fisher at one point": lambda: figures.fisher(information(PROBLEM, GUESS)),
     "profile": lambda: figures.profile(profile(FOUND, "width", points=5), FOUND, "width"),
@@ -92,11 +92,11 @@ DRAWN = {
     "solved": lambda: figures.solved(runs()),
     "misfits": lambda: figures.misfits(along(), "a", "Å", 0.3),
     "parameters": lambda: figures.parameters(judged(), "truth"),
-    "distances": lambda: figures.distances(layers(), 1.805),
-    "distances of a twin": lambda: figures.distances(
+    "distances": lambda: surface_figures.distances(layers(), 1.805),
+    "distances of a twin": lambda: surface_figures.distances(
         layers(), 1.805, truth={"d12": 1.765, "d23": 1.815, "d34": 1.805}, others=layers()["value"].to_frame().T
     ),
-    "r_factors": lambda: figures.r_factors(checks.held_out(curves(fitted=True))),
+    "r_factors": lambda: surface_figures.r_factors(checks.held_out(curves(fitted=True))),
 }  # fmt: skip
 
 

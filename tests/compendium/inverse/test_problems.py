@@ -1,5 +1,6 @@
 """The problems have the solution that they claim, and what is checked beside the misfit is what it says."""
 
+import json
 import runpy
 
 import numpy as np
@@ -7,9 +8,9 @@ import pandas as pd
 import pytest
 
 from alloygrad.inverse import recover
-from alloygrad.inverse.simulators.low_energy import IVCurves, r_pendry
+from alloygrad.inverse.simulators.iv_curves import IVCurves, r_pendry
 from compendium import DATA
-from compendium.inverse import checks, diffraction, race, surface
+from compendium.inverse import checks, diffraction, prediction, race, surface
 from compendium.inverse.case import r_factor
 from compendium.inverse.surface import Experiment
 
@@ -62,7 +63,7 @@ def test_the_truth_explains_the_synthetic_pattern_as_well_as_the_noise_allows(tw
 
 
 def test_a_shift_of_one_tolerance_is_judged_as_one(twin):
-    most = checks.tolerances(twin)
+    most = twin.judge.tolerances
     assert set(most) == set(diffraction.TITANATE) and most["a"] == pytest.approx(0.002)
     for name, tolerance in most.items():
         assert twin.judge({**twin.truth, name: twin.truth[name] - tolerance}, None) == pytest.approx(1)
@@ -176,3 +177,17 @@ def test_the_twin_of_a_surface_is_solved_by_its_truth_and_scored_alike_by_both_r
 def test_the_example_spectrum_is_what_its_script_builds():
     built = runpy.run_path(str(DATA / "examples" / "build_my_spectrum.py"))["table"]()
     pd.testing.assert_frame_equal(built, pd.read_csv(DATA / "examples" / "my_spectrum.csv"))
+
+
+@pytest.mark.skipif(not race.available("leed_ag100"), reason="no measured curves of Ag(100)")
+def test_a_prediction_counts_every_point_that_was_not_fitted(monkeypatch):
+    for name, value in {"L_MAX": 5, "STEP_EV": 8.0, "MOST_EV": 320.0}.items():
+        monkeypatch.setattr(prediction, name, value)
+    values = {"d12": 2.02, "d23": 2.07, "d34": 2.05, "u_surface": 0.09, "u_bulk": 0.07, "V_i": 3.4, "delta_V0": 2.5}
+    found = prediction.judged({"values": json.dumps(values), "off": 0.5})
+    curves = checks.silver_curves(values, 5, 8.0, 320.0)
+    unseen = curves[~curves["fitted"]]
+    assert found["fit"] == pytest.approx(0.5 * surface.MOST_R_FACTOR)
+    squares = ((unseen["y_computed"] - unseen["y_measured"]) ** 2).sum()
+    assert found["unseen"] == pytest.approx(squares / (unseen["y_computed"] ** 2 + unseen["y_measured"] ** 2).sum())
+    assert set(prediction.SEVEN_BEAMS) <= set(curves["beam"]) and 0 < found["seven"] < 1

@@ -6,8 +6,10 @@ import pytest
 from scipy.stats import binom
 
 from alloygrad.inverse import InverseProblem, Measured, Parameter, recover
+from compendium import store
 from compendium.inverse import measurements, race
-from compendium.inverse.case import Case, r_factor, within
+from compendium.inverse.case import Case, Within, r_factor
+from compendium.inverse.kept import Kept
 from compendium.judging import claims
 
 X = np.linspace(0, 1, 40)
@@ -21,7 +23,7 @@ def toy(seed: int) -> Case:
 
     measured = Measured(simulate(3.0, 0.5) + 0.01 * rng.normal(size=len(X)), 0.01)
     problem = InverseProblem([Parameter("a", "", 1, 5), Parameter("b", "", 0, 1)], simulate, measured)
-    return Case("toy", problem, {"a": 3.0, "b": 0.5}, within({"a": 3.0, "b": 0.5}, {"a": 0.1, "b": 0.1}), 30)
+    return Case("toy", problem, {"a": 3.0, "b": 0.5}, Within({"a": 3.0, "b": 0.5}, {"a": 0.1, "b": 0.1}), 30)
 
 
 @pytest.fixture
@@ -102,3 +104,18 @@ def test_claims_of_the_second_document_are_judged_apart():
     if len(runs):
         found = claims.scoreboard(claims.judged(runs, own))
         assert found["verdict"].notna().all()
+
+
+def test_a_kept_row_is_made_once_and_survives_packing_and_damage(toys, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "RESULTS", tmp_path)
+    table = Kept("rows", ("name", "seed"), ("name", "seed", "value"))
+    assert table.find(name="a", seed=1) is None and len(table.table()) == 0
+    assert table.get(lambda: {"value": 0.5}, name="a", seed=1) == {"name": "a", "seed": 1, "value": 0.5}
+    assert table.get(lambda: pytest.fail("made again"), name="a", seed=1)["value"] == 0.5
+    table.record()
+    (row,) = table.folder.glob("*.json")
+    row.write_text(row.read_text()[:10])  # a file cut short falls back on the record
+    with pytest.warns(UserWarning, match="broken"):
+        assert table.get(lambda: pytest.fail("made again"), name="a", seed=1)["value"] == 0.5
+    table.get(lambda: {"value": 0.7}, name="a", seed=2)
+    assert table.record()["value"].tolist() == [0.5, 0.7]
