@@ -1,13 +1,12 @@
 """Every notebook: stored without outputs, readable, with parameters the profiles know, and executed at `smoke`."""
 
-import os
 import re
-import subprocess
-import sys
 from functools import cache
 
 import nbformat
+import papermill
 import pytest
+import warm_kernel
 import yaml
 
 from compendium import ROOT
@@ -80,12 +79,9 @@ def test_its_recorded_run_went_from_top_to_bottom_and_shows_every_figure_it_save
 
 
 @pytest.mark.notebook
-def test_it_runs_at_smoke(path, tmp_path):
-    """Through papermill, as the Makefile does it; the error shown is the notebook's own."""
-    options = ["--no-progress-bar", "--log-level", "ERROR", "--cwd", ROOT / "notebooks"]
-    profile, environment = ROOT / "notebooks" / "profiles" / "smoke.yaml", {**os.environ, "MPLBACKEND": "agg"}
-    command = [sys.executable, "-m", "papermill", *options, "-f", profile, path, tmp_path / path.name]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr[-3000:]
-    executed = nbformat.read(tmp_path / path.name, as_version=4)
+def test_it_runs_at_smoke(path, tmp_path, kernels, monkeypatch):
+    """Through papermill; the error shown is the notebook's own."""
+    monkeypatch.setenv("JUPYTER_PATH", kernels)
+    where = dict(cwd=ROOT / "notebooks", kernel_name=warm_kernel.NAME, progress_bar=False)
+    executed = papermill.execute_notebook(path, tmp_path / path.name, PROFILES["smoke"], **where)
     assert_ran_from_top_to_bottom([cell for cell in executed.cells if cell.cell_type == "code"])

@@ -60,3 +60,8 @@ def __getattr__(name: str) -> Any:
     if name in ("InverseProblem", "Measured", "Parameter", "recover"):
         return getattr(import_module("alloygrad.inverse"), name)
     raise AttributeError(f"module 'alloygrad' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List those too, for completion and `help`."""
+    return sorted({*globals(), *__all__})

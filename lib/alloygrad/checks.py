@@ -22,7 +22,7 @@ ROUNDING = 1e-9
 """Room for the binary rounding of decimal fractions."""
 
 LEAST_ROWS = 5
-"""Fewer different measurements teach a model nothing."""
+"""A model of one input has four numbers to learn (lengthscale, output scale, mean, noise): one measurement more."""
 
 
 class UnknownName(KeyError, ValueError):
@@ -152,8 +152,29 @@ def finite_cells(table: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
     values = table[list(columns)].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
     for row, column in np.argwhere(~np.isfinite(values))[:1]:
         name, got = columns[column], shown(table[columns[column]].iloc[row])
-        raise ValueError(f"Expected a finite number for {name!r} in row {row}; got {got}. Correct it, or drop the row.")
+        raise ValueError(
+            f"Expected a finite number for {name!r} in {row_name(table, row)}; got {got}. Correct it, or drop the row."
+        )
     return values
+
+
+def row_name(table: pd.DataFrame, row: int | np.integer) -> str:
+    """Return "row 2", with its label in the index where that is another: "row 2 ('C')"."""
+    label = table.index[row]
+    return f"row {row}" if label == row else f"row {row} ({label!r})"
+
+
+def by_symbol(table: pd.DataFrame, elements: Iterable[str], unit: str) -> pd.DataFrame:
+    """Return a table with its columns "Ti at.%", as suggestions have them, named by the symbol alone.
+
+    Raises ValueError where both are there and differ.
+    """
+    names = {name: element for element in elements if (name := f"{element} {unit}") in table}
+    both = [name for name, element in names.items() if element in table]
+    for name in both:
+        if list(table[name]) != list(table[names[name]]):
+            raise ValueError(f"Expected one column for {names[name]}; got {name!r} as well, which differs. Drop one.")
+    return table.drop(columns=both).rename(columns=names)
 
 
 def element_column(element: str, wanted: str, names: Iterable[Any], unit: str) -> tuple[str, str]:
@@ -161,10 +182,17 @@ def element_column(element: str, wanted: str, names: Iterable[Any], unit: str) -
 
     No symbol of another element is returned: a column H may hold hardness, and is not hafnium.
     """
-    form = re.compile(rf"{re.escape(element)}([\W_]+({unit[:2]}[a-z]*[\W_]*)?)?", re.IGNORECASE)
-    like = next((name for name in map(str, names) if form.fullmatch(name) and name not in CHEMICAL_SYMBOLS), "")
-    add = f"Add a column {wanted!r}, with 0 where the element is absent."
-    return like, f"Rename {like!r} to {wanted!r}." if like else add
+
+    def column(unit: str) -> str:
+        form = re.compile(rf"{re.escape(element)}([\W_]+({unit[:2]}[a-z]*[\W_]*)?)?", re.IGNORECASE)
+        return next((name for name in map(str, names) if form.fullmatch(name) and name not in CHEMICAL_SYMBOLS), "")
+
+    if like := column(unit):
+        return like, f"Rename {like!r} to {wanted!r}."
+    for other in ("at.%", "wt.%"):  # 0 in a new column would then be wrong
+        if column(other):
+            return "", f"Columns in {other} are read from a file, with `read_table` and unit={other!r}."
+    return "", f"Add a column {wanted!r}, with 0 where the element is absent."
 
 
 def real_numbers(what: str, values: Any, shape: tuple[int | str, ...], advice: str) -> np.ndarray:
@@ -185,7 +213,9 @@ def real_numbers(what: str, values: Any, shape: tuple[int | str, ...], advice: s
     if fits and not bad:
         return np.array(found, dtype=float)
     if bad:
-        got = f"{shown(found.ravel().tolist()[bad[0]])} at number {bad[0]} ({len(bad)} in all)"
+        at = bad[0] if found.ndim == 1 else tuple(map(int, np.unravel_index(bad[0], found.shape)))
+        more = f" ({len(bad)} of {found.size} values are no finite real numbers)" if len(bad) > 1 else ""
+        got = f"{shown(found.ravel().tolist()[bad[0]])} at index {at}{more}"
     else:
         got = f"{'values' if found.size else 'no values'} of shape {found.shape}" if found.ndim else shown(values)
     wanted = str(shape).replace("'", "")
@@ -214,15 +244,15 @@ def row_numbers(rows: Any, n: int) -> np.ndarray:
     )
 
 
-def require_fractions(fractions: np.ndarray, tolerance: float = TOLERANCE) -> None:
+def require_fractions(fractions: np.ndarray, tolerance: float = TOLERANCE, remedy: str = "") -> None:
     """Raise ValueError, by row, unless fractions (n, n_elements) are ≥ 0 and sum to 1 ± `tolerance`."""
     sums = fractions.sum(-1)
     sound = (fractions >= -ROUNDING).all(-1) & (np.abs(sums - 1) <= tolerance + ROUNDING)  # false for NaN
     for row in np.flatnonzero(~sound)[:1]:
+        mend = "Divide percentages by 100, or divide rounded rows by their sum."
         raise ValueError(
             f"Expected atomic fractions ≥ 0 that sum to 1 (± {tolerance:g}); row {row} is {fractions[row].tolist()} "
-            f"(sum {sums[row]:.7g}). Divide percentages by 100, or divide rounded rows by their sum. A DataFrame may "
-            "be in at.%."
+            f"(sum {sums[row]:.7g}). {mend if np.isfinite(sums[row]) else 'Correct the row, or leave it out.'}{remedy}"
         )
 
 
@@ -230,9 +260,11 @@ def require_outcomes(outputs: Collection[str], outcomes: Mapping[str, Any] | pd.
     """Raise ValueError unless each outcome in `outputs` is among `outcomes`."""
     if missing := [name for name in outputs if name not in outcomes]:
         hint = nearest(missing[0], [str(name) for name in outcomes if name not in CHEMICAL_SYMBOLS])
+        names = list(map(str, outcomes))
+        example = f", as in ag.Maximise({names[-1]!r})" if names else ""
         raise ValueError(
-            f"Expected the outcomes {list(outputs)}; {missing} are not there among {list(outcomes)}.{hint} Rename the "
-            "column, or the objective's outcome."
+            f"Expected the objective's outcome {missing[0]!r} among the columns; got {', '.join(names) or 'none'}."
+            f"{hint} Rename the column, or name another one in the objective{example}."
         )
 
 
@@ -244,5 +276,8 @@ def shown(value: Any) -> str:
 
 def comma(value: Any) -> str:
     """Return a note on a text that is a number but for its comma, as "210,1"; "" for any other value."""
-    found = isinstance(value, str) and re.fullmatch(r"\s*[-+]?\d+,\d+\s*", value)
-    return " (with a comma in place of the decimal point)" if found else ""
+    found = isinstance(value, str) and re.fullmatch(r"\s*[-+]?(\d+),(\d+)\s*", value)
+    if not found:
+        return ""
+    thousands = len(found[1]) <= 3 and len(found[2]) == 3
+    return f" (with a comma in place of the decimal point{', or between the thousands' if thousands else ''})"

@@ -19,6 +19,8 @@ HAFNIUM = ag.CompositionSpace({"Ti": (20, 60), "Ni": (20, 60), "Hf": (0, 20)}, s
 OVEN = ag.Box({"T": (300, 900, "K"), "passes": (1, 5)}, integers=["passes"])
 TABLE = pd.DataFrame({"gap": [1.0, 2, 3, 4], "mass": [3.0, 1, 2, 5]}, index=list("ABCD"))
 POOL = ag.Pool(TABLE)
+POOL_ROWS = [[0], [1], [2], [3]]
+OTHERS = ag.CompositionSpace({"Fe": (20, 80), "Ni": (20, 80), "Cu": (0, 20)}, step=1)
 POINTS = ALLOYS.sample(8, np.random.default_rng(0))
 FRACTIONS = ALLOYS.fractions(POINTS)
 FEATURES = ag.FeatureMap(ALLOYS.elements, ["mean:VEC"])
@@ -53,6 +55,10 @@ def misspelt(name: str) -> ag.Campaign:
     return ag.Campaign(ag.CompositionSpace({name: (20, 80), "Mo": (20, 80)}, step=1), "y")
 
 
+def labelled(**columns) -> pd.DataFrame:
+    return pd.DataFrame({"Ti": [50, 50], "Ni": [45, 45], "Cu": [5, 5], "y": [1, 2]} | columns, index=["A", "B"])
+
+
 def kept(campaign: ag.Campaign, data, outcomes=None) -> None:
     """Tell what is refused; the campaign must have lost nothing."""
     try:
@@ -68,14 +74,20 @@ UNKNOWN = [
     (lambda: misspelt("ti"), "'ti' is no element symbol. Is 'Ti' meant?"),
     (lambda: misspelt("TI"), "'TI' is no element symbol. Is 'Ti' meant?"),
     (lambda: ag.FeatureMap(("Tii", "Ni"), ["mean:VEC"]), "'Tii' is no element symbol"),
-    (lambda: ag.FeatureMap(("Ti", "Ni"), ["mean:VECC"]), "'VECC'. Correct the symbol. Is 'VEC' meant?"),
+    (lambda: ag.FeatureMap(("Ti", "Ni"), ["mean:VECC"]), "'VECC'. Is 'VEC' meant? PROPERTIES"),
+    (lambda: ag.FeatureMap(("Ti", "Ni"), ["mean:Radius"]), "'Radius'. Is 'R' (metallic radius, pm) 'RPS' PROPERTIES"),
     (lambda: ag.FeatureMap(("Ti", "Ni"), ["meen:VEC"]), "'meen:VEC' Is 'mean' meant?"),
     (lambda: available(["Tii"]), "'Tii' is no element symbol"),
     (lambda: to_atomic([[1, 2]], ["Xx", "Ti"]), "'Xx' is no element symbol"),
     (lambda: new(maximizer="ascent"), "'maximizer' Is 'maximiser' meant?"),
     (lambda: new(nfeatures=3), "'nfeatures' Is 'n_features' meant?"),
     (lambda: new(rng=3), "'rng' Choose"),
-    (lambda: ag.Maximise("a").value({"A": 1.0}), "['a'] Is 'A' meant?"),
+    (
+        lambda: search(options={"n_starts": 20}),
+        "'n_starts' (nearest first, with defaults) least_starts=None, starts_per_element=None, screen=",
+    ),
+    (lambda: new(inputs=["mean:VEC"]), "['mean:VEC'] inputs=ag.FeatureMap(space.elements, ['mean:VEC'])"),
+    (lambda: ag.Maximise("a").value({"A": 1.0}), "'a' among A. Is 'A' meant?"),
     (lambda: kept(told(POOL), pd.DataFrame({"candidate": ["b"], "y": [1]})), "'b' in row 0 Is 'B' meant?"),
 ]
 
@@ -117,6 +129,17 @@ NUMBERS = [
         lambda: kept(told(), pd.DataFrame({"Ti": [50], "Ni": ["49,5"], "Cu": [0]}), [1]),
         "'Ni' row 0 '49,5' (with a comma",
     ),
+    (lambda: kept(told(OVEN), [[400, 1]], ["1,100"]), "'1,100' decimal point, or between the thousands) in row 0"),
+    (lambda: kept(told(), labelled(y=[1, np.nan])), "nan for 'y' in row 1 ('B'). Leave"),
+    (lambda: kept(told(), labelled(Ni=[45, np.nan])), "nan 'Ni' in row 1 ('B'); Correct"),
+    (lambda: kept(told(), labelled(Ni=[45, 48])), "row 1 ('B') (sum 103). Correct"),
+    (lambda: told().model.posterior([[50, 30, 20]]), "[50.0, 30.0, 20.0] (sum 100). Divide percentages by 100"),
+    (lambda: FEATURES([[0.5, 0.3, 0.1]]), "(sum 0.9). Divide"),
+    (lambda: FEATURES([[0.5, 0.6, -0.1]]), "≥ 0 -0.1] Divide"),
+    (lambda: FEATURES([[0.5, 0.5, np.nan]]), "nan] Correct the row"),
+    (lambda: FEATURES(POINTS), "row 0 Divide percentages by 100"),
+    (lambda: ALLOYS.snap([50, 30, 20]), "[50.0, 30.0, 20.0] (sum 100). Divide percentages by 100"),
+    (lambda: ag.FeatureMap(("Ti",), ["mean:A"], pd.DataFrame({"A": ["1,0"]}, index=["Ti"])), "'1,0' A of Ti. decimal"),
     (lambda: OVEN.read(pd.DataFrame({"T": [np.nan], "passes": [1]})), "'T' in row 0; got nan."),
     (lambda: pool(gap=[1, np.nan]), "'gap' of candidate 1 is nan."),
     (lambda: told(OVEN).predict([[400, 1], [np.nan, 1]]), "finite 'T' in row 1 is nan."),
@@ -138,10 +161,23 @@ SHAPES = [
     (lambda: told().subset(np.array([True, False])), "8 values True or False shape (2,)"),
     (lambda: told().subset([0.5]), "from 0 to 7 [0.5]"),
     (lambda: told().subset(None), "from 0 to 7 None"),
-    (lambda: search(lambda points: points), "one value for each point 3) Compute with torch"),
+    (lambda: search(lambda points: points), "one value for each point shape (n, 3) Compute with torch"),
     (lambda: search(lambda points: points.sum()), "shape () Compute with torch"),
     (lambda: search(lambda points: points.numpy()[..., 0]), "ndarray Compute with torch"),
     (lambda: search(lambda points: None, OVEN), "NoneType Compute with torch"),
+    (lambda: search(exclude=[[50, 30, 15]]), "whole steps sum to 100 row 0 sums to 95. `space.counts(fractions)`"),
+    (lambda: search(exclude=[[0.5, 0.3, 0.2]]), "row 0 sums to 1. DataFrame in at.%"),
+    (lambda: search(exclude=pd.DataFrame({"Ti": [50], "Ni": [30], "Cu": [15]})), "(sum 95)"),
+    (lambda: search(lambda points: points.mean(), POOL, "enumeration", exclude=POOL_ROWS), "all 4 Add candidates."),
+    (lambda: search(lambda points: (points, points), OVEN), "shape (n,) a tuple. ag.log_ei(model, best)"),
+    (lambda: search(fit()), "a tuple. wrap a model `ag.log_ei(model, best)`"),
+    (lambda: search(ag.log_ei(fit(), 1.0), OTHERS), "Fe Ni Cu, Ti Ni Cu. `space.elements`"),
+    (lambda: fit(targets=VALUES[:, None]), "(8, 1). `targets.ravel()`"),
+    (lambda: fit(torch.exp, FRACTIONS[:, 0]), "(8,). `points[:, None]`"),
+    (lambda: fit(points=pd.DataFrame({"Ti": [0.5], "Ni at.%": [0.5]})), "lacks ['Ni', 'Cu'] `space.read(table)`"),
+    (lambda: kept(told(POOL), [[9]], [1]), "{'row': 9} row numbers from 0 to 3. 'candidate'"),
+    (lambda: kept(told(OVEN), [[400, 1.5]], [1]), "1.5} within limits, whole where declared."),
+    (lambda: kept(told(POOL), pd.DataFrame({"y": [1]}, index=["A"])), "table.rename_axis('candidate').reset_index()"),
     (lambda: search(space=OVEN, exclude=[[1]]), "exclude of shape (m, 2) (1, 1)"),
     (lambda: fit(lambda c: c[:, 0]), "shape (8, F) got shape (8,)"),
     (lambda: fit(lambda c: c.numpy()), "ndarray FeatureMap"),
@@ -175,6 +211,7 @@ NAMES = [
     (lambda: pool(ab=[1, 2], a=[1, 2], features="ab"), "'ab' ['ab']"),
     (lambda: pool(Ti=[0.5, 0.2], Ni=[0.5, 0.8], elements="Ti"), "'Ti' ['Ti', 'Ni']"),
     (lambda: pool(candidate=[1, 2]), "'candidate' rename"),
+    (lambda: pool(name=["x", "y"], a=[1, 2]), "'name' 'x'. candidates.set_index('name')"),
     (lambda: pool(index=["x", None], a=[1, 2]), "an empty name"),
     (lambda: ag.Pool(pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"])), "['a'] more than once"),
     (lambda: kept(told(OVEN), pd.DataFrame([[400, 1, 2]], columns=["T", "T", "passes"]), [1]), "['T'] more than once"),
@@ -203,7 +240,7 @@ KINDS = [
     (lambda: search(rng=0), "rng 0 default_rng"),
     (lambda: told().ask(rng=np.random.RandomState(0)), "rng RandomState default_rng"),
     (lambda: ALLOYS.sample(3, 0), "rng 0 default_rng"),
-    (lambda: ag.log_ei(None, 1.0)(torch.zeros(1, 2)), "model None"),
+    (lambda: ag.log_ei(None, 1.0), "model None"),
     (lambda: ag.log_ei(told(), 1.0), "Campaign `model`"),
     (lambda: fit("fractions"), "features 'fractions' FeatureMap"),
     (lambda: fit(None), "features None FeatureMap"),
@@ -236,3 +273,28 @@ def test_a_table_is_reported_for_an_objective(tmp_path):
     file.write_text("\n".join(["Ti,Ni,Cu,y", *(f"{50 - i},{50 - i},{2 * i},{i}" for i in range(6))]))
     with pytest.raises(TypeError, match=r"Expected objective .*`ag\.Maximise\(…\)`.*; got 'y'\. Pass"):
         ag.read_table(file, ALLOYS, unit="at.%").report("y")
+
+
+def test_what_is_measured_is_excluded_as_a_table_too():
+    """In at.%, also as a suggestion has its columns, and only where it takes the point of the grid."""
+    best = search(lambda c: -((c - 0.3) ** 2).sum(-1))
+    table = ALLOYS.table(best.point[None])
+    for exclude in (best.point[None], table, table.rename(columns=lambda name: name.removesuffix(" at.%"))):
+        assert not np.array_equal(search(lambda c: -((c - 0.3) ** 2).sum(-1), exclude=exclude).point, best.point)
+
+
+def test_a_dataframe_is_read_by_the_names_of_its_columns():
+    table = pd.DataFrame(FRACTIONS, columns=ALLOYS.elements)
+    turned = table[["Cu", "Ti", "Ni"]].assign(note="x")
+    model = fit(points=turned)
+    assert torch.equal(FEATURES(turned), FEATURES(FRACTIONS)) and torch.equal(model.inputs, fit().inputs)
+    assert torch.equal(model.posterior(turned)[0], model.posterior(FRACTIONS)[0])
+    campaign = told()
+    percent = (100 * table)[["Ni", "Cu", "Ti"]]
+    np.testing.assert_allclose(campaign.posterior(percent)[0], campaign.posterior(FRACTIONS)[0])
+
+
+def test_help_names_everything_public():
+    assert set(ag.__all__) <= set(dir(ag))
+    assert repr(told()) == "<Campaign: y in a CompositionSpace, 8 measurements>"
+    assert repr(OVEN) == "Box({'T': (300, 900, 'K'), 'passes': (1, 5)}, integers=['passes'])"

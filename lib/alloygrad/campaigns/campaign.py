@@ -23,9 +23,12 @@ so that the next pick goes elsewhere. Experiments under way (`pending`) are fant
 Source: Ginsbourger, Le Riche and Carraro 2010, doi 10.1007/978-3-642-10701-6_6, for the believer.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from math import sqrt
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -37,6 +40,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from alloygrad.acquisition.analytic import ACQUISITIONS
+from alloygrad.campaigns.cautions import MOST_SAID, doubtful, ignored, left_out, repeated, slipped
 from alloygrad.campaigns.inputs import choose_inputs, given_inputs
 from alloygrad.checks import (
     LEAST_ROWS,
@@ -47,6 +51,7 @@ from alloygrad.checks import (
     require_outcomes,
     require_protocol,
     require_whole,
+    row_name,
     row_numbers,
 )
 from alloygrad.features.selection import require_options
@@ -54,7 +59,7 @@ from alloygrad.maximisers import Suggestion, maximise, method_for
 from alloygrad.maximisers.options import Options
 from alloygrad.objectives import Maximise
 from alloygrad.protocols import Acquisition, Model, Objective, Space, Surrogate
-from alloygrad.spaces import Box
+from alloygrad.spaces import Box, Pool
 from alloygrad.spaces.points import no_points, require_coordinates, require_points
 from alloygrad.surrogates import SURROGATES
 from alloygrad.surrogates.gp import BOUNDS, LARGEST, NOISE, standardisation
@@ -170,6 +175,10 @@ class Campaign:
         self._said: tuple[str, ...] = ()  # of the tables
         self._model: Model | None = None
 
+    def __repr__(self) -> str:
+        """Return the objective, the space and how much is measured."""
+        return f"<Campaign: {self.objective.name} in a {type(self.space).__name__}, {len(self.values)} measurements>"
+
     # -- measurements ----------------------------------------------------------------------------------------------
 
     def tell(self, data: _Table | pd.DataFrame | ArrayLike, outcomes: Outcomes | None = None) -> None:
@@ -184,15 +193,19 @@ class Campaign:
                 added then. Rows of a table may lie between the grid's points and outside the limits.
         """
         said: list[str] = []
+        place: Callable[[int], str] = "row {}".format
         if hasattr(data, "measured"):
             coordinates, values, rows, said = data.measured(self.space, self.objective)
         elif isinstance(data, pd.DataFrame):
             coordinates = self.space.read(data)
             values, rows = self._values(data if outcomes is None else outcomes), [None] * len(data)
+            said = ignored(data, [*self.space.names, *self.objective.outputs]) if self.space.elements else []
+            place = partial(row_name, data)
         else:
             points = self._points(data)
             coordinates, values, rows = self.space.coordinates(points), self._values(outcomes), [None] * len(points)
-        self._require_sound(coordinates, values)
+        self._require_sound(coordinates, values, place)
+        said += repeated(np.column_stack([self.coordinates, self.values]), np.column_stack([coordinates, values]))
         self.points = np.concatenate([self.points, self.space.nearest(coordinates)], dtype=self.points.dtype)
         self.coordinates = np.concatenate([self.coordinates, coordinates])
         self.values = np.concatenate([self.values, values])
@@ -217,14 +230,20 @@ class Campaign:
         inside = self.space.contains(points)
         if not inside.all():
             bad = points[np.flatnonzero(~inside)[0]]
+            own = (
+                "whole steps of a composition" if self.space.elements else "values within limits, whole where declared"
+            )
+            mend = "Pass a DataFrame with values in their units; it may also hold what was measured outside the limits."
+            if isinstance(self.space, Pool):
+                own = f"row numbers from 0 to {self.space.size - 1}"
+                mend = f"Name the candidates in a DataFrame with the column {self.space.label!r}."
             raise ValueError(
                 f"Expected points of the space; {dict(zip(self.space.keys, bad.tolist(), strict=True))} is none. "
-                "Numbers without column names are the space's own: of a composition, whole steps. Pass a DataFrame "
-                "with values in their units; it may also hold what was measured outside the limits."
+                f"Numbers without column names are the space's own: {own}. {mend}"
             )
         return points
 
-    def _require_sound(self, coordinates: np.ndarray, values: np.ndarray) -> None:
+    def _require_sound(self, coordinates: np.ndarray, values: np.ndarray, place: Callable[[int], str]) -> None:
         if values.shape != coordinates.shape[:1]:
             raise ValueError(
                 f"Expected one outcome for each of {len(coordinates)} points; got shape {values.shape}. Give "
@@ -235,10 +254,9 @@ class Campaign:
         sound = np.abs(values) <= LARGEST  # false for NaN too
         if not sound.all():
             bad = int(np.flatnonzero(~sound)[0])
-            where = dict(zip(self.space.names, coordinates[bad].tolist(), strict=True))
             raise ValueError(
-                f"Expected finite outcomes, {LARGEST:.0e} at most; at {where} it is {values[bad]}. "
-                "Leave the row out, or repeat the measurement."
+                f"Expected finite outcomes, {LARGEST:.0e} at most; got {values[bad]} for {self.objective.name!r} in "
+                f"{place(bad)}. Leave the row out, or repeat the measurement."
             )
 
     # -- the model -------------------------------------------------------------------------------------------------
@@ -280,8 +298,10 @@ class Campaign:
             return 0.0, 1.0
         return standardisation(self._utilities)
 
-    def posterior(self, coordinates: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    def posterior(self, coordinates: pd.DataFrame | ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Return (mean, std), each (...), of coordinates (..., k): of the value itself, in the objective's unit."""
+        if isinstance(coordinates, pd.DataFrame):
+            coordinates = self.space.read(coordinates)
         with torch.no_grad():
             mean, std = self.model.posterior(coordinates)
         centre, spread = self.scale
@@ -311,9 +331,21 @@ class Campaign:
     def warnings(self) -> list[str]:
         """What a user should know about the fit, each with what to do about it."""
         found, spread = [*self._said, *self.model.warnings], np.ptp(self.values)
+        labels = [f"Measurement {i + 1}" if row is None else f"Row {row}" for i, row in enumerate(self.rows)]
+        if slip := slipped(self.values, labels, self.objective.name):
+            found += slip
+        elif self.setting.noise is None:  # a fixed noise says nothing of the scatter
+            found += doubtful(left_out(self), labels)[:MOST_SAID]
+        if not spread and len(self.values) > 1:
+            found.append(
+                f"All {len(self.values)} outcomes are {self.values[0]:g}: a model needs outcomes that differ. Check "
+                f"that {self.objective.name!r} is what was measured."
+            )
         if (n := len(np.unique(self.coordinates, axis=0))) < LEAST_ROWS:
-            few = f"Expected at least {LEAST_ROWS} different points; {n} measured. "
-            found.append(few + "Measure more before you trust a suggestion.")
+            found.append(
+                f"Expected at least {LEAST_ROWS} different points, since a model of one input has four numbers to "
+                f"learn; {n} measured. Measure more before you trust a suggestion."
+            )
         if not self.setting.standardised and spread and not SPREADS[0] <= spread <= SPREADS[1]:
             found.append(f"Targets range over {spread:.3g}, the setting 'paper' expects about 1: rescale them.")
         process = getattr(self.space, "process", self.space)
@@ -329,7 +361,7 @@ class Campaign:
 
     def subset(
         self, rows: ArrayLike | slice, *, inputs: str | Callable | None = None, seed: int | None = None
-    ) -> "Campaign":
+    ) -> Campaign:
         """Return a campaign with the same settings on some of the measurements; inputs are chosen anew.
 
         Args:

@@ -13,6 +13,7 @@ from alloygrad.features.elements import available
 from alloygrad.features.feature_map import FeatureMap, doubles, raw_fractions
 from alloygrad.features.selection import genetic
 from alloygrad.protocols import Space
+from alloygrad.spaces.composition import require_elements
 
 SELECTION_ROWS = 100
 """Features are chosen on at most so many rows, drawn at random: the time grows with the cube of their number."""
@@ -50,6 +51,11 @@ def given_inputs(space: Space, inputs: str | Callable | None) -> Callable | None
     """
     if callable(inputs):
         return choose_inputs(space, inputs)
+    if isinstance(inputs, list | tuple):
+        raise ValueError(
+            f"Expected inputs as 'features', 'fractions' or a FeatureMap; got {list(inputs)}. Wrap the list: "
+            f"inputs=ag.FeatureMap(space.elements, {list(inputs)})."
+        )
     if inputs is not None:
         require_known("inputs", inputs, ("features", "fractions"))
     if inputs == "features" and not space.elements:
@@ -87,11 +93,7 @@ def choose_inputs(
     """
     n_elements = len(space.elements)
     if isinstance(inputs, FeatureMap):
-        if inputs.elements != tuple(space.elements):
-            raise ValueError(
-                f"Expected features of the elements {' '.join(space.elements)}, in this order; got those of "
-                f"{' '.join(inputs.elements)}. Make them with `space.elements`."
-            )
+        require_elements(space, inputs, "a FeatureMap")
         return inputs if n_elements == len(space.names) else Joined(inputs, space.names)
     if callable(inputs):
         return inputs

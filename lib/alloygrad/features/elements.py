@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from alloygrad.checks import UnknownName, distinct_names, nearest
+from alloygrad.checks import UnknownName, distinct_names, nearest, shown
 from alloygrad.symbols import CHEMICAL_SYMBOLS
 
 TABLE = Path(__file__).with_name("elements.csv")
@@ -116,16 +116,32 @@ def matrix(
     for symbol in symbols:
         if symbol not in table.columns:
             raise UnknownName(
-                f"Expected properties among {' '.join(table.columns)}; got {symbol!r}. Correct the symbol."
-                f"{nearest(symbol, table.columns)}"
+                f"Expected symbols of properties; got {symbol!r}.{_meant(symbol, table.columns)} Known are "
+                f"{' '.join(map(str, table.columns))}; `alloygrad.features.elements.PROPERTIES` says what each is."
             )
-    values = table.loc[list(elements), symbols].to_numpy(dtype=np.float64)
+    cells = table.loc[list(elements), symbols]
+    try:
+        values = cells.to_numpy(dtype=np.float64)
+    except ValueError:
+        i, j = np.argwhere((cells.apply(pd.to_numeric, errors="coerce").isna() & cells.notna()).to_numpy())[0]
+        raise ValueError(
+            f"Expected numbers in the table; got {shown(cells.iloc[i, j])} for {symbols[j]} of {elements[i]}. Write it "
+            "as a number with a decimal point."
+        ) from None
     if missing := [f"{symbols[j]} of {elements[i]}" for i, j in np.argwhere(np.isnan(values))]:
         raise ValueError(
             f"Expected a value of every property; got no value for {', '.join(missing)}. Leave the property or the "
             "element out (`available(elements)` lists the shared properties), or pass a table that has the value."
         )
     return values
+
+
+def _meant(symbol: object, known: Sequence[str]) -> str:
+    """Return " Is … meant?" with the properties whose symbol or name is like `symbol`; "" if none is."""
+    wanted = str(symbol).lower()
+    like = [p for p in PROPERTIES if p.symbol in known and wanted in p.name.lower()]
+    listed = " or ".join(f"{p.symbol!r} ({p.name}, {p.unit})" for p in like)
+    return nearest(symbol, known) or (f" Is {listed} meant?" if listed and len(wanted) > 1 else "")
 
 
 def available(elements: Sequence[str], table: pd.DataFrame | None = None) -> tuple[str, ...]:
@@ -147,7 +163,8 @@ def _check_elements(elements: Sequence[str], table: pd.DataFrame) -> None:
             alike = [symbol for symbol in table.index if str(symbol)[:1] == name[0].upper()]
             hint = nearest(name, table.index) or nearest(alike[0] if alike else "", alike)
             raise UnknownName(
-                f"Expected elements among {' '.join(table.index)}; got {name!r}. Correct the symbol, pass a table that "
-                "has this element, or choose the inputs 'fractions', which need no properties. "
+                f"Expected elements with known properties; got {name!r}. "
                 + (lacking or f"{name!r} is no element symbol.{hint}")
+                + " Correct the symbol, pass a table that has this element, or choose the inputs 'fractions', which "
+                f"need no properties. Known are {' '.join(map(str, table.index))}."
             )

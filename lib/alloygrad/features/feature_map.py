@@ -6,6 +6,8 @@ For comparison, the fraction of an element can be a feature too: `fraction:Ti`.
 Source: Xian et al., Digital Discovery 2025, doi 10.1039/d5dd00080g, Table S1.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -15,7 +17,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from alloygrad.checks import distinct_names, nearest, numbers
+from alloygrad.checks import distinct_names, finite_cells, nearest, numbers, require_fractions, require_frame
 from alloygrad.features import elements as elemental
 from alloygrad.features.formulas import FORMULAS
 
@@ -102,8 +104,12 @@ class FeatureMap:
         return [":".join(f) for f in self.selected]
 
     def __call__(self, compositions: Tensor | ArrayLike) -> Tensor:
-        """Return features (..., n_selected) of compositions (..., n_elements) in atomic fractions."""
-        fractions = doubles(compositions)
+        """Return features (..., n_selected) of compositions (..., n_elements) in atomic fractions.
+
+        Raises:
+            ValueError: A wrong shape; or, but for a tensor, which is taken as it is, rows that are not fractions.
+        """
+        fractions = given(self, compositions)
         if fractions.shape[-1:] != (len(self.elements),):
             raise ValueError(
                 f"Expected compositions of shape (..., {len(self.elements)}); got {tuple(fractions.shape)}. "
@@ -121,6 +127,29 @@ def doubles(values: Tensor | ArrayLike, name: str = "coordinates") -> Tensor:
     Raises ValueError, with `name` in the message, for what is no number.
     """
     return values.double() if isinstance(values, Tensor) else torch.from_numpy(np.array(numbers(values, name)))
+
+
+def given(features: object, points: Tensor | ArrayLike | pd.DataFrame, name: str = "coordinates") -> Tensor:
+    """Convert points (..., k) to float64; those that a FeatureMap reads are checked, unless they are a tensor.
+
+    Of a DataFrame, a FeatureMap takes the columns of its elements, by name. Raises ValueError for what is no number or
+    no atomic fraction. A search passes tensors, and is not slowed down.
+    """
+    if isinstance(points, Tensor) or not isinstance(features, FeatureMap):
+        return doubles(points, name)
+    elements = features.elements
+    if isinstance(points, pd.DataFrame):
+        require_frame(points, elements)
+        if missing := [element for element in elements if element not in points]:
+            raise ValueError(
+                f"Expected columns of atomic fractions for {' '.join(elements)}; the table lacks {missing} among "
+                f"{list(points.columns)}. Rename its columns, or pass `space.read(table)` of a table in at.%."
+            )
+        points = finite_cells(points, elements)
+    values = doubles(points, name)
+    if values.shape[-1:] == (len(elements),):
+        require_fractions(values.reshape(-1, len(elements)).numpy())
+    return values
 
 
 def raw_fractions(elements: Iterable[str]) -> FeatureMap:

@@ -265,7 +265,10 @@ def _prepare(
     for row in (~torch.isfinite(targets)).nonzero()[:1, 0].tolist():
         raise ValueError(f"Expected finite targets; got {targets[row]} in row {row}. Drop the row.")
     if len(targets.unique()) < 2:
-        raise ValueError(f"Expected at least two different targets; got {n} equal ones. Measure other compositions.")
+        raise ValueError(
+            f"Expected at least two different targets to choose features by; got {f'{n} equal ones' if n > 1 else n}. "
+            "Measure more compositions, or take the inputs 'fractions' until then."
+        )
     candidates = all_features(formulas, available(elements))
     values = FeatureMap(tuple(elements), tuple(candidates))(compositions)
     # The mean of equal properties varies by rounding errors; scaled to 0 … 1 it would be pure noise.

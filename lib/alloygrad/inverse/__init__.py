@@ -10,20 +10,26 @@ some of them.
 
 from alloygrad.inverse.calls import Call
 from alloygrad.inverse.identifiability import information, information_in_box
+from alloygrad.inverse.measured import Measured
+from alloygrad.inverse.measuring import CHOOSERS, Particles, Prior, choose
 from alloygrad.inverse.misfits import blur, cumulative
-from alloygrad.inverse.problem import InverseProblem, Measured, Parameter, SimulationError
+from alloygrad.inverse.problem import InverseProblem, Parameter, SimulationError
 from alloygrad.inverse.recovery import Recovery, profile, recover
 from alloygrad.inverse.searchers import SEARCHERS
 
 __all__ = [
+    "CHOOSERS",
     "SEARCHERS",
     "Call",
     "InverseProblem",
     "Measured",
     "Parameter",
+    "Particles",
+    "Prior",
     "Recovery",
     "SimulationError",
     "blur",
+    "choose",
     "cumulative",
     "information",
     "information_in_box",

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import qmc
 
 from alloygrad.checks import require_kind
-from alloygrad.inverse.problem import Fitted, InverseProblem, SimulationError
+from alloygrad.inverse.problem import Fitted, InverseProblem, SimulationError, rounded
 
 MOST_DRAWS = 200
 """A screen gives up where fewer than one point in as many is feasible."""
@@ -84,7 +84,7 @@ class Calls:
             return self.numbers[key]
         if len(self.calls) >= self.budget:
             raise BudgetSpent
-        with self.keeping(values):
+        with self.keeping(values, key in self.earlier):
             call = self.earlier.get(key) or self._simulate(values)
             coarse = self.problem.fit(call.raw, "coarse")
             fine = self.problem.fit(call.raw, "fine") if "coarse" in self.problem.misfits else coarse
@@ -107,17 +107,52 @@ class Calls:
         return call
 
     @contextmanager
-    def keeping(self, values: Mapping[str, float] | None = None) -> Iterator[None]:
-        """Add to a SimulationError the parameters, the calls that were finished, and where these are."""
+    def keeping(self, values: Mapping[str, float] | None = None, earlier: bool = False) -> Iterator[None]:
+        """Add to whatever stops the search the calls that were finished, to a SimulationError the parameters as well.
+
+        Args:
+            values: The parameters of the call that is made.
+            earlier: Whether this call was passed in `done`.
+        """
         try:
             yield
         except SimulationError as error:
             if error.calls is self.done:
                 raise
-            at = "" if values is None else f" The parameters were {values}."
-            where = "the list passed as `done`" if self.passed else "this error's `calls` only"
-            kept = f" The finished calls ({len(self.done)}) are in {where}: pass it as `done` to go on."
+            at = "" if values is None else f" The parameters were {rounded(values)}."
+            kept = (
+                " The simulator's result is from `done`: pass an empty list if data or simulator have changed since."
+                if earlier
+                else self._kept("error")
+            )
             raise SimulationError(f"{error}{at}{kept}", self.done) from error.__cause__ or error
+        except BaseException as stop:  # an interrupt, or an error in a search or a report
+            if getattr(stop, "calls", None) is not self.done and self.done:
+                stop.calls = self.done  # type: ignore[attr-defined]
+                stop.add_note(self._kept("exception").strip())
+            raise
+
+    def _kept(self, what: str) -> str:
+        """Say where finished calls are; nothing where there are none."""
+        if not self.done:
+            return ""
+        where = (
+            "the list passed as `done`: pass it again"
+            if self.passed
+            else f"the list `calls` of this {what} (sys.last_value.calls in a notebook): pass it as `done`"
+        )
+        return f" The finished calls ({len(self.done)}) are in {where} to go on."
+
+    def better_elsewhere(self) -> float | None:
+        """Return the smallest fine misfit in `done` if no call of this search is as good."""
+        box, found = self.problem.box, [self.fine[self.best].misfit]
+        for key, call in self.earlier.items():
+            within = all(low <= value <= high for low, value, high in zip(box.lower, key, box.upper, strict=True))
+            if within and key not in self.numbers:
+                with suppress(SimulationError):  # a result that does not fit these data
+                    if self.problem.allows(self.problem.shares(call.values)):
+                        found.append(self.problem.fit(call.raw, "fine").misfit)
+        return min(found) if min(found) < found[0] else None
 
     @property
     def best(self) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from alloygrad.checks import is_number
-from alloygrad.inverse.problem import standard_errors
+from alloygrad.inverse.measured import standard_errors
 
 
 def blur(width: float, sigma: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

@@ -9,14 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.stats import qmc
 
-from alloygrad.checks import is_number, real_numbers, require_arguments, require_kind, require_number
+from alloygrad.checks import is_number, real_numbers, require_arguments, require_kind, require_known, require_number
+from alloygrad.inverse.measured import Measured
 from alloygrad.spaces.box import Box
 
 MISFITS = ("coarse", "fine")
@@ -25,10 +24,8 @@ MISFITS = ("coarse", "fine")
 MOST_CHEAP = 200
 """Largest number of starts of the fit of cheap parameters."""
 
-FLAT = (
-    "Pass one column of a table, as table['counts'], or a flattened image. Leave points without a value out, of the "
-    "simulator's curve as well."
-)
+SOME = "If this happens for some parameters only, narrow the box, or let `feasible` refuse them."
+"""What to do about a simulator that fails here and there."""
 
 
 class SimulationError(RuntimeError, ValueError):
@@ -81,57 +78,6 @@ class Parameter:
             raise ValueError(f"Expected a whole number between the limits; got {self}. Widen them.")
 
 
-class Measured:
-    """Measured values with their standard errors.
-
-    Args:
-        values: Numbers (n,).
-        sigma: Standard errors (n,), or one for all. None if they are not known: every value then has the same weight,
-            and the errors of parameters come from the scatter about the fit.
-        x: Where they were measured (n,): angle, energy …; only drawn.
-
-    Raises:
-        ValueError: Values that are not finite, standard errors that are not positive, or of another length.
-
-    Example:
-        >>> Measured([1.0, 2.0, 4.0], sigma=0.1).sigma
-        array([0.1, 0.1, 0.1])
-    """
-
-    def __init__(self, values: Sequence, sigma: Sequence | float | None = None, x: Sequence | None = None) -> None:
-        self.values = real_numbers("measured values", values, ("n",), FLAT)
-        self.known = sigma is not None
-        given = np.ones(1) if sigma is None else standard_errors(sigma if np.iterable(sigma) else [sigma])
-        if len(given) not in (1, len(self.values)):
-            raise ValueError(
-                f"Expected one standard error for each of {len(self.values)} values; got {len(given)}. Pass one for "
-                "all, or as many as values."
-            )
-        self.sigma = np.broadcast_to(given, self.values.shape).copy()
-        advice = "Pass one x for each value, or leave x out."
-        self.x = real_numbers("x", np.arange(len(self.values)) if x is None else x, self.values.shape, advice)
-
-    @classmethod
-    def read(cls, path: str | Path, *, x: str, value: str, sigma: str | None = None) -> "Measured":
-        """Read a CSV file by the names of its columns.
-
-        Raises:
-            ValueError: A column is missing or holds something else than numbers.
-        """
-        table = pd.read_csv(path)
-        wanted = [name for name in (x, value, sigma) if name is not None]
-        if missing := [name for name in wanted if name not in table]:
-            raise ValueError(
-                f"Expected the columns {wanted} in {Path(path).name}; {missing} are not among {list(table)}. Rename "
-                "them, or say which columns are meant."
-            )
-        columns = {name: pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=float) for name in wanted}
-        return cls(columns[value], None if sigma is None else columns[sigma], columns[x])
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-
 @dataclass(frozen=True)
 class Fitted:
     """What one result of the simulator says about the data, once cheap parameters and nuisances are fitted."""
@@ -153,7 +99,8 @@ class InverseProblem:
     Args:
         parameters: What is sought. At least one is not cheap.
         simulate: The simulator: called with the expensive parameters by name; returns a curve (n,), or whatever
-            `observe` understands.
+            `observe` understands. The same parameters must give the same result every time: a simulator that draws
+            random numbers has to start from the same seed in each call.
         measured: The data.
         observe: (result of the simulator, cheap parameters by name) → curve (n,). The result itself unless given.
         scale: Whether the curve may be multiplied by a factor ≥ 0.
@@ -230,7 +177,7 @@ class InverseProblem:
         self.targets  # noqa: B018  says at once what is wrong with the misfits
         if not self._plain:
             values = self.measured.values
-            for name in MISFITS:
+            for name in self.misfits:
                 whole = self.transform(name, values)
                 parts = self.transform(name, 0.75 * values + 1) + self.transform(name, 0.25 * values - 1)
                 if not np.allclose(whole, parts, rtol=1e-6, atol=1e-6 * np.abs(whole).max()):
@@ -245,7 +192,13 @@ class InverseProblem:
         require_arguments("simulate", self.simulate, expensive)
         if self.feasible is not None:
             require_arguments("feasible", self.feasible, expensive)
-        if self.observe is not None or cheap:  # cheap parameters need it
+        if self.observe is None and cheap:
+            raise TypeError(
+                f"Expected observe, since {cheap} are cheap: it makes the curve of the simulator's result and of "
+                f"them; got None. Pass a function of ({', '.join(['raw', *cheap])}), or leave cheap=True out where "
+                "`simulate` takes the parameter."
+            )
+        if self.observe is not None:
             require_arguments("observe", self.observe, cheap, ["raw"])
         for name, function in self.misfits.items():
             require_arguments(f"the {name} misfit", function, [], ["curve"])
@@ -287,23 +240,31 @@ class InverseProblem:
         if self.feasible is None:
             return True
         values, advice = self.values(shares), "Let it return True or False, for example bool(…)."
-        allowed = _asked("feasible", f"{advice} The parameters were {values}.", None, self.feasible, **values)
+        at = f"The parameters were {rounded(values)}."
+        allowed = _asked("feasible", f"{advice} {at}", None, self.feasible, **values)
         if not _is_bool(allowed):
-            raise SimulationError(f"Expected feasible to return a bool; got {allowed!r:.60} at {values}. {advice}")
+            raise SimulationError(f"Expected feasible to return a bool; got {allowed!r:.60}. {advice} {at}")
         return bool(allowed)
 
     # -- from the simulator to a misfit ----------------------------------------------------------------------------
 
     def run(self, values: Mapping[str, float]) -> Any:
-        """Call the simulator with the expensive parameters among `values`. Raises SimulationError where it fails."""
-        advice = "Narrow the box, let `feasible` say where it works, or return a curve there."
-        return _asked("simulate", advice, None, self.simulate, **{name: values[name] for name in self.box.names})
+        """Call the simulator with the expensive parameters among `values`.
+
+        Raises:
+            ValueError: A parameter is missing.
+            SimulationError: The simulator fails.
+        """
+        names = list(self.box.names)
+        if missing := [name for name in names if name not in values]:
+            raise ValueError(f"Expected values of {names}; got {list(values)}. Add {missing}.")
+        return _asked("simulate", SOME, None, self.simulate, **{name: values[name] for name in names})
 
     def curve(self, raw: object, cheap: Mapping[str, float]) -> np.ndarray:
         """Return the curve (n,) of a result of the simulator. Raises SimulationError for another length or NaN."""
         what, function = ("simulate", lambda raw: raw) if self.observe is None else ("observe", self.observe)
         given = f"; the cheap parameters were {cheap}" if cheap else ""
-        advice = f"Let {what} return the curve on the points of the data, as real numbers{given}."
+        advice = f"Let {what} return the curve on the points of the data, as real numbers{given}. {SOME}"
         return _asked(what, advice, self.measured.values.shape, function, raw, **cheap)
 
     def transform(self, which: str, curve: np.ndarray) -> np.ndarray:
@@ -352,9 +313,11 @@ class InverseProblem:
             which: "coarse" or "fine".
 
         Raises:
+            ValueError: An unknown misfit.
             SimulationError: The curve has another length than the data, or numbers that are not finite; or `observe`
                 or a misfit failed.
         """
+        require_known("misfit", which, MISFITS)
         if not self.cheap:
             return self.compare(which, raw, {})
         names = [each.name for each in self.cheap]
@@ -399,15 +362,9 @@ def _box(parameters: Sequence[Parameter]) -> Box:
     return Box(limits, integers=tuple(each.name for each in parameters if each.integer))
 
 
-def standard_errors(sigma: Any) -> np.ndarray:
-    """Return standard errors (n,) as float64. Raises ValueError unless they are positive."""
-    found = real_numbers("standard errors", sigma, ("n",), FLAT)
-    if (bad := np.flatnonzero(found <= 0)).size:
-        raise ValueError(
-            f"Expected standard errors above 0; number {bad[0]} is {found[bad[0]]:g}. Leave the value out, or give the "
-            "error that the instrument has there (of counts: √max(count, 1))."
-        )
-    return found
+def rounded(values: Mapping[str, float]) -> dict[str, float]:
+    """Return parameters with four digits, as messages show them."""
+    return {name: float(f"{value:.4g}") for name, value in values.items()}
 
 
 def _is_bool(value: Any) -> bool:
@@ -423,7 +380,7 @@ def _asked(what: str, advice: str, shape: tuple | None, function: Callable, *giv
     try:
         found = function(*given, **named)
     except Exception as error:
-        got = f"{type(error).__name__}: {error}"
+        got = f"{type(error).__name__}: {error}".rstrip(".")
         raise SimulationError(f"Expected {what} to return a result; it raised {got}. {advice}") from error
     try:
         return found if shape is None else real_numbers(f"the result of {what}", found, shape, advice)

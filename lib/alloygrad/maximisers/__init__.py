@@ -7,14 +7,19 @@ must be differentiable where the maximiser asks for gradients. Every maximiser r
 measured, and reports how far its starts moved.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from alloygrad.checks import require_generator, require_known, require_protocol
+from alloygrad.features.feature_map import FeatureMap
 from alloygrad.maximisers.ascent import ascent, is_enumerated
 from alloygrad.maximisers.enumeration import enumeration
 from alloygrad.maximisers.lattice import lattice
@@ -35,6 +40,7 @@ from alloygrad.maximisers.slsqp import slsqp
 from alloygrad.maximisers.suggestion import Plain, Suggestion
 from alloygrad.protocols import Acquisition, Space
 from alloygrad.spaces import Box, CompositionSpace, Pool, Product
+from alloygrad.spaces.composition import require_elements
 from alloygrad.spaces.points import no_points, require_points
 
 
@@ -105,7 +111,7 @@ def maximise(
     space: Space,
     method: str | None = None,
     *,
-    exclude: np.ndarray | None = None,
+    exclude: pd.DataFrame | ArrayLike | None = None,
     rng: np.random.Generator | None = None,
     options: Options | Mapping | None = None,
 ) -> Suggestion:
@@ -115,7 +121,8 @@ def maximise(
         acquire: The acquisition function, coordinates (..., k) → (...).
         space: What is searched.
         method: A name in `METHODS`; the space's own search unless given.
-        exclude: Points (m, d) that are measured and never suggested again. Those outside the space have no effect.
+        exclude: What is measured and never suggested again: points (m, d), or a DataFrame with the space's columns.
+            What lies outside the space has no effect.
         rng: The source of all random numbers; every method except enumeration needs it.
         options: An instance of the method's options class, a mapping of its fields, or None for the defaults.
 
@@ -142,19 +149,41 @@ def maximise(
         )
     if rng is not None:
         require_generator(rng)
-    if exclude is None or np.shape(exclude) == (0,):  # [] as well
-        exclude = no_points(space)
-    exclude = require_points(space, exclude, "exclude")
-    exclude = np.unique(exclude[space.contains(exclude)], axis=0)
+    exclude = _excluded(space, exclude)
     if len(exclude) >= space.size:
+        mends = {"Pool": "Add candidates.", "Box": "Widen its limits."}
         raise ValueError(
-            f"Expected points that are not measured yet; all {space.size:.0f} of the space are. Widen the space, or "
-            "refine its step."
+            f"Expected points that are not measured yet; all {space.size:.0f} of the space are. "
+            f"{mends.get(type(space).__name__, 'Widen the space, or refine its step.')}"
         )
+    features = getattr(getattr(acquire, "surrogate", None), "features", None)
+    if isinstance(features, FeatureMap):
+        require_elements(space, features, "an acquisition function")
     acquire = acquire if isinstance(acquire, Acquisition) else Plain(acquire)
     started = time.perf_counter()
     suggestion = chosen.run(acquire, space, exclude=exclude, rng=rng, options=options)
     return replace(suggestion, method=name, seconds=time.perf_counter() - started)
+
+
+def _excluded(space: Space, exclude: pd.DataFrame | ArrayLike | None) -> np.ndarray:
+    """Return the distinct points (m, d) of the space among those to exclude. Raises ValueError for what is none."""
+    if exclude is None or np.shape(exclude) == (0,):  # [] as well
+        return no_points(space)
+    if isinstance(exclude, pd.DataFrame):
+        coordinates = space.read(exclude)
+        points = space.nearest(coordinates)
+        points = points[space.covers(points, coordinates)]
+    else:
+        points = require_points(space, exclude, "exclude")
+    alloys = getattr(space, "composition", space)
+    if isinstance(alloys, CompositionSpace):
+        sums = points[:, : len(alloys.elements)].sum(1)
+        for row in np.flatnonzero(sums != alloys.total)[:1]:
+            raise ValueError(
+                f"Expected exclude in whole steps that sum to {alloys.total} (100 at.%); row {row} sums to "
+                f"{sums[row]:g}. Pass `space.counts(fractions)`, or a DataFrame in at.%."
+            )
+    return np.unique(points[space.contains(points)], axis=0)
 
 
 __all__ = ["METHODS", "AscentOptions", "Method", "Suggestion", "maximise", "method_for", "names_for"]

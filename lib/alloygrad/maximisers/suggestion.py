@@ -53,10 +53,13 @@ class Plain:
         """Return values (...) of coordinates (..., k). Raises ValueError where the function returns anything else."""
         values = self.function(points)
         if not isinstance(values, Tensor) or values.shape != points.shape[:-1]:
-            got = f"shape {tuple(values.shape)}" if isinstance(values, Tensor) else f"a {type(values).__name__}"
+            got, n = f"a {type(values).__name__}", len(points)  # n: 0 where a function is tried before a search
+            if isinstance(values, Tensor):
+                got = f"shape {tuple(values.shape)}".replace(f"({n},", "(n,")
+            model = "wrap a model that returns (mean, std) as in `ag.log_ei(model, best)`"
             raise ValueError(
-                f"Expected acquire to return a torch tensor of shape {tuple(points.shape[:-1])}, one value for each "
-                f"point; got {got}. Compute with torch, along the last axis of the points, as in `-points[..., 0]`."
+                f"Expected acquire to return a torch tensor of shape (n,), one value for each point; got {got}. "
+                f"Compute with torch, along the last axis of the points, as in `-points[..., 0]`; {model}."
             )
         return values
 

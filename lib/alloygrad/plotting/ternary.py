@@ -35,6 +35,7 @@ def window(axis: Axes, table: pd.DataFrame, elements: Sequence[str], *, ticks: f
 
     ticks: at.% between two of them; None for a bare frame.
     """
+    axis.set_title("", y=1)  # titles stay there: to place one, even an empty one, mpltern lays out all labels anew
     ranges = [(column.min(), column.max()) for column in at(table, elements)]
     axis.set_ternary_lim(*(limit for limits in ranges for limit in limits))
     for (low, high), side in zip(ranges, (axis.taxis, axis.laxis, axis.raxis), strict=True):
@@ -107,7 +108,7 @@ def ternary_maps(
         if lines is not None:
             contours(axis, table, elements, column, levels=lines)
         mark(axis, elements, **marks)
-        axis.set_title(title or column, pad=16)
+        axis.set_title(title or column, pad=16)  # clear of the ticks' labels
         clipped = "min" if options.get("vmin", -np.inf) > table[column].min() else "neither"
         figure.colorbar(drawn, ax=axis, orientation="horizontal", shrink=0.55, aspect=22, label=label, extend=clipped)
     return figure

@@ -1,5 +1,7 @@
 """Continuous and whole-number parameters within limits, each in its own unit."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -48,6 +50,7 @@ class Box:
             raise ValueError(
                 f"Expected whole-number parameters among {list(parameters)}; got {sorted(unknown)}. Correct the names."
             )
+        self._declared = f"Box({dict(parameters)}, integers={list(integers)})"
         limits = [_limits(name, values) for name, values in parameters.items()]
         self.units = tuple(str(values[2]) if len(values) > 2 else "" for values in parameters.values())
         self.lower, self.upper = np.array(limits).T
@@ -57,6 +60,10 @@ class Box:
         for name, low, high in zip(self.names, self.lower, self.upper, strict=True):
             if low > high:
                 raise ValueError(f"Expected a whole number between the limits of {name!r}; there is none. Widen them.")
+
+    def __repr__(self) -> str:
+        """Return the declaration."""
+        return self._declared
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -18,9 +18,11 @@ are differences of one vector, the running sum of S.
 Source: A. Nijenhuis and H. S. Wilf, *Combinatorial Algorithms* (Academic Press, 1978).
 """
 
+from __future__ import annotations
+
 import math
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import combinations
@@ -32,6 +34,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from alloygrad.checks import (
+    by_symbol,
     distinct_names,
     element_column,
     finite_cells,
@@ -40,8 +43,9 @@ from alloygrad.checks import (
     require_frame,
     require_generator,
     require_whole,
+    row_name,
 )
-from alloygrad.protocols import Environment, Space
+from alloygrad.protocols import Space
 from alloygrad.spaces.counting import Node, random_below
 from alloygrad.symbols import CHEMICAL_SYMBOLS
 
@@ -81,7 +85,7 @@ class Polytope(NamedTuple):
         return inside & ((sums >= self.group_lower - slack) & (sums <= self.group_upper + slack)).all(-1)
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class CompositionSpace:
     """All grid compositions within element bounds and limits on sums, declared in at.%.
 
@@ -134,7 +138,7 @@ class CompositionSpace:
         upper: Mapping | Sequence[float],
         step: float = 0.001,
         groups: Sequence[Group] = (),
-    ) -> "CompositionSpace":
+    ) -> CompositionSpace:
         """Return the same space declared in atomic fractions.
 
         Args:
@@ -192,6 +196,15 @@ class CompositionSpace:
             object.__setattr__(self, field.name, value)
         _ = self._tree  # refuses an empty grid here, where the limits are declared
 
+    def __repr__(self) -> str:
+        """Return the declaration, in at.%."""
+        limits = [
+            *zip(self.elements, self.lower, self.upper, strict=True),
+            *((g, g.lower, g.upper) for g in self.groups),
+        ]
+        listed = ", ".join(f"{name} {100 * low:.10g} … {100 * high:.10g}" for name, low, high in limits)
+        return f"<CompositionSpace: {listed} at.%, step {100 * self.step:.10g}>"
+
     @property
     def names(self) -> tuple[str, ...]:
         """The elements: names of the coordinates."""
@@ -238,12 +251,13 @@ class CompositionSpace:
             ValueError: A column is missing, a share is negative or no number, or a row does not sum to 100.
         """
         require_frame(table, [*self.elements, *(f"{element} at.%" for element in self.elements)])
-        columns = [name if (name := f"{element} at.%") in table else element for element in self.elements]
+        table, columns = by_symbol(table, self.elements, "at.%"), list(self.elements)
         if missing := [name for name in columns if name not in table]:
-            mends = " ".join(element_column(name, f"{name} at.%", table.columns, "at.%")[1] for name in missing)
+            mends = [element_column(name, f"{name} at.%", table.columns, "at.%")[1] for name in missing]
             raise ValueError(
                 f"Expected columns in at.% for {', '.join(self.elements)}; the table lacks {missing} "
-                f"among {list(table.columns)}. {mends} Read wt.% and fractions with `read_table`."
+                f"among {list(table.columns)}. {' '.join(dict.fromkeys(mends))} "
+                "Read wt.% and fractions with `read_table`."
             )
         shares = finite_cells(table, columns)
         others = [name for name in table if str(name).endswith(" at.%") and name not in columns]
@@ -255,9 +269,10 @@ class CompositionSpace:
         sums = shares.sum(1)
         self._require_declared(table, columns, 100 - sums)
         for row in np.flatnonzero(~((shares >= 0).all(1) & (np.abs(sums - 100) <= SLACK)))[:1]:  # true for NaN
+            remedy = "Multiply fractions by 100." if abs(sums[row] - 1) <= SLACK / 10 else "Correct the row."
             raise ValueError(
-                f"Expected shares ≥ 0 in at.% that sum to 100 ± 0.2; row {row} is {shares[row].tolist()} (sum "
-                f"{sums[row]:g}). Multiply fractions by 100; convert wt.% with `read_table`; otherwise correct the row."
+                f"Expected shares ≥ 0 in at.% that sum to 100 ± 0.2; {row_name(table, row)} is {shares[row].tolist()} "
+                f"(sum {sums[row]:g}). {remedy} Shares in wt.% are read with `read_table`."
             )
         return shares / sums[:, None]
 
@@ -276,8 +291,8 @@ class CompositionSpace:
                     if abs(sum(share for _, share in some) - lacking[row]) <= SLACK:
                         raise ValueError(
                             f"Expected elements of the space, {', '.join(self.elements)}; the table also has "
-                            f"{[name for name, _ in some]}, with which row {row} sums to 100. Declare them in the "
-                            "space, or leave their columns and alloys out."
+                            f"{[name for name, _ in some]}, with which {row_name(table, row)} sums to 100. Declare "
+                            "them in the space, or leave their columns and alloys out."
                         )
 
     @cached_property
@@ -291,15 +306,15 @@ class CompositionSpace:
         return int(self._tree.ways[self.total])
 
     @cached_property
-    def _tree(self) -> "Node":
-        limits = self._limits
+    def _tree(self) -> Node:
+        limits, percent = self._limits, 100 / self.total
         bounds = zip(self.elements, limits.lower, limits.upper, strict=True)
         tops = [Node(name, low, high, columns=[i]) for i, (name, low, high) in enumerate(bounds)]
         groups = zip(self.groups, limits.group_lower, limits.group_upper, strict=True)
         for group, low, high in sorted(groups, key=lambda g: len(g[0].elements)):
             inside = [top for top in tops if {self.elements[c] for c in top.columns} <= set(group.elements)]
-            tops = [top for top in tops if top not in inside] + [Node(str(group), low, high, inside)]
-        tree = Node("the composition", self.total, self.total, tops)
+            tops = [top for top in tops if top not in inside] + [Node(str(group), low, high, inside, step=percent)]
+        tree = Node("the composition", self.total, self.total, tops, step=percent)
         if tree.largest() <= np.iinfo(np.int64).max:
             tree.hold(np.int64)
         return tree
@@ -345,7 +360,8 @@ class CompositionSpace:
         if len(off):
             where = tuple(off[0])
             raise ValueError(
-                f"Expected multiples of the step {self.step}; got {self.elements[where[-1]]} = {fractions[where]}. "
+                f"Expected multiples of the step, {100 * self.step:.10g} at.%; got {self.elements[where[-1]]} = "
+                f"{100 * fractions[where]:.10g} at.%. "
                 "`snap` gives the nearest grid composition."
             )
         return counts.astype(np.int64)
@@ -356,7 +372,7 @@ class CompositionSpace:
         return self._limits.holds(counts) & (counts.sum(-1) == self.total)
 
     def violations(self, fractions: ArrayLike) -> list[str]:
-        """List the limits that fractions (n_elements,), on the grid or not, break, one text for each."""
+        """List the limits that fractions (n_elements,), on the grid or not, break, one text (in at.%) for each."""
         fractions = self._fractions_checked(fractions, one=True)
         bounds = zip(self.elements, self.lower, self.upper, strict=True)
         limits: list[tuple[str, tuple[str, ...], float, float]] = [(e, (e,), lo, hi) for e, lo, hi in bounds]
@@ -366,9 +382,9 @@ class CompositionSpace:
         for name, members, low, high in limits:
             value = sum(fractions[self.elements.index(e)] for e in members)
             if value < low - ON_GRID:
-                found.append(f"{name} = {value:.10g} is below {low:.10g}")
+                found.append(f"{name} = {100 * value:.8g} at.% is below {100 * low:.8g}")
             if value > high + ON_GRID:
-                found.append(f"{name} = {value:.10g} is above {high:.10g}")
+                found.append(f"{name} = {100 * value:.8g} at.% is above {100 * high:.8g}")
         return found
 
     def unrank(self, ranks: ArrayLike | range) -> np.ndarray:
@@ -408,7 +424,7 @@ class CompositionSpace:
         return self._finer.fractions(self._finer.sample(n, rng))
 
     @cached_property
-    def _finer(self) -> "CompositionSpace":
+    def _finer(self) -> CompositionSpace:
         if self.total > 10**5:
             return self
         return self.from_fractions(self.elements, self.lower, self.upper, self.step / 10, self.groups)
@@ -427,9 +443,13 @@ class CompositionSpace:
         its children again and again, and the costs of the group then ascend as well. Its limits only fix where the
         filling begins and ends. Among equally near compositions the choice is always the same.
 
+        Raises ValueError for percentages.
+
         Source: A. Federgruen and H. Groenevelt, Oper. Res. 34, 909 (1986).
         """
         fractions = self._fractions_checked(fractions)
+        for row in np.atleast_2d(fractions)[np.atleast_1d(np.abs(fractions.sum(-1) - 100) <= SLACK)][:1]:
+            raise ValueError(f"Expected atomic fractions; got {row.tolist()} (sum 100). Divide percentages by 100.")
         targets = fractions.reshape(-1, len(self.elements)) * self.total
         nearest = [self._tree.climb(target)[0] for target in targets]
         return np.array(nearest, dtype=np.int64).reshape(fractions.shape)
@@ -473,22 +493,22 @@ class CompositionSpace:
         counts = self._columns_checked(counts)
         if counts.dtype.kind not in "iu":
             raise ValueError(
-                f"Expected counts, integers of whole steps; got {counts.dtype}. Convert fractions with the "
-                "space's `counts`, or pass a DataFrame in at.%."
+                f"Expected counts, integers of whole steps; got {counts.dtype}. Convert fractions with "
+                "`space.counts(fractions)`, a DataFrame in at.% with `space.nearest(space.read(table))`."
             )
         return counts.astype(np.int64, copy=False)
 
 
-def require_elements(space: Space, environment: Environment) -> None:
-    """Raise ValueError where an environment has `elements` and they are not the space's, in its order.
+def require_elements(space: Space, function: Callable, what: str = "an environment") -> None:
+    """Raise ValueError where a function of coordinates has `elements` and they are not the space's, in its order.
 
     A plain callable has no `elements` and passes: the meaning of its columns cannot be checked.
     """
-    require_callable("the environment", environment, "a function of the coordinates of one point")
-    elements = tuple(getattr(environment, "elements", None) or space.elements)
+    require_callable(what, function, "a function of the coordinates of one point")
+    elements = tuple(getattr(function, "elements", None) or space.elements)
     if elements != tuple(space.elements):
         raise ValueError(
-            f"Expected an environment of the elements {' '.join(space.elements)}, in this order; got one of "
+            f"Expected {what} of the elements {' '.join(space.elements)}, in this order; got one of "
             f"{' '.join(elements)}. Make it with `space.elements`."
         )
 
@@ -510,6 +530,12 @@ def _declared(
             "example {'Ti': (40, 60), 'Ni': (40, 60)}."
         )
     names = list(distinct_names(bounds, "element names for the space"))
+    for name in names:
+        if len(name) > 1 and name.islower() and name.capitalize() in CHEMICAL_SYMBOLS:
+            raise ValueError(
+                f"Expected symbols of elements as they are written; got {name!r}. {name!r} is no element symbol. Is "
+                f"{name.capitalize()!r} meant?"
+            )
     box = {name: _pair(bounds[name], f"the bounds of {name}") for name in names}
     sums = []
     groups = () if groups is None else groups
@@ -525,30 +551,19 @@ def _declared(
                 f"{sorted(unknown)}. Correct the names, or take the group out."
             )
         sums.append((tuple(group[0]), *_pair(group[1:], f"the group of {' '.join(group[0])}")))
-    whole = [("the composition", tuple(names), 100.0, 100.0)]
-    for what, members, least, most in [*((f"the sum of {' '.join(m)}", m, lo, hi) for m, lo, hi in sums), *whole]:
-        low, high = (sum(box[name][side] for name in members) for side in (0, 1))
-        if low > most + 1e-9:
-            raise ValueError(
-                f"No feasible composition: the lower bounds sum to {low:g} at.% but {what} may have at most {most:g} "
-                "at.%. Lower some of them."
-            )
-        if high < least - 1e-9:
-            fractions = all(largest <= 1 for _, largest in box.values())
-            remedy = "Limits are in at.%: multiply fractions by 100." if fractions else "Raise some of them."
-            raise ValueError(
-                f"No feasible composition: the upper bounds sum to {high:g} at.% but {what} must reach {least:g} at.%. "
-                f"{remedy}"
-            )
     return names, box, sums
 
 
 def _pair(values: Iterable[float], what: str) -> tuple[float, float]:
     try:
+        values = list(values)
+        if any(isinstance(value, str) for value in values):
+            raise ValueError
         least, most = map(float, values)
     except (TypeError, ValueError):
         raise ValueError(
-            f"Expected two numbers for {what}, least and most, in at.%; got {values!r}. Write for example (20, 55)."
+            f"Expected two numbers for {what}, least and most, in at.%; got {values!r}. Write for example (20, 55), "
+            "without quotation marks."
         ) from None
     if not 0 <= least <= most <= 100:  # false for NaN too
         raise ValueError(
@@ -581,7 +596,7 @@ def _round_inwards(name: str, lower: float, upper: float, total: int) -> tuple[f
     low, high = math.ceil((lower - ON_GRID) * total), math.floor((upper + ON_GRID) * total)
     if low > high:
         raise ValueError(
-            f"No feasible composition: {name} has no multiple of {1 / total} within its limits {lower} … {upper}. "
-            "Widen them, or refine the step."
+            f"No feasible composition: {name} has no multiple of {100 / total:.10g} at.% within its limits "
+            f"{100 * lower:.10g} … {100 * upper:.10g} at.%. Widen them, refine the step, or multiply fractions by 100."
         )
     return low / total, high / total

@@ -25,23 +25,27 @@ class Node:
     rests: list[tuple[np.ndarray, np.ndarray]]
 
     def __init__(
-        self, name: str, lower: int, upper: int, children: Sequence["Node"] = (), columns: Sequence[int] = ()
+        self,
+        name: str,
+        lower: int,
+        upper: int,
+        children: Sequence["Node"] = (),
+        columns: Sequence[int] = (),
+        step: float = 1.0,  # in at.%, for messages
     ) -> None:
         self.name, self.children = name, children
         self.columns = [*columns, *(c for child in children for c in child.columns)]
         if children:
-            least, most = {c.name: c.lower for c in children}, {c.name: c.upper for c in children}
-            if sum(least.values()) > upper:
+            least, most = sum(c.lower for c in children), sum(c.upper for c in children)
+            if least > upper or most < lower:
+                side, limit, found = ("lower", upper, least) if least > upper else ("upper", lower, most)
+                within = ", ".join(f"{c.name} {step * getattr(c, side):.6g}" for c in children)
                 raise ValueError(
-                    f"No feasible composition: {name} has at most {upper} steps, but the lower limits within it are "
-                    f"{least}. Lower some of them."
+                    f"No feasible composition: the {side} limits ({within}) sum to {step * found:.6g} at.%, but {name} "
+                    f"must have at {'most' if side == 'lower' else 'least'} {step * limit:.6g} at.%. "
+                    f"{'Lower' if side == 'lower' else 'Raise'} some of them; limits are in at.%."
                 )
-            if sum(most.values()) < lower:
-                raise ValueError(
-                    f"No feasible composition: {name} has at least {lower} steps, but the upper limits within it are "
-                    f"{most}. Raise some of them."
-                )
-            lower, upper = max(lower, sum(least.values())), min(upper, sum(most.values()))
+            lower, upper = max(lower, least), min(upper, most)
         self.lower, self.upper = int(lower), int(upper)
         self._count()
 

@@ -42,7 +42,7 @@ def require_coordinates(space: Space, data: ArrayLike) -> np.ndarray:
             "or leave the row out."
         )
     if space.elements:
-        require_fractions(coordinates[:, : len(space.elements)])
+        require_fractions(coordinates[:, : len(space.elements)], remedy=" A DataFrame may be in at.%.")
     return coordinates
 
 

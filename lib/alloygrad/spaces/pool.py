@@ -3,6 +3,8 @@
 A point is a row number, (..., 1) whole numbers ≥ 0; what models see of it are the candidate's features.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -83,9 +85,11 @@ class Pool:
         values = candidates[names].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
         for row, column in np.argwhere(~np.isfinite(values))[:1]:
             where = f"{names[column]!r} of candidate {candidates.index[row]!r}"
+            texts = pd.to_numeric(candidates[names[column]], errors="coerce").isna().all()
+            named = f"If it holds the names, use `candidates.set_index({names[column]!r})`; otherwise name "
             raise ValueError(
                 f"Expected finite features; {where} is {shown(candidates[names[column]].iloc[row])}. "
-                "Fill it in, drop the row, or name the columns to use as `features`."
+                f"{named if texts else 'Fill it in, drop the row, or name '}the columns to use as `features`."
             )
         if elements:
             require_fractions(values[:, : len(elements)])
@@ -146,7 +150,7 @@ class Pool:
         if self.label not in table:
             raise ValueError(
                 f"Expected a column {self.label!r} with names of candidates; got {list(table.columns)}. Rename the "
-                "column, or move the names out of the index with `reset_index`."
+                f"column, or move the names out of the index: `table.rename_axis({self.label!r}).reset_index()`."
             )
         rows = self.candidates.index.get_indexer(table[self.label])
         if (rows < 0).any():

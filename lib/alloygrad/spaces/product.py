@@ -1,5 +1,7 @@
 """A composition and process variables together: which alloy, and how it is made."""
 
+from __future__ import annotations
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike

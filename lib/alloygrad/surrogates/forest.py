@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from alloygrad import protocols
-from alloygrad.features.feature_map import doubles
+from alloygrad.features.feature_map import doubles, given
 from alloygrad.surrogates.evidence import NOISE
 from alloygrad.surrogates.gp import BOUNDS, MIN_VARIANCE, in_blocks, prepare
 from alloygrad.surrogates.model import Model, fit_columns
@@ -48,7 +48,7 @@ class ForestModel(Model):
 
     def posterior(self, points: Tensor | ArrayLike) -> tuple[Tensor, Tensor]:
         """Return (mean, std), each (...), at coordinates (..., k); ValueError if a gradient is needed."""
-        points = doubles(points)
+        points = given(self.features, points)
         if points.requires_grad and torch.is_grad_enabled():
             raise ValueError(
                 "Expected coordinates without requires_grad; got some with it, but a random forest has no gradient. "
@@ -68,11 +68,12 @@ class ForestModel(Model):
     def sample(self, points: Tensor | ArrayLike, n: int, rng: np.random.Generator) -> Tensor:
         """Draw n joint samples (n, rows) at coordinates (rows, k): the predictions of trees drawn at random."""
         with torch.no_grad():
-            return torch.from_numpy(self._predictions(doubles(points))[rng.integers(len(self.trees), size=n)])
+            predictions = self._predictions(given(self.features, points))
+            return torch.from_numpy(predictions[rng.integers(len(self.trees), size=n)])
 
     def condition(self, points: Tensor | ArrayLike, values: Tensor | ArrayLike) -> "ForestModel":
         """Return a forest grown anew with `values` (m,) at coordinates (m, k) among the measurements."""
-        coordinates = torch.cat([self.coordinates, doubles(points)])
+        coordinates = torch.cat([self.coordinates, given(self.features, points)])
         targets = torch.cat([self.targets, doubles(values).reshape(-1)])
         return fit_forest(self.features, coordinates, targets, noise=self.noise, trees=len(self.trees), seed=self.seed)
 

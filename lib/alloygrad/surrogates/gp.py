@@ -19,6 +19,8 @@ Source: Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, s
 settings: Xian et al. 2025, doi 10.1039/d5dd00080g, section 2.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -34,7 +36,7 @@ from torch.autograd.function import once_differentiable
 
 from alloygrad import protocols
 from alloygrad.checks import is_number, require_callable, require_fractions
-from alloygrad.features.feature_map import FeatureMap, doubles
+from alloygrad.features.feature_map import FeatureMap, doubles, given
 from alloygrad.kernel import matern52, scaling
 from alloygrad.surrogates.bounds import worthwhile
 from alloygrad.surrogates.evidence import LARGEST, LENGTHSCALE_PRIOR, NOISE, log_posterior, pairs
@@ -106,7 +108,7 @@ class GPModel(Model):
 
     def posterior(self, compositions: Tensor | ArrayLike) -> tuple[Tensor, Tensor]:
         """Return the differentiable (mean, std), each (...), at compositions (..., n_elements)."""
-        compositions = doubles(compositions)
+        compositions = given(self.features, compositions)
         return in_blocks(lambda rows: self.posterior_features(self.features(rows)), compositions, BLOCK)
 
     def posterior_features(self, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -142,7 +144,7 @@ class GPModel(Model):
     def sample(self, points: Tensor | ArrayLike, n: int, rng: np.random.Generator) -> Tensor:
         """Draw n joint samples (n, rows) of the noise-free function at coordinates (rows, k)."""
         with torch.no_grad():
-            x = (self.features(doubles(points)) - self.low) * self._scale
+            x = (self.features(given(self.features, points)) - self.low) * self._scale
             prior = matern52(x, x, self.outputscale)[-1]
             kernel = matern52(x, self.points, self.outputscale)[-1]
             solved = torch.linalg.solve_triangular(self.cholesky, kernel.mT, upper=False)
@@ -152,12 +154,12 @@ class GPModel(Model):
             drawn = torch.from_numpy(rng.normal(size=(n, len(x))))
             return self.mean + kernel @ self.weights + drawn @ factor.mT
 
-    def condition(self, points: Tensor | ArrayLike, values: Tensor | ArrayLike) -> "GPModel":
+    def condition(self, points: Tensor | ArrayLike, values: Tensor | ArrayLike) -> GPModel:
         """Return the model as if `values` (m,) had been measured at coordinates (m, k), hyperparameters kept.
 
         m more rows of the Cholesky factor are computed; the scaling of features stays that of the fit.
         """
-        points, values = doubles(points), doubles(values).reshape(-1)
+        points, values = given(self.features, points), doubles(values).reshape(-1)
         with torch.no_grad():
             x = (self.features(points) - self.low) / self.width
             new = x / self.lengthscales
@@ -339,13 +341,15 @@ def standardisation(targets: np.ndarray) -> tuple[float, float]:
 def prepare(features: Callable[[Tensor], Tensor], points: Tensor | ArrayLike, targets: Tensor | ArrayLike) -> dict:
     """Check and copy the measurements and scale their features: the first six fields of `GPModel`, by name."""
     require_callable("features", features, "a FeatureMap, or a function of coordinates (n, k)")
-    coordinates, targets = (
-        doubles(values, name).detach().clone() for values, name in ((points, "points"), (targets, "targets"))
-    )
+    coordinates = given(features, points, "points").detach().clone()
+    targets = doubles(targets, "targets").detach().clone()
     if coordinates.ndim != 2 or targets.shape != coordinates.shape[:1] or not len(targets):
+        mends = ["Pass points as `points[:, None]`."] if coordinates.ndim == 1 else []
+        mends += ["Pass targets as `targets.ravel()`."] if targets.ndim == 2 and 1 in targets.shape else []
         raise ValueError(
             "Expected coordinates (n, k) and targets (n,) with n ≥ 1; got shapes "
-            f"{tuple(coordinates.shape)} and {tuple(targets.shape)}. Give one target for each point."
+            f"{tuple(coordinates.shape)} and {tuple(targets.shape)}. "
+            f"{' '.join(mends) or 'Give one target for each point.'}"
         )
     if isinstance(features, FeatureMap) and coordinates.shape[1] == len(features.elements):
         require_fractions(coordinates.numpy())

@@ -49,7 +49,6 @@ class Plain(Model):
 
     def posterior(self, points: Tensor | ArrayLike) -> tuple[Tensor, Tensor]:
         """Return (mean, std), each (...)."""
-        require_callable("the model", self.function, EXAMPLE)
         found = self.function(points)
         if not isinstance(found, tuple) or len(found) != 2:
             raise ValueError(
@@ -62,12 +61,11 @@ class Plain(Model):
 def as_model(model: Model | protocols.Model | Callable) -> Model | protocols.Model:
     """Return a model as it is, or a callable coordinates → (mean, std) as a `Plain` one.
 
-    Raises TypeError for anything else, for None once it is evaluated.
+    Raises TypeError for anything else.
     """
     if isinstance(model, Model | protocols.Model):
         return model
-    if model is not None:  # without a model, an acquisition is its formula alone
-        require_callable("the model", model, EXAMPLE)
+    require_callable("the model", model, EXAMPLE)
     return Plain(model)
 
 

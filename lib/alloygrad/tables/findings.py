@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from alloygrad.checks import LEAST_ROWS
 from alloygrad.spaces.box import Box
 from alloygrad.spaces.composition import ON_GRID, CompositionSpace
 from alloygrad.tables import reading as tables
@@ -23,6 +22,9 @@ ROUNDED = 5e-4
 
 SAME = 1e-6
 """Fractions that differ by less are the same composition."""
+
+
+SLIP = "Correct the value if it is a slip (another unit?); otherwise widen the limits, or leave the row out."
 
 
 def other_process(table: pd.DataFrame, process: Mapping, path: Path, problems: Problems) -> list[tuple]:
@@ -63,12 +65,12 @@ def undeclared(
     """
     for column in symbols:
         cannot = f"{column} cannot be declared, for its properties are not known here:"
-        first = "Declare it among the elements," if column in known else cannot
-        remedy = f"{first} hold it in `process`, or take the rows out; where it is absent, write 0. "
-        remedy += "Rename a column that is no element's."
+        first = "declare it among the elements," if column.split()[0] in known else cannot
+        remedy = f"Rename the column {column!r} if it is no element's. Otherwise {first} hold it in `process`, or take "
+        remedy += "the rows out; where it is absent, write 0."
         values = tables.numeric(table, [column], path, problems=Problems(path))[:, 0]
         words = not any(character.isdigit() for cell in table[column] for character in str(cell))
-        beyond = bool((values > whole).any()) and column not in IN_PPM
+        beyond = bool((values > whole).any()) and column.split()[0] not in IN_PPM
         if words or beyond or (values < 0).any() or (table[column].isna() | (values == 0)).all():
             continue
         for row, cell, value in zip(table.index, table[column], values, strict=True):
@@ -77,27 +79,17 @@ def undeclared(
                 problems.add(int(row), f"row {row}, column '{column}': {held}, an element that is not declared", remedy)
 
 
-def check_enough(
-    rows: np.ndarray,
-    compositions: np.ndarray,
-    targets: np.ndarray,
-    faults: Sequence[tuple],
-    path: Path,
-    target: str,
-) -> None:
-    """Raise a `TableError`, with all faults of rows, where too little is left to learn from."""
-    problems = Problems(path)
-    if len(rows) < LEAST_ROWS:
-        few = f"{len(rows)} usable row(s), expected {LEAST_ROWS} or more"
-        problems.add(0, few, "Mend the rows that are named, or measure more alloys.")
-    elif len(rows) > MOST_ROWS:
+def check_usable(n: int, faults: Sequence[tuple], path: Path) -> None:
+    """Raise a `TableError`, with all faults of rows, where none of them is usable, or too many for a model are.
+
+    Few rows are accepted, as from a DataFrame: they may add to others. The campaign warns where all are too few.
+    """
+    problems = Problems(path, rest=": see `table.report(objective)`")
+    if not n:
+        problems.add(0, "0 usable rows, expected 1 or more", "Mend the rows that are named.")
+    elif n > MOST_ROWS:
         remedy = "Keep the rows nearest to what you want to make, or those of one `process`."
-        problems.add(0, f"{len(rows)} usable rows, expected {MOST_ROWS} at most", remedy)
-    elif targets.min() == targets.max():
-        what = f"all {len(rows)} usable rows have the target {targets[0]:g}"
-        problems.add(0, what, f"Check that {target!r} is what was measured; a model needs rows that differ.")
-    elif (np.ptp(compositions, axis=0) < SAME).all():
-        problems.add(0, f"all {len(rows)} usable rows have one composition", "Add alloys of other compositions.")
+        problems.add(0, f"{n} usable rows, expected {MOST_ROWS} at most", remedy)
     if problems.found:
         for row, what, _, remedy in faults:
             problems.add(row, what, remedy)
@@ -152,9 +144,16 @@ def unusual(rows: np.ndarray, compositions: np.ndarray, space: CompositionSpace)
 
 
 def beyond_box(rows: np.ndarray, values: np.ndarray, box: Box) -> list[tuple]:
-    """Findings on values (n, n_parameters) outside the limits of a box."""
+    """Findings on values (n, n_parameters) outside the limits of a box, or between its whole numbers."""
     outside = (values < box.lower) | (values > box.upper)
-    return _beyond(rows, outside, box.names, values, (box.lower, box.upper), box.units)
+    found = _beyond(rows, outside, box.names, values, (box.lower, box.upper), box.units)
+    far = {int(row) for row, one in zip(rows, values, strict=True) if box.far_outside(one[None])}
+    found = [(*one[:-1], SLIP if one[0] in far else one[-1]) for one in found]
+    for row, one in zip(rows, values, strict=True):
+        for text in box.not_whole(one[None]):
+            what, _, remedy = text.partition(". ")
+            found.append((int(row), f"row {row}: {what}", "used for the model, never suggested", remedy))
+    return found
 
 
 def _beyond(

@@ -4,8 +4,8 @@
     table.report(objective)         # what was found, row by row
     campaign.tell(table)
 
-Nothing is guessed and nothing is lost. A fault of the whole table (no such column, a unit that fits no row, too few
-usable rows) is one `TableError` with its remedy. A faulty row is set aside, and the report names row, column and
+Nothing is guessed and nothing is lost. A fault of the whole table (no such column, a unit that fits no row, no usable
+row) is one `TableError` with its remedy. A faulty row is set aside, and the report names row, column and
 remedy. The report also lists what is used although it is unusual: compositions off the grid, outside the limits, or
 measured twice. Columns that are not asked for are ignored, except one named like an element: rows that contain some of
 it are set aside. Such a column is ignored too if it contains text, negative values or values above 100 % (unless the
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alloygrad.checks import is_number, require_protocol
+from alloygrad.checks import by_symbol, is_number, require_protocol
 from alloygrad.features import elements
 from alloygrad.protocols import Objective, Space
 from alloygrad.spaces.box import Box
@@ -37,6 +37,9 @@ UNITS = ("at.%", "wt.%", "fraction")
 
 MOST_BYTES = 50_000_000
 
+MOST_NAMED = 3
+"""So many rows that were set aside are named in the warning."""
+
 
 @dataclass(frozen=True, eq=False)
 class Measured:
@@ -48,7 +51,7 @@ class Measured:
     report: pd.DataFrame  # row (0: the table), finding, done, remedy
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Measurements:
     """A table read for one space; outcomes are looked up when an objective names them."""
 
@@ -61,12 +64,23 @@ class Measurements:
     faults: tuple  # (row, finding, remedy)
     others: tuple  # (row, finding, done, remedy): measured under another process
 
+    def __repr__(self) -> str:
+        """Return where the rows come from and what they hold."""
+        unit = f" in {self.unit}" if self.unit else ""
+        return f"<Measurements: {len(self.table)} rows of {self.file.name}, {' '.join(self.space.names)}{unit}>"
+
     def of(self, objective: Objective) -> Measured:
         """Return the usable rows with the value of an objective, and the report on all rows.
 
         Raises:
-            TableError: A column is missing, or too few rows are usable.
+            TableError: A column is missing, or no row is usable.
         """
+        found, faults = self._found(objective)
+        findings.check_usable(len(found.rows), faults, self.file)
+        return found
+
+    def _found(self, objective: Objective) -> tuple[Measured, list[tuple]]:
+        """The same and the faults, however few rows are usable."""
         require_protocol(objective, Objective, "ag.Maximise")
         problems = Problems(self.file)
         names, n = list(self.space.elements), len(self.space.elements)
@@ -83,7 +97,6 @@ class Measurements:
         if self.unit == "wt.%":
             coordinates = coordinates.copy()
             coordinates[:, :n] = to_atomic(coordinates[:, :n], names)
-        findings.check_enough(rows, coordinates, values, faults, self.file, objective.name)
         said = faults + findings.repeats(rows, coordinates, values)
         if n:
             said += findings.sums(self.table, names, self.unit, usable)
@@ -92,11 +105,14 @@ class Measurements:
         if isinstance(box := getattr(self.space, "process", self.space), Box):
             said += findings.beyond_box(rows, coordinates[:, n:], box)
         report = pd.DataFrame(sorted(said, key=lambda one: one[0]), columns=["row", "finding", "done", "remedy"])
-        return Measured(rows, coordinates, values, report)
+        return Measured(rows, coordinates, values, report), faults
 
     def report(self, objective: Objective) -> pd.DataFrame:
-        """Return what was found, row by row: columns row (0: the whole table), finding, done, remedy."""
-        return self.of(objective).report
+        """Return what was found, row by row: columns row (0: the whole table), finding, done, remedy.
+
+        Raises TableError where a column is missing.
+        """
+        return self._found(objective)[0].report
 
     def measured(self, space: Space, objective: Objective) -> tuple[np.ndarray, np.ndarray, list, list[str]]:
         """Return (coordinates (n, k), values (n,), row numbers, warnings) for a campaign; errors as `of`.
@@ -110,8 +126,11 @@ class Measurements:
                 f"{' '.join(self.space.names)}. Read it again with the campaign's space."
             )
         found = self.of(objective)
-        n, aside = len(self.table), len(self.table) - len(found.rows)
-        said = [f"{aside} of the table's {n} rows were set aside: see `table.report(objective)`."] if aside else []
+        n, aside, said = len(self.table), len(self.table) - len(found.rows), []
+        if aside:
+            dropped = found.report[found.report["done"] == "set aside"].drop_duplicates("row")["finding"]
+            named = "; ".join(dropped[:MOST_NAMED]) + ("; …" if aside > MOST_NAMED else "")
+            said = [f"{aside} of {n} rows were set aside: {named}. See `table.report(objective)`."]
         return found.coordinates, found.values, found.rows.tolist(), said
 
     def _values(self, objective: Objective, problems: Problems) -> np.ndarray:
@@ -138,7 +157,7 @@ def read_table(
     r"""Read a .csv or .xlsx table of measurements.
 
     Args:
-        path: The file. Element columns are named by their symbols, parameters as in the space.
+        path: The file. Element columns are named by their symbols, "Ti" or "Ti at.%", parameters as in the space.
         space: What may be tried: a CompositionSpace, a Box or a Product.
         unit: Of the element columns: "at.%", "wt.%" or "fraction" (atomic, with a sum of 1). Never guessed.
         process: {column: value} of conditions held fixed, text or numbers; rows measured under others are set aside.
@@ -178,17 +197,24 @@ def read_table(
             f"Expected the unit of the element columns, one of {list(UNITS)}; got {unit!r}. Pass "
             f"for example unit={UNITS[0]!r}."
         )
+    if unit is not None and not names:
+        raise ValueError(f"Expected no unit for a {type(space).__name__} without elements; got {unit!r}. Leave it out.")
+    if sheet != 0 and path.suffix.lower() == ".csv":
+        raise ValueError(f"Expected no sheet for a .csv file; got {sheet!r}. Leave it out, or name the workbook.")
     unit, problems = unit or "", Problems(path)
     if path.is_file() and path.stat().st_size > MOST_BYTES:
         size = f"the file has {path.stat().st_size / 1e6:.0f} MB"
         problems.add(0, size, f"Keep the rows and columns that matter: {MOST_BYTES / 1e6:.0f} MB at most.")
         problems.check()
     table = reading.read_table(path, sheet=sheet)
-    further = [name for name in elements.PRIMORDIAL if name in table and name not in {*space.names, *process}]
+    table = by_symbol(table, names, unit)
+    columns = [column for name in elements.PRIMORDIAL for column in (name, f"{name} {unit}")]
+    further = [name for name in columns if name in table and name not in {*space.names, *process}]
     wanted = [*space.names, *(further if names else [])]
     reading.require_columns(table, wanted, path, problems=problems, elements=names, unit=unit)
     remedy = "Name it as in the table, or leave it out of `process` ({} where nothing is held)."
-    reading.require_columns(table, process, path, problems=problems, kind="process column", remedy=remedy)
+    kind = "process column"
+    reading.require_columns(table, process, path, problems=problems, kind=kind, remedy=remedy, elements=names)
     problems.check()
 
     parts = []

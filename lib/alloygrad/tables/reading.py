@@ -33,10 +33,13 @@ SEPARATORS = {";": "semicolons", "\t": "tabs"}  # that other programs, or other 
 NO_UTF8 = re.compile("[\udc80-\udcff]")
 TOTALS = {"fraction": (1.0,), "at.%": (100.0,), "wt.%": (100.0,), "mixed": (1.0, 100.0)}  # of a row, by unit
 SUMS_OTHERWISE = {  # what to do, by the unit declared, where all rows have the other total
-    "fraction": "Declare the unit 'at.%', or 'wt.%' if the shares are by weight.",
-    "at.%": "Declare the unit 'fraction' (atomic).",
+    "fraction": "Pass unit='at.%', or unit='wt.%' if the shares are by weight.",
+    "at.%": "Pass unit='fraction' (atomic).",
     "wt.%": "Multiply all shares by 100: shares by weight are read in wt.% only.",
 }
+
+
+EMPTY = "Fill in the number or take the row out"
 
 
 class TableError(ValueError):
@@ -46,8 +49,8 @@ class TableError(ValueError):
 class Problems:
     """Collects the faults of one file, so that they are reported together: `add(...)`, then `check()`."""
 
-    def __init__(self, file: str | Path) -> None:
-        self.file = Path(file)
+    def __init__(self, file: str | Path, rest: str = "") -> None:
+        self.file, self.rest = Path(file), rest  # where the problems beyond `SHOWN` are listed
         self.found: list[tuple[int, str, str]] = []  # (row or 0 for the whole table, fault, remedy)
 
     def add(self, row: int, fault: str, remedy: str) -> None:
@@ -62,7 +65,7 @@ class Problems:
         lines = [f"{self.file}: {len(found)} problem{'s' if len(found) > 1 else ''}"]
         lines += [f"  {fault}" for _, fault, _ in found[:SHOWN]]
         if len(found) > SHOWN:
-            lines.append(f"  … and {len(found) - SHOWN} more")
+            lines.append(f"  … and {len(found) - SHOWN} more{self.rest}")
         remedies = dict.fromkeys(remedy for _, _, remedy in found)
         raise TableError("\n".join([*lines, "What to do:", *(f"  {remedy}" for remedy in remedies)]))
 
@@ -224,40 +227,50 @@ def require_columns(
     found = f"Found: {', '.join(names)}."
     if further := table.attrs.get("further sheets"):
         found += f" Or name another `sheet`: {', '.join(further)}."
+    faults, mends = [], []
     for column in wrong:
         if column in names:
             own.add(1, f"row 1: column '{column}' occurs twice or more", "Keep one column of each name.")
             continue
-        mend = ""
         if column in elements:
             like, mend = element_column(column, column, names, unit)
+            mends.append(mend)
         else:
             lower = {name.lower(): name for name in names if name not in elements}
             near = difflib.get_close_matches(column.lower(), lower, n=1)
             like = lower[near[0]] if near else ""
         hint = f"; is '{like}' meant?" if like else ""
-        own.add(1, f"row 1: no {kind} '{column}'{hint}", f"{remedy} {mend} {found}".replace("  ", " "))
+        faults.append(f"row 1: no {kind} '{column}'{hint}")
+    for fault in faults:
+        own.add(1, fault, " ".join(dict.fromkeys([remedy, *mends, found])))
     if problems is None:
         own.check()
     return not wrong
 
 
 def numeric(
-    table: pd.DataFrame, columns: Iterable[str], file: str | Path, *, problems: Problems | None = None
+    table: pd.DataFrame,
+    columns: Iterable[str],
+    file: str | Path,
+    *,
+    problems: Problems | None = None,
+    shares: bool = False,
 ) -> np.ndarray:
     """The named columns as finite float64, shape (rows, columns).
 
     Text, an empty cell, NaN or an infinity is a fault. With `problems` given, faults are added there and the
-    faulty cells come back as NaN; without, they raise one `TableError`.
+    faulty cells come back as NaN; without, they raise one `TableError`. shares: whether the columns are of elements.
     """
     own = problems or Problems(file)
-    columns = list(columns)
+    columns, absent = list(columns), "; where an element is absent, write 0." if shares else "."
     values = np.full((len(table), len(columns)), np.nan)
     for j, column in enumerate(columns):
         if not require_columns(table, [column], file, problems=own):
             continue
         for i, (row, cell) in enumerate(zip(table.index, table[column], strict=True)):
             values[i, j], fault, remedy = _number(cell)
+            if remedy is EMPTY:
+                remedy += absent
             if fault:
                 own.add(int(row), f"row {row}, column '{column}': {fault}", remedy)
     if problems is None:
@@ -267,10 +280,9 @@ def numeric(
 
 def _number(cell: Any) -> tuple[float, str, str]:
     """(value, fault, remedy) of one cell; the fault is empty if the cell holds a finite number."""
-    empty = "Fill in the number or take the row out; where an element is absent, write 0."
     plain = "Write plain numbers with a decimal point, such as 12.5, without units, signs like < or notes."
     if cell is None:
-        return math.nan, "empty cell where a number belongs", empty
+        return math.nan, "empty cell where a number belongs", EMPTY
     try:
         if isinstance(cell, bool) or "_" in str(cell):
             raise ValueError  # float() would take both
@@ -279,7 +291,7 @@ def _number(cell: Any) -> tuple[float, str, str]:
         kind = "text " if isinstance(cell, str) else ""
         return math.nan, f"{kind}{repr(cell)[:40]} where a number belongs{comma(cell)}", plain
     if not math.isfinite(value):
-        return math.nan, f"{cell} where a finite number belongs", empty
+        return math.nan, f"{cell} where a finite number belongs", EMPTY
     return value, "", ""
 
 
@@ -312,7 +324,7 @@ def fractions(
         raise ValueError(f"unknown unit {unit!r} of compositions in {file}: declare one of {list(TOTALS)}")
     own = problems or Problems(file)
     columns = list(columns or elements)
-    values = numeric(table, columns, file, problems=own)
+    values = numeric(table, columns, file, problems=own, shares=True)
     for i, j in np.argwhere(values < 0):
         fault = f"row {table.index[i]}, column '{columns[j]}': negative share {values[i, j]:g}"
         own.add(int(table.index[i]), fault, "Shares of elements are zero or more: correct them.")
@@ -325,6 +337,11 @@ def fractions(
     good = close & declared
     sound = (values >= 0).all(axis=1)  # a row with a faulty cell has no sum to judge
     mixed = (sound & declared & (sums > 0)).any()
+    if (sound & close).any() and not mixed:  # said once, not for each row
+        whole, count, others = Problems(file), (sound & close).sum(), total[sound & close][0]
+        fault = f"{count} of {len(table)} rows sum to {others:g}, none to the {TOTALS[unit][0]:g} of the unit {unit!r}"
+        whole.add(0, fault, SUMS_OTHERWISE[unit])
+        whole.check()
     for i in np.flatnonzero(sound & ~good):
         row = int(table.index[i])
         if close[i]:

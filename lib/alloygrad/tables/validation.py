@@ -15,37 +15,17 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import torch
 from scipy.stats import binom, norm
 
 from alloygrad.campaigns.campaign import Campaign
+from alloygrad.campaigns.cautions import DOUBTFUL, doubtful, left_out
 from alloygrad.features.selection import deal_folds
 from alloygrad.tables.findings import alike
 
 NOMINAL = tuple(np.round(np.arange(0.1, 0.96, 0.05), 2))
 """Shares at which calibration is looked at."""
 
-DOUBTFUL = 4.0
-"""A measurement so many standard deviations from what all others say is to be checked. It widens the deviation by which
-it is judged: z stays below about √n, so that among fewer than some twenty rows none is found."""
-
-
-def left_out(campaign: Campaign) -> pd.DataFrame:
-    """Predict every measurement from all the others: columns measured, predicted, std, in the objective's unit."""
-    centre, spread = campaign.scale
-    with torch.no_grad():
-        mean, std = campaign.model.leave_one_out()
-    predicted = campaign.objective.utility(centre + spread * mean.numpy())
-    return pd.DataFrame({"measured": campaign.values, "predicted": predicted, "std": spread * std.numpy()})
-
-
-def doubtful(table: pd.DataFrame, rows: Sequence[int]) -> list[str]:
-    """A line for each |z| beyond `DOUBTFUL` in a table as of `left_out`; rows (n,): their numbers in a spreadsheet."""
-    found = []
-    for row, (measured, predicted, std) in zip(rows, table[["measured", "predicted", "std"]].to_numpy(), strict=True):
-        if abs(measured - predicted) > DOUBTFUL * std:
-            found.append(f"Row {row}: {measured:.4g}, from all others {predicted:.4g} ± {std:.3g}: check this number.")
-    return found
+__all__ = ["DOUBTFUL", "NOMINAL", "by_folds", "coverage", "doubtful", "left_out", "scores", "verdict"]
 
 
 def by_folds(

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 
 from compendium import ROOT, store
@@ -17,12 +19,14 @@ PROFILES = ("paper", "quick", "smoke")
 def save(figure: Figure, name: str, *, data: pd.DataFrame, profile: str = "paper") -> Figure:
     """Write `name`.pdf, .png and .csv (the numbers it plots): below figures/ for `paper`, else figures/<profile>/."""
     pdf, png, csv = paths(name, profile)
-    if profile == "smoke":  # laid out once, not for each file again
-        figure.draw_without_rendering()
+    undated = {"CreationDate": None}  # the same figure gives the same bytes
+    if profile == "smoke":  # laid out once, and drawn once for each file; `savefig` draws twice
+        store.write(pdf, lambda path: FigureCanvasPdf(figure).print_pdf(path, metadata=undated))
         figure.set_layout_engine("none")
-    # Without a creation date the same figure gives the same bytes.
-    store.write(pdf, lambda path: figure.savefig(path, metadata={"CreationDate": None}))
-    store.write(png, figure.savefig)
+        store.write(png, FigureCanvasAgg(figure).print_png)
+    else:
+        store.write(pdf, lambda path: figure.savefig(path, metadata=undated))
+        store.write(png, figure.savefig)
     store.write(csv, lambda path: data.to_csv(path, index=False, float_format="%.6g"))
     plt.close(figure)
     return figure

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from alloygrad.inverse import InverseProblem, Measured, Recovery
-from alloygrad.inverse.simulators.iv_curves import pendry_y
+from alloygrad.inverse.simulators.iv_curves import IVCurves, pendry_y
 from compendium.inverse import surface
 from compendium.inverse.case import Case, pendry_ratio
 from compendium.inverse.surface import Experiment, Setup
@@ -92,13 +92,17 @@ def compared(setup: Setup, values: Mapping[str, float], experiment: Experiment) 
     Columns: beam ("(h,k)"), energy_eV, measured and computed intensity, y_measured and y_computed, Pendry's Y times
     2 V_i. The intensities of a beam have the mean 1.
     """
-    return _scaled(_compared(setup, values, experiment))
+    curves = _curves(setup, values, experiment)
+    return _scaled(_compared(setup, curves, values["delta_V0"], experiment))
 
 
-def _compared(setup: Setup, values: Mapping[str, float], experiment: Experiment) -> pd.DataFrame:
+def _curves(setup: Setup, values: Mapping[str, float], experiment: Experiment) -> IVCurves:
     structure = {name: value for name, value in values.items() if name != "delta_V0"}
-    curves = setup.curves(float(experiment.energies[-1]), **structure)
-    computed = setup.at(curves, experiment.energies, list(experiment.intensities), values["delta_V0"])
+    return setup.curves(float(experiment.energies[-1]), **structure)
+
+
+def _compared(setup: Setup, curves: IVCurves, delta_V0: float, experiment: Experiment) -> pd.DataFrame:
+    computed = setup.at(curves, experiment.energies, list(experiment.intensities), delta_V0)
     parts = []
     for beam, measured in experiment.intensities.items():
         inside = np.isfinite(measured)
@@ -147,8 +151,10 @@ def silver_curves(
         for into, kept in ((seen, fitted), (unseen, ~fitted)):
             if np.isfinite(curve := np.where(kept, measured, np.nan)).sum() > 2:
                 into[beam] = curve
+    curves, delta = _curves(setup, values, whole), values["delta_V0"]
     parts = [
-        _compared(setup, values, Experiment(whole.energies, of)).assign(fitted=of is seen) for of in (seen, unseen)
+        _compared(setup, curves, delta, Experiment(whole.energies, of)).assign(fitted=of is seen)
+        for of in (seen, unseen)
     ]
     return _scaled(pd.concat(parts, ignore_index=True))
 

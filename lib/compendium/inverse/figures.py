@@ -49,6 +49,8 @@ LABELS = {
     "z_Ti": "z(Ti)", "z_O1": "z(O1)", "z_O2": "z(O2)", "x_Pb": "x(Pb)", "z_Pb": "z(Pb)", "march": "texture r",
     "width": "peak width", "zero": "zero shift", "d12": "d₁₂", "d23": "d₂₃", "d34": "d₃₄", "u_surface": "u, surface",
     "u_bulk": "u, bulk", "V_i": "V_i (damping)", "delta_V0": "ΔV₀", "coarse": "coarse misfit", "fine": "fine misfit",
+    "ten_dq": "10Dq", "beta_dd": "β (3d–3d)", "beta_pd": "β (2p–3d)", "exchange": "exchange field h",
+    "gamma": "width Γ", "shift": "shift",
 }  # fmt: skip
 """Names of parameters in words."""
 

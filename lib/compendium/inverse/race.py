@@ -19,7 +19,7 @@ from tqdm import tqdm
 from alloygrad.inverse import SEARCHERS, Recovery, recover
 from compendium import store
 from compendium.environments import datasets
-from compendium.inverse import diffraction, peers, surface
+from compendium.inverse import absorption, diffraction, images, magnons, peers, surface
 from compendium.inverse.case import Case
 from compendium.threads import one_thread
 
@@ -33,6 +33,9 @@ LATER = {"hybrid": 2, "secant": 2}
 PROBLEMS = {
     "xrd_synthetic": diffraction.titanate,
     "xrd_pbso4": lambda seed: diffraction.sulphate(),
+    "xas_co": absorption.cobalt,
+    "ins_crsbr": magnons.bromide_case,
+    "hrtem_batio3": images.titanate,
     "leed_cu100": surface.copper,
     "leed_ag100": lambda seed: surface.silver(),
     "leed_ag100_converged": lambda seed: surface.silver_converged(),
@@ -49,6 +52,9 @@ METHODS = {**SEARCHERS, "botorch": peers.botorch}
 SEEDS = {
     "xrd_synthetic": 20,
     "xrd_pbso4": 20,
+    "xas_co": 20,
+    "ins_crsbr": 20,
+    "hrtem_batio3": 20,
     "leed_cu100": 6,
     "leed_ag100": 6,
     "leed_ag100_converged": 0,
@@ -58,6 +64,9 @@ SEEDS = {
 OTHER_SEEDS = {
     ("xrd_synthetic", "botorch"): 6,
     ("xrd_pbso4", "botorch"): 6,
+    ("xas_co", "botorch"): 6,
+    ("ins_crsbr", "botorch"): 6,
+    ("hrtem_batio3", "botorch"): 6,
     ("leed_ag100", "hybrid"): 10,
     ("leed_ag100", "secant"): 10,
     ("leed_ag100", "least_squares"): 10,

@@ -11,6 +11,9 @@ from compendium.inverse.figures import SEARCHERS
 TITLES = {
     "xrd_pbso4": "X-ray, PbSO₄ (measured)",
     "xrd_synthetic": "X-ray, PbTiO₃ (synthetic)",
+    "xas_co": "X-ray absorption, Co²⁺ (synthetic)",
+    "hrtem_batio3": "HRTEM, BaTiO₃ (synthetic)",
+    "ins_crsbr": "Neutrons, CrSBr (synthetic)",
     "leed_ag100": "LEED, Ag(100) (measured)",
     "leed_cu100": "LEED, Cu(100) (synthetic)",
 }

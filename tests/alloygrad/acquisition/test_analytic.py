@@ -122,7 +122,7 @@ def test_logarithms_stay_finite_and_monotone(formula):
 @pytest.mark.parametrize("name", A.ACQUISITIONS)
 def test_every_formula_grows_with_the_mean_and_is_monotone_in_std(name):
     """What `exceeding` takes for granted; a formula without it would lose maxima without a word."""
-    formula = A.ACQUISITIONS[name](None, 0.3).formula
+    formula = A.ACQUISITIONS[name](lambda points: (points, points), 0.3).formula
     mean, std = torch.linspace(-4, 4, 161, dtype=torch.float64), torch.logspace(-4, 1, 121, dtype=torch.float64)
     value = formula(mean[:, None], std[None], 0.3)
     lost = 1e-12 * (1 + value.abs())

@@ -118,7 +118,11 @@ def test_points_and_tables_are_one():
         (SPACE.sample(1, np.random.default_rng(0)), np.nan, "finite outcomes"),
         (SPACE.sample(2, np.random.default_rng(0)), 1.0, "one outcome for each of 2"),
         (SPACE.sample(1, np.random.default_rng(0)), None, "Expected outcomes"),
-        (SPACE.sample(1, np.random.default_rng(0)), {"z": [1.0]}, r"\['y'\] are not there"),
+        (
+            SPACE.sample(1, np.random.default_rng(0)),
+            {"z": [1.0]},
+            r"outcome 'y' among the columns; got z\..*Maximise\('z'\)",
+        ),
         (table(np.array([[0.5, 0.3, 0.1, 0.2]])), 1.0, "sum"),
         (pd.DataFrame({"Ti": [50.0], "Ni": [50.0]}), 1.0, "lacks"),
     ],

@@ -221,7 +221,7 @@ def test_errors():
         search("genetic", c, y[:-1])
     with pytest.raises(ValueError, match="got nan in row 3"):
         search("genetic", c, np.where(y == y[3], np.nan, y))
-    with pytest.raises(ValueError, match="two different targets; got 24 equal ones"):
+    with pytest.raises(ValueError, match="two different targets to choose features by; got 24 equal ones"):
         search("genetic", c, np.full(24, 2.0))
     with pytest.raises(ValueError, match=r"folds of shape \(repeats, 24\); got \(2, 5\)"):
         search("genetic", c, y, folds=np.zeros((2, 5), int))

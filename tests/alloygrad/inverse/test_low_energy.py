@@ -193,34 +193,65 @@ def test_a_missing_package_is_named(monkeypatch, tmp_path):
 # Input
 
 
-def test_wrong_surfaces_and_energies():
+SITES_IN_A_FILE = (SPHERES, SPHERES)  # as read_phase_shifts returns them
+WRONG_SURFACES = [
+    ("at least one atom in overlayers", {"overlayers": []}),
+    ("bulk of type list; got Atom", {"bulk": Atom("X", (0, 0, 0))}),
+    (r"entry 0 of bulk of type Atom; got \('X'", {"bulk": [("X", (0, 0, 0))]}),
+    ("a species among", {"bulk": [Atom("Y", (0, 0, 0))]}),
+    ("z < 0", {"bulk_repeat": (0, 0, 2.0)}),
+    ("within one repeat", {"bulk": [Atom("X", (0, 0, 0)), Atom("X", (0, 0, -2.5))]}),
+    ("above the bulk", {"overlayers": [Atom("X", (0, 0, 0.5))]}),
+    ("whole numbers", {"superstructure": ((1, 0.5), (0, 1))}),
+    (r"superstructure as .*got 'p2x2'. Write for example \(\(2, 0\)", {"superstructure": "p2x2"}),
+    ("damping_eV = 0.0. Pass", {"damping_eV": 0.0}),
+    ("inner_potential_eV = -1. Pass", {"inner_potential_eV": -1}),
+    (r"a1 as .*\(2,\); got 2.8. Write \(x, y\) in Å", {"a1": 2.8}),
+    (r"bulk_repeat as .*\(3,\)", {"bulk_repeat": (0, 0)}),
+    ("incidence_deg as .*got 5. Write", {"incidence_deg": 5}),
+    ("below 90°; got 120. Turn", {"incidence_deg": (120, 0)}),
+    ("below 90°; got -5. Turn", {"incidence_deg": (-5, 0)}),
+    (r"phase_shifts\['X'\] of type PhaseShifts; got 'Ni.phs'. Write", {"phase_shifts": {"X": "Ni.phs"}}),
+    (r"phase_shifts\['X'\] of .*Write read_phase_shifts\(path\)\[0\]", {"phase_shifts": {"X": SITES_IN_A_FILE}}),
+    ("phase_shifts of type dict", {"phase_shifts": SPHERES}),
+]
+
+
+@pytest.mark.parametrize(("message", "change"), WRONG_SURFACES)
+def test_a_wrong_surface_is_an_error(message, change):
     good = square()
-    wrong = {
-        "at least one atom in overlayers": {"overlayers": []},
-        "finite x, y, z": {"bulk": [Atom("X", (0, np.nan, 0))]},
-        "a species among": {"bulk": [Atom("Y", (0, 0, 0))]},
-        "z < 0": {"bulk_repeat": (0, 0, 2.0)},
-        "within one repeat": {"bulk": [Atom("X", (0, 0, 0)), Atom("X", (0, 0, -2.5))]},
-        "above the bulk": {"overlayers": [Atom("X", (0, 0, 0.5))]},
-        "whole numbers": {"superstructure": ((1, 0.5), (0, 1))},
-        "damping_eV > 0": {"damping_eV": 0.0},
-    }
-    for message, change in wrong.items():
-        with pytest.raises(ValueError, match=message):
-            replace(good, **change)
-    leed = LeedCalculator(l_max=7)
-    for message, energies in {
-        "ascending energies": [100.0, 80.0],
-        "from 10.5 to": [0.5, 1.0],
-        "to 410 eV": np.arange(100.0, 401.0, 50.0),
-        "finite energies": [np.inf],
-    }.items():
-        with pytest.raises(ValueError, match=message):
-            leed(good, energies)
-    with pytest.raises(ValueError, match="l_max = 9"):
-        LeedCalculator(l_max=9)(good, ENERGIES)
-    with pytest.raises(ValueError, match="l_max"):
-        LeedCalculator(l_max=99)
+    with pytest.raises((ValueError, TypeError), match=message):
+        replace(good, **change)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Atom("X", (0, 0)), r"position_A of X .*\(3,\); got values of shape \(2,\). Write"),
+        (lambda: Atom("X", (0, np.nan, 0)), "position_A of X .*nan at index 1"),
+        (lambda: Atom("X", (0, 0, 0), -0.1), "vibration_A = -0.1"),
+        (lambda: Atom((0, 0, 0), "X"), "species of type str; got .0, 0, 0."),
+        (lambda: PhaseShifts([20.0, 10.0], [[0.1], [0.2]]), r"ascending .*got \[20.0, 10.0\] …. Sort"),
+        (lambda: PhaseShifts([20.0], [[0.1]]), "two ascending energies or more"),
+        (lambda: PhaseShifts([20.0, 30.0], [0.1, 0.2]), r"phase shifts as .*\(2, l_max \+ 1\)"),
+        (lambda: PhaseShifts("Ni.phs", "Ni"), "got 'Ni.phs'. .*read a file with read_phase_shifts"),
+        (lambda: LeedCalculator()(SPHERES, ENERGIES), "surface of type Surface; got PhaseShifts"),
+        (lambda: LeedCalculator()(square(), [100.0, 80.0]), "ascending energies"),
+        (lambda: LeedCalculator()(square(), [6.0, 7.0]), "from 16 to"),
+        (lambda: LeedCalculator()(square(), [0.06, 0.1]), "from 1 eV; got 0.06. Multiply those in keV by 1000"),
+        (lambda: LeedCalculator()(square(), np.arange(100.0, 401.0, 50.0)), "to 410 eV"),
+        (lambda: LeedCalculator()(square(), [np.inf]), "energies_eV as finite .*inf at index 0"),
+        (lambda: LeedCalculator()(square(), "60-100"), "got '60-100'. Pass for example numpy"),
+        (lambda: LeedCalculator(l_max=9)(square(), ENERGIES), "up to l_max = 9"),
+        (lambda: LeedCalculator(l_max=99), "l_max as one number from 2 to 18 .*got l_max = 99"),
+        (lambda: LeedCalculator(l_max=1), "l_max as a whole number ≥ 2; got l_max = 1"),
+        (lambda: LeedCalculator(tolerance=0), "tolerance = 0. Pass"),
+        (lambda: LeedCalculator(timeout_s="x"), "timeout_s = 'x'. Pass"),
+    ],
+)
+def test_what_cannot_be_computed_is_refused_with_a_remedy(build, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        build()
 
 
 def test_phase_shift_files(tmp_path):
@@ -278,8 +309,18 @@ def test_masking_equals_dropping():
     assert np.isnan(found.beams[2]) and np.isfinite(found.total)
     with pytest.raises(ValueError, match="three neighbouring energies"):
         r_pendry(AXIS, np.full_like(CURVES, np.nan), theory, 5.0)
-    with pytest.raises(ValueError, match="of one shape"):
-        r_pendry(AXIS, CURVES, theory[:, :2], 5.0)
+    for build, message in {
+        lambda: r_pendry(AXIS, CURVES, theory[:, :2], 5.0): r"of one shape; .*\[:, None\]",
+        lambda: r_pendry(AXIS, CURVES - 3, CURVES, 5.0): "intensities ≥ 0, .*Subtract less background",
+        lambda: r_pendry(AXIS, CURVES, CURVES, 0): "v0i = 0. Pass",
+        lambda: r_pendry(AXIS, CURVES, CURVES, 5.0, smoothing_eV=-1): "smoothing_eV = -1. Pass",
+        lambda: r_pendry(AXIS[1:], CURVES, CURVES, 5.0): r"at 399 energies; got \(400, 3\). Pass one row",
+        lambda: pendry_y(AXIS[::-1], CURVES, 5.0): "ascending energies",
+        lambda: pendry_y("x", CURVES, 5.0): "energies_eV as .*got 'x'. Pass for example numpy",
+        lambda: pendry_y(AXIS, ["a"] * len(AXIS), 5.0): "numbers for 'intensities'; got 'a' in row 0",
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            build()
 
 
 def test_shift_moves_peaks_and_leaves_gaps():
@@ -291,5 +332,15 @@ def test_shift_moves_peaks_and_leaves_gaps():
     assert np.isnan(moved[AXIS + 4 < 100, 1]).all() and np.isfinite(moved[AXIS + 4 >= 103, 1]).all()
     assert inner_potential(1e9, (-10.85, 0.0, -67.83, 13.72)) == pytest.approx(0, abs=3e-3)
     assert inner_potential(5.0, (-10.85, 0.0, -67.83, 13.72)) == -10.85
-    with pytest.raises(ValueError, match=r"\(9, 9\)"):
-        IVCurves(coarse, beams, values).select([(9, 9)])
+    curves = IVCurves(coarse, beams, values)
+    for build, message in {
+        lambda: curves.select([(9, 9)]): r"\(9, 9\)",
+        lambda: curves.select((1, 0)): r"beams as .*Write for example \[\(1, 0\)",
+        lambda: shift(curves, "60-100", 4.0): "energies_eV as .*got '60-100'",
+        lambda: shift(curves, AXIS, "4"): "got delta_eV = '4'. Pass a number",
+        lambda: shift(curves, AXIS, [1.0, 2.0]): r"delta_eV as .*\(400,\); got .*\(2,\)",
+        lambda: inner_potential(5.0, (-10.85, 0.0, -67.83)): r"coefficients as .*\(4,\).*Pass c0, c1, c2, c3",
+        lambda: inner_potential("x", (-10.85, 0.0, -67.83, 13.72)): "numbers for 'energies_eV'; got 'x'",
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            build()

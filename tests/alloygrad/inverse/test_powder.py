@@ -1,6 +1,8 @@
 """Powder patterns agree with two other programs, and with what symmetry and normalisation demand."""
 
+import ast
 import pickle
+import re
 import sys
 from dataclasses import replace
 
@@ -208,11 +210,11 @@ def test_a_crystal_and_its_mirror_image_have_the_same_lines():
 
 
 @every_group
-def test_doubled_occupancies_quadruple_intensities(group):
+def test_half_the_occupancies_give_a_quarter_of_the_intensities(group):
     powder = Powder(group, SITES[group], GRID)
-    double = [replace(site, occupancy=2 * site.occupancy) for site in SITES[group]]
-    one, other = (powder.reflections(CELLS[group], sites=sites).intensity for sites in (SITES[group], double))
-    np.testing.assert_allclose(other, 4 * one)
+    half = [replace(site, occupancy=site.occupancy / 2) for site in SITES[group]]
+    one, other = (powder.reflections(CELLS[group], sites=sites).intensity for sites in (SITES[group], half))
+    np.testing.assert_allclose(other, one / 4)
 
 
 def test_the_displacement_parameter_enters_as_debye_and_waller_say():
@@ -291,41 +293,117 @@ def wrong(message, **changes):
     ("message", "changes"),
     [
         wrong("Expected a space group.*got 'P 4 x x'", space_group="P 4 x x"),
+        wrong("space_group of type str; got 99.*in quotation marks", space_group=99),
         wrong("Expected a symbol from H to Cf.*got \"?'?Qq", sites=[Site("Qq", (0, 0, 0))]),
         wrong("Expected a symbol.*got 'Pb2\\+'.*charges", sites=[Site("Pb2+", (0, 0, 0))]),
         wrong("Expected at least one site", sites=[]),
-        wrong("Expected finite coordinates.*nan.*site 0", sites=[Site("Pb", (0, np.nan, 0))]),
-        wrong("increasing, within .0, 180.; got 3", two_theta_deg=[20, 20, 30]),
-        wrong("increasing, within .0, 180.; got 2", two_theta_deg=[0, 20]),
-        wrong("increasing, within .0, 180.; got 2", two_theta_deg=[20, 180]),
-        wrong("increasing, within .0, 180.; got 0", two_theta_deg=[]),
+        wrong("sites of type list; got Site.*Write for example", sites=Site("Pb", (0, 0, 0))),
+        wrong("site 0 of type Site; got .'Pb'", sites=[("Pb", (0, 0, 0))]),
+        wrong(
+            "sum to 2 at .* 0 .Na., 1 .Cl.. Correct",
+            sites=[Site("Na", (0.1, 0.2, 0.3)), Site("Cl", (-0.2, 1.1, 0.3))],  # turned by 90°
+        ),
+        wrong("2θ between 0 and 180°; got 0 to 20", two_theta_deg=[0, 20]),
+        wrong("2θ between 0 and 180°; got 20 to 180", two_theta_deg=[20, 180]),
+        wrong("increasing order; got 20 before 20 at index 1", two_theta_deg=[10, 20, 20, 30]),
+        wrong("angles 2θ as .*no values", two_theta_deg=[]),
+        wrong("angles 2θ as .*got '20-60'. Pass for example numpy", two_theta_deg="20-60"),
+        *(
+            wrong(r"lines as .*\(n, 2\).*Write for example \[\(1.5406, 1.0\)\]", lines=lines)
+            for lines in (1.5406, [1.54, 1.54], (1.5406, 1.0), [])
+        ),
+        *(wrong("wavelengths and weights above 0", lines=[line]) for line in ((-1, 1), (1.54, 0))),
+        wrong("texture_axis as .*got '001'. Write for example", texture_axis="001"),
+        wrong("texture_axis with a direction", texture_axis=(0, 0, 0)),
     ],
 )
 def test_a_wrong_crystal_is_an_error(message, changes):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         Powder(**{"space_group": "P 4 m m", "sites": SITES["P 4 m m"], "two_theta_deg": GRID} | changes)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("Pb", (0, np.nan, 0)),
+        ("Pb", (0, 0)),
+        ("Pb", 0.5),
+        ("Pb", ("0", "0", "0")),
+        ((0, 0, 0), "Pb"),
+        (82, (0, 0, 0)),
+        ("Pb", (0, 0, 0), 50),
+        ("Pb", (0, 0, 0), -1),
+        ("Pb", (0, 0, 0), 1, -5),
+        ("Pb", (0, 0, 0), 1, "a"),
+        ("Pb", (0, 0, 0), 1, np.inf),
+    ],
+)
+def test_a_wrong_site_is_an_error(arguments):
+    with pytest.raises(ValueError, match=r"occupancy from 0 to 1 and b_iso ≥ 0 Å²; got Site.*Write for example Site"):
+        Site(*arguments)
+
+
+def test_parts_of_atoms_may_share_a_place():
+    Powder("P 4 m m", [Site("Na", (0, 0, 0), 0.4), Site("Cl", (0, 0, 0), 0.6)], GRID)
 
 
 @pytest.mark.parametrize(
     ("message", "changes"),
     [
-        wrong("Expected a cell .*positive.*-4", cell=(4, 4, -4)),
-        wrong("Expected a cell .*positive", cell=(4, 4, np.inf)),
-        wrong("Expected a cell .*positive", cell=(4, 4)),
-        wrong("Expected angles that three axes can have", cell=(4, 4, 4, 10, 10, 170)),
-        wrong("symmetry of 'P 4 m m'; got .4.0, 4.1", cell=(4, 4.1, 4.2)),
+        wrong("Expected a cell .*positive.*-4.*Pass", cell=(4, 4, -4)),
+        wrong("cell as .*inf at index 2.*Pass .a, b, c.", cell=(4, 4, np.inf)),
+        wrong("Expected a cell .*got .4.0, 4.0.. Pass three or six", cell=(4, 4)),
+        wrong("cell as .*got 5.64. Pass .a, b, c.", cell=5.64),
+        wrong("cell as .*got '5,64' .*decimal point.* at index 0", cell=("5,64",) * 3),
+        wrong("Expected angles that three axes can have.*smaller than the sum", cell=(4, 4, 4, 10, 10, 170)),
+        wrong("the cell's angles in degrees; got .1.57", cell=(4, 4, 4.1, 1.57, 1.57, 1.57)),
+        wrong("up to 2θ = .*; the cell .0.39.* has none. Is the cell in Å", cell=(0.39, 0.39, 0.415)),
         wrong("at most 1000000 reflections.* in Å", cell=(390.4, 390.4, 415.2)),
-        wrong("Expected sites of .'Pb', 'Ti'", sites=SITES["P 4 m m"][:2]),
-        wrong("r > 0; got 0", march=0),
+        wrong("Expected sites of .'Pb', 'Ti'.*dataclasses.replace", sites=SITES["P 4 m m"][:2]),
+        wrong("sites of type list; got Site", sites=SITES["P 4 m m"][0]),
+        *(wrong(f"march as one number from 0.01 to 100 .*got march = {v!r}", march=v) for v in (0, "a", np.inf)),
         wrong("FWHM² > 0 at some angle", width=(0, 0, -0.1)),
-        wrong("finite width", width=(0, 0, np.nan)),
-        wrong("finite width", zero_deg=np.nan),
+        wrong(r"width as .*\(3,\); got 0.1. Write \(U, V, W\)", width=0.1),
+        wrong("width as .*nan at index 2", width=(0, 0, np.nan)),
+        *(
+            wrong(f"zero_deg as one number from -10 to 10°; got zero_deg = {v!r}", zero_deg=v)
+            for v in (np.nan, "a", 100)
+        ),
+        *(wrong("mixing as one number from 0 to 1", mixing=v) for v in (2, -0.1, "a")),
+        *(wrong("monochromator_deg as one number from 0 to 180", monochromator_deg=v) for v in (400, "a")),
     ],
 )
 def test_a_wrong_call_is_an_error(message, changes):
     powder = Powder("P 4 m m", SITES["P 4 m m"], GRID)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         powder(**{"cell": CELLS["P 4 m m"]} | changes)
+
+
+def test_angles_in_radians_are_noticed():
+    with pytest.raises(ValueError, match="are the angles of the pattern in degrees"):
+        Powder("P 4 m m", SITES["P 4 m m"], np.radians(GRID))(CELLS["P 4 m m"])
+
+
+@pytest.mark.parametrize(
+    ("group", "cell", "system", "nearest"),
+    [
+        ("F m -3 m", (5.64, 5.64, 5.70), "a = b = c and α = β = γ = 90°", None),
+        ("P 4 m m", (4, 4.1, 4.2), "a = b and", None),
+        ("P n m a", (8.48, 5.398, 6.958, 90, 91, 90), "α = β = γ = 90°", (8.48, 5.398, 6.958, 90, 90, 90)),
+        ("P 31 2 1", (4.91, 4.91, 5.40), "γ = 120°", None),
+        ("R -3 m:H", (4.76, 4.80, 12.99, 90, 90, 120), "γ = 120°", None),
+        ("C 1 2 1", (9.1, 5.2, 7.3, 91, 101, 90), "two angles of 90°", (9.1, 5.2, 7.3, 90, 101, 90)),
+    ],
+)
+def test_a_cell_without_the_symmetry_gets_one_with_it(group, cell, system, nearest):
+    """What the error proposes is accepted, and close by."""
+    powder = Powder(group, SITES[group], GRID)
+    with pytest.raises(ValueError, match=f"{system}.* Pass for example") as caught:
+        powder(cell)
+    proposed = ast.literal_eval(re.search(r"Pass for example (\(.*\))\.", str(caught.value))[1])
+    powder(proposed)
+    if nearest:
+        np.testing.assert_allclose(proposed, nearest, rtol=1e-2)
 
 
 def test_without_gemmi_the_error_names_the_extra(monkeypatch):

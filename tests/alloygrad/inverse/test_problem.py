@@ -1,5 +1,6 @@
 """Inverse problems as data: what is solved for, what is refused, how simulator calls are counted and kept."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -117,23 +118,44 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(method):
         return lines(**values)
 
     done = []
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as caught:
         recover(replace(problem(), simulate=breaking), method, budget=40, seed=3, done=done, progress=False)
-    assert len(done) == 22
+    assert len(done) == 22 and caught.value.calls is done
+    assert caught.value.__notes__ == [
+        "The finished calls (22) are in the list passed as `done`: pass it again to go on."
+    ]
     again = recover(replace(problem(), simulate=breaking), method, budget=40, seed=3, done=done, progress=False)
     assert len(runs) == len(whole.calls) + 1
     pd.testing.assert_frame_equal(again.trajectory.drop(columns="seconds"), whole.trajectory.drop(columns="seconds"))
 
 
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, ValueError])
+def test_whatever_ends_a_search_holds_the_calls_that_were_made(stop):
+    def report(calls):
+        if len(calls) == 7:
+            raise stop
+
+    with pytest.raises(stop) as caught:
+        recover(problem(), budget=40, progress=report)
+    (note,) = caught.value.__notes__
+    assert len(caught.value.calls) == 7 and "(7) are in the list `calls` of this exception" in note
+
+
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        (lambda **values: 1 / 0, "simulate .* raised ZeroDivisionError.*Narrow the box, let `feasible`"),
+        (
+            lambda **values: 1 / 0,
+            "simulate .* raised ZeroDivisionError: .*by zero. If .* narrow the box, or let `feasible`",
+        ),
         (lambda **values: X[:-1], r"\(150,\); got values of shape \(149,\)"),
-        (lambda **values: np.where(X > 5, np.nan, 1), r"nan at number 75 \(75 in all\)"),
+        (
+            lambda **values: np.where(X > 5, np.nan, 1),
+            r"nan at index 75 \(75 of 150 .*narrow the box, or let `feasible`",
+        ),
         (lambda **values: "spectrum", "got 'spectrum'. Let simulate return"),
-        (lambda **values: lines(**values) + 0j, r"real numbers .* \(.*\+0j\) at number 0"),
-        (lambda **values: lines(**values) > 2, "real numbers .* False at number 0"),
+        (lambda **values: lines(**values) + 0j, r"real numbers .* \(.*\+0j\) at index 0"),
+        (lambda **values: lines(**values) > 2, "real numbers .* False at index 0"),
     ],
 )
 def test_a_broken_simulator_gets_one_error_that_holds_what_was_computed(broken, message):
@@ -147,11 +169,16 @@ def test_a_broken_simulator_gets_one_error_that_holds_what_was_computed(broken, 
     with pytest.raises(SimulationError, match=message) as caught:
         recover(replace(problem(), simulate=late), done=done, progress=False)
     assert len(done) == 12 and caught.value.calls is done
-    assert "The parameters were {'c1': " in str(caught.value) and "(12) are in the list passed" in str(caught.value)
+    assert "(12) are in the list passed" in str(caught.value)
+    assert re.search(r"The parameters were \{'c1': \d\.\d{1,3}, ", str(caught.value))  # four digits
     made.clear()
-    with pytest.raises(SimulationError, match=r"\(12\) are in this error's `calls` only") as caught:
+    with pytest.raises(SimulationError, match=r"\(12\) are in the list `calls` of this error") as caught:
         recover(replace(problem(), simulate=late), progress=False)
     assert len(caught.value.calls) == 12
+    made[:] = [{}] * 12
+    with pytest.raises(SimulationError) as caught:
+        recover(replace(problem(), simulate=late), progress=False)
+    assert "finished calls" not in str(caught.value)  # there are none
 
 
 def broken_later(value, times):
@@ -164,7 +191,7 @@ def broken_later(value, times):
     ("changed", "message", "kept"),
     [
         (lambda: {"feasible": broken_later(None, 13)}, "feasible .* ZeroDivisionError.*'c1'", 0),
-        (lambda: {"feasible": broken_later("yes", 40)}, "feasible to return a bool; got 'yes' at .*'c1'", 10),
+        (lambda: {"feasible": broken_later("yes", 40)}, "feasible to return a bool; got 'yes'. Let .*'c1'", 10),
         (lambda: {"observe": broken_later(None, 8)}, "observe .* ZeroDivisionError.*'c1'", 8 + 1),
         (lambda: {"misfits": {"fine": broken_later(None, 20)}}, "the fine misfit .* ZeroDivisionError", 1),
         (lambda: {"misfits": {"fine": broken_later(X[1:], 20)}}, r"fine misfit .*\(150,\); got .*\(149,\).*'c1'", 1),
@@ -189,6 +216,12 @@ def test_earlier_calls_are_matched_by_name_and_those_of_another_problem_refused(
     other = InverseProblem([Parameter("a", "", 0, 1)], lambda a: a * X, Measured(X, 0.1))
     with pytest.raises(ValueError, match=r"\['a'\]; entry 0 has \['c1', .*Pass an empty list"):
         recover(other, done=done, progress=False)
+    shorter = InverseProblem(PARAMETERS, lambda **v: lines(**v)[1:], Measured(X[1:], 0.1))
+    with pytest.raises(
+        SimulationError, match=r"\(149,\); got .*\(150,\).*is from `done`: pass an empty list"
+    ) as caught:
+        recover(shorter, "random", budget=12, done=done, progress=False)
+    assert "to go on" not in str(caught.value)
     for wrong in (tuple(done), found, [found], [1]):
         with pytest.raises(TypeError, match=r"done of type (list|Call); got .*Pass done=\[\]"):
             recover(problem(), done=wrong, progress=False)
@@ -228,22 +261,26 @@ def made(**changed):
         *((lambda v=v: made(step=v), "step as one number from 1e-09 to 0.1") for v in (0, -1e-4, 0.2, "x")),
         *((lambda v=v: made(scale=v), "scale as True or False") for v in (2.5, "yes", None)),
         (lambda: made(background=X), r"\(150, k\); got values of shape \(150,\).*background\[:, None\]"),
-        (lambda: made(background=np.full((150, 2), np.nan)), r"nan at number 0 \(300 in all\)"),
-        (lambda: made(misfits={"fine": lambda curve: np.nan * curve}), "the fine misfit .*nan at number 0"),
+        (lambda: made(background=np.full((150, 2), np.nan)), r"nan at index \(0, 0\) \(300 of 300 values"),
+        (lambda: made(misfits={"fine": lambda curve: np.nan * curve}), "the fine misfit .*nan at index 0"),
         (lambda: made(misfits={"coarse": np.sum}), r"the coarse misfit .*shape \(m,\)"),
         (lambda: made(misfits={"coarse": lambda curve: curve[None]}), r"the coarse misfit .*\(1, 150\)"),
         (lambda: made(misfits={"coarse": lambda curve: 1 / 0}), "the coarse misfit .*ZeroDivisionError"),
         (lambda: made(background=np.ones((3, 2))), r"\(150, k\).*\(3, 2\)"),
         (lambda: made(misfits={"rough": np.sqrt}), "'rough'.*Rename"),
         (lambda: made(misfits={"coarse": np.abs}, measured=Measured(X - 5, 1.0)), "linear coarse misfit"),
-        (lambda: Measured([1.0, np.nan, 2.0]), "nan at number 1"),
+        (lambda: made(misfits={"fine": np.square}), "linear fine misfit"),
+        (lambda: problem().run({"c1": 1}), r"values of \['c1', .*got \['c1'\]. Add \['w1', "),
+        (lambda: problem().fit(X, "best"), "misfit to be one of .*'fine'.*got 'best'"),
+        (lambda: Measured(X, np.exp(-(X**2))), r"within six decades; got 3.72e-44 to 1. Was x passed first\?"),
+        (lambda: Measured([1.0, np.nan, 2.0]), "nan at index 1"),
         (lambda: Measured([1.0, 2.0], [0.1, 0.0]), "number 1 is 0"),
         (lambda: Measured([1.0, 2.0], [0.1, 0.1, 0.1]), "2 values; got 3"),
         (lambda: Measured([[1.0, 2.0]]), r"\(1, 2\)"),
-        (lambda: Measured(["a", "b"]), r"'a' at number 0 \(2 in all\). Pass one column"),
-        (lambda: Measured([1.0, None]), "None at number 1"),
-        (lambda: Measured([1.0, 2.0j]), r"\+0j\) at number 0"),
-        (lambda: Measured([True, False]), "True at number 0"),
+        (lambda: Measured(["a", "b"]), r"'a' at index 0 \(2 of 2 .*Pass one column"),
+        (lambda: Measured([1.0, None]), "None at index 1"),
+        (lambda: Measured([1.0, 2.0j]), r"\+0j\) at index 0"),
+        (lambda: Measured([True, False]), "True at index 0"),
         (lambda: Measured([]), "no values of shape"),
         (lambda: Measured(pd.DataFrame({"x": [1, 2], "I": [3, 4]})), r"\(2, 2\). Pass one column of a table"),
         (lambda: Measured([1.0, 2.0], x=[1.0]), r"x as .*\(2,\); got .*\(1,\). Pass one x"),
@@ -283,7 +320,7 @@ CHEAP = [*PARAMETERS, Parameter("shift", "eV", -1, 1, cheap=True)]
         (lambda: InverseProblem(PARAMETERS, Measured(X), lines), "measured of type Measured; got <function"),
         (lambda: made(simulate=lambda c1, w1, c2, w2, height: X), r"simulate to take .* h\); it takes \(.* height\)"),
         (lambda: made(feasible=lambda a: True), r"feasible to take \(c1, .*it takes \(a\)"),
-        (lambda: made(parameters=CHEAP), r"observe as .*got None. Pass a function of \(raw, shift\)"),
+        (lambda: made(parameters=CHEAP), r"observe, since \['shift'\] are cheap.*Pass a function of \(raw, shift\)"),
         (lambda: made(parameters=CHEAP, observe=lambda raw: raw), r"observe to take \(raw, shift\); it takes \(raw\)"),
         (lambda: made(simulate=X), "simulate as something that can be called"),
         (lambda: made(observe="fit"), "observe as something that can be called"),
@@ -317,6 +354,18 @@ def test_a_file_is_read_by_its_columns(tmp_path):
     np.testing.assert_allclose([read.x, read.values - 1, read.sigma + X - 0.1], [X] * 3)
     with pytest.raises(ValueError, match=r"\['counts'\] are not among \['E_eV', 'I', 'err'\]"):
         Measured.read(path, x="E_eV", value="counts")
-    path.write_text("E_eV,I\n1,2\n2,none\n")
-    with pytest.raises(ValueError, match="nan at number 1"):
+    for text, message in {
+        "E_eV,I\n1,2\n2,x\n": "column 'I' of scan.csv; got 'x' in row 3",
+        "E_eV,I\n1,\n2,3\n": "got an empty cell in row 2",
+        'E_eV,I\n1,2\n"2,1",3\n': "got '2,1' .*decimal point.* in row 3",
+        "E_eV;I\n1;2\n": r"not among \['E_eV;I'\]. Put commas in place of ';'",
+        "": "scan.csv cannot be read",
+    }.items():
+        path.write_text(text)
+        with pytest.raises(ValueError, match=message):
+            Measured.read(path, x="E_eV", value="I")
+    path.write_bytes(b"PK\x03\x04\xff\xfe")  # as a workbook begins
+    with pytest.raises(ValueError, match=r"cannot be read .*Save the sheet as CSV"):
         Measured.read(path, x="E_eV", value="I")
+    with pytest.raises(FileNotFoundError, match=r"absent\.csv"):
+        Measured.read(tmp_path / "absent.csv", x="E_eV", value="I")

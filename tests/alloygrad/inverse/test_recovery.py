@@ -111,6 +111,49 @@ def test_what_the_data_cannot_tell_is_named():
     assert flat["far"].iloc[[0, -1]].tolist() == [0, 1] and flat["rise"].max() < 1
 
 
+@pytest.mark.parametrize("sigma", [SIGMA, None])
+def test_a_search_that_stopped_too_early_says_so(sigma):
+    """The step is that of linear least squares at the same point, in standard errors."""
+    one = replace(problem(), measured=Measured(problem().measured.values, sigma))
+    settled = recover(one, "secant", budget=80, progress=False)
+    assert not settled.next_step and not settled.warnings
+    for method, budget in (("hybrid", 24), ("random", 60), ("composite", 40)):
+        found = recover(one, method, budget=budget, progress=False)
+        assert any("had not settled" in sentence and "Raise the budget" in sentence for sentence in found.warnings)
+        errors, moved = found.standard_errors, found.next_step
+        slopes, residual = found.information.slopes, found.calls.fine[found.calls.best].residual
+        free = np.linalg.lstsq(slopes, -residual, rcond=None)[0]
+        at = found.calls.shares[found.calls.best]
+        if ((at + free > 0) & (at + free < 1)).all():
+            ranges = [p.upper - p.lower for p in PARAMETERS]
+            np.testing.assert_allclose(list(moved.values()), free * ranges / list(errors.values()), rtol=1e-6)
+        for name in TRUTH:
+            assert ("not settled" in found.table().loc[name, "warning"]) == (abs(moved[name]) >= 1)
+
+
+def test_exact_data_do_not_ask_for_ever_more_calls():
+    exact = replace(problem(), measured=Measured(3 * lines(**TRUTH)))
+    assert not recover(exact, budget=80, progress=False).next_step
+
+
+def test_a_poor_fit_is_said_of_every_parameter():
+    found = recover(replace(problem(), measured=Measured(np.sin(9 * X), 0.01)), budget=50, progress=False)
+    assert any("stopped too early" in sentence for sentence in found.warnings)
+    assert found.table()["warning"].str.contains("poor fit").all()
+
+
+def test_a_better_call_that_the_search_did_not_come_by_is_named():
+    done = []
+    best = recover(problem(), budget=80, done=done, progress=False)
+    other = recover(problem(), "random", budget=12, seed=5, done=done, progress=False)
+    assert other.better == best.misfit
+    assert any(f"a misfit of {best.misfit:.4g}, here" in sentence for sentence in other.warnings)
+    assert recover(problem(), budget=80, done=done, progress=False).better is None
+    narrow = replace(problem(), parameters=[replace(PARAMETERS[0], lower=5.0), *PARAMETERS[1:]])
+    outside = [call for call in done if call.values["c1"] < 5]
+    assert recover(narrow, "random", budget=12, done=outside, progress=False).better is None
+
+
 def test_a_recovery_shows_its_values_and_its_warnings(found):
     assert repr(found).startswith(f"Recovery by hybrid, {len(found.calls)} calls, reduced χ² {found.reduced:.3g}\n")
     assert f"c1 = {found.values['c1']:.7g} ± {found.standard_errors['c1']:.2g} eV\n" in repr(found)

@@ -81,8 +81,8 @@ def test_what_cannot_be_answered_is_refused(method, options):
 @pytest.mark.parametrize("method", ON_GRIDS)
 def test_exclusion_counts_only_what_lies_in_the_space(method):
     """As many foreign compositions as the space has do not fill it; one composition alone is a set of one."""
-    foreign = np.array([[10 - k, k, 0] for k in range(7)])
-    many = np.concatenate([foreign[~TINY.contains(foreign)] * k for k in range(1, 8)])
+    every = np.array([[a, b, 10 - a - b] for a in range(11) for b in range(11 - a)])
+    many = every[~TINY.contains(every)]
     assert len(np.unique(many, axis=0)) > TINY.size
     best = search(CORNER, TINY, method, exclude=many).counts
     assert best.tolist() == [4, 4, 2]
@@ -170,8 +170,8 @@ def test_what_depends_on_the_number_of_elements_is_filled_in_and_nothing_else():
 
 REFUSED = [
     ("ascent", {"strats_per_element": 3}, r"names of options in AscentOptions; got 'strats_per.*Use.* starts_per_e"),
-    ("lattice", {"rng": 0}, r"LatticeOptions; got 'rng'\. Use for example screen, climbers, nearby_rounds"),
-    ("random_search", {"screen": 9}, r"RandomOptions; got 'screen'\. Use for example draws"),
+    ("lattice", {"rng": 0}, r"LatticeOptions; got 'rng'\. Use one of .*: screen=None, climbers=None, nearby_rounds=6"),
+    ("random_search", {"screen": 9}, r"RandomOptions; got 'screen'\. Use one of .*: draws=None"),
     ("ascent", "screen", r"Expected an instance of AscentOptions, a mapping .*, or None as .*; got 'screen'\. Write"),
     ("slsqp", AscentOptions(), r"Expected an instance of SlsqpOptions, .* got AscentOptions\("),
     ("ascent", {"screen": 0}, r"whole number ≥ 1, or None, for the option 'screen' of AscentOptions; got 0\. Correct"),

@@ -129,6 +129,15 @@ def test_ticks_are_the_round_numbers_within_the_limits():
     assert not ternary.window(axes(), MAPS, ELEMENTS, ticks=None).texts
 
 
+def test_titles_keep_clear_of_the_labels_of_ticks():
+    figure = DRAWN["ternary_maps"]()
+    figure.draw_without_rendering()
+    for axis in (axis for axis in figure.axes if axis.name == "ternary"):
+        labels = [label for side in (axis.taxis, axis.laxis, axis.raxis) for label in side.get_majorticklabels()]
+        tops = [label.get_window_extent().y1 for label in labels if label.get_text()]
+        assert axis.get_title() and len(tops) > 10 and axis.title.get_window_extent().y0 > max(tops)
+
+
 def test_half_way_along_a_line():
     middle = ternary._middle(np.array([[0, 0], [0, 2], [1, 2], [1, 2]]))
     assert middle == pytest.approx([0, 1.5])

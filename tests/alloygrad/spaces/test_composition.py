@@ -226,8 +226,8 @@ def test_violations_say_which_limit():
     space = alloy_space("SMA", 4)
     assert space.violations([0.5, 0.4, 0.1, 0]) == []
     assert space.violations([0.50003, 0.39997, 0.1, 0]) == []  # off the grid, but within the limits
-    assert space.violations([0.45, 0.25, 0.1, 0.2]) == ["group {Ti Hf} = 0.65 is above 0.55"]
-    assert space.violations([0.1, 0.5, 0, 0.2]) == ["Ti = 0.1 is below 0.2", "the sum = 0.8 is below 1"]
+    assert space.violations([0.45, 0.25, 0.1, 0.2]) == ["group {Ti Hf} = 65 at.% is above 55"]
+    assert space.violations([0.1, 0.5, 0, 0.2]) == ["Ti = 10 at.% is below 20", "the sum = 80 at.% is below 100"]
 
 
 def test_roundings_of_grid_points_and_of_nonsense():
@@ -287,12 +287,15 @@ REFUSED = [
     (dict(groups=[Group(["A", "C"])]), r"in group \{A C\}; got \['C'\]"),
     (dict(groups=[Group(AB, float("nan"))]), r"limits of group \{A B\} .* got 0\.0 … nan"),
     (dict(groups=[Group(AB, 0.2, 0.4)]), r"limits of group \{A B\} .* got 0\.4 … 0\.2"),
-    (dict(lower=[0.101, 0], upper=[0.109, 1], step=0.01), r"No feasible composition: A has no multiple of 0\.01"),
-    (dict(lower=[0.6, 0.5]), r"the composition has at most 100 steps, .* \{'A': 60, 'B': 50\}\. Lower"),
-    (dict(upper=[0.4, 0.5]), r"the composition has at least 100 steps, .* \{'A': 40, 'B': 50\}\. Raise"),
-    (dict(lower=[0.3, 0], groups=[Group(["A"], 0.2)]), r"group \{A\} has at most 20 steps, .* \{'A': 30\}"),
-    (dict(upper=[0.3, 1], groups=[Group(["A"], 1, 0.4)]), r"group \{A\} has at least 40 steps, .* \{'A': 30\}"),
-    (dict(groups=[Group(["A"], 0.3), Group(["B"], 0.3)]), r"\{'group \{A\}': 30, 'group \{B\}': 30\}"),
+    (
+        dict(lower=[0.101, 0], upper=[0.109, 1], step=0.01),
+        r"A has no multiple of 1 at.% within its limits 10\.1 … 10\.9 at",
+    ),
+    (dict(lower=[0.6, 0.5]), r"\(A 60, B 50\) sum to 110 at.%, but the composition must have at most 100 at.*Lower"),
+    (dict(upper=[0.4, 0.5]), r"\(A 40, B 50\) sum to 90 at.%, but the composition must have at least 100 at.*Raise"),
+    (dict(lower=[0.3, 0], groups=[Group(["A"], 0.2)]), r"\(A 30\) .* group \{A\} must have at most 20"),
+    (dict(upper=[0.3, 1], groups=[Group(["A"], 1, 0.4)]), r"\(A 30\) .* group \{A\} must have at least 40"),
+    (dict(groups=[Group(["A"], 0.3), Group(["B"], 0.3)]), r"\(group \{A\} 30, group \{B\} 30\) sum to 60"),
 ]
 
 
@@ -319,7 +322,7 @@ def test_bad_compositions_and_ranks_are_refused():
         space.roundings([[0.4, 0.4, 0.1, 0.1]])
     with pytest.raises(ValueError, match="finite fractions; got nan"):
         space.snap([0.4, 0.4, 0.1, np.nan])
-    with pytest.raises(ValueError, match=r"multiples of the step 0\.001; got Ni = 0\.2505\. `snap`"):
+    with pytest.raises(ValueError, match=r"multiples of the step, 0\.1 at\.%; got Ni = 25\.05 at\.%\. `snap`"):
         space.counts([[0.25, 0.25, 0.5, 0], [0.25, 0.2505, 0.4995, 0]])
     for bad in (-1, space.size, [0, space.size]):
         with pytest.raises(ValueError, match=f"ranks in 0 … {space.size - 1}; got"):

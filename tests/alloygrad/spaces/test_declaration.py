@@ -15,8 +15,8 @@ SPACE = CompositionSpace(BOUNDS, step=0.5, groups=GROUPS)
 def test_percent_and_fractions_declare_the_same_space():
     groups = (Group(("Cu", "Mg"), 0.15),)
     assert SPACE == CompositionSpace.from_fractions(("Al", "Cu", "Mg"), (0.8, 0, 0), (1, 0.1, 0.1), 0.005, groups)
-    texts = {element: (str(least), str(most)) for element, (least, most) in BOUNDS.items()}
-    assert CompositionSpace(texts, step=0.5, groups=[(["Cu", "Mg"], "0", "15")]) == SPACE
+    percent = "Al 80 … 100, Cu 0 … 10, Mg 0 … 10, group {Cu Mg} 0 … 15 at.%, step 0.5"
+    assert repr(SPACE) == f"<CompositionSpace: {percent}>"
     assert CompositionSpace(BOUNDS, step=0.5, groups=None) == CompositionSpace(BOUNDS, step=0.5)
 
 
@@ -30,15 +30,23 @@ def test_percent_and_fractions_declare_the_same_space():
         ({"bounds": {**BOUNDS, "Cu": (0, float("nan"))}}, "the bounds of Cu; got 0 … nan"),
         ({"bounds": {**BOUNDS, "Cu": "0-5"}}, "two numbers for the bounds of Cu"),
         ({"bounds": {**BOUNDS, "Cu": 5}}, "two numbers for the bounds of Cu"),
-        ({"bounds": {"Al": (90, 100), "Cu": (8, 10), "Mg": (5, 10)}}, "lower bounds sum to 103 at.%.*at most 100"),
-        ({"bounds": {"Al": (50, 60), "Cu": (0, 10), "Mg": (0, 10)}}, "upper bounds sum to 80 at.%.*must reach 100"),
-        ({"bounds": {"Al": (0.8, 1), "Cu": (0, 0), "Mg": (0, 0)}}, "multiply fractions by 100"),
+        ({"bounds": {**BOUNDS, "Cu": ("0", "10")}}, r"bounds of Cu.*\['0', '10'\].*without quotation marks"),
+        ({"groups": [(["Cu", "Mg"], "0", 15)]}, r"group of Cu Mg.*\['0', 15\].*without quotation marks"),
+        ({"bounds": {"al": (80, 100), "Cu": (0, 20)}}, "'al' is no element symbol. Is 'Al' meant"),
+        (
+            {"groups": [(["Cu", "Mg"], 0, 0.15)], "bounds": {**BOUNDS, "Al": (80, 90)}},
+            "{Cu Mg} 0.*90 at.*limits are in",
+        ),
+        ({"bounds": {**BOUNDS, "Cu": (9.1, 9.3)}}, "no multiple of 0.5 at.% within its limits 9.1 … 9.3 at.%"),
+        ({"bounds": {"Al": (90, 100), "Cu": (8, 10), "Mg": (5, 10)}}, "lower limits .* sum to 103 at.%.*at most 100"),
+        ({"bounds": {"Al": (50, 60), "Cu": (0, 10), "Mg": (0, 10)}}, "upper limits .* sum to 75 at.%.*at least 100"),
+        ({"bounds": {"Al": (0.8, 0.9), "Cu": (0, 0), "Mg": (0, 0)}}, "multiply fractions by 100"),
         (
             {"bounds": {"Al": (0.2, 0.9), "Cu": (0, 0.3), "Mg": (0, 0.1)}},
-            "sum to 1.3 at.%.*100 at.%. Limits are in at.%",
+            "sum to 0.5 at.%.*at least 100 at.%. Raise some of them; limits are in at.%",
         ),
-        ({"groups": [(["Cu", "Mg"], 25, 30)]}, "upper bounds sum to 20 at.%.*the sum of Cu Mg must reach 25"),
-        ({"groups": [(["Al", "Mg"], 0, 70)]}, "lower bounds sum to 80 at.%.*the sum of Al Mg may have at most 70"),
+        ({"groups": [(["Cu", "Mg"], 25, 30)]}, "sum to 20 at.%, but group {Cu Mg} must have at least 25"),
+        ({"groups": [(["Al", "Mg"], 0, 70)]}, "sum to 80 at.%, but group {Al Mg} must have at most 70"),
         ({"groups": [(["Cu", "Mg"], 0, 5), (["Al", "Cu"], 0, 100)]}, "overlap in"),
         ({"groups": [(["Cu", "Zn"], 0, 15)]}, r"group of Cu Zn; got \['Zn'\]"),
         ({"groups": [("Cu Mg", 0, 15)]}, r"\(elements, least, most\)"),
@@ -58,7 +66,10 @@ def test_a_space_that_cannot_be_declared_says_which_limit_to_change(change, mess
     ("rows", "message"),
     [
         ({"Al": [0.9], "Cu": [0.1], "Mg": [0.0]}, "sum 1.*Multiply fractions by 100"),
-        ({"Al": [90], "Cu": [12], "Mg": [-2]}, "shares ≥ 0"),
+        ({"Al": [90], "Cu": [12], "Mg": [-2]}, "shares ≥ 0.*Correct the row"),
+        ({"Al": [90, 90], "Cu": [10, 7], "Mg": [0, 0]}, "row 1 .*sum 97.*Correct the row"),
+        ({"Al": [90], "Cu": [10], "Mg": [0], "Mg at.%": [1]}, "one column for Mg; got 'Mg at.%' as well"),
+        ({"Al wt.%": [90], "Cu": [10], "Mg": [0]}, "Columns in wt.% are read from a file"),
         ({"Al": [90], "Cu": ["much"], "Mg": [0]}, "row 0"),
         ({"Al": [90], "Cu": [10]}, r"lacks \['Mg'\]"),
         ({"Al": [90, 90], "Cu": [10, 5], "Mg": [0, 0], "Zr": [0, 5]}, r"has \['Zr'\], with which row 1 sums to 100"),

@@ -88,13 +88,10 @@ REFUSED = {
     "semicolons and decimal commas": (["90,5;5;4,5;100"] * 6, "Al;Cu;Mg;HV", {}, "with semicolons", "points in"),
     "tabs": (["90\t5\t5\t100"] * 6, "Al\tCu\tMg\tHV", {}, "with tabs", "commas between"),
     "decimal commas": ([*GOOD, "90,5,4,5,5,100"], None, {}, "row 8: more cells than the 4", "12.5 instead of 12,5"),
-    "one row": (GOOD[:1], None, {}, r"1 usable row\(s\), expected 5 or more", "measure more alloys"),
     "no row": ([], None, {}, "no data below", "Add at least one row"),
     "all bad": ([(90, 5, 3, 1)] * 6, None, {}, r"0 usable row[\s\S]*row 7: sums to 98", "Correct the shares"),
-    "other unit": (GOOD, None, {"unit": "fraction"}, "0 usable row[^$]*sums to 100", "Declare the unit 'at.%'"),
-    "weight fractions": ([(0.9, 0.05, 0.05, 1)] * 6, None, {"unit": "wt.%"}, "sums to 1 in", "Multiply all shares by"),
-    "equal targets": ([(*r[:3], 7) for r in GOOD], None, {}, "all 6 usable rows have the target 7", "Check that 'HV'"),
-    "one composition": ([(90, 5, 5, i) for i in range(6)], None, {}, "have one composition", "other compositions"),
+    "other unit": (GOOD, None, {"unit": "fraction"}, "1 problem\n  6 of 6 rows sum to 100", "Pass unit='at.%'"),
+    "weight fractions": ([(0.9, 0.05, 0.05, 1)] * 6, None, {"unit": "wt.%"}, "rows sum to 1, none", "Multiply all"),
     "too many rows": ([(90, 5, 5, i) for i in range(MOST_ROWS + 1)], None, {}, "1001 usable rows", "Keep the rows"),
 }  # fmt: skip
 
@@ -113,9 +110,8 @@ def test_a_table_that_cannot_be_used_gives_one_message_with_remedies(tmp_path, k
         ("Al,Cu,M,H", "at.%", "", "Add a column 'Mg', with 0 where the element is absent."),
         ("Al,Cu,Mn,HV", "at.%", "", "Add a column 'Mg', with 0 where the element is absent."),
         ("Al,Cu,Mg_at,HV", "at.%", "; is 'Mg_at' meant?", "Rename 'Mg_at' to 'Mg'."),
-        ("Al,Cu,Mg at.%,HV", "at.%", "; is 'Mg at.%' meant?", "Rename 'Mg at.%' to 'Mg'."),
         ("Al,Cu,mg (wt%),HV", "wt.%", "; is 'mg (wt%)' meant?", "Rename 'mg (wt%)' to 'Mg'."),
-        ("Al,Cu,Mg wt.%,HV", "at.%", "", "Add a column 'Mg', with 0 where the element is absent."),
+        ("Al,Cu,Mg wt.%,HV", "at.%", "", "Columns in wt.% are read from a file, with `read_table` and unit='wt.%'."),
     ],
 )
 def test_no_measurement_is_proposed_for_an_element(tmp_path, header, unit, meant, remedy):
@@ -126,6 +122,61 @@ def test_no_measurement_is_proposed_for_an_element(tmp_path, header, unit, meant
         lines[1] == f"  row 1: no column 'Mg'{meant}"
         and f" {remedy} Found: {', '.join(header.split(','))}." in lines[3]
     )
+
+
+@pytest.mark.parametrize("unit", ["at.%", "wt.%"])
+def test_the_headers_of_suggestions_are_read(tmp_path, unit):
+    """Also next to the other unit's columns, as in a file of suggestions with shares by weight."""
+    header = ",".join(f"{element} {unit}" for element in ELEMENTS)
+    other = {"at.%": "wt.%", "wt.%": "at.%"}[unit]
+    plain = read(write(tmp_path / "plain.csv", GOOD), unit=unit)
+    headed = read(write(tmp_path / "t.csv", [(*row, 1) for row in GOOD], f"{header},HV,Al {other}"), unit=unit)
+    np.testing.assert_array_equal(headed.coordinates, plain.coordinates)
+    doped = write(
+        tmp_path / "doped.csv", [(*row, 0.3 * (i == 2)) for i, row in enumerate(GOOD)], f"{header},HV,Zr {unit}"
+    )
+    assert read(doped, unit=unit).rows.tolist() == [2, 3, 5, 6, 7]
+
+
+def test_what_would_be_ignored_is_refused(tmp_path):
+    both = write(tmp_path / "both.csv", [(*row, row[0] - 1) for row in GOOD], "Al,Cu,Mg,HV,Al at.%")
+    with pytest.raises(ValueError, match=r"Expected one column for Al; got 'Al at\.%' as well, which differs"):
+        read(both)
+    path, box = write(tmp_path / "t.csv", GOOD), Box({"Al": (80, 100)})
+    with pytest.raises(ValueError, match=r"Expected no sheet for a \.csv file; got 'Data'\. Leave it out"):
+        read_table(path, SPACE, unit="at.%", sheet="Data")
+    with pytest.raises(ValueError, match=r"Expected no unit for a Box without elements; got 'at\.%'\. Leave it out"):
+        read_table(path, box, unit="at.%")
+
+
+def test_the_report_lists_every_row_though_none_is_usable(tmp_path):
+    table = read_table(write(tmp_path / "t.csv", [(*r[:3], "x") for r in 5 * GOOD]), SPACE, unit="at.%")
+    with pytest.raises(TableError, match=r"0 usable rows[\s\S]*and 11 more: see `table\.report\(objective\)`\n"):
+        table.of(Maximise("HV"))
+    assert table.report(Maximise("HV"))["row"].tolist() == list(range(2, 32))
+    assert repr(table) == "<Measurements: 30 rows of t.csv, Al Cu Mg in at.%>"
+
+
+def test_a_few_rows_are_added_to_others_as_from_a_dataframe(tmp_path):
+    campaign = Campaign(SPACE, "HV", inputs="fractions")
+    campaign.tell(read_table(write(tmp_path / "t.csv", GOOD[:1]), SPACE, unit="at.%"))
+    assert any("at least 5 different points" in text and "; 1 measured" in text for text in campaign.warnings)
+    campaign.tell(read_table(write(tmp_path / "t.csv", GOOD[1:]), SPACE, unit="at.%"))
+    assert len(campaign.values) == len(GOOD) and not any("different points" in text for text in campaign.warnings)
+
+
+@pytest.mark.parametrize(("value", "remedy"), [(450, "slip (another unit?)"), (599, "Nothing, or widen the limits.")])
+def test_a_box_in_another_unit_is_said_in_the_report(tmp_path, value, remedy):
+    box = Box({"T_K": (600, 900, "K"), "passes": (1, 5)}, integers=["passes"])
+    rows = [(600 + 40 * i, 1 + i % 5, i) for i in range(6)] + [(value, 2.5, 9)]
+    report = read_table(write(tmp_path / "t.csv", rows, "T_K,passes,HV"), box).report(Maximise("HV"))
+    assert report["row"].tolist() == [8, 8] and remedy in report["remedy"][0]
+    assert report["finding"][1] == "row 8: passes takes whole numbers but was measured at 2.5"
+
+
+def test_no_element_is_proposed_for_a_condition(tmp_path):
+    with pytest.raises(TableError, match="no process column 'M'\n"):
+        read(write(tmp_path / "t.csv", GOOD), process={"M": 900})
 
 
 def test_no_element_is_proposed_for_an_outcome(tmp_path):
@@ -139,7 +190,8 @@ def test_rows_that_are_set_aside_are_counted_once_in_the_warnings(tmp_path):
     campaign = Campaign(SPACE, "HV", inputs="fractions")
     for _ in range(2):
         campaign.tell(table)
-    said = "2 of the table's 8 rows were set aside: see `table.report(objective)`."
+    said = "2 of 8 rows were set aside: row 8: sums to 98, expected 100 ± 0.2 (at.%); row 9, column 'HV': text '210,1' "
+    said += "where a number belongs (with a comma in place of the decimal point). See `table.report(objective)`."
     assert campaign.warnings.count(said) == campaign.suggest()["warning"].item().count(said) == 1
     sound = Campaign(SPACE, "HV", inputs="fractions")
     sound.tell(read_table(write(tmp_path / "sound.csv", GOOD), SPACE, unit="at.%"))
@@ -198,12 +250,12 @@ def test_rows_with_an_element_that_is_not_declared_are_set_aside(tmp_path):
         "row 9, column 'Zr': trace, an element that is not declared",
         "row 10, column 'Zr': empty cell, an element that is not declared",
     ]
-    assert measured.report["remedy"].str.contains("Declare it among the elements, hold it in `process`").all()
+    assert measured.report["remedy"].str.contains("declare it among the elements, hold it in `process`").all()
     held = read(path, process={"Zr": 0})
     assert held.rows.tolist() == [2, 3, 4, 5, 6, 7] and "held is 0" in held.report["finding"][0]
     assert read(write(tmp_path / "V.csv", GOOD, "Al,Cu,Mg,V"), target="V").values.tolist() == [r[3] for r in GOOD]
     every = write(tmp_path / "every.csv", [(*row, 0.1) for row in GOOD], "Al,Cu,Mg,HV,Zr")
-    with pytest.raises(TableError, match=r"0 usable row[\s\S]*row 7, column 'Zr': 0.1[\s\S]*Rename a column"):
+    with pytest.raises(TableError, match=r"0 usable row[\s\S]*row 7, column 'Zr': 0.1[\s\S]*Rename the column 'Zr' if"):
         read(every)
 
 
@@ -219,12 +271,12 @@ def test_an_element_without_properties_is_one_too(symbol, tmp_path):
     assert aside["row"].tolist() == [3, 6, 8]
     assert set(aside["finding"].str.partition(": ")[2]) == {"0.18, an element that is not declared"}
     (remedy,) = set(aside["remedy"])
-    assert remedy.startswith(f"{symbol} cannot be declared") and "hold it in `process`" in remedy
+    assert f"Otherwise {symbol} cannot be declared" in remedy and "hold it in `process`" in remedy
     assert read(path, process={symbol: 0}).rows.tolist() == [2, 4, 5, 7, 9]
     few = write(tmp_path / "few.csv", [(*row, 0.18) for row in GOOD], f"Al,Cu,Mg,HV,{symbol}")
     assert len(read(few, process={symbol: 0.18}).rows) == 6
     assert read(few, target={"HV": 1, symbol: 2}).values.tolist() == [row[3] + 0.36 for row in GOOD]
-    with pytest.raises(TableError, match=f"row 7, column '{symbol}': 0.18[\\s\\S]*Rename a column"):
+    with pytest.raises(TableError, match=f"row 7, column '{symbol}': 0.18[\\s\\S]*Rename the column"):
         read(few)
 
 
@@ -339,7 +391,8 @@ def test_parameters_outside_their_limits_are_used_and_said(tmp_path, alloy):
     box = Box({"T_K": (600, 900, "K"), "hours": (1, 5)})
     rows = [(*row, 700, 2) for row in GOOD] + [(90, 4, 6, 80, 950, 0.5), (90, 6, 4, 90, 900, 5)]
     path = write(tmp_path / "t.csv", rows, "Al,Cu,Mg,HV,T_K,hours")
-    report = read_table(path, Product(SPACE, box) if alloy else box, unit="at.%").report(Maximise("HV"))
+    table = read_table(path, Product(SPACE, box), unit="at.%") if alloy else read_table(path, box)
+    report = table.report(Maximise("HV"))
     found = report[report["finding"].str.contains("outside")]
     assert found["finding"].tolist() == [
         "row 8: outside the limits: T_K 950, limits 600 … 900 K; hours 0.5, limits 1 … 5",

@@ -173,8 +173,10 @@ def test_text_in_a_number_cell(tmp_path, cell):
 @pytest.mark.parametrize("cell", ["", "nan", "inf", "-inf"])
 def test_missing_and_infinite_numbers(tmp_path, cell):
     path = write(tmp_path / "t.csv", f"x,y\n1,2\n3,{cell}\n")
-    with pytest.raises(TableError, match=r"row 3, column 'y': .*number belongs[\s\S]*write 0"):
+    with pytest.raises(TableError, match=r"row 3, column 'y': .*number belongs[\s\S]*row out\.$"):
         numeric(read_table(path), ["x", "y"], path)
+    with pytest.raises(TableError, match=r"row out; where an element is absent, write 0\.$"):
+        numeric(read_table(path), ["x", "y"], path, shares=True)
 
 
 def test_workbook_truth_value_and_date_are_no_numbers():
@@ -224,15 +226,15 @@ def test_fractions_mixed_with_percent(unit, rows):
 @pytest.mark.parametrize(
     ("unit", "rows", "remedy"),
     [
-        ("at.%", [(0.5, 0.5), (0.4, 0.6)], "Declare the unit 'fraction' (atomic)."),
+        ("at.%", [(0.5, 0.5), (0.4, 0.6)], "Pass unit='fraction' (atomic)."),
         ("wt.%", [(0.5, 0.5), (0.4, 0.6)], "Multiply all shares by 100: shares by weight are read in wt.% only."),
-        ("fraction", [(50, 50), (40, 60)], "Declare the unit 'at.%', or 'wt.%' if the shares are by weight."),
+        ("fraction", [(50, 50), (40, 60)], "Pass unit='at.%', or unit='wt.%' if the shares are by weight."),
     ],
 )
 def test_where_all_rows_agree_nothing_is_mixed_and_the_remedy_is_right(unit, rows, remedy):
     """Rows of zeros, and with faulty cells, are in neither unit."""
     for extra in ([], [(0, 0)], [("x", 1)]):
-        with pytest.raises(TableError, match=rf"\n  row 2: sums to 1(00)? in a table declared in {unit}, exp") as error:
+        with pytest.raises(TableError, match=rf"problem\n  2 of . rows sum to 1(00)?, none .* '{unit}'\n") as error:
             fractions(frame(*rows, *extra), ["Ti", "Ni"], unit, "t.csv")
         assert f"  {remedy}" in str(error.value).splitlines() and "mixed" not in str(error.value)
     off = [(45, 45), (0.4, 0.3)][unit == "fraction"]  # in the declared unit, by the size of its sum

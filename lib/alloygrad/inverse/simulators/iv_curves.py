@@ -14,6 +14,10 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
 
+from alloygrad.checks import numbers, real_numbers, require_number
+
+ENERGIES = "Pass for example numpy.arange(60, 250, 1)."
+
 
 class IVCurves(NamedTuple):
     """Intensities (n, n_beams) at energies_eV (n,); beams are indices (h, k) in the reciprocal lattice of a1 and a2."""
@@ -26,8 +30,9 @@ class IVCurves(NamedTuple):
         """Return the curves of some beams, in their order.
 
         Raises:
-            ValueError: A beam was not computed.
+            ValueError: A beam was not computed, or is no pair of indices.
         """
+        real_numbers("beams", beams, ("n", 2), "Write for example [(1, 0), (1, 1)].")
         if missing := [beam for beam in beams if tuple(beam) not in self.beams]:
             raise ValueError(
                 f"Expected beams among the {len(self.beams)} that leave the crystal up to {self.energies_eV[-1]:g} eV; "
@@ -48,12 +53,16 @@ def inner_potential(energies_eV: Sequence[float] | np.ndarray, coefficients: Seq
     Returns:
         V (n,) in eV, negative inside a solid.
 
+    Raises:
+        ValueError: Not four coefficients, or no numbers.
+
     Example:
         >>> inner_potential([50.0, 300.0], (-10.85, 0.0, -67.83, 13.72)).round(2).tolist()
         [-8.5, -3.83]
     """
-    c0, c1, c2, c3 = coefficients
-    return np.maximum(c0, c1 + c2 / np.sqrt(np.asarray(energies_eV, dtype=float) + c3))
+    advice = "Pass c0, c1, c2, c3: those of a file are in PhaseShifts.inner_potential."
+    c0, c1, c2, c3 = real_numbers("coefficients", coefficients, (4,), advice)
+    return np.maximum(c0, c1 + c2 / np.sqrt(numbers(energies_eV, "energies_eV", ENERGIES) + c3))
 
 
 def shift(curves: IVCurves, energies_eV: Sequence[float] | np.ndarray, delta_eV: float | np.ndarray) -> np.ndarray:
@@ -71,13 +80,21 @@ def shift(curves: IVCurves, energies_eV: Sequence[float] | np.ndarray, delta_eV:
     Returns:
         Intensities (m, n_beams) ≥ 0; NaN outside the computed energies and where a beam does not leave the crystal.
 
+    Raises:
+        ValueError: Energies or shifts that are no numbers, or shifts of another length.
+
     Example:
         >>> energies = np.arange(0.0, 50.0, 5.0)
         >>> curves = IVCurves(energies, [(1, 0)], energies[:, None] ** 2 + 1)
         >>> shift(curves, [10.0, 99.0], 1.0)[:, 0].round(6).tolist()
         [122.0, nan]
     """
-    wanted = np.asarray(energies_eV, dtype=float) + delta_eV
+    wanted = real_numbers("energies_eV", energies_eV, ("n",), ENERGIES)
+    if np.ndim(delta_eV):
+        wanted += real_numbers("delta_eV", delta_eV, wanted.shape, "Pass one shift, or one for each energy.")
+    else:
+        require_number(-1e3, 1e3, " eV", delta_eV=delta_eV)
+        wanted += delta_eV
     result = np.full((len(wanted), len(curves.beams)), np.nan)
     for column, intensities in enumerate(curves.intensities.T):
         start = np.argmax(intensities > 0)  # zero below the energy at which the beam leaves the crystal
@@ -103,7 +120,7 @@ def pendry_y(
         Y in 1/eV, between ±1/(2 V_i), of the shape of intensities; NaN in runs shorter than three.
 
     Raises:
-        ValueError: Shapes that do not match, or energies that do not ascend.
+        ValueError: Shapes that do not match, energies that do not ascend, or intensities below 0.
 
     Example:
         >>> energies = np.linspace(90, 110, 2001)
@@ -111,12 +128,20 @@ def pendry_y(
         >>> pendry_y(energies, peak, 4.0)[[500, 1000, 1500]].round(4).tolist()
         [0.125, 0.0, -0.125]
     """
-    energies, intensities = np.asarray(energies_eV, dtype=float), np.asarray(intensities, dtype=float)
+    energies = real_numbers("energies_eV", energies_eV, ("n",), ENERGIES)
+    intensities = numbers(intensities, "intensities", "Correct it, or pass NaN where nothing was measured.")
+    require_number(1e-3, 1e3, " eV", v0i=v0i)
+    require_number(0, 1e3, " eV", smoothing_eV=smoothing_eV)
     steps = np.diff(energies)
-    if energies.ndim != 1 or intensities.ndim not in (1, 2) or len(intensities) != len(energies) or v0i <= 0:
+    if intensities.ndim not in (1, 2) or len(intensities) != len(energies):
         raise ValueError(
-            f"Expected energies (n,), intensities (n,) or (n, n_beams) and v0i > 0; got {energies.shape}, "
-            f"{intensities.shape} and {v0i}."
+            f"Expected intensities (n,) or (n, n_beams) at {len(energies)} energies; got {intensities.shape}. Pass one "
+            "row for each energy."
+        )
+    if (below := intensities < 0).any():
+        raise ValueError(
+            f"Expected intensities ≥ 0, as Y takes their logarithm; got {intensities[below].min():.3g} ({below.sum()} "
+            "below 0). Subtract less background, or pass NaN there."
         )
     if not (steps > 0).all() or (smoothing_eV > 0 and np.ptp(steps) > 1e-6 * steps.mean()):
         raise ValueError("Expected ascending energies, evenly spaced for smoothing; got others. Interpolate first.")
@@ -163,7 +188,7 @@ def r_pendry(
         The total and one value per beam.
 
     Raises:
-        ValueError: Shapes that do not match, or sets without a common energy.
+        ValueError: Shapes that do not match, sets without a common energy, or intensities below 0.
 
     Example:
         >>> energies = np.arange(50.0, 150.0)
@@ -171,9 +196,12 @@ def r_pendry(
         >>> round(r_pendry(energies, wave, 7 * wave, 5.0).total, 12)
         0.0
     """
-    experiment, theory = np.asarray(experiment, dtype=float), np.asarray(theory, dtype=float)
+    experiment, theory = numbers(experiment, "experiment"), numbers(theory, "theory")
     if experiment.ndim != 2 or experiment.shape != theory.shape:
-        raise ValueError(f"Expected two sets (n, n_beams) of one shape; got {experiment.shape} and {theory.shape}.")
+        raise ValueError(
+            f"Expected two sets (n, n_beams) of one shape; got {experiment.shape} and {theory.shape}. Interpolate both "
+            "to the same energies, and pass the same beams; of one beam intensities[:, None]."
+        )
     gap = np.isnan(experiment) | np.isnan(theory)
     y_e, y_t = (
         pendry_y(energies_eV, np.where(gap, np.nan, values), v0i, smoothing_eV=smoothing_eV)

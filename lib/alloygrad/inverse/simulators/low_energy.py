@@ -13,12 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
+from alloygrad.checks import real_numbers, require_kind, require_number, require_whole
 from alloygrad.inverse.simulators._leed_process import LeedProcess
 from alloygrad.inverse.simulators.iv_curves import IVCurves
 
 _HARTREE_EV = 27.2113962  # CLEED's value
 _LEAST_SPACING_A = 1.006  # CLEED adds atoms closer than this in z to one layer
+_LEAST_L = 2  # with 1, CLEED ends with an error of its matrices
 _MOST_L = 18  # CLEED reads lines of 255 characters
+_LEAST_ENERGY_EV = 1.0  # chosen: smaller numbers are in keV
 
 
 @dataclass(frozen=True)
@@ -43,15 +46,13 @@ class PhaseShifts:
     inner_potential: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        energies, values = np.asarray(self.energies_eV, dtype=float), np.asarray(self.values, dtype=float)
-        if energies.ndim != 1 or values.ndim != 2 or len(energies) != len(values) or len(energies) < 2:
+        advice = "Pass one row of phase shifts in rad for each energy, or read a file with read_phase_shifts."
+        energies = real_numbers("energies_eV", self.energies_eV, ("n",), advice)
+        values = real_numbers("phase shifts", self.values, (len(energies), "l_max + 1"), advice)
+        if len(energies) < 2 or not (np.diff(energies) > 0).all():
             raise ValueError(
-                f"Expected n ≥ 2 energies (n,) and phase shifts (n, l_max + 1); got {energies.shape} and "
-                f"{values.shape}. Pass one row of phase shifts per energy."
-            )
-        if not (np.isfinite(values).all() and np.isfinite(energies).all() and (np.diff(energies) > 0).all()):
-            raise ValueError(
-                "Expected finite phase shifts at ascending energies; got others. Sort and clean the table."
+                f"Expected phase shifts at two ascending energies or more; got {energies[:3].tolist()} …. Sort them, "
+                "and leave out repeated ones."
             )
         object.__setattr__(self, "energies_eV", energies)
         object.__setattr__(self, "values", values)
@@ -71,11 +72,20 @@ class Atom:
         position_A: x, y and z in Å; z points out of the crystal.
         vibration_A: Root-mean-square displacement √⟨x² + y² + z²⟩ in Å. CLEED doubles the Debye–Waller exponent, so
             fitted values come out smaller than physical ones by a factor of √2.
+
+    Raises:
+        TypeError: A species that is no text.
+        ValueError: A position that is not three numbers, or a vibration that is not from 0 to 5 Å.
     """
 
     species: str
     position_A: tuple[float, float, float]
     vibration_A: float = 0.0
+
+    def __post_init__(self) -> None:
+        require_kind("species", self.species, str, "Write for example Atom('Ni', (0, 0, 2.0)).")
+        real_numbers(f"position_A of {self.species}", self.position_A, (3,), "Write (x, y, z) in Å.")
+        require_number(0, 5, " Å", vibration_A=self.vibration_A)
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,7 @@ class Surface:
         incidence_deg: Polar and azimuthal angle of the electron beam in degrees.
 
     Raises:
+        TypeError: Atoms, phase shifts or their lists of another kind.
         ValueError: No atoms, a value that is not finite, an atom in the wrong place, an unknown species or a bad cell.
 
     Example:
@@ -116,32 +127,45 @@ class Surface:
     incidence_deg: tuple[float, float] = (0.0, 0.0)
 
     def __post_init__(self) -> None:
+        require_kind("phase_shifts", self.phase_shifts, Mapping, "Write {'Ni': read_phase_shifts(path)[0]}.")
+        for name, shifts in self.phase_shifts.items():
+            advice = "Write read_phase_shifts(path)[0]: it returns one entry for each kind of atom in the file."
+            require_kind(f"phase_shifts[{name!r}]", shifts, PhaseShifts, advice)
         for name in ("overlayers", "bulk"):
-            if not getattr(self, name):
+            atoms = getattr(self, name)
+            require_kind(name, atoms, Sequence, "Write for example [Atom('Ni', (0, 0, 2.0))].")
+            if not atoms:
                 raise ValueError(f"Expected at least one atom in {name}; got none. Move the topmost bulk layer there.")
-        for name, atom in [(n, atom) for n in ("overlayers", "bulk") for atom in getattr(self, n)]:
-            values = [*atom.position_A, atom.vibration_A]
-            if len(values) != 4 or not np.isfinite(values).all() or atom.vibration_A < 0:
-                raise ValueError(
-                    f"Expected finite x, y, z and a vibration ≥ 0 in {name}; got {atom}. Correct this atom."
-                )
-            if atom.species not in self.phase_shifts:
-                known = sorted(self.phase_shifts)
-                raise ValueError(f"Expected a species among {known} in {name}; got {atom.species!r}. Add phase shifts.")
-        numbers = [*self.a1, *self.a2, *self.bulk_repeat, self.damping_eV, self.inner_potential_eV, *self.incidence_deg]
-        if len(numbers) != 11 or not np.isfinite(numbers).all() or self.damping_eV <= 0 or self.inner_potential_eV < 0:
+            for number, atom in enumerate(atoms):
+                require_kind(f"entry {number} of {name}", atom, Atom, "Write for example Atom('Ni', (0, 0, 2.0)).")
+                if atom.species not in self.phase_shifts:
+                    known = sorted(self.phase_shifts)
+                    raise ValueError(
+                        f"Expected a species among {known} in {name}; got {atom.species!r}. Add phase shifts."
+                    )
+        for name, advice in {
+            "a1": "Write (x, y) in Å.",
+            "a2": "Write (x, y) in Å.",
+            "bulk_repeat": "Write (x, y, z) in Å, from one bulk unit to the next below it.",
+            "incidence_deg": "Write (polar, azimuthal) angle of the beam in degrees.",
+        }.items():
+            real_numbers(name, getattr(self, name), (3 if name == "bulk_repeat" else 2,), advice)
+        require_number(1e-3, 1e3, " eV", damping_eV=self.damping_eV)
+        require_number(0, 100, " eV", inner_potential_eV=self.inner_potential_eV)
+        if not 0 <= self.incidence_deg[0] < 90:
             raise ValueError(
-                "Expected finite a1 (2), a2 (2), bulk_repeat (3), damping_eV > 0, inner_potential_eV ≥ 0 and "
-                f"incidence_deg (2); got {numbers}. Lengths are in Å, energies in eV."
+                f"Expected a polar angle of incidence_deg from 0 (normal) to below 90°; got {self.incidence_deg[0]}. "
+                "Turn the azimuth in place of a negative angle."
             )
         if abs(np.linalg.det([self.a1, self.a2])) < 1e-3 or self.bulk_repeat[2] >= 0:
             raise ValueError(
                 f"Expected two different directions and a repeat with z < 0; got a1 = {self.a1}, a2 = {self.a2}, "
                 f"bulk_repeat = {self.bulk_repeat}. z points out of the crystal."
             )
-        matrix = np.asarray(self.superstructure, dtype=float)
-        if matrix.shape != (2, 2) or (matrix != np.rint(matrix)).any() or abs(np.linalg.det(matrix)) < 0.5:
-            raise ValueError(f"Expected 2 × 2 whole numbers that span a cell; got {self.superstructure}. Correct them.")
+        advice = "Write for example ((2, 0), (0, 2)) for p(2 × 2)."
+        matrix = real_numbers("superstructure", self.superstructure, (2, 2), advice)
+        if (matrix != np.rint(matrix)).any() or abs(np.linalg.det(matrix)) < 0.5:
+            raise ValueError(f"Expected 2 × 2 whole numbers that span a cell; got {self.superstructure}. {advice}")
         bulk, over = ([atom.position_A[2] for atom in atoms] for atoms in (self.bulk, self.overlayers))
         if max(bulk) - min(bulk) >= -self.bulk_repeat[2]:
             raise ValueError(
@@ -161,12 +185,14 @@ class LeedCalculator:
     Threads and forked processes may share a calculator; calls from threads queue.
 
     Args:
-        l_max: Largest angular momentum; about the muffin-tin radius times the wave number at the highest energy.
+        l_max: Largest angular momentum, from 2 to 18; about the muffin-tin radius times the wave number at the highest
+            energy.
         tolerance: Relative amplitude below which CLEED neglects evanescent waves between layers.
         timeout_s: Longest duration of a call in seconds.
 
     Raises:
         ImportError: At the first call, where cleedpy is not installed.
+        ValueError: A number outside its limits.
 
     Example:
         >>> with LeedCalculator(l_max=7) as calculator:  # doctest: +SKIP
@@ -174,11 +200,10 @@ class LeedCalculator:
     """
 
     def __init__(self, *, l_max: int = 7, tolerance: float = 1e-2, timeout_s: float = 300.0) -> None:
-        if not (1 <= l_max <= _MOST_L and int(l_max) == l_max and 0 < tolerance < 1 and timeout_s > 0):
-            raise ValueError(
-                f"Expected a whole l_max from 1 to {_MOST_L}, 0 < tolerance < 1 and timeout_s > 0; got {l_max}, "
-                f"{tolerance} and {timeout_s}."
-            )
+        require_whole(_LEAST_L, 7, l_max=l_max)
+        require_number(_LEAST_L, _MOST_L, " (CLEED's limit)", l_max=l_max)
+        require_number(1e-9, 0.999, tolerance=tolerance)
+        require_number(1e-3, 1e9, " s", timeout_s=timeout_s)
         self.l_max, self.tolerance, self.timeout_s = int(l_max), float(tolerance), float(timeout_s)
         self._process = LeedProcess()
 
@@ -205,9 +230,11 @@ class LeedCalculator:
             Curves (n, n_beams), relative to the incident beam, zero where a beam does not leave the crystal.
 
         Raises:
+            TypeError: No Surface.
             ValueError: Energies in the wrong order, or phase shifts that do not cover the energies or l_max.
             RuntimeError: CLEED failed or took too long. The next call starts afresh.
         """
+        require_kind("surface", surface, Surface, "Build it with Surface(a1, a2, …), phase shifts included.")
         energies = _energies(energies_eV)
         self._check(surface, energies)
         with tempfile.TemporaryDirectory() as folder:
@@ -219,7 +246,9 @@ class LeedCalculator:
                 raise RuntimeError(f"Expected CLEED to finish; it ended with code {code}: {last}. Check the structure.")
             result = json.loads(Path(folder, "result.json").read_text())
         if result["n_energies"] != len(energies):
-            raise RuntimeError(f"Expected {len(energies)} energies from CLEED; got {result['n_energies']}.")
+            raise RuntimeError(
+                f"Expected {len(energies)} energies from CLEED; got {result['n_energies']}. Pass others, or fewer."
+            )
         beams = np.round(np.array(result["beams"]).T @ turn, 6) + 0.0  # no −0
         intensities = np.reshape(result["intensities"], (len(energies), len(beams)))
         return IVCurves(energies, [tuple(beam) for beam in beams.tolist()], intensities)
@@ -292,10 +321,12 @@ def _numbers(line: str) -> list[float]:
 
 
 def _energies(energies_eV: Sequence[float] | np.ndarray) -> np.ndarray:
-    energies = np.asarray(energies_eV, dtype=float)
-    steps = np.diff(energies) if energies.ndim == 1 else np.array([])
-    if energies.ndim != 1 or energies.size == 0 or not np.isfinite(energies).all() or energies[0] <= 0:
-        raise ValueError(f"Expected finite energies (n,) > 0 in eV; got {energies_eV!r}.")
+    energies = real_numbers("energies_eV", energies_eV, ("n",), "Pass for example numpy.arange(60, 250, 5).")
+    steps = np.diff(energies)
+    if energies[0] < _LEAST_ENERGY_EV:
+        raise ValueError(
+            f"Expected energies from {_LEAST_ENERGY_EV:g} eV; got {energies[0]:g}. Multiply those in keV by 1000."
+        )
     if steps.size and (steps.min() <= 0 or np.ptp(steps) > 1e-6 * steps.mean()):
         raise ValueError(
             f"Expected ascending energies in equal steps; got steps from {steps.min():g} to {steps.max():g} eV. "

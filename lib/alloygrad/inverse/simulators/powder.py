@@ -17,10 +17,14 @@ Ricci (1958), Nucl. Instrum. 3, 223.
 """
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+from math import isfinite
 from types import ModuleType
 
 import numpy as np
+
+from alloygrad.checks import real_numbers, require_kind, require_number
+from alloygrad.inverse.simulators._powder_input import SYSTEMS, angles_of, cell_of, lengths_and_angles, lines_of
 
 # Kα₁ and Kα₂ (wavelength in Å, weight): Hölzer et al. (1997), Phys. Rev. A 56, 4554; weights 2 : 1 by degeneracy.
 CU_K_ALPHA = ((1.5405929, 2 / 3), (1.5444274, 1 / 3))
@@ -29,6 +33,8 @@ SPECIAL_POSITION_TOLERANCE = 1e-3  # fractions of the cell: 0.333 still is 1/3
 LEAST_FWHM_DEG = 0.001
 PROFILE_REACH = 20  # FWHM on each side of a peak: there a Lorentzian has fallen to 1/1600 of its height
 MOST_REFLECTIONS = 1_000_000
+MOST_ZERO_DEG = 10.0  # chosen: zero errors are below 1°
+SITES = "Write for example [Site('Na', (0, 0, 0)), Site('Cl', (0.5, 0.5, 0.5))]."
 
 
 @dataclass(frozen=True)
@@ -40,12 +46,27 @@ class Site:
         xyz: Fractional coordinates.
         occupancy: Share of the site that is occupied.
         b_iso: Isotropic displacement parameter B = 8π²⟨u²⟩ in Å².
+
+    Raises:
+        ValueError: An argument of another kind, an occupancy outside 0 … 1, or b_iso < 0.
     """
 
     element: str
     xyz: tuple[float, float, float]
     occupancy: float = 1.0
     b_iso: float = 0.5
+
+    def __post_init__(self) -> None:
+        try:  # made in every call of a simulator: quick
+            x, y, z = self.xyz
+            sound = isfinite(x + y + z) and 0 <= self.occupancy <= 1 and 0 <= self.b_iso and isfinite(self.b_iso)
+        except (TypeError, ValueError):
+            sound = False
+        if not (sound and isinstance(self.element, str)):
+            raise ValueError(
+                f"Expected Site(element, (x, y, z), occupancy, b_iso) with an occupancy from 0 to 1 and b_iso ≥ 0 Å²; "
+                f"got {self}. Write for example Site('Pb', (0.19, 0.25, 0.17), 1.0, 0.5)."
+            )
 
 
 @dataclass(frozen=True)
@@ -82,7 +103,9 @@ class Powder:
 
     Raises:
         ImportError: gemmi is not installed.
-        ValueError: Unknown space group or element, coordinates that are not finite, angles out of order or range.
+        TypeError: A space group that is no text, sites that are no list of `Site`.
+        ValueError: Unknown space group or element, more than one atom in one place, lines or a texture axis of another
+            form, angles out of order or range.
 
     Example:
         >>> sites = [Site("Na", (0, 0, 0)), Site("Cl", (0.5, 0.5, 0.5))]
@@ -103,9 +126,13 @@ class Powder:
         texture_axis: tuple[int, int, int] = (0, 0, 1),
     ) -> None:
         gemmi = _gemmi()
-        self.two_theta_deg = _angles(two_theta_deg)
-        self.lines = tuple(lines)
-        self.texture_axis = np.array(texture_axis, dtype=float)
+        self.two_theta_deg = angles_of(two_theta_deg)
+        self.lines = tuple(map(tuple, lines_of(lines).tolist()))
+        self.texture_axis = real_numbers("texture_axis", texture_axis, (3,), "Write for example (0, 0, 1).")
+        if not self.texture_axis.any():
+            raise ValueError("Expected texture_axis with a direction; got (0, 0, 0). Write for example (0, 0, 1).")
+        advice = 'Write the symbol, like "P n m a", or the number in quotation marks.'
+        require_kind("space_group", space_group, str, advice)
         group = gemmi.find_spacegroup_by_name(space_group)
         if group is None:
             raise ValueError(f'Expected a space group, like "P n m a"; got {space_group!r}. Check the symbol.')
@@ -115,6 +142,9 @@ class Powder:
         self._rotations, self._translations = seitz[:, :3, :3], seitz[:, :3, 3]
         self._n_centring = len(operations.cen_ops)
 
+        require_kind("sites", sites, Sequence, SITES)
+        for number, site in enumerate(sites):
+            require_kind(f"site {number}", site, Site, SITES)
         self.sites = tuple(sites)
         if not self.sites:
             raise ValueError("Expected at least one site; got none. Pass the asymmetric unit.")
@@ -124,6 +154,7 @@ class Powder:
         shifts = np.einsum("oij,sj->osi", every[:, :3, :3], xyz) + every[:, None, :3, 3] - xyz
         fixed = np.abs(shifts - np.rint(shifts)).max(-1) < SPECIAL_POSITION_TOLERANCE
         self._stabiliser_order = fixed.sum(0)
+        self._require_room(every, xyz)
 
         energy_eV = gemmi.hc / max(self.lines, key=lambda line: line[1])[0]
         kinds = [gemmi.Element(name) for name in self._elements]
@@ -147,9 +178,9 @@ class Powder:
         monochromator_deg: float | None = None,
     ) -> np.ndarray:
         """Return the pattern (n,) at the angles, without background; see `reflections` and `pattern`."""
-        fwhm = _fwhm(self.two_theta_deg, width)
-        _require_profile(fwhm, width, mixing, zero_deg)
-        end = self.two_theta_deg[-1] + max(PROFILE_REACH * fwhm[-1] - zero_deg, 0.0)  # tails reach in from beyond
+        _require_profile(width, mixing, zero_deg)
+        fwhm = float(_fwhm(self.two_theta_deg[-1:], width)[0])
+        end = self.two_theta_deg[-1] + max(PROFILE_REACH * fwhm - zero_deg, 0.0)  # tails reach in from beyond
         found = self.reflections(cell, sites=sites, march=march, two_theta_max_deg=end)
         return pattern(
             self.two_theta_deg,
@@ -178,13 +209,12 @@ class Powder:
             two_theta_max_deg: Largest 2θ, at the shortest wavelength; by default the last angle of the pattern.
 
         Raises:
-            ValueError: A cell that is not positive, breaks the symmetry or is too large; other elements or values that
-                are not finite in `sites`; march ≤ 0.
+            ValueError: A cell that is not positive, breaks the symmetry, is too large or so small that it has no
+                reflection; other elements in `sites`; march outside 0.01 … 100.
         """
-        if not 0 < march < np.inf:
-            raise ValueError(f"Expected a March–Dollase r > 0; got {march!r}. Pass 1 for no texture.")
+        require_number(0.01, 100, " (1 is no texture)", march=march)
         xyz, occupancy, b_iso = self._parameters(self.sites if sites is None else sites)
-        cell = _six(cell)
+        cell = cell_of(cell)
         metric = self._metric(cell)
         end = self.two_theta_deg[-1] if two_theta_max_deg is None else two_theta_max_deg
         shortest = min(wavelength for wavelength, _ in self.lines)
@@ -194,6 +224,11 @@ class Powder:
         inverse_d2 = ((self._hkl @ metric) * self._hkl).sum(-1)
         order = np.argsort(inverse_d2)
         order = order[: np.searchsorted(inverse_d2[order], most, side="right")]
+        if not len(order):
+            raise ValueError(
+                f"Expected reflections up to 2θ = {end:.4g}°; the cell {cell.tolist()} has none. Is the cell in Å, and "
+                "are the angles of the pattern in degrees?"
+            )
         inverse_d2, images = inverse_d2[order], self._images[:, order]
         s2 = inverse_d2[:, None] / 4
 
@@ -211,13 +246,27 @@ class Powder:
         multiplicity = self._multiplicity[order]
         return Reflections(self._hkl[order], multiplicity, inverse_d2**-0.5, multiplicity * f2)
 
+    def _require_room(self, operations: np.ndarray, xyz: np.ndarray) -> None:
+        """Raise ValueError where the atoms of several sites share a place and are more than one."""
+        images = np.einsum("oij,sj->osi", operations[:, :3, :3], xyz) + operations[:, None, :3, 3]
+        shifts = images[:, :, None] - xyz  # operation, site, other site
+        meet = (np.abs(shifts - np.rint(shifts)).max(-1) < SPECIAL_POSITION_TOLERANCE).any(0)
+        total = meet @ np.array([site.occupancy for site in self.sites])
+        for number in np.flatnonzero(total > 1 + SPECIAL_POSITION_TOLERANCE)[:1]:
+            there = [f"{i} ({self.sites[i].element})" for i in np.flatnonzero(meet[number])]
+            raise ValueError(
+                f"Expected at most one atom in one place; got occupancies that sum to {total[number]:g} at "
+                f"{self.sites[number].xyz} from the sites {', '.join(there)}. Correct coordinates or occupancies."
+            )
+
     def _parameters(self, sites: Sequence[Site]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        if (elements := [site.element for site in sites]) != self._elements:
-            raise ValueError(f"Expected sites of {self._elements}, in this order; got {elements}.")
-        values = np.array([(*site.xyz, site.occupancy, site.b_iso) for site in sites], dtype=float).reshape(-1, 5)
-        for row in np.flatnonzero(~np.isfinite(values).all(1))[:1]:
-            got = astuple(sites[row])
-            raise ValueError(f"Expected finite coordinates, occupancy and b_iso; got {got} for site {row}. Correct it.")
+        require_kind("sites", sites, Sequence, SITES)
+        if (elements := [getattr(site, "element", site) for site in sites]) != self._elements:
+            raise ValueError(
+                f"Expected sites of {self._elements}, in this order; got {elements}. Make the new sites with "
+                "dataclasses.replace of the initial ones."
+            )
+        values = np.array([(*site.xyz, site.occupancy, site.b_iso) for site in sites], dtype=float)
         return values[:, :3], values[:, 3], values[:, 4]
 
     def _metric(self, cell: np.ndarray) -> np.ndarray:
@@ -225,12 +274,17 @@ class Powder:
         alpha, beta, gamma = np.cos(np.radians(cell[3:]))
         direct = np.outer(cell[:3], cell[:3]) * [[1, gamma, beta], [gamma, 1, alpha], [beta, alpha, 1]]
         if np.linalg.det(direct) <= 0:
-            raise ValueError(f"Expected angles that three axes can have; got {cell[3:].tolist()}. Correct them.")
-        metric = np.linalg.inv(direct)
-        if np.abs(self._rotations @ metric @ self._rotations.swapaxes(1, 2) - metric).max() > 1e-4 * metric.max():
             raise ValueError(
-                f"Expected a cell with the symmetry of {self.space_group!r}; got {cell.tolist()}. "
-                "Set equal those lengths and angles that symmetry makes equal."
+                f"Expected angles that three axes can have; got {cell[3:].tolist()}. Each must be smaller than the sum "
+                "of the others."
+            )
+        metric = np.linalg.inv(direct)
+        turned = self._rotations @ metric @ self._rotations.swapaxes(1, 2)
+        if np.abs(turned - metric).max() > 1e-4 * metric.max():
+            system = _gemmi().find_spacegroup_by_name(self.space_group).crystal_system_str()
+            raise ValueError(
+                f"Expected a {system} cell ({SYSTEMS[system]}), since {self.space_group!r} is {system}; got "
+                f"{cell.tolist()}. Pass for example {lengths_and_angles(np.linalg.inv(turned.mean(0)))}."
             )
         return metric
 
@@ -283,7 +337,8 @@ def pattern(
         monochromator_deg: 2θ_m of a crystal monochromator (graphite and Cu Kα: 26.6); None without one.
 
     Raises:
-        ValueError: Angles out of order or range; a width that is not positive at any angle.
+        ValueError: Angles out of order or range; a width that is not positive at any angle; a mixing outside 0 … 1, a
+            zero_deg beyond ± 10°, or lines of another form.
 
     Example:
         >>> one = Reflections(np.array([[1, 1, 1]]), np.array([8]), np.array([3.0]), np.array([1.0]))
@@ -291,9 +346,13 @@ def pattern(
         >>> round(float(y.sum() * 0.01), 2)  # LP at 2θ = 28.96°
         29.18
     """
-    grid = _angles(two_theta_deg)
-    _require_profile(_fwhm(grid, width), width, mixing, zero_deg)
-    wavelength, weight = np.array(lines, dtype=float).T[..., None]
+    grid = angles_of(two_theta_deg)
+    _require_profile(width, mixing, zero_deg)
+    if (_fwhm(grid, width) <= LEAST_FWHM_DEG).all():
+        raise ValueError(f"Expected width (U, V, W) with FWHM² > 0 at some angle; got {width}. Raise W.")
+    if monochromator_deg is not None:
+        require_number(0, 180, "°", monochromator_deg=monochromator_deg)
+    wavelength, weight = lines_of(lines).T[..., None]
     sine = wavelength / (2 * reflections.d_A)
     visible = sine < 1
     theta = np.arcsin(sine[visible])
@@ -320,28 +379,10 @@ def _fwhm(two_theta_deg: np.ndarray, width: tuple[float, float, float]) -> np.nd
     return np.sqrt(np.maximum(np.polyval(width, np.tan(np.radians(two_theta_deg / 2))), LEAST_FWHM_DEG**2))
 
 
-def _require_profile(fwhm: np.ndarray, width: tuple[float, float, float], mixing: float, zero_deg: float) -> None:
-    if not np.isfinite([*width, mixing, zero_deg]).all():
-        got = f"{width}, {mixing}, {zero_deg}"
-        raise ValueError(f"Expected finite width, mixing and zero_deg; got {got}. Correct them.")
-    if (fwhm <= LEAST_FWHM_DEG).all():
-        raise ValueError(f"Expected width (U, V, W) with FWHM² > 0 at some angle; got {width}. Raise W.")
-
-
-def _six(cell: Sequence[float]) -> np.ndarray:
-    values = np.array([*cell, 90.0, 90.0, 90.0] if len(cell) == 3 else cell, dtype=float)
-    if values.shape != (6,) or not (np.isfinite(values).all() and (values > 0).all()):
-        got = values.tolist()
-        raise ValueError(f"Expected a cell (a, b, c) or (a, b, c, α, β, γ), positive, in Å and degrees; got {got}.")
-    return values
-
-
-def _angles(two_theta_deg: np.ndarray) -> np.ndarray:
-    angles = np.asarray(two_theta_deg, dtype=float)
-    if angles.ndim != 1 or not len(angles) or not (0 < angles[0] and angles[-1] < 180 and (np.diff(angles) > 0).all()):
-        got = f"{len(angles.ravel())} of shape {angles.shape}: {angles.ravel()[:3].tolist()} …"
-        raise ValueError(f"Expected angles 2θ (n,) in degrees, increasing, within (0, 180); got {got} Sort them.")
-    return angles
+def _require_profile(width: tuple[float, float, float], mixing: float, zero_deg: float) -> None:
+    real_numbers("width", width, (3,), "Write (U, V, W) in deg²: (0, 0, 0.01) for a FWHM of 0.1°.")
+    require_number(0, 1, " (the share of the Lorentzian)", mixing=mixing)
+    require_number(-MOST_ZERO_DEG, MOST_ZERO_DEG, "°", zero_deg=zero_deg)
 
 
 def _gemmi() -> ModuleType:

@@ -1,0 +1,92 @@
+"""What looks like a slip in measurements that are sound one by one: said in a campaign's warnings, never acted on."""
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import torch
+
+from alloygrad.checks import LEAST_ROWS
+from alloygrad.symbols import CHEMICAL_SYMBOLS
+
+if TYPE_CHECKING:
+    from alloygrad.campaigns.campaign import Campaign
+
+DOUBTFUL = 4.0
+"""A measurement so many standard deviations from what all others say is to be checked. It widens the deviation by which
+it is judged: z stays below about √n, so that among fewer than some twenty rows none is found."""
+
+ISOLATED = 3.0
+"""A value further from all others than so many of their ranges stands apart; chosen. This needs no model, and is judged
+on logarithms where all values have one sign, since a decimal point shifts by a factor."""
+
+MOST_SAID = 3
+"""So many measurements are named in one kind of warning."""
+
+
+def left_out(campaign: "Campaign") -> pd.DataFrame:
+    """Predict every measurement from all the others: columns measured, predicted, std, in the objective's unit."""
+    centre, spread = campaign.scale
+    with torch.no_grad():
+        mean, std = campaign.model.leave_one_out()
+    predicted = campaign.objective.utility(centre + spread * mean.numpy())
+    return pd.DataFrame({"measured": campaign.values, "predicted": predicted, "std": spread * std.numpy()})
+
+
+def doubtful(table: pd.DataFrame, rows: Sequence) -> list[str]:
+    """A line for each |z| beyond `DOUBTFUL` in a table as of `left_out`; rows (n,): their numbers, or labels."""
+    found = []
+    for row, (measured, predicted, std) in zip(rows, table[["measured", "predicted", "std"]].to_numpy(), strict=True):
+        if abs(measured - predicted) > DOUBTFUL * std:
+            label = row if isinstance(row, str) else f"Row {row}"
+            found.append(f"{label}: {measured:.4g}, from all others {predicted:.4g} ± {std:.3g}: check this number.")
+    return found
+
+
+def slipped(values: np.ndarray, labels: Sequence[str], name: str) -> list[str]:
+    """A line for the one value (n,) that stands apart from all others, and would not with its decimal point moved."""
+    if len(values) < LEAST_ROWS:
+        return []
+    one_sign = bool((values > 0).all() or (values < 0).all())
+    scale = np.log(np.abs(values)) if one_sign else values
+    apart = int(np.abs(scale - np.median(scale)).argmax())
+    others, value = np.delete(scale, apart), values[apart]
+    gap = max(others.min() - scale[apart], scale[apart] - others.max())
+    low, high = np.delete(values, apart).min(), np.delete(values, apart).max()
+    room = (high - low) / 2
+    shifted = value * 10.0 ** np.array([-3, -2, -1, 1, 2, 3])
+    near = shifted[(shifted >= low - room) & (shifted <= high + room)]
+    if gap <= ISOLATED * np.ptp(others) or not len(near):
+        return []
+    return [
+        f"{labels[apart]}: {name} = {value:.4g}, all others lie in {low:.4g} … {high:.4g}. Is the decimal point "
+        f"misplaced ({near[0]:.4g})? Correct the number, or leave the row out."
+    ]
+
+
+def ignored(table: pd.DataFrame, names: Collection[str]) -> list[str]:
+    """A line for each column of a table, beyond `names`, that may hold amounts of an element and is not read."""
+    found = []
+    for column in table.columns[~table.columns.duplicated(keep=False)]:
+        if column in CHEMICAL_SYMBOLS and column not in names:
+            amounts = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float)
+            if (amounts > 0).any() and not (amounts < 0).any():
+                found.append(
+                    f"Column {column!r} is ignored, although it is named like an element and is not 0 in "
+                    f"{(amounts > 0).sum()} of {len(table)} rows. If it is one, declare it in the space, or leave "
+                    "these rows out; otherwise rename the column."
+                )
+    return found
+
+
+def repeated(known: np.ndarray, new: np.ndarray) -> list[str]:
+    """A line where rows of `new` (m, k) are rows of `known` (n, k), digit for digit: a table that was told before."""
+    before = set(map(tuple, known.tolist()))
+    again = sum(tuple(row) in before for row in new.tolist())
+    if not again:
+        return []
+    return [
+        f"{again} of {len(new)} rows were in the campaign already, with the same values: they now count twice. Tell "
+        "only new rows, unless these are true repeats."
+    ]

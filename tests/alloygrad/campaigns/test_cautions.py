@@ -1,0 +1,71 @@
+"""Slips in sound measurements: each is named with its row and what to do, and common sound data draw no warning."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from alloygrad.campaigns.campaign import Campaign
+from alloygrad.campaigns.cautions import slipped
+from alloygrad.spaces import Box, CompositionSpace
+
+SPACE = CompositionSpace({"Ti": (20, 55), "Ni": (20, 55), "Cu": (0, 20)}, step=0.5)
+TABLE = SPACE.table(SPACE.sample(7, np.random.default_rng(0))).drop(columns="formula")
+VALUES = [10, 12, 11, 9, 8, 13, 12.5]
+
+
+def told(values=VALUES, **columns) -> Campaign:
+    campaign = Campaign(SPACE, "H", inputs="fractions")
+    campaign.tell(TABLE.assign(H=values, **columns))
+    return campaign
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"), [(1100, "11"), (110, "11"), (0.11, "11"), (11, None), (16, None), (40, None), (-20, None)]
+)
+def test_a_misplaced_decimal_point_is_found_among_few_rows(value, meant):
+    found = [text for text in told([*VALUES[:2], value, *VALUES[3:]]).warnings if "decimal point" in text]
+    if meant is None:
+        assert not found
+    else:
+        lead = f"Measurement 3: H = {value:.4g}, all others lie in 8 … 13. Is the decimal point misplaced ({meant})?"
+        assert len(found) == 1 and found[0].startswith(lead)
+
+
+def test_sound_values_draw_no_warning_of_a_slip():
+    """Normal and exponential samples and a spread over decades: one in a hundred at most; uniform ones near 0: five."""
+    rng = np.random.default_rng(0)
+    uniform = rng.random
+    for draw in (rng.normal, uniform, rng.exponential, lambda size: np.exp(rng.normal(size=size))):
+        for n in (8, 30):
+            found = sum(bool(slipped(draw(size=n), ["x"] * n, "y")) for _ in range(300))
+            assert found <= 300 * (0.05 if draw is uniform else 0.01)
+
+
+def test_a_row_that_all_others_contradict_is_found_among_many():
+    """A slip within the range of the values, which only a model sees."""
+    x = np.linspace(0, 1, 40)
+    y = 10 * x + 0.1 * np.random.default_rng(0).normal(size=40)
+    y[20] += 4
+    campaign = Campaign(Box({"x": (0, 1)}), "y")
+    campaign.tell(pd.DataFrame({"x": x, "y": y}))
+    (found,) = [text for text in campaign.warnings if "from all others" in text]
+    assert found.startswith(f"Measurement 21: {y[20]:.4g}, from all others") and "check this number" in found
+
+
+def test_a_column_named_like_an_element_is_ignored_and_said():
+    (found,) = [text for text in told(Fe=5.0, C=0, W="wrought", V=-1).warnings if "ignored" in text]
+    assert found.startswith("Column 'Fe' is ignored") and "7 of 7 rows" in found and "declare it" in found
+
+
+def test_a_table_that_is_told_twice_is_said():
+    campaign = told()
+    assert not any("already" in text for text in campaign.warnings)
+    campaign.tell(TABLE.assign(H=np.array(VALUES) + 1))  # repeats of the experiments
+    assert not any("already" in text for text in campaign.warnings)
+    campaign.tell(TABLE.assign(H=[*VALUES[:6], 1.0]))
+    (found,) = [text for text in campaign.warnings if "already" in text]
+    assert found.startswith("6 of 7 rows were in the campaign already, with the same values") and "only new" in found
+
+
+def test_equal_outcomes_are_said():
+    assert any("All 7 outcomes are 3" in text and "'H'" in text for text in told([3.0] * 7).warnings)
