@@ -77,8 +77,10 @@ def require_callable(what: str, value: Any, example: str) -> None:
         raise TypeError(f"Expected {what} as something that can be called; got {shown(value)}. Pass {example}.")
 
 
-def require_arguments(what: str, function: Any, names: Collection[str], before: Sequence[str] = ()) -> None:
-    """Raise TypeError unless a function takes arguments of these names, after others by their order."""
+def require_arguments(
+    what: str, function: Any, names: Sequence[str], before: Sequence[str] = (), elsewhere: Sequence[str] = ()
+) -> None:
+    """Raise TypeError unless a function takes arguments of these names, after `before`; cheap ones are `elsewhere`."""
     wanted = f"({', '.join([*before, *names])})"
     require_callable(what, function, f"a function of {wanted}")
     try:
@@ -88,8 +90,22 @@ def require_arguments(what: str, function: Any, names: Collection[str], before: 
     try:
         taken.bind(*before, **dict.fromkeys(names))
     except TypeError:
-        advice = "Give each argument the name of its parameter." if names else "Let it take these."
+        advice = _mended(taken, names, before, elsewhere) if names else "Let it take these."
         raise TypeError(f"Expected {what} to take {wanted}; it takes {taken}. {advice}") from None
+
+
+def _mended(taken: inspect.Signature, names: Sequence[str], before: Sequence[str], elsewhere: Sequence[str]) -> str:
+    starred = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)  # need not be given
+    needed = [name for name, one in taken.parameters.items() if one.default is one.empty and one.kind not in starred]
+    further = [name for name in needed[len(before) :] if name not in names]
+    lacking = [name for name in names if name not in taken.parameters]
+    if cheap := [name for name in further if name in elsewhere]:
+        return f"{cheap[0]!r} is cheap: take it in `observe`, or leave cheap=True out."
+    if further and not lacking:
+        return f"{further[0]!r} has no parameter: add Parameter({further[0]!r}, …), or give it a default value."
+    if lacking and not further:
+        return f"Let it take {lacking[0]!r} as well, or leave this parameter out."
+    return "Give each argument the name of its parameter."
 
 
 def require_kind(what: str, value: Any, kind: type, advice: str) -> None:
@@ -256,20 +272,27 @@ def require_fractions(fractions: np.ndarray, tolerance: float = TOLERANCE, remed
         )
 
 
-def require_outcomes(outputs: Collection[str], outcomes: Mapping[str, Any] | pd.DataFrame) -> None:
-    """Raise ValueError unless each outcome in `outputs` is among `outcomes`."""
+def require_outcomes(
+    outputs: Collection[str], outcomes: Mapping[str, Any] | pd.DataFrame, others: Collection[str] = ()
+) -> None:
+    """Raise ValueError unless each outcome in `outputs` is among `outcomes`; `others` are columns of something else."""
     if missing := [name for name in outputs if name not in outcomes]:
-        hint = nearest(missing[0], [str(name) for name in outcomes if name not in CHEMICAL_SYMBOLS])
         names = list(map(str, outcomes))
-        example = f", as in ag.Maximise({names[-1]!r})" if names else ""
+        known = {*CHEMICAL_SYMBOLS, *others}
+        left = [name for name in names if name.removesuffix(" at.%").removesuffix(" wt.%") not in known]
+        mend = f"Add a column {missing[0]!r} with what you measured."
+        if left:
+            mend = f"Rename the column, or name another one in the objective, as in ag.Maximise({left[-1]!r})."
         raise ValueError(
             f"Expected the objective's outcome {missing[0]!r} among the columns; got {', '.join(names) or 'none'}."
-            f"{hint} Rename the column, or name another one in the objective{example}."
+            f"{nearest(missing[0], left)} {mend}"
         )
 
 
 def shown(value: Any) -> str:
     """Return a value as it is written in a message: on one line, and not too long."""
+    if isinstance(value, pd.DataFrame):
+        return "a DataFrame"
     text = " ".join(repr(value.item() if isinstance(value, np.generic) else value).split())
     return f"{text}{comma(value)}" if len(text) <= 120 else f"{text[:100]} … ({type(value).__name__})"
 

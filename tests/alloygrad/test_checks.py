@@ -20,6 +20,7 @@ OVEN = ag.Box({"T": (300, 900, "K"), "passes": (1, 5)}, integers=["passes"])
 TABLE = pd.DataFrame({"gap": [1.0, 2, 3, 4], "mass": [3.0, 1, 2, 5]}, index=list("ABCD"))
 POOL = ag.Pool(TABLE)
 POOL_ROWS = [[0], [1], [2], [3]]
+LINES = ag.Box({"n": (1, 5)})
 OTHERS = ag.CompositionSpace({"Fe": (20, 80), "Ni": (20, 80), "Cu": (0, 20)}, step=1)
 POINTS = ALLOYS.sample(8, np.random.default_rng(0))
 FRACTIONS = ALLOYS.fractions(POINTS)
@@ -88,6 +89,10 @@ UNKNOWN = [
     ),
     (lambda: new(inputs=["mean:VEC"]), "['mean:VEC'] inputs=ag.FeatureMap(space.elements, ['mean:VEC'])"),
     (lambda: ag.Maximise("a").value({"A": 1.0}), "'a' among A. Is 'A' meant?"),
+    (lambda: kept(told(), labelled().drop(columns="y")), "'y' among Cu. Add a column 'y' with what you measured."),
+    (lambda: kept(told(), told().suggest(q=2).reset_index()), "warning. Add a column 'y' with what you measured."),
+    (lambda: kept(told(OVEN), pd.DataFrame({"T": [400], "passes": [1]})), "passes. Add a column 'y'"),
+    (lambda: kept(told(), labelled(z=1).drop(columns="y")), "z. Rename the column, as in ag.Maximise('z')."),
     (lambda: kept(told(POOL), pd.DataFrame({"candidate": ["b"], "y": [1]})), "'b' in row 0 Is 'B' meant?"),
 ]
 
@@ -130,6 +135,10 @@ NUMBERS = [
         "'Ni' row 0 '49,5' (with a comma",
     ),
     (lambda: kept(told(OVEN), [[400, 1]], ["1,100"]), "'1,100' decimal point, or between the thousands) in row 0"),
+    (lambda: told(ag.Box({"x": (0, 1)})).posterior(0.5), "coordinates (..., 1); got one number. Write [[0.5]]."),
+    (lambda: told(OVEN).model.posterior(0.5), "coordinates (..., 2); got one number. Give 2 numbers"),
+    (lambda: ALLOYS.violations([70, 20, 10]), "at most 1; got Ti = 70. Divide percentages by 100."),
+    (lambda: kept(told(), labelled(), "y"), "outcomes as numbers; the text 'y' The column 'y' leave outcomes out."),
     (lambda: kept(told(), labelled(y=[1, np.nan])), "nan for 'y' in row 1 ('B'). Leave"),
     (lambda: kept(told(), labelled(Ni=[45, np.nan])), "nan 'Ni' in row 1 ('B'); Correct"),
     (lambda: kept(told(), labelled(Ni=[45, 48])), "row 1 ('B') (sum 103). Correct"),
@@ -153,7 +162,11 @@ NUMBERS = [
 
 SHAPES = [
     (lambda: told(OVEN).suggest(pending=[[400]]), "`pending` shape (m, 2)"),
-    (lambda: told(OVEN).suggest(pending=pd.DataFrame({"t": [400]})), "`pending` ['T', 'passes'] among ['t']"),
+    (
+        lambda: told(OVEN).suggest(pending=pd.DataFrame({"t": [400]})),
+        "`pending` ['T', 'passes'] among ['t'] Is 't' meant? Rename it to 'T'. Add a column 'passes'.",
+    ),
+    (lambda: LINES.read(pd.DataFrame({"N": [1], "Ni": [50]})), "lacks ['n'] Add a column 'n'."),
     (lambda: told(OVEN).suggest(pending=[[400, 9]]), "`pending` 'passes': 9"),
     (lambda: told(OVEN).suggest(pending="x"), "`pending` 'x'"),
     (lambda: kept(told(OVEN), pd.DataFrame({"T": [], "passes": [], "y": []})), "at least one measurement without rows"),
@@ -205,6 +218,9 @@ NAMES = [
     (lambda: ag.Box({"T": "12"}), "(least, most) '12'"),
     (lambda: ag.Box({"T": ("700", "1100")}), "(least, most) ('700', '1100') without quotation marks"),
     (lambda: ag.Box({"T": {"low": 1}}), "(least, most) {'low': 1}"),
+    (lambda: ag.Box({"T": (700, 1100, 1200)}), "a text as the unit of 'T'; got 1200. Write (700, 1100, 'K')."),
+    (lambda: ag.FeatureMap(("Ti", "Ni"), ["mean:VEC", "mean:R", "mean:VEC"]), "'mean:VEC' occurs twice. Take one out."),
+    (lambda: ag.read_table(TABLE, ALLOYS, unit="at.%"), "got a DataFrame. `Campaign.tell`"),
     (lambda: ag.Box({"T": (1, 2, "K", 4)}), "(least, most) (1, 2, 'K', 4)"),
     (lambda: ag.Box({"T": (1, 5)}, integers="T"), "'T' ['passes']"),
     (lambda: ag.Box({"T": (1, 5)}, integers=True), "True ['passes']"),
@@ -234,6 +250,7 @@ KINDS = [
     (lambda: new(surrogate=3), "surrogate 3"),
     (lambda: new(surrogate=None), "surrogate None"),
     (lambda: ag.Campaign(ALLOYS, {"y": 1}), "objective {'y': 1}"),
+    (lambda: ag.Campaign(TABLE, "y"), "got a DataFrame. Wrap it: ag.Pool(table)."),
     (lambda: search(3), "acquire 3 ag.log_ei"),
     (lambda: search(space=None), "space None"),
     (lambda: search(space=ag.CompositionSpace), "space CompositionSpace"),
@@ -271,8 +288,29 @@ def test_a_mistake_is_refused_with_what_was_expected_what_came_and_what_to_do(ca
 def test_a_table_is_reported_for_an_objective(tmp_path):
     file = tmp_path / "my.csv"
     file.write_text("\n".join(["Ti,Ni,Cu,y", *(f"{50 - i},{50 - i},{2 * i},{i}" for i in range(6))]))
-    with pytest.raises(TypeError, match=r"Expected objective .*`ag\.Maximise\(…\)`.*; got 'y'\. Pass"):
-        ag.read_table(file, ALLOYS, unit="at.%").report("y")
+    table, wanted = ag.read_table(file, ALLOYS, unit="at.%"), ag.Maximise("y")
+    with pytest.raises(TypeError, match=r"Expected objective .*`ag\.Maximise\(…\)`.*; got \['y'\]\. Pass"):
+        table.report(["y"])
+    pd.testing.assert_frame_equal(table.report("y"), table.report(wanted))  # a name, as for a campaign
+    np.testing.assert_array_equal(table.of("y").values, table.of(wanted).values)
+    for outcomes, got in ((range(8), "8 numbers"), ({"y": [1]}, "a mapping")):
+        with pytest.raises(ValueError, match=f"its column 'y' is used; got {got}. Leave them out, or pass a DataFrame"):
+            kept(told(), table, outcomes)
+
+
+def test_nothing_pending_may_be_an_empty_list_or_table():
+    expected = told().suggest()
+    for pending in ([], (), pd.DataFrame()):
+        pd.testing.assert_frame_equal(told().suggest(pending=pending), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("maximize", "maximise"), ("Minimize", "Minimise"), ("campaign", "Campaign")]
+)
+def test_a_misspelt_name_of_the_library_says_which_is_meant(name, meant):
+    with pytest.raises(AttributeError, match=f"alloygrad has no '{name}'. Is '{meant}' meant\\?"):
+        getattr(ag, name)
+    assert not hasattr(ag, "xyz")
 
 
 def test_what_is_measured_is_excluded_as_a_table_too():

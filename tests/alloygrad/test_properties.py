@@ -147,7 +147,8 @@ def test_counts_equal_brute_force(problem, rng):
     nearby = rows[rng.integers(len(rows), size=20)] + rng.integers(-1, 2, size=(20, n))
     inside = [tuple(row) in places for row in nearby.tolist()]
     assert space.contains(nearby).tolist() == inside
-    assert [not space.violations(fractions) for fractions in nearby / space.total] == inside
+    fits = [fractions.max() <= 1 and not space.violations(fractions) for fractions in nearby / space.total]
+    assert fits == inside
 
     targets = rng.normal(1 / n, 0.4, (3, n))
     snapped = space.snap(targets)
@@ -184,7 +185,7 @@ def test_limits_that_contradict_each_other_are_refused_and_no_others(problem):
         if len(rows):
             assert declare().size == len(rows)
         else:
-            with pytest.raises(ValueError, match=r"No feasible composition|empty space"):
+            with pytest.raises(ValueError, match=r"No feasible composition|empty space|look like fractions"):
                 declare()
 
 
@@ -357,8 +358,7 @@ def test_a_table_is_read_exactly_or_refused_clearly(sheet):
     counted = "table", store.digest({"table": sheet.content.hex(), "unit": sheet.unit, **sheet.space.describe()})
     shares = np.array([list(map(float, row.shares)) for _, row in good]).reshape(-1, len(sheet.space.elements))
     targets = [row.target for _, row in good]
-    one = len(good) and (np.ptp(shares, axis=0) < 1e-6).all()
-    if len(good) < 5 or len(set(targets)) == 1 or one:
+    if not good:
         assert isinstance(outcome, TableError)
         number, found = _shape(outcome)
         if numbered and number <= 20:

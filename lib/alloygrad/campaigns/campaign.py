@@ -73,6 +73,9 @@ PENALTY = 1e10
 HOPELESS = -20.0
 """Below this log acquisition value, some six standard deviations short, no improvement is to be expected."""
 
+SUGGESTED = ("predicted", "std", "std_measurement", *ACQUISITIONS, "distance", "nearest_row", "warning", "suggestion")
+"""Columns that `suggest` adds to those of the space; none of them is an outcome."""
+
 LEAST_NOISE = BOUNDS["noise"][0] * (1 + 1e-9)
 """Learned noise at its lower bound, with room for the rounding of its logarithm."""
 
@@ -148,6 +151,8 @@ class Campaign:
         require_whole(0, seed=seed)
         self.space = space
         self.objective: Objective = Maximise(objective) if isinstance(objective, str) else objective
+        if isinstance(space, pd.DataFrame):
+            raise TypeError("Expected a space; got a DataFrame. Wrap it: ag.Pool(table).")
         require_protocol(space, Space, "ag.CompositionSpace")
         require_protocol(self.objective, Objective, "ag.Maximise")
         require_options(others=list(Campaign.__init__.__kwdefaults__ or ()), **selection)
@@ -194,7 +199,18 @@ class Campaign:
         """
         said: list[str] = []
         place: Callable[[int], str] = "row {}".format
+        if isinstance(outcomes, str):
+            raise ValueError(
+                f"Expected outcomes as numbers; got the text {outcomes!r}. The column {self.objective.name!r} of a "
+                "table is found by itself: leave outcomes out."
+            )
         if hasattr(data, "measured"):
+            if outcomes is not None:
+                got = "a mapping" if isinstance(outcomes, Mapping) else f"{np.size(outcomes)} numbers"
+                raise ValueError(
+                    f"Expected no outcomes next to a table of `read_table`: its column {self.objective.name!r} is "
+                    f"used; got {got}. Leave them out, or pass a DataFrame with them."
+                )
             coordinates, values, rows, said = data.measured(self.space, self.objective)
         elif isinstance(data, pd.DataFrame):
             coordinates = self.space.read(data)
@@ -219,7 +235,8 @@ class Campaign:
                 f"Expected outcomes for these points; got None. Pass numbers, or {{{self.objective.name!r}: numbers}}."
             )
         if isinstance(outcomes, Mapping | pd.DataFrame):
-            require_outcomes(self.objective.outputs, outcomes)
+            others = (*self.space.names, getattr(self.space, "label", "formula"), *SUGGESTED)
+            require_outcomes(self.objective.outputs, outcomes, others)
             known = {name: numbers(outcomes[name], name) for name in self.objective.outputs}
             return np.atleast_1d(self.objective.value(known))
         return np.atleast_1d(numbers(outcomes, self.objective.name))
@@ -450,7 +467,7 @@ class Campaign:
         return model.condition(at[None], mean), max(best, mean.item())
 
     def _pending(self, pending: pd.DataFrame | ArrayLike | None) -> np.ndarray:
-        if pending is None:
+        if pending is None or (isinstance(pending, list | tuple | pd.DataFrame) and not len(pending)):
             return np.empty((0, len(self.space.names)))
         try:
             frame = isinstance(pending, pd.DataFrame)

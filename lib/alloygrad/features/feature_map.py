@@ -80,6 +80,8 @@ class FeatureMap:
         selected = tuple(parse_feature(f) for f in self.selected)
         if not selected:
             raise ValueError("Expected at least one feature; got none. Write for example ['mean:VEC'].")
+        for twice in [":".join(f) for f in dict.fromkeys(selected) if selected.count(f) > 1][:1]:
+            raise ValueError(f"Expected different features; {twice!r} occurs twice. Take one out.")
         names = list(dict.fromkeys(name for name, _ in selected))
         grouped = [i for name in names for i, f in enumerate(selected) if f[0] == name]
         object.__setattr__(self, "selected", selected)

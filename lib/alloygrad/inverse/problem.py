@@ -189,9 +189,9 @@ class InverseProblem:
     def _require_functions(self) -> None:
         """Raise TypeError unless all functions can be called as they will be."""
         expensive, cheap = ([each.name for each in some] for some in (self.expensive, self.cheap))
-        require_arguments("simulate", self.simulate, expensive)
+        require_arguments("simulate", self.simulate, expensive, elsewhere=cheap)
         if self.feasible is not None:
-            require_arguments("feasible", self.feasible, expensive)
+            require_arguments("feasible", self.feasible, expensive, elsewhere=cheap)
         if self.observe is None and cheap:
             raise TypeError(
                 f"Expected observe, since {cheap} are cheap: it makes the curve of the simulator's result and of "
@@ -385,4 +385,4 @@ def _asked(what: str, advice: str, shape: tuple | None, function: Callable, *giv
     try:
         return found if shape is None else real_numbers(f"the result of {what}", found, shape, advice)
     except ValueError as error:
-        raise SimulationError(str(error)) from None
+        raise SimulationError(f"{error}{' Is `return` missing?' if found is None else ''}") from None

@@ -239,8 +239,8 @@ def recover(
 
     Raises:
         TypeError: An argument of another kind.
-        ValueError: An unknown method, a budget that does not cover the standard errors and one call more, or calls of
-            other parameters in `done`.
+        ValueError: An unknown method, or one that makes no call; a budget that does not cover the standard errors and
+            one call more; or calls of other parameters in `done`.
         SimulationError: The simulator, or another function of the problem, failed; what was computed is in `done`, and
             in the error's `calls`. An interrupt has `calls` as well.
 
@@ -269,6 +269,10 @@ def recover(
     with calls.keeping():
         with suppress(BudgetSpent):
             (method if callable(method) else SEARCHERS[method])(calls, seed)
+        if not len(calls):
+            raise ValueError(
+                "Expected the method to call the simulator at least once; it made no call. Let it call `calls(shares)`."
+            )
         calls.budget, calls.stage = budget, "standard errors"
         information = jacobian(calls, calls.best)
     if progress is True:

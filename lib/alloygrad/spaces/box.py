@@ -8,8 +8,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from alloygrad.checks import distinct_names, finite_cells, numbers, require_frame, require_generator, require_whole
+from alloygrad.checks import (
+    distinct_names,
+    finite_cells,
+    nearest,
+    numbers,
+    require_frame,
+    require_generator,
+    require_whole,
+)
 from alloygrad.spaces.points import largest_share, widths
+from alloygrad.symbols import CHEMICAL_SYMBOLS
 
 FAR = 0.25
 """A measurement further outside the limits than this share of their range may be a slip, and draws a warning."""
@@ -52,7 +61,7 @@ class Box:
             )
         self._declared = f"Box({dict(parameters)}, integers={list(integers)})"
         limits = [_limits(name, values) for name, values in parameters.items()]
-        self.units = tuple(str(values[2]) if len(values) > 2 else "" for values in parameters.values())
+        self.units = tuple(values[2] if len(values) > 2 else "" for values in parameters.values())
         self.lower, self.upper = np.array(limits).T
         self.whole = np.array([name in integers for name in self.names])
         self.lower = np.where(self.whole, np.ceil(self.lower), self.lower)
@@ -116,9 +125,14 @@ class Box:
         """
         require_frame(table, self.names)
         if missing := [name for name in self.names if name not in table]:
+            columns = [str(name) for name in table if name not in self.names and name not in CHEMICAL_SYMBOLS]
+            mends = [
+                f"{near} Rename it to {name!r}." if (near := nearest(name, columns)) else f" Add a column {name!r}."
+                for name in missing
+            ]
             raise ValueError(
-                f"Expected the columns {list(self.names)}; the table lacks {missing} among {list(table.columns)}. "
-                "Rename its columns."
+                f"Expected the columns {list(self.names)}; the table lacks {missing} among {list(table.columns)}."
+                f"{''.join(mends)}"
             )
         return finite_cells(table, self.names)
 
@@ -161,6 +175,8 @@ def _limits(name: str, values: tuple) -> tuple[float, float]:
             f"Expected (least, most) or (least, most, unit) for {name!r}; got {values!r}. Write numbers without "
             "quotation marks, for example (700, 1100)."
         ) from None
+    if len(values) == 3 and not isinstance(values[2], str):
+        raise ValueError(f"Expected a text as the unit of {name!r}; got {values[2]!r}. Write ({low:g}, {high:g}, 'K').")
     if not -np.inf < low <= high < np.inf:  # false for NaN too
         raise ValueError(
             f"Expected finite limits with least ≤ most for {name!r}; got {low:g} … {high:g}. Correct them."

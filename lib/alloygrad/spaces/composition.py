@@ -349,12 +349,7 @@ class CompositionSpace:
 
     def counts(self, fractions: ArrayLike) -> np.ndarray:
         """Convert fractions (..., n_elements) to int64 counts. Raises ValueError if a fraction lies off the grid."""
-        fractions = self._fractions_checked(fractions)
-        for where in map(tuple, np.argwhere(fractions > 1 + ON_GRID)[:1]):
-            raise ValueError(
-                f"Expected fractions of at most 1; got {self.elements[where[-1]]} = {fractions[where]:g}. Divide "
-                "percentages by 100."
-            )
+        fractions = self._at_most_one(self._fractions_checked(fractions))
         counts = np.rint(fractions * self.total)
         off = np.argwhere(np.abs(fractions - counts / self.total) > ON_GRID)
         if len(off):
@@ -373,7 +368,7 @@ class CompositionSpace:
 
     def violations(self, fractions: ArrayLike) -> list[str]:
         """List the limits that fractions (n_elements,), on the grid or not, break, one text (in at.%) for each."""
-        fractions = self._fractions_checked(fractions, one=True)
+        fractions = self._at_most_one(self._fractions_checked(fractions, one=True))
         bounds = zip(self.elements, self.lower, self.upper, strict=True)
         limits: list[tuple[str, tuple[str, ...], float, float]] = [(e, (e,), lo, hi) for e, lo, hi in bounds]
         limits += [(str(g), g.elements, g.lower, g.upper) for g in self.groups]
@@ -489,6 +484,14 @@ class CompositionSpace:
             )
         return fractions
 
+    def _at_most_one(self, fractions: np.ndarray) -> np.ndarray:
+        for where in map(tuple, np.argwhere(fractions > 1 + ON_GRID)[:1]):
+            raise ValueError(
+                f"Expected fractions of at most 1; got {self.elements[where[-1]]} = {fractions[where]:g}. Divide "
+                "percentages by 100."
+            )
+        return fractions
+
     def _counts_checked(self, counts: ArrayLike) -> np.ndarray:
         counts = self._columns_checked(counts)
         if counts.dtype.kind not in "iu":
@@ -537,6 +540,11 @@ def _declared(
                 f"{name.capitalize()!r} meant?"
             )
     box = {name: _pair(bounds[name], f"the bounds of {name}") for name in names}
+    if all(most <= 1 for _, most in box.values()):
+        raise ValueError(
+            "Expected limits in at.%; got none above 1, which look like fractions. Multiply them by 100, or use "
+            "CompositionSpace.from_fractions."
+        )
     sums = []
     groups = () if groups is None else groups
     for group in groups if np.iterable(groups) else [groups]:

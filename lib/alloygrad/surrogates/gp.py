@@ -109,6 +109,10 @@ class GPModel(Model):
     def posterior(self, compositions: Tensor | ArrayLike) -> tuple[Tensor, Tensor]:
         """Return the differentiable (mean, std), each (...), at compositions (..., n_elements)."""
         compositions = given(self.features, compositions)
+        if not compositions.ndim:
+            k = self.coordinates.shape[1]
+            mend = f"Write [[{compositions.item():g}]]." if k == 1 else f"Give {k} numbers for each point."
+            raise ValueError(f"Expected coordinates (..., {k}); got one number. {mend}")
         return in_blocks(lambda rows: self.posterior_features(self.features(rows)), compositions, BLOCK)
 
     def posterior_features(self, features: Tensor) -> tuple[Tensor, Tensor]:

@@ -24,8 +24,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alloygrad.checks import by_symbol, is_number, require_protocol
+from alloygrad.campaigns.cautions import slipped
+from alloygrad.checks import by_symbol, is_number, require_protocol, shown
 from alloygrad.features import elements
+from alloygrad.objectives import Maximise
 from alloygrad.protocols import Objective, Space
 from alloygrad.spaces.box import Box
 from alloygrad.spaces.pool import Pool
@@ -69,8 +71,8 @@ class Measurements:
         unit = f" in {self.unit}" if self.unit else ""
         return f"<Measurements: {len(self.table)} rows of {self.file.name}, {' '.join(self.space.names)}{unit}>"
 
-    def of(self, objective: Objective) -> Measured:
-        """Return the usable rows with the value of an objective, and the report on all rows.
+    def of(self, objective: Objective | str) -> Measured:
+        """Return the usable rows with the value of an objective, or of a column, and the report on all rows.
 
         Raises:
             TableError: A column is missing, or no row is usable.
@@ -79,8 +81,9 @@ class Measurements:
         findings.check_usable(len(found.rows), faults, self.file)
         return found
 
-    def _found(self, objective: Objective) -> tuple[Measured, list[tuple]]:
+    def _found(self, objective: Objective | str) -> tuple[Measured, list[tuple]]:
         """The same and the faults, however few rows are usable."""
+        objective = Maximise(objective) if isinstance(objective, str) else objective
         require_protocol(objective, Objective, "ag.Maximise")
         problems = Problems(self.file)
         names, n = list(self.space.elements), len(self.space.elements)
@@ -98,6 +101,9 @@ class Measurements:
             coordinates = coordinates.copy()
             coordinates[:, :n] = to_atomic(coordinates[:, :n], names)
         said = faults + findings.repeats(rows, coordinates, values)
+        for line in slipped(values, [f"row {row}" for row in rows], objective.name):
+            what, mark, remedy = line.rpartition("? ")
+            said.append((int(line[4 : line.index(":")]), what + mark.strip(), "used as it is", remedy))
         if n:
             said += findings.sums(self.table, names, self.unit, usable)
             composition: Any = getattr(self.space, "composition", self.space)
@@ -107,7 +113,7 @@ class Measurements:
         report = pd.DataFrame(sorted(said, key=lambda one: one[0]), columns=["row", "finding", "done", "remedy"])
         return Measured(rows, coordinates, values, report), faults
 
-    def report(self, objective: Objective) -> pd.DataFrame:
+    def report(self, objective: Objective | str) -> pd.DataFrame:
         """Return what was found, row by row: columns row (0: the whole table), finding, done, remedy.
 
         Raises TableError where a column is missing.
@@ -182,7 +188,7 @@ def read_table(
     """
     if not isinstance(path, str | Path):
         raise ValueError(
-            f"Expected the path of a .csv or .xlsx table; got {path!r}. Pass its "
+            f"Expected the path of a .csv or .xlsx table; got {shown(path)}. Pass its "
             "name; a DataFrame goes to `Campaign.tell` as it is."
         )
     require_protocol(space, Space, "ag.CompositionSpace")

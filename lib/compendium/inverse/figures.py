@@ -241,18 +241,21 @@ def solved(runs: pd.DataFrame) -> Figure:
     return figure
 
 
-def misfits(tables: Mapping[str, pd.DataFrame], name: str, unit: str, reference: float) -> Figure:
+def misfits(
+    tables: Mapping[str, pd.DataFrame], name: str, unit: str, reference: float, source: str = "literature"
+) -> Figure:
     """Draw the coarse and the fine misfit along one parameter, a panel for each choice of the others.
 
     Args:
         tables: Title → table of `checks.misfits_along`.
         name: The parameter.
         unit: Its unit.
-        reference: Its value in the literature.
+        reference: Its reference value.
+        source: Where that comes from, "literature" or "truth".
     """
     figure, axes = plt.subplots(1, len(tables), figsize=(PAGE, 2.2), sharey=True, squeeze=False)
     for axis, (title, table) in zip(axes.flat, tables.items(), strict=True):
-        axis.axvline(reference, color=TRUTH, lw=0.8, ls="--", label="literature")
+        axis.axvline(reference, color=TRUTH, lw=0.8, ls="--", label=source)
         axis.plot(table[name], table["fine"], color=PALETTE[3], lw=1, label=LABELS["fine"])
         axis.plot(table[name], table["coarse"], color=PALETTE[2], lw=1.6, label=LABELS["coarse"])
         axis.set(xlabel=f"{label(name)} ({unit})", title=title)

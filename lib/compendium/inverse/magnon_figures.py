@@ -74,7 +74,7 @@ def chain_maps(table: pd.DataFrame, found: Recovery, waves: Mapping[str, tuple[n
         axis.set_xlabel("L (2π/c)")
     for (name, (L, energy)), style in zip(waves.items(), ("-", "--"), strict=False):
         axes[0].plot(L, energy, style, color="w", lw=0.9, label=name)
-    axes[0].legend(loc="upper center", labelcolor="w")
+    axes[0].legend(loc="lower left", labelcolor="w")
     axes[0].set(ylabel="energy transfer (meV)", ylim=(table["energy"].min(), table["energy"].max()))
     return figure
 

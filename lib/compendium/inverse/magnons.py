@@ -278,7 +278,7 @@ def points_study(
         most: Points in each run; other numbers than the planned one are never taken from the record.
         compute: Whether to compute what is missing.
     """
-    known = pd.read_csv(POINTS_RECORD) if POINTS_RECORD.exists() else pd.DataFrame(columns=POINTS_COLUMNS)
+    known = recorded_points()
     known = known[(known["prior"] == prior) & (known["behaviour"] == POINTS_BEHAVIOUR)]
     parts = []
     for seed in range(POINTS_FIRST_SEED, POINTS_FIRST_SEED + seeds):
@@ -296,12 +296,16 @@ def points_study(
     return pd.concat(filled, ignore_index=True)[POINTS_COLUMNS] if filled else known
 
 
+def recorded_points() -> pd.DataFrame:
+    """Return the recorded rows; empty where there are none."""
+    return pd.read_csv(POINTS_RECORD) if POINTS_RECORD.exists() else pd.DataFrame(columns=POINTS_COLUMNS)
+
+
 def record_points() -> pd.DataFrame:
     """Pack whole runs of the working store into the record; return it."""
     paths = sorted(_points_folder().glob(f"*-{CHECKPOINTS[-1]}-{POINTS_BEHAVIOUR}.json"))
     new = [pd.DataFrame(rows) for path in paths if (rows := store.read_json(path)) is not None]
-    old = [pd.read_csv(POINTS_RECORD)] if POINTS_RECORD.exists() else []
-    table = pd.concat([*old, *new], ignore_index=True)[POINTS_COLUMNS]
+    table = pd.concat([part for part in (recorded_points(), *new) if len(part)], ignore_index=True)[POINTS_COLUMNS]
     table = table[table["behaviour"] == POINTS_BEHAVIOUR].drop_duplicates(POINTS_COLUMNS[:4], keep="last")
     table = table.sort_values(POINTS_COLUMNS[:4])
     store.write(POINTS_RECORD, lambda path: table.to_csv(path, index=False))

@@ -1,11 +1,13 @@
 """What the claims on inverse problems measure, on the runs of the race: functions (runs, numbers) → parts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from compendium.inverse import prediction
+from compendium.inverse import absorption_energies, magnons, prediction, reconstruction
 from compendium.judging.verdicts import Part, measure
 
 DEFAULT = "hybrid"
@@ -68,6 +70,52 @@ def held_out(runs: pd.DataFrame, most: Sequence[float]) -> list[Part]:
         Part(f"{text} ({len(own)} searches)", float(own[column].median()), n=None, most=bound, source=source)
         for (column, text), bound in zip(words.items(), most, strict=True)
     ]
+
+
+@measure("columns")
+def columns(runs: pd.DataFrame, dose: float, least: float, exact: float) -> list[Part]:
+    """The share of images of which every column is right to one atom, and the share of columns that are exact."""
+    table = reconstruction.recorded()
+    own = table[(table["dose"] == dose) & table["constrained"].astype(bool)]
+    within, source = own["largest_error"] <= 1, "data/results/hrtem_columns.csv"
+    return [
+        replace(
+            _counted(f"every column within one atom ({int(within.sum())} of {len(own)})", within, least), source=source
+        ),
+        replace(_counted("columns exact", own["exact"], exact), source=source),
+    ]
+
+
+@measure("chosen_points")
+def chosen_points(runs: pd.DataFrame, share: float, points: float, median: float, half: float) -> list[Part]:
+    """Neutron counts from the informed prior: how many points the chosen and the even ones need."""
+    table = magnons.recorded_points()
+    own = table[table["prior"] == "informed"]
+    chosen, even = (
+        pd.Series({seed: magnons.reached(rows) for seed, rows in own[own["arm"] == arm].groupby("seed")}, dtype=float)
+        for arm in ("deflated", "uniform")
+    )
+    chosen, even = chosen.fillna(np.inf), even.fillna(np.inf)
+    source = "data/results/ins_points.csv"
+    quick = chosen <= points
+    return [
+        replace(
+            _counted(f"tolerance in {points:g} points ({int(quick.sum())} of {len(quick)})", quick, share),
+            source=source,
+        ),
+        Part("median points", float(chosen.median()), n=None, most=median, source=source),
+        Part("median, share of even points'", float(chosen.median() / even.median()), n=None, most=half, source=source),
+    ]
+
+
+@measure("chosen_energies")
+def chosen_energies(runs: pd.DataFrame, half: float) -> list[Part]:
+    """X-ray absorption: how many energies the chosen and the even scans need."""
+    needed = absorption_energies.points_needed(absorption_energies.KEPT.table())
+    chosen, even = (needed[needed["arm"] == arm] for arm in ("kalman", "uniform"))
+    share = chosen["points"].median() / even["points"].median()
+    name = f"median points, share of even scans' ({len(chosen)} campaigns)"
+    return [Part(name, float(share), n=None, most=half, source="data/results/xas_energies.csv")]
 
 
 def _counted(name: str, own: pd.Series, least: float) -> Part:

@@ -31,6 +31,17 @@ def test_a_misplaced_decimal_point_is_found_among_few_rows(value, meant):
         assert len(found) == 1 and found[0].startswith(lead)
 
 
+@pytest.mark.parametrize("mark", [99999, 136000, 1.36e6, -999, 0])
+def test_a_mark_for_not_measured_is_found(mark):
+    values = np.linspace(8.31, 16.3, 12)
+    values[3] = mark
+    found = f"R: H = {mark:.6g}, all others lie in 8.31 … 16.3. Is it a mark for 'not measured'? Leave the row out; "
+    assert slipped(values, ["R"] * 12, "H") == [found + "otherwise check the number."]
+    few = slipped(values[:5], ["R"] * 5, "H")
+    assert bool(few) == (mark != 0)  # a 0 among few is not so clear
+    assert not slipped(np.where(values == mark, mark, 5.0), ["R"] * 12, "H")  # nor anything among equal values
+
+
 def test_sound_values_draw_no_warning_of_a_slip():
     """Normal and exponential samples and a spread over decades: one in a hundred at most; uniform ones near 0: five."""
     rng = np.random.default_rng(0)

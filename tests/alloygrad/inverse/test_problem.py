@@ -156,6 +156,7 @@ def test_whatever_ends_a_search_holds_the_calls_that_were_made(stop):
         (lambda **values: "spectrum", "got 'spectrum'. Let simulate return"),
         (lambda **values: lines(**values) + 0j, r"real numbers .* \(.*\+0j\) at index 0"),
         (lambda **values: lines(**values) > 2, "real numbers .* False at index 0"),
+        (lambda **values: None, "got None.*Is `return` missing"),
     ],
 )
 def test_a_broken_simulator_gets_one_error_that_holds_what_was_computed(broken, message):
@@ -298,6 +299,7 @@ def made(**changed):
         (lambda: information_in_box(problem(), seed=-1), "seed = -1"),
         (lambda: recover(problem(), seed="x", progress=False), "seed = 'x'"),
         (lambda: recover(problem(), "hybird", progress=False), "'hybrid'"),
+        (lambda: recover(problem(), lambda calls, seed: None, progress=False), "at least once; it made no call. Let"),
         (lambda: recover(problem(), budget=6, progress=False), "budget = 6. Pass for example budget=50"),
     ],
 )
@@ -319,6 +321,18 @@ CHEAP = [*PARAMETERS, Parameter("shift", "eV", -1, 1, cheap=True)]
         (lambda: InverseProblem(lines, PARAMETERS, Measured(X)), "parameters of type list; got <function"),
         (lambda: InverseProblem(PARAMETERS, Measured(X), lines), "measured of type Measured; got <function"),
         (lambda: made(simulate=lambda c1, w1, c2, w2, height: X), r"simulate to take .* h\); it takes \(.* height\)"),
+        (
+            lambda: made(simulate=lambda c1, w1, c2, w2, h, T: X),
+            r"T\)\. 'T' has no parameter: add Parameter\('T', …\), or",
+        ),
+        (
+            lambda: made(simulate=lambda c1, w1, c2, w2: X),
+            "w2\\). Let it take 'h' as well, or leave this parameter out",
+        ),
+        (
+            lambda: made(parameters=CHEAP, simulate=lambda c1, w1, c2, w2, h, shift: X, observe=lambda raw, shift: raw),
+            "'shift' is cheap: take it in `observe`, or leave cheap=True out",
+        ),
         (lambda: made(feasible=lambda a: True), r"feasible to take \(c1, .*it takes \(a\)"),
         (lambda: made(parameters=CHEAP), r"observe, since \['shift'\] are cheap.*Pass a function of \(raw, shift\)"),
         (lambda: made(parameters=CHEAP, observe=lambda raw: raw), r"observe to take \(raw, shift\); it takes \(raw\)"),

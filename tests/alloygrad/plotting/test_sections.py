@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from alloygrad.campaigns.campaign import Campaign
 from alloygrad.objectives import Minimise
@@ -43,7 +44,7 @@ def test_relevance_is_the_root_mean_square_change_along_the_lines(campaign):
         for x in (points[:, i] + h, points[:, i] - h):
             path = points * ((1 - x) / (1 - points[:, i]))[:, None]
             path[:, i] = x
-            moved.append(campaign.posterior(path)[0])
+            moved.append(campaign.posterior(torch.from_numpy(path))[0])  # a step below 0 is no composition
         slopes = ((moved[0] - moved[1]) / (2 * h))[points[:, i] < 1]
         expected = np.sqrt((slopes**2).mean()) * (SPACE.upper[i] - SPACE.lower[i])
         assert found[element] == pytest.approx(expected, rel=0.02, abs=1e-9)

@@ -238,6 +238,20 @@ def test_what_is_unusual_is_used_and_said(tmp_path):
     assert not measured.report["done"].str.contains("set aside").any()
 
 
+@pytest.mark.parametrize(
+    ("value", "guess"), [(-999, "a mark for"), (0, "a mark for"), (1100, "the decimal point misp")]
+)
+def test_a_value_that_stands_apart_is_said(tmp_path, value, guess):
+    rows = [(90 + i / 2, 5, 5 - i / 2, 100 + 5 * i) for i in range(11)]
+    rows[2] = (*rows[2][:3], value)
+    report = read(write(tmp_path / "t.csv", rows)).report.set_index("row").loc[4]
+    assert report["finding"].startswith(
+        f"row 4: HV = {value}, all others lie in 100 … 150. Is it {guess}".replace("it the", "the")
+    )
+    assert report["finding"].endswith("?") and "eave the row out" in report["remedy"]
+    assert report["done"] == "used as it is"
+
+
 def test_rows_with_an_element_that_is_not_declared_are_set_aside(tmp_path):
     """A dopant beside the shares tells alloys apart that would else count as one; zeros throughout say nothing."""
     shares = ["0", "0.0", 0, "0", "0", "0", 0.5, "trace", ""]
