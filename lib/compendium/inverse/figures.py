@@ -313,4 +313,4 @@ def plus_minus(row: pd.Series) -> str:
 
 
 def _reference(row: pd.Series) -> str:
-    return f"{row['reference']:.6g} {row['unit']}".rstrip()
+    return f"{row['reference']:.5g} {row['unit']}".rstrip()

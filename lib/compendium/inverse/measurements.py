@@ -39,11 +39,13 @@ def solved_share(runs: pd.DataFrame, problems: Sequence[str], least: Sequence[fl
 
 @measure("scalar_share")
 def scalar_share(runs: pd.DataFrame, least: float) -> list[Part]:
-    """The better of the two loops on the scalar misfit, on each problem."""
+    """The better of the two loops on the scalar misfit, on each problem where one has run."""
     parts = []
     for problem in sorted(runs["problem"].unique()):
-        shares = [solved(runs, problem, method) for method in ("trust_region", "botorch")]
-        best = max(shares, key=lambda share: share.mean() if len(share) else -1.0)
+        shares = [own for method in ("trust_region", "botorch") if len(own := solved(runs, problem, method))]
+        if not shares:
+            continue
+        best = max(shares, key=lambda share: share.mean())
         parts.append(_counted(f"{problem} ({int(best.sum())} of {len(best)})", best, least))
     return parts
 
