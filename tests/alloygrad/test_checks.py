@@ -184,6 +184,7 @@ SHAPES = [
     (lambda: search(lambda points: points.mean(), POOL, "enumeration", exclude=POOL_ROWS), "all 4 Add candidates."),
     (lambda: search(lambda points: (points, points), OVEN), "shape (n,) a tuple. ag.log_ei(model, best)"),
     (lambda: search(fit()), "a tuple. wrap a model `ag.log_ei(model, best)`"),
+    (lambda: search(lambda points: np.sum(points**2)), "acquire to take a torch tensor it raised Compute with torch"),
     (lambda: search(ag.log_ei(fit(), 1.0), OTHERS), "Fe Ni Cu, Ti Ni Cu. `space.elements`"),
     (lambda: fit(targets=VALUES[:, None]), "(8, 1). `targets.ravel()`"),
     (lambda: fit(torch.exp, FRACTIONS[:, 0]), "(8,). `points[:, None]`"),

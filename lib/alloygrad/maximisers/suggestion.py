@@ -51,15 +51,20 @@ class Plain:
 
     def __call__(self, points: Tensor) -> Tensor:
         """Return values (...) of coordinates (..., k). Raises ValueError where the function returns anything else."""
-        values = self.function(points)
+        model = "wrap a model that returns (mean, std) as in `ag.log_ei(model, best)`"
+        advice = f"Compute with torch, along the last axis of the points, as in `-points[..., 0]`; {model}."
+        try:
+            values = self.function(points)
+        except (TypeError, AttributeError) as error:  # as NumPy's functions raise of a tensor
+            got = f"{type(error).__name__}: {error}"
+            raise ValueError(f"Expected acquire to take a torch tensor (n, k); it raised {got}. {advice}") from error
         if not isinstance(values, Tensor) or values.shape != points.shape[:-1]:
             got, n = f"a {type(values).__name__}", len(points)  # n: 0 where a function is tried before a search
             if isinstance(values, Tensor):
                 got = f"shape {tuple(values.shape)}".replace(f"({n},", "(n,")
-            model = "wrap a model that returns (mean, std) as in `ag.log_ei(model, best)`"
             raise ValueError(
                 f"Expected acquire to return a torch tensor of shape (n,), one value for each point; got {got}. "
-                f"Compute with torch, along the last axis of the points, as in `-points[..., 0]`; {model}."
+                f"{advice}"
             )
         return values
 

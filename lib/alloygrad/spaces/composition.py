@@ -542,8 +542,8 @@ def _declared(
     box = {name: _pair(bounds[name], f"the bounds of {name}") for name in names}
     if all(most <= 1 for _, most in box.values()):
         raise ValueError(
-            "Expected limits in at.%; got none above 1, which look like fractions. Multiply them by 100, or use "
-            "CompositionSpace.from_fractions."
+            "Expected limits in at.%; got none above 1, which look like fractions. Multiply them and the step by 100, "
+            "or write CompositionSpace.from_fractions(elements, lower=[…], upper=[…])."
         )
     sums = []
     groups = () if groups is None else groups

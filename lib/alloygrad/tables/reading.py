@@ -153,7 +153,7 @@ def _read_csv(path: Path, problems: Problems) -> list[list]:
             rows.append(row)
             if NO_UTF8.search("".join(row)):
                 fault = f"row {len(rows)}: not UTF-8 text"
-                problems.add(len(rows), fault, "Save the file as 'CSV UTF-8 (comma delimited)'.")
+                problems.add(len(rows), fault, "Save it as .xlsx, or as 'CSV UTF-8 (comma delimited)'.")
                 break
     except csv.Error as error:
         row, names = len(rows) + 1, text.splitlines()[0]
@@ -168,7 +168,7 @@ def _read_csv(path: Path, problems: Problems) -> list[list]:
 
 def _separated(named: str) -> tuple[str, str]:
     """Fault and remedy of a table whose columns are separated otherwise."""
-    remedy = "Save the file with commas between the columns and points in decimal numbers."
+    remedy = "Save it as .xlsx, or with commas between the columns and points in decimal numbers."
     return f"row 1: all column names stand in one cell, with {named} between them", remedy
 
 

@@ -40,10 +40,10 @@ def test_percent_and_fractions_declare_the_same_space():
         ({"bounds": {**BOUNDS, "Cu": (9.1, 9.3)}}, "no multiple of 0.5 at.% within its limits 9.1 … 9.3 at.%"),
         ({"bounds": {"Al": (90, 100), "Cu": (8, 10), "Mg": (5, 10)}}, "lower limits .* sum to 103 at.%.*at most 100"),
         ({"bounds": {"Al": (50, 60), "Cu": (0, 10), "Mg": (0, 10)}}, "upper limits .* sum to 75 at.%.*at least 100"),
-        ({"bounds": {"Al": (0.8, 0.9), "Cu": (0, 0), "Mg": (0, 0)}}, "Multiply them by 100"),
+        ({"bounds": {"Al": (0.8, 0.9), "Cu": (0, 0), "Mg": (0, 0)}}, "Multiply them and the step by 100"),
         (
             {"bounds": {"Al": (0.2, 0.9), "Cu": (0, 0.3), "Mg": (0, 1)}},
-            r"none above 1, which look like fractions. Multiply them by 100, or use CompositionSpace\.from_fractions",
+            r"none above 1, which look like fractions. Multiply them and the step by 100, or write .*from_fractions",
         ),
         (
             {"bounds": {"Al": (0.2, 1.5), "Cu": (0, 0.3), "Mg": (0, 0.1)}},

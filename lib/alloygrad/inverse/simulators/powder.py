@@ -160,7 +160,9 @@ class Powder:
         kinds = [gemmi.Element(name) for name in self._elements]
         for name, kind in zip(self._elements, kinds, strict=True):
             if kind.atomic_number == 0 or kind.name != name or kind.it92 is None:
-                raise ValueError(f'Expected a symbol from H to Cf, like "Pb"; got {name!r}. Leave out charges.')
+                raise ValueError(
+                    f'Expected a symbol from H to Cf, like "Pb"; got {name!r}. Leave out charges and site numbers.'
+                )
         self._form = np.array([kind.it92.get_coefs() for kind in kinds])  # (sites, 9): a₁ … a₄, b₁ … b₄, c
         dispersion = [gemmi.cromer_liberman(kind.atomic_number, energy_eV) for kind in kinds]
         self._dispersion = np.array(dispersion).T * anomalous  # f′, f″
