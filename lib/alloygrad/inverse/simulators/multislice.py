@@ -282,9 +282,7 @@ class Multislice:
         if (element, b_iso) not in self._forms:
             kind = _gemmi().Element(element)
             if kind.atomic_number == 0 or kind.name != element or kind.c4322 is None:
-                raise ValueError(
-                    f'Expected the symbol of an element, like "Ba"; got {element!r}. Leave out charges.'
-                )
+                raise ValueError(f'Expected the symbol of an element, like "Ba"; got {element!r}. Leave out charges.')
             s2 = self._k2 / 4
             terms = zip(kind.c4322.a, kind.c4322.b, strict=True)
             form = sum(a * np.exp(-(b + b_iso) * s2) for a, b in terms)
