@@ -80,7 +80,6 @@ def test_start_and_features_are_recomputed_and_judged(working, monkeypatch, colu
     [
         ("AN XP R", "R VEC XP", True),  # both by one from V to Fe, whatever the order
         ("AN VEC R", "AN R XP", False),
-        ("AN VEC R", "AN R R", False),  # each has its like, but not one each
         ("AN R", "AN R XP", False),
         ("AN R", "AN XP", False),
     ],
