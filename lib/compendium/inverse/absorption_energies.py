@@ -27,6 +27,7 @@ from alloygrad.surrogates.gp import fit_gp
 from compendium import store
 from compendium.inverse import absorption
 from compendium.inverse.absorption import ENERGIES, L2_BROADER, TOLERANCES, UNKNOWN
+from compendium.inverse.case import within_from
 from compendium.inverse.kept import Kept
 
 POINT_NOISE = 0.01
@@ -254,15 +255,9 @@ def points_needed(table: pd.DataFrame) -> pd.DataFrame:
     table = table.assign(spread=2 * deviations).sort_values("points")
     rows = []
     for (arm, seed), own in table.groupby(["arm", "seed"], sort=False):
-        rows.append((arm, seed, *(_for_good(own, name) for name in ("off", "spread")), own["points"].max()))
-    return pd.DataFrame(rows, columns=["arm", "seed", "points", "known", "most"])
-
-
-def _for_good(own: pd.DataFrame, name: str) -> float:
-    """Return the number of points from which on a column is at most 1; infinite where never."""
-    bad = own.loc[own[name] > 1, "points"].max()  # NaN: never
-    good = own.loc[~(own["points"] <= bad), "points"]
-    return float(good.min()) if len(good) else np.inf
+        rows.append((arm, seed, *(within_from(own, name) for name in ("off", "spread")), own["points"].max()))
+    table = pd.DataFrame(rows, columns=["arm", "seed", "points", "known", "most"])
+    return table.fillna({"points": np.inf, "known": np.inf})
 
 
 def summary(needed: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from alloygrad.inverse import InverseProblem
 from alloygrad.inverse.problem import Fitted
@@ -62,3 +63,10 @@ def pendry_ratio(one: np.ndarray, other: np.ndarray) -> float:
 def within_r_factor(most: float) -> Callable[[Mapping, Fitted], float]:
     """Judge by the R factor, in units of the largest that counts as solved."""
     return lambda values, fitted: r_factor(fitted) / most
+
+
+def within_from(rows: pd.DataFrame, column: str) -> float:
+    """Return the number of `points` from which on a column is at most 1, to the end; NaN where it is not."""
+    outside = rows["points"][rows[column] > 1].max()  # NaN where none is
+    later = rows["points"][~(rows["points"] <= outside)]
+    return float(later.min())

@@ -11,7 +11,7 @@ from alloygrad.inverse import CHOOSERS, InverseProblem, Measured, Parameter, Par
 from alloygrad.inverse.problem import Fitted
 from alloygrad.inverse.simulators.spin_waves import FWHM, Bond, Modes, Spin, SpinWaves
 from compendium import store
-from compendium.inverse.case import Case
+from compendium.inverse.case import Case, within_from
 
 BROMIDE = {"J1": -1.90, "J2": -3.38, "J3": -1.67, "J4": -0.09, "J5": -0.09, "J6": 0.37, "J7": -0.29}
 """In-plane exchanges of CrSBr in meV. The source is Scheie et al. 2022, Adv. Sci. 9, 2202467 (arXiv:2204.12461), whose
@@ -318,10 +318,7 @@ def _points_folder() -> Path:
 
 def reached(rows: pd.DataFrame) -> float:
     """Return the points after which the mean stays within the tolerances to the end of a run; NaN if it does not."""
-    rows = rows.sort_values("points")
-    outside = rows["points"][rows["off"] > 1]
-    later = rows["points"][rows["points"] > (outside.max() if len(outside) else 0)]
-    return float(later.min()) if len(later) else float("nan")
+    return within_from(rows, "off")
 
 
 def stopped(rows: pd.DataFrame) -> float:

@@ -250,7 +250,7 @@ def test_wrong_cells_are_refused(options, says):
 def test_without_gemmi_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "gemmi", None)
     with pytest.raises(ImportError, match=r"alloygrad\[inverse\]"):
-        multislice._gemmi()
+        multislice.load_gemmi()
 
 
 # -- an independent code -----------------------------------------------------------------------------------------------

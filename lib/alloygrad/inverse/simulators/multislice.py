@@ -25,12 +25,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import ModuleType
 
 import numpy as np
 from scipy import fft
 
 from alloygrad.checks import require_number, require_whole
+from alloygrad.inverse.simulators._gemmi import load_gemmi
 
 REST_ENERGY_KEV = 510.99895  # mc² of the electron, CODATA 2018
 HC_KEV_A = 12.398419843  # hc in keV Å, exact in the SI
@@ -280,7 +280,7 @@ class Multislice:
     def _form(self, element: str, b_iso: float) -> np.ndarray:
         """Return the Fourier transform of the projected potential of an atom at the origin, (nx, ny), in V Å³."""
         if (element, b_iso) not in self._forms:
-            kind = _gemmi().Element(element)
+            kind = load_gemmi().Element(element)
             if kind.atomic_number == 0 or kind.name != element or kind.c4322 is None:
                 raise ValueError(f'Expected the symbol of an element, like "Ba"; got {element!r}. Leave out charges.')
             s2 = self._k2 / 4
@@ -324,12 +324,3 @@ class Multislice:
         half = slice(0, self.shape[1] // 2 + 1)
         damping = np.exp(-2 * (np.pi * spread_A) ** 2 * self._k2[:, half])
         return fft.irfft2(fft.rfft2(image) * damping, s=self.shape)
-
-
-def _gemmi() -> ModuleType:
-    try:
-        import gemmi
-    except ImportError:
-        message = 'Expected the package gemmi; it is not installed. Run: pip install "alloygrad[inverse]"'
-        raise ImportError(message) from None
-    return gemmi

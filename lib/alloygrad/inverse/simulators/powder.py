@@ -19,11 +19,11 @@ Ricci (1958), Nucl. Instrum. 3, 223.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
-from types import ModuleType
 
 import numpy as np
 
 from alloygrad.checks import real_numbers, require_kind, require_number
+from alloygrad.inverse.simulators._gemmi import load_gemmi
 from alloygrad.inverse.simulators._powder_input import SYSTEMS, angles_of, cell_of, lengths_and_angles, lines_of
 
 # Kα₁ and Kα₂ (wavelength in Å, weight): Hölzer et al. (1997), Phys. Rev. A 56, 4554; weights 2 : 1 by degeneracy.
@@ -125,7 +125,7 @@ class Powder:
         anomalous: bool = True,
         texture_axis: tuple[int, int, int] = (0, 0, 1),
     ) -> None:
-        gemmi = _gemmi()
+        gemmi = load_gemmi()
         self.two_theta_deg = angles_of(two_theta_deg)
         self.lines = tuple(map(tuple, lines_of(lines).tolist()))
         self.texture_axis = real_numbers("texture_axis", texture_axis, (3,), "Write for example (0, 0, 1).")
@@ -283,7 +283,7 @@ class Powder:
         metric = np.linalg.inv(direct)
         turned = self._rotations @ metric @ self._rotations.swapaxes(1, 2)
         if np.abs(turned - metric).max() > 1e-4 * metric.max():
-            system = _gemmi().find_spacegroup_by_name(self.space_group).crystal_system_str()
+            system = load_gemmi().find_spacegroup_by_name(self.space_group).crystal_system_str()
             raise ValueError(
                 f"Expected a {system} cell ({SYSTEMS[system]}), since {self.space_group!r} is {system}; got "
                 f"{cell.tolist()}. Pass for example {lengths_and_angles(np.linalg.inv(turned.mean(0)))}."
@@ -305,7 +305,7 @@ class Powder:
         number = 4 / 3 * np.pi * limit**1.5 / np.sqrt(np.linalg.det(self._reference_metric))
         if number > MOST_REFLECTIONS:
             raise ValueError(f"Expected at most {MOST_REFLECTIONS} reflections; got {number:.0f}. Is the cell in Å?")
-        gemmi = _gemmi()
+        gemmi = load_gemmi()
         first = gemmi.UnitCell(*self._reference_cell)
         self._hkl = gemmi.make_miller_array(first, gemmi.SpaceGroup(self.space_group), limit**-0.5)
         self._images = self._hkl @ self._rotations  # (operations, m, 3): h·Rx = (hR)·x
@@ -385,12 +385,3 @@ def _require_profile(width: tuple[float, float, float], mixing: float, zero_deg:
     real_numbers("width", width, (3,), "Write (U, V, W) in deg²: (0, 0, 0.01) for a FWHM of 0.1°.")
     require_number(0, 1, " (the share of the Lorentzian)", mixing=mixing)
     require_number(-MOST_ZERO_DEG, MOST_ZERO_DEG, "°", zero_deg=zero_deg)
-
-
-def _gemmi() -> ModuleType:
-    try:
-        import gemmi
-    except ImportError:
-        message = 'Expected the package gemmi; it is not installed. Run: pip install "alloygrad[inverse]"'
-        raise ImportError(message) from None
-    return gemmi
