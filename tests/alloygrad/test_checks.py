@@ -85,7 +85,7 @@ UNKNOWN = [
     (lambda: new(rng=3), "'rng' Choose"),
     (
         lambda: search(options={"n_starts": 20}),
-        "'n_starts' (nearest first, with defaults) least_starts=None, starts_per_element=None, screen=",
+        "'n_starts' The nearest names, with defaults, are least_starts=None, starts_per_element=None",
     ),
     (lambda: new(inputs=["mean:VEC"]), "['mean:VEC'] inputs=ag.FeatureMap(space.elements, ['mean:VEC'])"),
     (lambda: ag.Maximise("a").value({"A": 1.0}), "'a' among A. Is 'A' meant?"),

@@ -201,11 +201,11 @@ def build(kind: type[Kind], options: Kind | Mapping | None) -> Kind:
             f"Write for example options={{{known[0]!r}: …}}."
         )
     if unknown := [name for name in options or () if name not in known]:
-        near = difflib.get_close_matches(str(unknown[0]), known, len(known), cutoff=0)
+        near = difflib.get_close_matches(str(unknown[0]), known, 5, cutoff=0)
         listed = [f"{name}={getattr(kind, name)!r}" for name in near]
         raise ValueError(
-            f"Expected names of options in {kind.__name__}; got {', '.join(map(repr, unknown))}. Use one of these "
-            f"(nearest first, with defaults), described in {kind.__module__}: {', '.join(listed)}."
+            f"Expected names of options in {kind.__name__}; got {', '.join(map(repr, unknown))}. The nearest names, "
+            f"with defaults, are {', '.join(listed)}. All are described by help({kind.__module__}.{kind.__name__})."
         )
     return kind(**(options or {}))
 

@@ -97,12 +97,17 @@ class Reconstruction:
         self.grid, self.passes = lattice.grid(), 0
         self.windows = np.array([lattice.window(c, REACH_A) for c in range(len(lattice.places))])
 
-    def run(self) -> Fit:
-        """Return the best fit; `guesses` then holds the states of the library."""
-        self.guesses = self.library()
+    def run(self, *, library_calls: int = 300, rounds: int = 8) -> Fit:
+        """Return the best fit; `guesses` then holds the states of the library.
+
+        Args:
+            library_calls: Most comparisons with the library in each of its searches.
+            rounds: Most rounds of descent and correction.
+        """
+        self.guesses = self.library(library_calls)
         begun = [self.settled(self.fit(state), rounds=1) for state in self.guesses]
         best = min(begun, key=lambda fit: fit.misfit)
-        return self.settled(best, rounds=8, moving=True)
+        return self.settled(best, rounds=rounds, moving=True)
 
     # -- the library -----------------------------------------------------------------------------------------------
 
@@ -145,8 +150,8 @@ class Reconstruction:
             found[own] = weights[own] @ (patch**2).T - 2 * values[own] @ patch.T
         return found
 
-    def library(self) -> list[State]:
-        """Return states whose columns look like slabs, the best first."""
+    def library(self, calls: int) -> list[State]:
+        """Return states whose columns look like slabs, the best first; each search makes so many comparisons."""
         inner = np.bincount(self.lattice.neighbours.ravel(), minlength=len(self.windows)) == 6
         middle = (LOW + HIGH) / 2
 
@@ -168,7 +173,7 @@ class Reconstruction:
         states = []
         for start in starts[:STARTS]:
             simplex = np.vstack([start, start + np.diag([1, 1, 0.7, 0.7, 0.7, 0.04])])
-            options = dict(maxfev=300, initial_simplex=np.clip(simplex, LOW, HIGH))
+            options = dict(maxfev=calls, initial_simplex=np.clip(simplex, LOW, HIGH))
             found = minimize(
                 score, start, method="Nelder-Mead", bounds=list(zip(LOW, HIGH, strict=True)), options=options
             )

@@ -293,6 +293,7 @@ def wrong(message, **changes):
     ("message", "changes"),
     [
         wrong("Expected a space group.*got 'P 4 x x'", space_group="P 4 x x"),
+        wrong("got 'Fm3m-'. Is 'F m -3 m' meant", space_group="Fm3m-"),
         wrong("space_group of type str; got 99.*in quotation marks", space_group=99),
         wrong("Expected a symbol from H to Cf.*got \"?'?Qq", sites=[Site("Qq", (0, 0, 0))]),
         wrong("Expected a symbol.*got 'Pb2\\+'.*charges", sites=[Site("Pb2+", (0, 0, 0))]),

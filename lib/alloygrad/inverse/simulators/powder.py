@@ -16,6 +16,7 @@ Sources: f₀ International Tables for Crystallography C (1992), table 6.1.1.4, 
 Ricci (1958), Nucl. Instrum. 3, 223.
 """
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -135,7 +136,10 @@ class Powder:
         require_kind("space_group", space_group, str, advice)
         group = gemmi.find_spacegroup_by_name(space_group)
         if group is None:
-            raise ValueError(f'Expected a space group, like "P n m a"; got {space_group!r}. Check the symbol.')
+            known = {each.xhm().replace(" ", ""): each.xhm() for each in gemmi.spacegroup_table()}
+            near = difflib.get_close_matches(space_group.replace(" ", ""), known, 1)
+            hint = f"Is {known[near[0]]!r} meant?" if near else "Check the symbol."
+            raise ValueError(f'Expected a space group, like "P n m a"; got {space_group!r}. {hint}')
         self.space_group = group.xhm()
         operations = group.operations()
         seitz = np.array([operation.float_seitz() for operation in operations.sym_ops])
