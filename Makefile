@@ -56,8 +56,9 @@ $(STAMPS)/%: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml $(SOURCES) .ve
 recompute: ## as reproduce, from an empty store (continues if interrupted; `make clean` empties it); CLUSTER=local|address|yaml
 	ALLOYGRAD_STORE=$(CURDIR)/data/runs/recomputed $(MAKE) reproduce EXTRA="-p retrain true"
 
-study: .venv/ready ## compute the planned trajectories that are missing (continues an interrupted run); then make record
+study: .venv/ready ## compute the planned trajectories that are missing, then further ones (continues an interrupted run); then make record
 	$(RUN)python -c "from compendium.running import studies; studies.run_planned()"
+	$(RUN)python -c "from compendium.running import studies; from compendium.feature_gradient.cells import FURTHER; studies.run_listed(FURTHER)"
 
 record: .venv/ready ## pack finished trajectories and comparisons of the working store into data/results, seal data
 	$(RUN)python -c "from compendium.running import records; print(records.record().to_string(index=False))"

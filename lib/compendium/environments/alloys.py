@@ -2,6 +2,18 @@
 
 An alloy is data: elements of the networks, the order in which elements join as N grows, bounds, group limits, the fixed
 process, properties, and figures of merit.
+
+The networks also predict properties that no alloy can have. Each alloy therefore has a second form of its default
+figure of merit, "physical". It subtracts the distance to a physical answer, in units of the merit's own scales:
+
+    SMA    max(0, Mp − Ap)/50 + max(0, −ΔH)/35
+    Ti     max(0, σ_Y − σ_U)/1230.32
+    HEA    max(0, σ_Y − σ_U)/3016.873 + max(0, −ε)/71.23679
+
+In the merit itself a property is divided by three times its scale. So 1 MPa of yield strength beyond the ultimate
+strength costs three times what it gains. The form is continuous, and equals the default merit wherever all limits
+hold. At N = 4 its optimum satisfies them in every landscape (enumerated in `tests/…/environments/test_physical.py`).
+
 Sources: Xian et al., Digital Discovery 2025, section 3; bounds of the supplement's Tables S6–S8.
 """
 
@@ -28,6 +40,7 @@ class Alloy:
     properties: Mapping[str, str]  # property → name of the dataset that holds it
     process: Mapping[str, float]
     merits: Mapping[str, Merit] = field(compare=False)  # the first is the default
+    shortfall: Merit | None = field(default=None, compare=False)  # of the properties to a physical answer
 
     def space(self, n_elements: int, step: float = 0.001) -> CompositionSpace:
         """Return the compositions of the first `n_elements` of `order`, with the limits of these and their groups."""
@@ -66,6 +79,32 @@ def hea_merit(p: Properties) -> np.ndarray:
     return (p["yield_strength"] / 3016.873 + p["ultimate_strength"] / 3088.03 + p["elongation"] / 71.23679) / 3
 
 
+def sma_shortfall(p: Properties) -> np.ndarray:
+    """max(0, Mp − Ap)/50 + max(0, −ΔH)/35: peaks in °C, enthalpy in J/g; 0 where the answer is physical."""
+    return _positive(p["martensite_peak"] - p["austenite_peak"]) / 50 + _positive(-p["enthalpy"]) / 35
+
+
+def titanium_shortfall(p: Properties) -> np.ndarray:
+    """max(0, σ_Y − σ_U)/1230.32, strengths in MPa; 0 where the answer is physical."""
+    return _positive(p["yield_strength"] - p["ultimate_strength"]) / 1230.32
+
+
+def hea_shortfall(p: Properties) -> np.ndarray:
+    """max(0, σ_Y − σ_U)/3016.873 + max(0, −ε)/71.23679, strengths in MPa, elongation in %; 0 where physical."""
+    strength = _positive(p["yield_strength"] - p["ultimate_strength"]) / 3016.873
+    return strength + _positive(-p["elongation"]) / 71.23679
+
+
+def physical(merit: Merit, shortfall: Merit) -> Merit:
+    """Return merit − shortfall: what is missing to a physical answer is subtracted in full."""
+    return lambda p: merit(p) - shortfall(p)
+
+
+def _positive(values: np.ndarray) -> np.ndarray:
+    """max(0, values), of arrays and of tensors."""
+    return values.clip(min=0)
+
+
 SMA = Alloy(
     name="SMA",
     inputs=("Ti", "Ni", "Cu", "Hf", "Co", "Zr", "Fe", "Pd", "Ta", "Nb", "V"),
@@ -87,7 +126,12 @@ SMA = Alloy(
     groups=(Group(("Ti", "Hf", "Zr", "Ta", "Nb", "V"), 0.55), Group(("Ni", "Cu", "Co", "Fe", "Pd"), 0.55)),
     properties={"enthalpy": "SMA", "martensite_peak": "SMA", "austenite_peak": "SMA"},
     process={"cold_rolling": 0.0, "annealing_temperature": 1273.0, "annealing_time": 1.0},
-    merits={"300 degC": sma_merit(300.0), "300 K": sma_merit(300.0 - 273.15)},
+    merits={
+        "300 degC": sma_merit(300.0),
+        "300 K": sma_merit(300.0 - 273.15),
+        "physical": physical(sma_merit(300.0), sma_shortfall),
+    },
+    shortfall=sma_shortfall,
 )
 
 TI = Alloy(
@@ -119,7 +163,12 @@ TI = Alloy(
         "hold_temperature_2": 0.0,
         "hold_time_2": 0.0,
     },
-    merits={"paper": titanium_merit, "code": titanium_merit_of_code},
+    merits={
+        "paper": titanium_merit,
+        "code": titanium_merit_of_code,
+        "physical": physical(titanium_merit, titanium_shortfall),
+    },
+    shortfall=titanium_shortfall,
 )
 
 HEA = Alloy(
@@ -146,7 +195,8 @@ HEA = Alloy(
         "annealing_temperature": 973.0,
         "annealing_time": 1.0,
     },
-    merits={"paper": hea_merit},
+    merits={"paper": hea_merit, "physical": physical(hea_merit, hea_shortfall)},
+    shortfall=hea_shortfall,
 )
 
 ALLOYS = {alloy.name: alloy for alloy in (SMA, TI, HEA)}

@@ -22,11 +22,16 @@ The same arms are run in other landscapes, from other trainings of the networks 
     {arm}_retrained     trained from another seed
     {arm}_as_published  titanium with the wrong value it was published with, and the published code's figure of merit
 
-and with another target for shape-memory alloys:
+and with other figures of merit:
 
-    {arm}_300K          a transformation at 300 K in place of 300 °C
+    {arm}_physical      unphysical answers are penalised (see `alloys`)
+    {arm}_300K          shape-memory alloys that transform at 300 K in place of 300 °C
 
-`PLANNED` lists the cells of which fewer trajectories than the paper's 96 are computed.
+The paper's loop on log EI is also run at N = 6, 8 and 10, and, for SMA at N = 4, on log PI and with eight formulas. So
+the loop whose starts move is the paper's own everywhere.
+
+`PLANNED` lists the cells of which fewer trajectories than the paper's 96 are computed. `FURTHER` lists what is computed
+beyond that.
 """
 
 from collections.abc import Iterator
@@ -69,9 +74,14 @@ OTHER_SURROGATES = {
 }
 """Run at SMA, N = 4."""
 
-RETRAINED = ("ascent", "enumeration", "slsqp_ei", "best_of_random")
+HEADLINE = ("enumeration", "ascent", "slsqp_ei", "slsqp_log_ei", "best_of_random", "random")
+"""Arms of the headline comparison, also run with physical merits and in the landscapes of other trainings."""
+
 AS_PUBLISHED = ("ascent", "slsqp_ei", "best_of_random")
-"""Arms that are also run in the landscapes of other trainings."""
+"""Arms that are also run on titanium as published, and at 300 K."""
+
+LARGE = {"SMA": (6, 8, 10), "HEA": (6, 8, 10)}
+"""Alloy → N > 4 at which the paper's loop on log EI is also run."""
 
 N_ARMS = 4
 """Elements of the comparison of arms and of the ablations."""
@@ -80,13 +90,19 @@ STARTS = (10, 20, 40, 80)
 """Total starts of the inner loop in the ablation of their number; 80 are the paper's 20 N."""
 
 PLANNED = (
+    ("*_physical", 0),
+    ("*_retrained_?", 0),
     ("sma_n4_enumeration_retrained", 0),
     ("*_n4_enumeration_retrained", 8),
+    ("*_n4_slsqp_log_ei_retrained", 0),
+    ("*_n4_random_retrained", 0),
     ("*_retrained", 32),
     ("*_as_published", 32),
     ("*_300K", FULL),
     ("sma_n4_forest", 32),
     ("sma_n4_deep_kernel", 32),
+    ("sma_n4_slsqp_log_pi", 0),
+    ("sma_n4_slsqp_log_ei_formulas8", 0),
     ("sma_n4_*", FULL),
     *(
         (f"*_n4_{arm}", FULL)
@@ -95,12 +111,31 @@ PLANNED = (
     ("*_n5_enumeration", 8),
     ("*_enumeration", 32),
     ("*_n[35]_slsqp_ei", 32),
+    ("*_n6_slsqp_log_ei", 0),
+    ("*_n8_slsqp_log_ei", 0),
+    ("*_n10_slsqp_log_ei", 0),
     ("sma_n6_slsqp_ei", 32),
     ("*_slsqp_ei", 8),
     ("*_ascent_fine", 32),
 )
 """(pattern of cells, trajectories): the first that fits. Fewer than 96 save time: notebook 06 says what one costs.
 For more, raise a number and run `make study`."""
+
+FURTHER = (
+    *((f"*_n4_{arm}_physical", 32) for arm in HEADLINE[1:]),
+    ("ti_n4_enumeration_physical", 32),
+    ("sma_n4_slsqp_log_pi", 32),
+    ("sma_n4_slsqp_log_ei_formulas8", 32),
+    *((f"*_n4_{arm}_retrained*", 16) for arm in HEADLINE[1:]),
+    ("*_n4_enumeration_retrained*", 16),
+    *((f"*_n{n}_slsqp_log_ei", 24) for n in (6, 8, 10)),
+    ("*_n4_enumeration_physical", 32),
+    *((f"*_n{n}_slsqp_ei", FULL) for n in (6, 7, 8, 9, 10)),
+    ("sma_n4_slsqp_log_pi", FULL),
+    ("sma_n4_slsqp_log_ei_formulas8", FULL),
+)
+"""(pattern of cells, trajectories) beyond `PLANNED`, in the order in which `make study` computes them. Notebooks read
+as many of these as there are, and compute none."""
 
 
 def declare() -> Iterator[Cell]:
@@ -112,6 +147,8 @@ def declare() -> Iterator[Cell]:
             for arm, settings in arms.items():
                 if arm != "enumeration" or n <= 5:
                     yield Cell(f"{alloy.lower()}_n{n}_{arm}", alloy, n, step, settings)
+            if n in LARGE.get(alloy, ()):
+                yield Cell(f"{alloy.lower()}_n{n}_slsqp_log_ei", alloy, n, step, OTHER_ARMS["slsqp_log_ei"])
             if step != 0.001:  # across N every curve needs the same grid
                 yield Cell(f"{alloy.lower()}_n{n}_ascent_fine", alloy, n, 0.001, Settings())
     yield from _ablations()
@@ -119,8 +156,10 @@ def declare() -> Iterator[Cell]:
 
 
 def _other_landscapes() -> Iterator[Cell]:
-    """Cells on those further trainings that exist (no alloy needs one), and for another figure of merit."""
-    others = [(alloy, RETRAINED, "retrained", None, f"{alloy}_retrained") for alloy in ALLOYS]
+    """Cells on those further trainings that exist (no alloy needs one), and for other figures of merit."""
+    others = [(alloy, HEADLINE, "physical", "physical", None) for alloy in ALLOYS]
+    for ending in ("retrained", "retrained_2", "retrained_3", "retrained_4"):
+        others += [(alloy, HEADLINE, ending, None, f"{alloy}_{ending}") for alloy in ALLOYS]
     others.append(("Ti", AS_PUBLISHED, "as_published", "code", "Ti_as_published"))
     others.append(("SMA", AS_PUBLISHED, "300K", "300 K", None))
     for alloy, arms, ending, merit, networks in others:
@@ -141,9 +180,10 @@ def _ablations() -> Iterator[Cell]:
         varied[f"slsqp_log_ei_starts{starts}"] = Settings("slsqp", options=options)
     for starts in STARTS:
         varied[f"ascent_starts{starts}"] = Settings(options={"starts_per_element": starts / N_ARMS})
-    for arm, maximiser in {"slsqp_ei": "slsqp", "ascent": "ascent"}.items():
+    for arm, maximiser in {"slsqp_ei": "slsqp", "slsqp_log_ei": "slsqp", "ascent": "ascent"}.items():
         raw = arm == "slsqp_ei"
-        varied[variant(arm, "ucb")] = Settings(maximiser, "ucb")
+        if arm != "slsqp_log_ei":  # UCB has no logarithm
+            varied[variant(arm, "ucb")] = Settings(maximiser, "ucb")
         varied[variant(arm, "pi")] = Settings(maximiser, "pi" if raw else "log_pi")
         varied[variant(arm, "formulas8")] = Settings(maximiser, "ei" if raw else "log_ei", formulas=tuple(FORMULAS))
     for name, settings in (varied | OTHER_SURROGATES).items():

@@ -49,11 +49,11 @@ def trajectories(
     cluster: str | None = None,
     compute: bool = True,
 ) -> pd.DataFrame:
-    """Return the rows of the first n trajectories (seeds 0 … n − 1), from store and records; run missing ones.
+    """Return the rows of the first n trajectories (seeds 0 … n − 1), from store and records; run missing planned ones.
 
     Args:
         cell: What is run.
-        n: Number of trajectories; no more are returned than the cell plans.
+        n: Number of trajectories. No more are run than the cell plans; those beyond are returned where they are there.
         experiments: Number of experiments of each (default: the cell's).
         workers: Processes of this machine (default: one per processor).
         cluster: A Dask cluster in their place, see `clusters.connect` (default: what ALLOYGRAD_CLUSTER names).
@@ -66,12 +66,11 @@ def trajectories(
     require_whole(1, n=n)
     if experiments is not None:
         cell = replace(cell, settings=replace(cell.settings, n_experiments=experiments))
-    seeds = range(min(n, cell.planned))
-    found = _read(cell, seeds)
-    missing = [seed for seed, rows in found.items() if not is_complete(cell, rows)]
+    found = _read(cell, range(n))
+    missing = [seed for seed, rows in found.items() if seed < cell.planned and not is_complete(cell, rows)]
     if compute and missing:
         _run_all(cell, {seed: found[seed] for seed in missing}, workers, clusters.named(cluster))
-        found = _read(cell, seeds)
+        found = _read(cell, range(n))
         if lost := [seed for seed in missing if not is_complete(cell, found[seed])]:
             raise StudyFailed(
                 f"Trajectories of {cell.name} were finished, but their files cannot be read here: seeds {lost}. Either "
@@ -95,16 +94,36 @@ def run_planned(pattern: str = "*", *, wave: int = 8, upto: int = FULL, cluster:
         StudyFailed: Raised at the end, for all trajectories that failed.
     """
     require_whole(1, wave=wave, upto=upto)
-    if not (names := fnmatch.filter(declared(), pattern)):
-        first = next(iter(declared()))
-        raise ValueError(f"Expected the name of study cells, or a pattern, as {first!r}; {pattern!r} fits none.")
+    _run_in_waves([declared()[name] for name in _named(pattern)], upto, wave, cluster)
+
+
+def run_listed(entries: Iterable[tuple[str, int]], *, wave: int = 8, cluster: str | None = None) -> None:
+    """Compute, entry by entry, trajectories beyond the planned ones: `n` of all cells named by `pattern`.
+
+    Raises:
+        ValueError: No cell fits a pattern.
+        StudyFailed: Raised after the entry in which trajectories failed.
+    """
+    for pattern, n in entries:
+        _run_in_waves([replace(declared()[name], planned=n) for name in _named(pattern)], n, wave, cluster)
+
+
+def _named(pattern: str) -> list[str]:
+    if names := fnmatch.filter(declared(), pattern):
+        return names
+    first = next(iter(declared()))
+    raise ValueError(f"Expected the name of study cells, or a pattern, as {first!r}; {pattern!r} fits none.")
+
+
+def _run_in_waves(cells: Collection[Cell], upto: int, wave: int, cluster: str | None) -> None:
+    """Compute what is missing of the first `wave` trajectories of each cell, then of the next, up to `upto`."""
     failed = {}
     for n in range(wave, upto + wave, wave):
-        for name in names:
+        for cell in cells:
             try:
-                trajectories(declared()[name], min(n, upto), cluster=cluster)
+                trajectories(cell, min(n, upto), cluster=cluster)
             except StudyFailed as error:
-                failed[name] = str(error)  # that of the last wave names all that are still missing
+                failed[cell.name] = str(error)  # that of the last wave names all that are still missing
     if failed:
         raise StudyFailed("\n".join(failed.values()))
 

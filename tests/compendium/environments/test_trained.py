@@ -205,7 +205,7 @@ def test_unknown_elements_and_merits_are_refused():
         Environment(SMA, ("Ti", "Xx", "Al"), models)
     with pytest.raises(ValueError, match="named twice"):
         Environment(SMA, ("Ti", "Ni", "Ti"), models)
-    with pytest.raises(ValueError, match=r"\['300 degC', '300 K'\]; '300 F' asked for"):
+    with pytest.raises(ValueError, match=r"\['300 degC', '300 K', 'physical'\]; '300 F' asked for"):
         Environment(SMA, ("Ti", "Ni"), models, "300 F")
 
 

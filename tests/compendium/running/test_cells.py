@@ -1,6 +1,7 @@
 """Names that change with what they name and with nothing else, and the cells that are declared."""
 
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 import numpy as np
 import pandas as pd
@@ -39,6 +40,13 @@ def no_cache():
         ("hea_n4_fractions", 0, "97a3b9171f8f7004"),
         ("sma_n4_forest", 0, "7bfdac1826305d6d"),
         ("sma_n4_deep_kernel", 0, "5e259a675d5483b7"),
+        ("sma_n4_ascent_physical", 0, "6a7973105b0aab13"),
+        ("ti_n4_slsqp_ei_physical", 0, "d24bbd44374a0fa4"),
+        ("hea_n4_enumeration_physical", 0, "2b5408cbdcb519dc"),
+        ("sma_n4_slsqp_log_pi", 0, "f1ed921590758e92"),
+        ("sma_n4_slsqp_log_ei_formulas8", 0, "867b45e233922e64"),
+        ("hea_n10_slsqp_log_ei", 0, "e6032b424ddd98ff"),
+        ("ti_n4_random_retrained", 0, "74e0fbfe6dd3cc48"),
     ],
 )
 def test_a_name_once_given_is_given_for_ever(cell, seed, name):
@@ -144,11 +152,40 @@ def test_declared_cells():
             twin = declared()[f"{alloy}_{n}_slsqp_ei"]
             assert cell == replace(twin, name=name, settings=arms[arm], planned=cell.planned)
         else:
-            assert cell.step == 0.001 or cell.networks
+            assert cell.step == 0.001 or cell.networks or cell.merit
     across = [cell for name, cell in declared().items() if name.endswith("_ascent_fine")]
     assert {(cell.alloy, cell.n_elements) for cell in across} == set(declarations.WORKING_STEP)
     sizes = {name: declared()[f"{name}_enumeration"].space().size for name in ("sma_n4", "ti_n4", "hea_n5")}
     assert sizes == {"sma_n4": 4080501, "ti_n4": 533026, "hea_n5": 2574295}  # the paper's grid and the working ones
+
+
+def test_cells_of_other_merits_differ_from_their_twins_in_the_merit_alone():
+    for ending, merit in (("_physical", "physical"), ("_300K", "300 K")):
+        others = {name: cell for name, cell in declared().items() if name.endswith(ending)}
+        assert others
+        for name, cell in others.items():
+            twin = declared()[name.removesuffix(ending)]
+            assert cell == replace(twin, name=name, merit=merit, planned=cell.planned)
+            assert {key for key in cell.landscape() if cell.landscape()[key] != twin.landscape()[key]} == {"merit"}
+
+
+def test_the_papers_loop_as_meant_is_run_in_every_ablation():
+    """SLSQP, the paper's starts and the logarithm of what the published arm maximises; else the published arm."""
+    pairs = {"slsqp_pi": "slsqp_log_pi", "slsqp_ei_formulas8": "slsqp_log_ei_formulas8"}
+    pairs = {f"sma_n4_{raw}": f"sma_n4_{log}" for raw, log in pairs.items()}
+    pairs |= {f"{alloy}_n{n}_slsqp_ei": f"{alloy}_n{n}_slsqp_log_ei" for alloy in ("sma", "hea") for n in (4, 6, 8, 10)}
+    for raw, log in pairs.items():
+        one, other = declared()[raw], declared()[log]
+        settings = replace(one.settings, acquisition=f"log_{one.settings.acquisition}")
+        assert other == replace(one, name=log, settings=settings, planned=other.planned)
+
+
+def test_what_is_computed_further_is_declared_and_more_than_planned():
+    for pattern, n in declarations.FURTHER:
+        cells = [cell for cell in declared().values() if fnmatchcase(cell.name, pattern)]
+        assert cells and n <= declarations.FULL
+    for name, cell in declared().items():
+        assert cell.planned or any(fnmatchcase(name, pattern) for pattern, _ in declarations.FURTHER), name
 
 
 def test_cells_are_declared_up_to_ten_elements_or_those_of_the_alloy(monkeypatch):

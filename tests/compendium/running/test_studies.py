@@ -112,9 +112,22 @@ def test_planned_trajectories_are_computed_in_waves(monkeypatch):
     assert asked == [("toy", 2), ("few", 2), ("toy", 3), ("few", 3)]
 
 
-def test_no_more_than_planned(fresh_store):
+def test_no_more_than_planned_are_computed_and_all_that_are_there_returned(fresh_store):
     rows = studies.trajectories(replace(TOY, planned=1), 5, experiments=0, workers=1)
     assert rows["seed"].unique().tolist() == [0] and measured(fresh_store) == 6
+    studies.trajectories(replace(TOY, planned=3), 5, experiments=0, workers=1)
+    rows = studies.trajectories(replace(TOY, planned=1), 5, experiments=0, workers=1)
+    assert rows["seed"].unique().tolist() == [0, 1, 2] and measured(fresh_store) == 3 * 6
+
+
+def test_listed_trajectories_are_computed_beyond_the_plan_entry_by_entry(monkeypatch):
+    declare(monkeypatch, TOY, replace(TOY, name="few", planned=1))
+    asked = []
+    monkeypatch.setattr(studies, "trajectories", lambda cell, n, cluster: asked.append((cell.name, n, cell.planned)))
+    studies.run_listed([("few", 3), ("*", 1)], wave=2)
+    assert asked == [("few", 2, 3), ("few", 3, 3), ("toy", 1, 1), ("few", 1, 1)]
+    with pytest.raises(ValueError, match="'tl_' fits none"):
+        studies.run_listed([("tl_", 1)])
 
 
 @pytest.mark.parametrize(
