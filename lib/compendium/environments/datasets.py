@@ -40,6 +40,12 @@ REGISTRY: dict[str, dict] = _declared["dataset"]
 FILES: dict[str, dict] = _declared["file"]
 """Other published files, which `fetch` knows and `load` does not."""
 
+
+def declared(kind: str) -> dict[str, dict]:
+    """Return the registry's entries of a kind, such as "pool", by name."""
+    return _declared[kind]
+
+
 _failed: dict[str, str] = {}  # host or URL → why its download failed in this process
 pooch.get_logger().setLevel("ERROR")
 
@@ -153,9 +159,9 @@ def available(name: str) -> bool:
     return True
 
 
-def summary() -> str:
-    """Say in one line which published files are missing, and what is used instead."""
-    every = REGISTRY | FILES
+def summary(group: str = "") -> str:
+    """Say in one line which published files of a group are missing, and what is used instead."""
+    every = [name for name, entry in (REGISTRY | FILES).items() if entry.get("group", "") == group]
     if missing := [name for name in every if not available(name)]:
         return (
             f"Published datasets: {', '.join(missing)} cannot be had (no network, or not in {MIRROR_VARIABLE}); "
