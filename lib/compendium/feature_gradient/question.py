@@ -119,6 +119,22 @@ def by_alloy(results: Results) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def gained_and_lost(results: Results) -> pd.DataFrame:
+    """Return what each arm gains in entropy and loses in merit against enumeration: one row per alloy and arm.
+
+    Columns alloy, method, n; entropy, entropy_low, entropy_high in nats; merit, merit_low, merit_high in per cent of what
+    enumeration gains over random experiments; intervals 95 %. Random experiments lose 100 % and are left out.
+    """
+    rows = []
+    for alloy in ALLOYS:
+        wide, merits = table(results, "entropy", [alloy]), table(results, "best", [alloy])
+        for arm in (arm for arm in SAID if len(wide) and arm != "random" and (alloy, arm) in wide):
+            numbers = (*against_enumeration(wide, arm), *(100 * part for part in share(merits, arm, "random")))
+            rows.append((alloy, arm, len(wide), *numbers))
+    measures = [f"{what}{end}" for what in ("entropy", "merit") for end in ("", "_low", "_high")]
+    return pd.DataFrame(rows, columns=["alloy", "method", "n", *measures])
+
+
 def answer(results: Results) -> str:
     """The three sentences, and the table where there is one."""
     return f"{heart(results)}\n\n{by_alloy(results)}".strip()
