@@ -75,7 +75,7 @@ COMPENDIUM = [
     (lambda: studies.trajectories(CELL, 1, experiments=-5), "n_experiments -5"),
     (lambda: networks.Training(epochs=-1), "epochs -1"),
     (lambda: networks.Training(folds=1), "folds 1"),
-    (lambda: comparisons.obtain(comparisons.COMPARISONS["SMA"], -1), "draws -1"),
+    (lambda: comparisons.obtain(comparisons.COMPARISONS[0], -1), "draws -1"),
     (lambda: comparisons.obtain(comparisons.Comparison("x", "enthalpy"), 1), "'enthalpy' 'x'"),
     (lambda: comparisons.obtain(comparisons.Comparison("SMA", "x"), 1), "'x' 'SMA' enthalpy"),
     (lambda: comparisons.Comparison("SMA", "enthalpy", rows=-1), "rows -1"),

@@ -66,7 +66,10 @@ def read_everything() -> None:
         assert len(store.read_parquet(path))
     for path in (store.RESULTS / "optima").glob("*.json"):
         assert store.read_json(path)["merit"]
-    assert len(comparisons.stored(comparisons.COMPARISONS["SMA"], 2, recorded=True)) == 6
+    assert (
+        list(comparisons.stored(comparisons.COMPARISONS[0], comparisons.kinds(2, 2), recorded=True))
+        == comparisons.COLUMNS
+    )
     table = DATA / "examples" / "sma_noisy.csv"
     assert len(read_table(table, EXAMPLE, unit="at.%").of(Maximise("enthalpy_J_per_g")).rows) > 20
     assert len(elements.load()) and len(claims.load()) and len(records.recorded_versions())

@@ -119,7 +119,7 @@ def gather() -> Results:
         parity={name: pd.read_csv(folder / "parity.csv") for name, folder in folders.items()},
         partitions={name: _table(folder / "partitions.csv") for name, folder in folders.items()},
         datasets=datasets.REGISTRY,
-        scores=_scores(),
+        scores=comparisons.scores(),
         benchmark=inner_loops(),
         starts=_table(ROOT / "figures" / "05_starts.csv"),
         grids=pd.DataFrame(grids),
@@ -138,12 +138,3 @@ def inner_loops() -> pd.DataFrame:
 
 def _table(path: Path) -> pd.DataFrame:
     return pd.read_csv(path) if path.exists() else pd.DataFrame()
-
-
-def _scores() -> pd.DataFrame:
-    """Scores of the declared comparisons at the paper's numbers, with `rows` per draw and `of` in the dataset."""
-    found = []
-    for name, comparison in comparisons.COMPARISONS.items():
-        about = {"dataset": name, "rows": comparison.rows, "of": datasets.REGISTRY[name]["rows_used"]}
-        found.append(comparisons.stored(comparison, 64).assign(**about))
-    return pd.concat(found, ignore_index=True)

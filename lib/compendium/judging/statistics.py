@@ -227,6 +227,7 @@ def paired_test(differences: np.ndarray, *, overlap: float) -> dict[str, float]:
     Draws with a common correlation ρ have Var(d̄) = σ²(ρ + (1 − ρ)/J) and E[s²] = σ²(1 − ρ); the second v is their
     ratio times s². ρ = m/n is exact for means over the drawn rows (cov = σ₁²/n, var = σ₁²/m) and a heuristic for
     scores of models; where a draw adds chance of its own (folds, a search), ρ is smaller and p_corrected too large.
+    Where every draw has all rows, ρ = 1, nothing is known about others: p_corrected = 1.
     More draws of the same rows shrink the first v without end, the second never below s²ρ/(1 − ρ): `effective` =
     1/(1/J + ρ/(1 − ρ)) independent draws. Interval and p hold for these n rows, p_corrected for the population that
     they come from.
@@ -234,26 +235,42 @@ def paired_test(differences: np.ndarray, *, overlap: float) -> dict[str, float]:
     Source: Nadeau and Bengio, Machine Learning 52 (2003) 239, doi 10.1023/A:1024068626366, section 3, for overlapping
     training sets, where ρ is the share of the test rows.
     """
-    if not 0 <= overlap < 1:
-        raise ValueError(f"overlap {overlap}: expected the share of all rows in one draw, 0 ≤ overlap < 1")
+    if not 0 <= overlap <= 1:
+        raise ValueError(
+            f"Expected an overlap from 0 to 1, the share of all rows that one draw has; got {overlap}. Divide the rows "
+            "of a draw by those of the table."
+        )
     differences = np.asarray(differences, dtype=float)
     n, (mean, low, high), effect = len(differences), mean_interval(differences), _effect_size(differences)
-    effective = 1 / (1 / n + overlap / (1 - overlap))
+    effective = (1 - overlap) / ((1 - overlap) / n + overlap)
     p, p_corrected = (2 * t.sf(abs(effect) * np.sqrt(size), n - 1) for size in (n, effective))
     test = {"effect_size": effect, "p": p, "effective": effective, "p_corrected": p_corrected}
     return {"n": n, "mean": float(mean), "low": float(low), "high": float(high), **test}
 
 
-def paired_scores(scores: pd.DataFrame, one: str, other: str, column: str = "mae") -> pd.DataFrame:
-    """``paired_test`` of `one` − `other`, inputs of a comparison, draw by draw: one row per dataset that has `column`.
+COMPARED = ["dataset", "target", "process", "restarts"]
+"""Columns that name a comparison of inputs."""
 
-    scores: columns dataset, draw, rows, of (rows per draw and in all), input, `column`. With `percent`: the mean
-    difference in % of the mean of `one`.
+
+def paired_scores(scores: pd.DataFrame, one: str, other: str, column: str = "mae") -> pd.DataFrame:
+    """``paired_test`` of `one` − `other`, inputs of a comparison, over the draws that have both.
+
+    scores: columns `COMPARED`, draw, rows, of (rows per draw and in all), input, `column`. One row per comparison that
+    has both; index `COMPARED`. error: the mean of `one`; percent: the mean difference in % of it.
     """
+    columns = ["error", "n", "mean", "low", "high", "percent", "effect_size", "p", "effective", "p_corrected"]
     table = {}
-    for name, rows in scores.dropna(subset=[column]).groupby("dataset", sort=False):
-        wide = rows.pivot(index="draw", columns="input", values=column)
-        test = paired_test(_difference(wide[one], wide[other]).to_numpy(), overlap=(rows["rows"] / rows["of"]).iloc[0])
-        table[name] = {**test, "percent": 100 * test["mean"] / wide[one].mean()}
-    columns = ["n", "mean", "low", "high", "percent", "effect_size", "p", "effective", "p_corrected"]
-    return pd.DataFrame.from_dict(table, orient="index", columns=columns).rename_axis("dataset")
+    for name, rows in scores.dropna(subset=[column]).groupby(COMPARED, sort=False):
+        wide = rows.pivot(index="draw", columns="input", values=column).reindex(columns=[one, other]).dropna()
+        if len(wide):
+            overlap = (rows["rows"] / rows["of"]).iloc[0]
+            test = paired_test(_difference(wide[one], wide[other]).to_numpy(), overlap=overlap)
+            error = wide[one].mean()
+            table[name] = {**test, "error": error, "percent": 100 * test["mean"] / error}
+    names = pd.DataFrame(list(table), columns=COMPARED)
+    return pd.DataFrame(list(table.values()), pd.MultiIndex.from_frame(names), columns)
+
+
+def in_percent(tests: pd.DataFrame) -> pd.DataFrame:
+    """Mean difference and interval of `paired_scores` in % of the first input's mean: columns mean, low, high, n."""
+    return (100 * tests[["mean", "low", "high"]].div(tests["error"], axis=0)).assign(n=tests["n"])

@@ -5,6 +5,7 @@ import pandas as pd
 
 from compendium.feature_gradient.cells import CELLS
 from compendium.feature_gradient.results import Results
+from compendium.judging import statistics
 
 
 def results(cells: dict[str, pd.DataFrame], **tables) -> Results:
@@ -12,7 +13,7 @@ def results(cells: dict[str, pd.DataFrame], **tables) -> Results:
     none = pd.DataFrame()
     about = dict(cards={}, curves={}, parity={}, partitions={}, datasets={}, benchmark=none, starts=none)
     about["grids"] = pd.DataFrame(columns=["alloy", "n_elements", "step", "compositions"])
-    about["scores"] = pd.DataFrame(columns=["dataset", "draw", "input", "mae", "rows", "of"])
+    about["scores"] = pd.DataFrame(columns=[*statistics.COMPARED, "draw", "input", "mae", "rows", "of"])
     return Results(lambda name: cells.get(name, none), **about | tables)
 
 

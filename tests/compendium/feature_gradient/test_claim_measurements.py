@@ -13,7 +13,7 @@ from compendium.feature_gradient import diversity
 from compendium.feature_gradient.cells import CELLS
 from compendium.feature_gradient.measurements import declared, networks
 from compendium.feature_gradient.results import gather
-from compendium.judging import claims, statistics, verdicts
+from compendium.judging import claims, statistics
 
 CLAIMS = {claim.id: claim for claim in claims.load()}
 
@@ -319,27 +319,20 @@ def test_epochs_are_compared_over_the_last_fifth_of_each_half_and_validation_wit
 
 
 @pytest.mark.parametrize(
-    ("d", "meant", "published"),  # in standard deviations: t = 8 d of 64 draws, p < .05 from |d| = .25, < .01 from .33
-    [
-        (2.0, "holds", "holds"),
-        (0.5, "open", "holds"),  # as draws that overlap, t is 1.9 d: p = .34
-        (0.3, "open", "open"),
-        (0.07, "fails", "fails"),  # no better, by the rule, where p ≥ .05
-        (-0.07, "fails", "fails"),
-        (-2.0, "fails", "fails"),
-    ],
+    ("process", "restarts", "group"), [("held", 0, "meant"), ("held", 5, "published"), ("any", 0, "stronger")]
 )
-def test_features_follow_the_rule_of_notebook_04_and_are_drawn_on_the_side_of_their_outcome(d, meant, published):
-    noise = norm.ppf((np.arange(64) + 0.5) / 64)
-    noise /= noise.std(ddof=1)
-    errors = {"fractions": 5 + d + noise, "features inside": np.full(64, 5.0), "features outside": np.full(64, 5.0)}
-    draws = dict(draw=np.arange(64), dataset="SMA", rows=100, of=500)
-    scores = pd.concat([pd.DataFrame({"input": name, "mae": mae, **draws}) for name, mae in errors.items()])
-    found = measured("features", results({}, scores=scores))
-    assert [(part.outcome(), part.group) for part in found] == [(meant, "meant"), (published, "published")]
-    for part in found:
-        x, low, high = verdicts.standardised(part)
-        assert part.outcome() == ("holds" if low >= 0 else "fails" if high <= 0 else "open") and low <= x <= high
+def test_features_are_judged_by_rows_and_protocol_in_percent_of_the_error_of_fractions(process, restarts, group):
+    draws = np.arange(16)
+    better = 0.5 + 0.1 * np.sin(draws)  # mean ½ of 5: 10 %
+    errors = {"fractions": np.full(16, 5.0), "features inside": 5 - better, "features outside": 5 + better}
+    about = dict(draw=draws, dataset="Ti_yield", target="y", process=process, restarts=restarts, rows=100, of=500)
+    scores = pd.concat([pd.DataFrame({"input": name, "mae": mae, **about}) for name, mae in errors.items()])
+    (part,) = measured("features", results({}, scores=scores))
+    sign = -1 if group == "published" else 1
+    assert part.name == "Ti y" and part.group == group and part.n == 16
+    assert part.value == pytest.approx(sign * 20 * better.mean()) and part.outcome() == (
+        "holds" if sign > 0 else "fails"
+    )
 
 
 # Too little.

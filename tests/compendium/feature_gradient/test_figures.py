@@ -96,9 +96,10 @@ def merits() -> pd.DataFrame:
     return pd.DataFrame({"n_elements": np.repeat([3, 4], 50), "merit": RNG.normal(0.5, 0.1, 100)})
 
 
-def scores(draws: int) -> pd.DataFrame:
-    table = cross(dataset=["SMA", "Ti_yield"], draw=range(draws), input=figures.INPUTS)
-    return table.assign(target="enthalpy", unit="J/g", mae=RNG.uniform(4, 5, len(table)))
+def gains(*processes: str) -> pd.DataFrame:
+    protocols = ["inside", "outside", "published"]
+    table = cross(dataset=["SMA", "Ti_yield"], process=processes, protocol=protocols).assign(target="enthalpy", n=9)
+    return table.assign(mean=range(len(table)), low=lambda t: t["mean"] - 0.5, high=lambda t: t["mean"] + 1)
 
 
 def landscape() -> tuple:
@@ -195,8 +196,8 @@ DRAWN = {
     ),
     "verdict_strips": lambda: figures.verdict_strips(*board(["reproduced", "not tested"])),
     "verdict_strips of one verdict": lambda: figures.verdict_strips(*board(["inconclusive"] * 3)),
-    "paired_errors": lambda: figures.paired_errors(scores(5)),
-    "paired_errors of one draw": lambda: figures.paired_errors(scores(1)),
+    "feature_gains": lambda: figures.feature_gains(gains("held", "any")),
+    "feature_gains of few draws": lambda: figures.feature_gains(gains("held", "any").assign(**NONE)),
     "surrogate_cuts": lambda: figures.surrogate_cuts(cuts(), "Hf", 7.5),
     "surrogate_accuracy": lambda: figures.surrogate_accuracy(accuracies()),
     "surrogate_accuracy of one trajectory": lambda: figures.surrogate_accuracy(accuracies().assign(**NONE)),
@@ -343,15 +344,15 @@ def test_both_maps_of_a_pair_have_the_same_limits_and_their_own_picks():
 # Networks, inputs and surrogates.
 
 
-def test_paired_errors_have_a_line_for_each_draw_and_a_panel_for_each_dataset():
-    table = scores(5)
-    drawn = figures.paired_errors(table).axes
-    assert [axis.get_title() for axis in drawn] == ["SMA, enthalpy ΔH", "Ti, enthalpy ΔH"]
-    for axis, (_, rows) in zip(drawn, table.groupby("dataset"), strict=True):
-        for line, (_, draw) in zip(axis.lines[:5], rows.groupby("draw"), strict=True):
-            assert line.get_ydata().tolist() == draw["mae"].tolist()
-    (empty,) = figures.paired_errors(table[:0]).axes
-    assert "no scores" in empty.texts[0].get_text()
+def test_gains_stand_in_the_row_of_their_property_and_the_panel_of_their_rows():
+    table = gains("held", "any")
+    for axis, process in zip(figures.feature_gains(table).axes, ("held", "any"), strict=True):
+        rows = table[table["process"] == process]
+        marks = [line for line in axis.lines if line.get_marker() in ("o", "D")]
+        assert [line.get_xdata()[0] for line in marks] == rows["mean"].tolist()
+        heights = [round(line.get_ydata()[0]) for line in marks]
+        assert heights == [1, 1, 1, 0, 0, 0]  # SMA above, three protocols each
+    assert not any(axis.lines[1:] for axis in figures.feature_gains(table[:0]).axes)
 
 
 def test_densities_have_integral_one_on_shared_bins():

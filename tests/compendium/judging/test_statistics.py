@@ -15,6 +15,7 @@ from compendium.judging.statistics import (
     equivalence,
     gains_by_movement,
     holm,
+    in_percent,
     in_words,
     interval,
     judged,
@@ -254,27 +255,36 @@ def test_paired_test_of_one_draw_of_equal_ones_and_of_everything():
     assert np.isnan(paired_test(np.zeros(3), overlap=0.1)["p_corrected"])
     same = paired_test(np.full(9, -0.3), overlap=0.1)
     assert (same["effect_size"], same["p"], same["p_corrected"]) == (-np.inf, 0, 0)
-    with pytest.raises(ValueError, match=r"overlap 1.*expected"):
-        paired_test(np.ones(3), overlap=1)
+    everything = paired_test(np.array([1.0, 2.0, 4.0]), overlap=1)  # nothing is known of other rows
+    assert everything["p_corrected"] == 1 and everything["effective"] == 0 and everything["p"] < 0.2
+    with pytest.raises(ValueError, match=r"overlap from 0 to 1.*got 1\.1"):
+        paired_test(np.ones(3), overlap=1.1)
 
 
-def test_paired_scores_are_the_tests_of_each_dataset_by_draw():
+def test_paired_scores_are_the_tests_of_each_comparison_over_draws_that_have_both_inputs():
     rng = np.random.default_rng(6)
+    about = dict(target="t", process="held", restarts=0, rows=10, mape=np.nan)
     scores = pd.DataFrame(
-        {"dataset": name, "draw": draw, "rows": 10, "of": of, "input": i, "mae": rng.normal(5), "mape": np.nan}
+        {"dataset": name, "draw": draw, "of": of, "input": i, "mae": rng.normal(5), **about}
         for name, of in (("b", 40), ("a", 20))
-        for draw in range(8)
+        for draw in range(9)
         for i in ("x", "y")
+        if (draw, i) != (8, "y")
     )
     found = paired_scores(scores.sample(frac=1, random_state=0), "x", "y")
     for name, overlap in (("b", 0.25), ("a", 0.5)):
-        x, y = scores.query("dataset == @name")["mae"].to_numpy().reshape(8, 2).T
+        x, y = scores.query("dataset == @name and draw < 8")["mae"].to_numpy().reshape(8, 2).T
+        own = found.loc[name, "t", "held", 0]
         for key, value in paired_test(x - y, overlap=overlap).items():
-            assert found.loc[name, key] == pytest.approx(value)
-        assert found.loc[name, "percent"] == pytest.approx(100 * (x.mean() - y.mean()) / x.mean())
+            assert own[key] == pytest.approx(value)
+        assert own["percent"] == pytest.approx(100 * (x.mean() - y.mean()) / x.mean())
+        percent = in_percent(found).loc[name, "t", "held", 0]
+        assert percent["mean"] == pytest.approx(own["percent"]) and percent["n"] == 8
+        assert percent["low"] / percent["mean"] == pytest.approx(own["low"] / own["mean"])
     same = paired_scores(scores.assign(mae=np.where(scores["input"] == "x", 5.0, np.nextafter(5.0, 6))), "x", "y")
     assert (same["mean"] == 0).all() and same["p"].isna().all()
-    assert paired_scores(scores, "x", "y", "mape").empty and list(paired_scores(scores[:0], "x", "y")) == list(found)
+    assert paired_scores(scores, "x", "y", "mape").empty and paired_scores(scores, "x", "z").empty
+    assert list(paired_scores(scores[:0], "x", "y")) == list(found)
 
 
 def test_scores_of_predictions_agree_with_scipy_and_a_right_model_is_calibrated():

@@ -37,9 +37,9 @@ from compendium.feature_gradient.figures.inner_loop import (
 from compendium.feature_gradient.figures.maps import pair_distributions, pair_of_maps, perplexities
 from compendium.feature_gradient.figures.networks import (
     densities,
+    feature_gains,
     learning_curves,
     merit_distributions,
-    paired_errors,
     parity,
 )
 from compendium.feature_gradient.figures.panels import ARMS

@@ -92,27 +92,48 @@ def merit_distributions(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def paired_errors(scores: pd.DataFrame) -> Figure:
-    """MAE of every draw by input: boxes, dots, and a line per draw. One panel per dataset.
+PROCESSES = {"held": "rows of one process", "any": "rows of any process"}
+PROTOCOLS = {
+    "inside": ("features inside", dict(marker="o", filled=True)),
+    "outside": ("features outside", dict(marker="o", filled=False)),
+    "published": ("features outside", dict(marker="D", filled=True)),
+}
+"""Protocol of notebook 04 → (input, its mark)."""
 
-    scores: columns dataset, target, unit, draw, input, mae.
+
+def feature_gains(table: pd.DataFrame) -> Figure:
+    """How much lower the error of features is than that of fractions: a row per property, a panel per choice of rows.
+
+    table: columns dataset, target, process, protocol (keys of `PROTOCOLS`), mean, low, high (% of the error of
+    fractions), n.
     """
-    datasets = list(scores["dataset"].unique())
-    figure, axes = plt.subplots(1, max(1, len(datasets)), figsize=(PAGE, 2.4), squeeze=False)
-    for axis, name in zip(axes[0], datasets, strict=False):
-        rows = scores[scores["dataset"] == name]
-        wide = rows.pivot(index="draw", columns="input", values="mae")[list(INPUTS)]
-        axis.plot(range(len(INPUTS)), wide.T, color="0.6", lw=0.4, alpha=0.6, zorder=1)
-        boxes = dict(widths=0.35, showfliers=False, patch_artist=True, zorder=2, medianprops=dict(color="k"))
-        boxes |= dict(whiskerprops=dict(lw=0.6), capprops=dict(lw=0.6))
-        drawn = axis.boxplot(wide, positions=range(len(INPUTS)), **boxes)
-        for position, (box, colour) in enumerate(zip(drawn["boxes"], INPUTS.values(), strict=True)):
-            box.set(facecolor=colour, alpha=0.55, lw=0.6)
-            axis.plot([position] * len(wide), wide.iloc[:, position], ".", ms=2.5, color=colour, zorder=3)
-        target, unit = rows["target"].iloc[0], rows["unit"].iloc[0]
-        axis.set_xticks(range(len(INPUTS)), [LABELS[key] for key in INPUTS])
-        axis.set(title=f"{name.split('_')[0]}, {LABELS.get(target, target)}", ylabel=f"MAE ({unit})")
-    if not datasets:
-        axes[0, 0].set_axis_off()
-        axes[0, 0].text(0.5, 0.5, "no scores: neither dataset nor record", ha="center")
+    properties = list(dict.fromkeys(zip(table["dataset"], table["target"], strict=True)))
+    figure, axes = plt.subplots(1, 2, figsize=(PAGE, 0.9 + 0.26 * len(properties)), sharex=True, sharey=True)
+    for axis, (process, title) in zip(axes, PROCESSES.items(), strict=True):
+        axis.axvline(0, color="0.6", lw=0.7)
+        for row in table[table["process"] == process].itertuples():
+            lift = 0.22 * (1 - list(PROTOCOLS).index(row.protocol))
+            _gain(axis, row, len(properties) - 1 - properties.index((row.dataset, row.target)) + lift)
+        axis.set(title=title, xlabel="lower error with features (%)")
+    names = [f"{dataset.split('_')[0]}, {LABELS.get(target, target)}" for dataset, target in properties]
+    axes[0].set_yticks(range(len(names)), names[::-1])
+    axes[0].set_ylim(-0.6, max(1, len(names)) - 0.4)
+    marks = [_mark(protocol) for protocol in PROTOCOLS]
+    labels = ["selected inside the folds", "selected outside", "as published, reduced"]
+    handles = [plt.Line2D([], [], ls="", **mark) for mark in marks]
+    figure.legend(handles, labels, loc="outside upper center", ncols=3)
     return figure
+
+
+def _mark(protocol: str) -> dict:
+    """Style of a protocol's mark."""
+    kind, mark = PROTOCOLS[protocol]
+    colour = "0.2" if protocol == "published" else INPUTS[kind]
+    return dict(marker=mark["marker"], ms=4.5, mec=colour, mfc=colour if mark["filled"] else "w", mew=1.1)
+
+
+def _gain(axis, row, height: float) -> None:
+    """One difference on its interval."""
+    style = _mark(row.protocol)
+    axis.plot([row.low, row.high], [height] * 2, color=style["mec"], lw=1.2)
+    axis.plot(row.mean, height, **style)

@@ -3,15 +3,13 @@
 import numpy as np
 import pandas as pd
 
+from compendium.feature_gradient import comparisons
 from compendium.feature_gradient.results import Results
 from compendium.judging import statistics
 from compendium.judging.verdicts import Part, measure
 
 HALF, END = 500, 1000  # epochs
 CURVES = "data/environments/*/curves.csv"
-
-COMPARED = {"SMA": "SMA", "Ti_yield": "Ti", "HEA": "HEA"}
-"""Datasets on which features are compared with fractions."""
 
 
 def _networks(results: Results):
@@ -113,24 +111,22 @@ def rows(results: Results, **stated: int) -> list[Part]:
     return parts
 
 
-@measure("features_or_fractions")
-def features_or_fractions(results: Results, p: float, none: float) -> list[Part]:
-    """The rule of notebook 04 on the mean absolute error; d = error of raw fractions − error of features.
+PREDICTED = {
+    "meant": ("features inside", "process == 'held' and restarts == 0"),
+    "published": ("features outside", f"restarts == {comparisons.RESTARTS}"),
+    "stronger": ("features inside", "process == 'any' and restarts == 0"),
+}
+"""Group → (features, comparisons) of `features_or_fractions`."""
 
-    meant: selected within the folds, d > 0 with p corrected for draws that overlap; published: selected with the test
-    rows in view, ordinary p. It fails where d ≤ 0 or the ordinary p exceeds `none`.
-    """
+
+@measure("features_or_fractions")
+def features_or_fractions(results: Results) -> list[Part]:
+    """Error of raw fractions − of features, in % of the former; positive where features predict better."""
     parts = []
-    for group, inputs, column in (("meant", "features inside", "p_corrected"), ("published", "features outside", "p")):
+    for group, (inputs, those) in PREDICTED.items():
+        tests = statistics.in_percent(statistics.paired_scores(results.scores, "fractions", inputs).query(those))
         options = {"least": 0.0, "group": group, "source": "data/results/features_or_fractions.csv"}
-        tests = statistics.paired_scores(results.scores, "fractions", inputs)
-        for dataset, name in COMPARED.items():
-            if dataset not in tests.index:
-                parts.append(Part(name, **options))
-                continue
-            test = tests.loc[dataset]
-            better, worse = test["mean"] > 0 and test[column] < p, test["mean"] <= 0 or test["p"] >= none
-            decided = ("holds" if better else "fails" if worse else "open"), float(test[column if better else "p"])
-            interval = [float(test[key]) for key in ("mean", "low", "high")]
-            parts.append(Part(name, *interval, int(test["n"]), decided=decided, **options))
-    return parts
+        for (dataset, target, *_), test in tests.iterrows():
+            own = [float(test[key]) for key in ("mean", "low", "high")]
+            parts.append(Part(f"{dataset.split('_')[0]} {target}", *own, int(test["n"]), **options))
+    return parts or [Part("nine properties", source="data/results/features_or_fractions.csv")]
