@@ -20,8 +20,9 @@ three moduli of graphite. Its temperatures and enthalpies are those of graphite,
 two forms differ by 0.3 % in the enthalpy of atomisation. The volume and the moduli of mercury are those of the solid,
 its density is that of the liquid.
 
-Two kinds of elements are left out: those without a standard atomic weight (no stable isotope, as Tc, Pm and Pu), and P,
-As, Se and Te, whose vapours consist of molecules, so that their enthalpies are not those of breaking all bonds.
+Elements without a standard atomic weight (no stable isotope, as Tc, Pm and Pu) and noble gases are left out. Non-metals
+such as N, O and P have properties of their atoms only: their elements consist of molecules, chains or layers, whose
+volume, moduli, temperatures and enthalpies of melting and boiling say nothing about an alloy (`MOLECULAR`).
 """
 
 from importlib.metadata import version
@@ -34,10 +35,12 @@ from pymatgen.core import Element
 
 FIRST = "Ti Ni Cu Hf Co Zr Fe Pd Ta Nb V Mo Cr Mn Sn Al C"  # of the published alloys; recorded results depend on them
 FURTHER = """
-    Li Be B Na Mg Si K Ca Sc Zn Ga Ge Rb Sr Y Ru Rh Ag Cd In Sb Cs Ba
+    H Li Be B N O F Na Mg Si P S Cl K Ca Sc Zn Ga Ge As Se Br Rb Sr Y Ru Rh Ag Cd In Sb Te I Cs Ba
     La Ce Pr Nd Sm Eu Gd Tb Dy Ho Er Tm Yb Lu W Re Os Ir Pt Au Hg Tl Pb Bi Th U
 """  # by atomic number
 ELEMENTS = FIRST.split() + FURTHER.split()
+MOLECULAR = "H N O F P S Cl As Se Br Te I".split()
+OF_THE_ELEMENT = "VA R G E MT TB EV EM MC D".split()  # left empty for these
 LANTHANIDES = "Ce Pr Nd Sm Eu Gd Tb Dy Ho Er Tm Yb Lu"
 AVOGADRO_A3_PER_CM3 = 0.602214076  # N_A × 1e-24: g/mol ÷ (Å^3 × this) = g/cm^3
 
@@ -195,7 +198,7 @@ def read_mendeleev(symbol, field):
     if field == "nvalence":
         return atom.nvalence()
     if field.startswith("ionenergies"):
-        return atom.ionenergies[int(field.split()[1])]
+        return atom.ionenergies.get(int(field.split()[1]))  # hydrogen has one electron
     if field.startswith("zeff"):  # outermost shell, its highest orbital: 4s in Ti, 5p in Sn, 4d in Pd
         return atom.zeff(method=field.split()[1])
     if field in ("melting_point", "boiling_point", "triple_point_temperature"):
@@ -211,7 +214,7 @@ def read_matminer(symbol, field):
     if field in MIEDEMA:
         return MIEDEMA.at[symbol, field]
     if field == "cohesive_energies":
-        return COHESIVE[symbol]
+        return COHESIVE.get(symbol)
     if field == "9KG/(3K+G)":  # Young's modulus of an isotropic solid
         bulk, shear = MIEDEMA.at[symbol, "compressibility"], MIEDEMA.at[symbol, "shear_modulus"]
         return 9 * bulk * shear / (3 * bulk + shear)
@@ -226,7 +229,7 @@ def read_pymatgen(symbol, field):
     if field == "Molar volume/N_A":  # cm^3/mol → Å^3
         return data["Molar volume"] / AVOGADRO_A3_PER_CM3
     if field == "Metallic radius":  # Å → pm
-        return None if data[field] is None else 100 * data[field]
+        return None if data.get(field) is None else 100 * data[field]
     if field == "2G(1+ν)":  # Young's modulus of an isotropic solid
         shear, poisson = data.get("Rigidity modulus"), data.get("Poissons ratio")
         return None if shear is None or poisson is None else 2 * shear * (1 + poisson)
@@ -265,13 +268,15 @@ def build():
     rows = []
     for name, unit, decimals, *candidates in RULES:
         for symbol in ELEMENTS:
-            value, source, reference = choose(symbol, candidates)
+            empty = symbol in MOLECULAR and name in OF_THE_ELEMENT
+            value, source, reference = ("", "", "") if empty else choose(symbol, candidates)
             text = value if value == "" else f"{round(value, decimals):.{decimals}f}"
             text = text.rstrip("0").rstrip(".") if "." in str(text) else text
             rows.append((name, symbol, text, unit, source, reference))
     head = ["# The 30 elemental properties, one row per property and element; built by build_elements.py."]
     head += [f"# reference {key}: {text}" for key, text in REFERENCES.items()]
     head += [f"# rejected {package} {field} of {symbols}: {why}" for (package, field, symbols), why in REJECTED.items()]
+    head += [f"# left empty {' '.join(OF_THE_ELEMENT)} of {' '.join(MOLECULAR)}: of molecules, chains or layers"]
     table = pd.DataFrame(rows, columns=["symbol", "element", "value", "unit", "source", "reference"])
     return "\n".join(head) + "\n" + table.to_csv(index=False, lineterminator="\n")
 

@@ -14,11 +14,13 @@ Properties of the crystal (VA, D, G, E, MC) are those of diamond for carbon, pro
 CE) those of graphite. Its TB is the sublimation point, its MT the triple point at 10 MPa, its EV the heat of
 sublimation. The published table combines the volume of graphite with the moduli of diamond.
 
-The table has 66 metals and alloying elements, first the 17 of the published alloys. A value is missing (NaN) if no
-source has it or every source contradicts physics; the head of the file lists the rejected values and the reasons. 50
-elements have all 30 properties. XA is missing for Tl, Th, U, La and the lanthanides except Lu; also missing are R of Eu
-and Yb, CNE of La, Ce and Nd, and C, XMB and CNE of Th and U. `available` lists the properties that a set of elements
-shares. Lanthanides are in group 3 with three valence electrons, because their 4f electrons do not bond.
+The table has 78 elements, first the 17 of the published alloys. A value is missing (NaN) if no source has it or every
+source contradicts physics; the head of the file lists the rejected values and the reasons. 50 elements have all 30
+properties. H, N, O, F, P, S, Cl, As, Se, Br, Te and I have properties of their atoms only, since the elements are made
+of molecules, chains or layers; CPM and NWS are those of hypothetical metals, where Miedema gives them. XA is missing
+for Tl, Th, U, La and the lanthanides except Lu; also missing are R of Eu and Yb, CNE of La, Ce and Nd, and C, XMB and
+CNE of Th and U. `available` lists the properties that a set of elements shares. Lanthanides are in group 3 with three
+valence electrons, because their 4f electrons do not bond.
 """
 
 from collections.abc import Sequence
@@ -160,8 +162,9 @@ def _check_elements(elements: Sequence[str], table: pd.DataFrame) -> None:
     for name in distinct_names(elements, "element symbols"):
         if name not in table.index:
             lacking = f"Of {name} no properties are known here." if name in CHEMICAL_SYMBOLS else ""
-            alike = [symbol for symbol in table.index if str(symbol)[:1] == name[0].upper()]
-            hint = nearest(name, table.index) or nearest(alike[0] if alike else "", alike)
+            near = [symbol for symbol in table.index if len(str(symbol)) >= min(len(name), 2)]  # not N for Nl
+            alike = [symbol for symbol in near if str(symbol)[:1] == name[0].upper()]
+            hint = nearest(name, near) or nearest(alike[0] if alike else "", alike)
             raise UnknownName(
                 f"Expected elements with known properties; got {name!r}. "
                 + (lacking or f"{name!r} is no element symbol.{hint}")

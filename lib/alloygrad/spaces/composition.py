@@ -46,7 +46,7 @@ from alloygrad.checks import (
     row_name,
 )
 from alloygrad.protocols import Space
-from alloygrad.spaces.counting import Node, random_below
+from alloygrad.spaces.counting import WHOLE, Node, random_below
 from alloygrad.symbols import CHEMICAL_SYMBOLS
 
 ON_GRID = 1e-9  # a fraction closer than this to a grid value or a limit lies on it
@@ -314,7 +314,7 @@ class CompositionSpace:
         for group, low, high in sorted(groups, key=lambda g: len(g[0].elements)):
             inside = [top for top in tops if {self.elements[c] for c in top.columns} <= set(group.elements)]
             tops = [top for top in tops if top not in inside] + [Node(str(group), low, high, inside, step=percent)]
-        tree = Node("the composition", self.total, self.total, tops, step=percent)
+        tree = Node(WHOLE, self.total, self.total, tops, step=percent)
         if tree.largest() <= np.iinfo(np.int64).max:
             tree.hold(np.int64)
         return tree

@@ -9,6 +9,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import DTypeLike
 
+WHOLE = "the composition"
+"""Name of the node at the root."""
+
 
 class Node:
     """An element, or a sum over children (elements first, then groups), between `lower` and `upper` steps.
@@ -40,10 +43,12 @@ class Node:
             if least > upper or most < lower:
                 side, limit, found = ("lower", upper, least) if least > upper else ("upper", lower, most)
                 within = ", ".join(f"{c.name} {step * getattr(c, side):.6g}" for c in children)
+                mend = f"{'Lower' if side == 'lower' else 'Raise'} some of them; limits are in at.%."
+                if side == "upper" and name == WHOLE:
+                    mend = "Raise some of them, or add the base element if it is missing; limits are in at.%."
                 raise ValueError(
                     f"No feasible composition: the {side} limits ({within}) sum to {step * found:.6g} at.%, but {name} "
-                    f"must have at {'most' if side == 'lower' else 'least'} {step * limit:.6g} at.%. "
-                    f"{'Lower' if side == 'lower' else 'Raise'} some of them; limits are in at.%."
+                    f"must have at {'most' if side == 'lower' else 'least'} {step * limit:.6g} at.%. {mend}"
                 )
             lower, upper = max(lower, least), min(upper, most)
         self.lower, self.upper = int(lower), int(upper)

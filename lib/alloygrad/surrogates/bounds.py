@@ -121,7 +121,7 @@ def expand(surrogate: "GPModel", centres: Tensor) -> Expansion:
     """Expand `surrogate` about centres (cells, F), features in lengthscales."""
     mean, slope, covariance = map(torch.cat, zip(*(_jet(surrogate, c) for c in centres.split(BLOCK)), strict=True))
     n, s, w = len(surrogate.targets), surrogate.outputscale, surrogate.weights
-    noise = surrogate.noise + surrogate.jitter
+    noise = surrogate.least_noise
     condition = sqrt(n * (s + noise) / noise)
     square = (w @ (surrogate.targets - surrogate.mean)).item() + _wrong(surrogate) * (w @ w).item()
     return Expansion(
@@ -143,7 +143,7 @@ def _wrong(surrogate: "GPModel") -> float:
 
 
 def _is_certain(surrogate: "GPModel") -> bool:
-    return 10 * _wrong(surrogate) < surrogate.noise + surrogate.jitter
+    return 10 * _wrong(surrogate) < surrogate.least_noise
 
 
 def _jet(surrogate: "GPModel", c: Tensor) -> tuple[Tensor, Tensor, Tensor]:

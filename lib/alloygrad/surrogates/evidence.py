@@ -17,6 +17,8 @@ from math import lgamma, log, pi
 import numpy as np
 from scipy.linalg import lapack
 
+from alloygrad.surrogates.repeats import Repeats
+
 NOISE = 1e-6
 """Noise variance, in squared units of the target."""
 
@@ -59,6 +61,7 @@ def log_posterior(
     mean: float | None = None,
     noise: float | None = NOISE,
     rate: float = LENGTHSCALE_PRIOR[1],
+    repeats: Repeats | None = None,
 ) -> tuple[float, np.ndarray, float, np.ndarray, float]:
     """Compute the log posterior and its gradient.
 
@@ -69,6 +72,7 @@ def log_posterior(
         mean: the constant mean m; None to profile it out.
         noise: σ² if it is fixed, else None.
         rate: of the Gamma prior on lengthscales.
+        repeats: where the targets are means of repeated measurements.
 
     Returns:
         Value in nats, gradient in theta, mean, lower Cholesky factor (n, n), jitter.
@@ -84,7 +88,8 @@ def log_posterior(
     kernel = slope * r * r / 3
     slope *= 1 + r  # s (1 + r) exp(−r), to which dk/dlog ℓ is proportional
     kernel += slope
-    upper, jitter = _factorise(kernel, points, outputscale, variance)
+    counts = 1.0 if repeats is None else repeats.counts
+    upper, jitter = _factorise(kernel, points, outputscale, variance / counts)
 
     known = np.array([np.ones(n), targets]).T
     solved = lapack.dpotrs(upper, known)[0]
@@ -105,8 +110,12 @@ def log_posterior(
         (lengthscales, (LENGTHSCALE_PRIOR[0], rate), slice(n_features)),
         (outputscale, OUTPUTSCALE_PRIOR, n_features),
     ]
+    if repeats is not None:
+        beyond, by_noise = repeats.evidence(variance)
+        likelihood += beyond
+        by_diagonal = 0.5 * ((weights * weights - inverse[:: n + 1]) / counts).sum()
     if noise is None:
-        gradient[-1] = variance * by_diagonal
+        gradient[-1] = variance * by_diagonal + (0.0 if repeats is None else by_noise)
         priors.append((variance, NOISE_PRIOR, -1))
 
     prior = 0.0
@@ -116,7 +125,9 @@ def log_posterior(
     return likelihood + prior, gradient, mean, upper.T, jitter
 
 
-def _factorise(kernel: np.ndarray, points: Pairs, outputscale: float, noise: float) -> tuple[np.ndarray, float]:
+def _factorise(
+    kernel: np.ndarray, points: Pairs, outputscale: float, noise: float | np.ndarray
+) -> tuple[np.ndarray, float]:
     """Return the upper factor of K (Fortran order) and the least jitter of `JITTERS` with which it exists."""
     for jitter in (outputscale * share for share in JITTERS):
         lower = np.empty((points.n, points.n))

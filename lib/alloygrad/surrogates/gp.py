@@ -32,7 +32,6 @@ import torch
 from numpy.typing import ArrayLike
 from scipy.linalg import lapack
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from alloygrad import protocols
 from alloygrad.checks import is_number, require_callable, require_fractions
@@ -41,9 +40,8 @@ from alloygrad.kernel import matern52, scaling
 from alloygrad.surrogates.bounds import worthwhile
 from alloygrad.surrogates.evidence import LARGEST, LENGTHSCALE_PRIOR, NOISE, log_posterior, pairs
 from alloygrad.surrogates.model import Model, fit_columns
-
-MIN_VARIANCE = 1e-10
-"""Floor of std², as in GPyTorch, below the ~1e-6 at a measured point; on the floor, the gradient is 0."""
+from alloygrad.surrogates.posterior import MIN_VARIANCE, Posterior
+from alloygrad.surrogates.repeats import Repeats, find
 
 STARTS = ((0.2, None), (2.0, 0.7))
 """Starts (ℓ, s) of the fit, where s = None is the variance of the targets; the best result is kept.
@@ -84,6 +82,7 @@ class GPModel(Model):
     evaluations: int = 0
     diagnosis: str = "not fitted"
     prior_rate: float = LENGTHSCALE_PRIOR[1]  # of the Gamma prior on lengthscales
+    repeats: Repeats | None = None  # where the points are those of merged measurements
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -117,7 +116,7 @@ class GPModel(Model):
 
     def posterior_features(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return (mean, std), each (B,), at unscaled features (B, F)."""
-        return _Posterior.apply((features - self.low) * self._scale, self)
+        return Posterior.apply((features - self.low) * self._scale, self)
 
     def posterior_where(self, compositions: Tensor | ArrayLike, worth: Callable) -> tuple[Tensor, Tensor, Tensor]:
         """Return (rows, mean, std), each (m,), for the compositions (n, n_elements) that matter; no gradient.
@@ -135,6 +134,11 @@ class GPModel(Model):
             features = self.features(doubles(compositions))
             rows = worthwhile(self, (features - self.low) * self._scale, above_floor)
             return rows, *in_blocks(self.posterior_features, features[rows], BLOCK)
+
+    @property
+    def least_noise(self) -> float:
+        """Smallest variance on the diagonal: of the mean of the most repeated point."""
+        return self.noise / (1 if self.repeats is None else self.repeats.most) + self.jitter
 
     @cached_property
     def _scale(self) -> Tensor:
@@ -189,6 +193,7 @@ class GPModel(Model):
             weights=weights,
             log_posterior=float("nan"),
             diagnosis="conditioned",
+            repeats=None,
         )
 
     def leave_one_out(self) -> tuple[Tensor, Tensor]:
@@ -197,33 +202,8 @@ class GPModel(Model):
         μ_i = y_i − [K⁻¹(y − m)]_i / [K⁻¹]_ii; the variance 1/[K⁻¹]_ii includes the noise.
         """
         variance = 1 / torch.cholesky_inverse(self.cholesky).diagonal()
-        return self.targets - self.weights * variance, variance.sqrt()
-
-
-class _Posterior(torch.autograd.Function):
-    """(mean, std) at features x (B, F) in lengthscales, with explicit derivatives.
-
-    Because dk_i/dx = −(5/3) s (1 + r) exp(−r) (x − x_i), the gradient of a row is one weighted sum of x − x_i.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, surrogate: GPModel) -> tuple[Tensor, Tensor]:
-        r, decay, kernel = matern52(x, surrogate.points, surrogate.outputscale)
-        v = torch.linalg.solve_triangular(surrogate.cholesky, kernel.mT, upper=False)
-        variance = surrogate.outputscale - v.square().sum(0)
-        std = variance.clamp_min(MIN_VARIANCE).sqrt()
-        ctx.surrogate, ctx.floor = surrogate, variance < MIN_VARIANCE
-        ctx.save_for_backward(x, r, decay, v, std)
-        return surrogate.mean + kernel @ surrogate.weights, std
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, by_mean: Tensor, by_std: Tensor) -> tuple[Tensor, None]:
-        x, r, decay, v, std = ctx.saved_tensors
-        solved = torch.linalg.solve_triangular(ctx.surrogate.cholesky.mT, v, upper=True).mT  # (B, n): K⁻¹ k(X, x)
-        by_std = torch.where(ctx.floor, 0.0, by_std / std)[:, None]
-        pull = (by_std * solved - by_mean[:, None] * ctx.surrogate.weights) * (1 + r) * decay * (5 / 3)
-        return pull.sum(1, keepdim=True) * x - pull @ ctx.surrogate.points, None
+        mean = self.targets - self.weights * variance
+        return (mean, variance.sqrt()) if self.repeats is None else self.repeats.left_out(mean, variance, self.noise)
 
 
 @dataclass(frozen=True)
@@ -239,12 +219,13 @@ class GaussianProcess:
     ) -> protocols.Model:
         """Fit coordinates (n, k) and targets (n,) or (n, m); noise: its variance, None to learn it."""
         return fit_columns(
-            lambda one: fit_gp(self.features, points, one, noise=noise, scaled_prior=self.scaled_prior), targets
+            lambda one: fit_gp(self.features, points, one, noise=noise, scaled_prior=self.scaled_prior, merge=True),
+            targets,
         )
 
 
 def fit_paper(features: Callable[[Tensor], Tensor], points: Tensor | ArrayLike, targets: Tensor | ArrayLike) -> GPModel:
-    """Fit as the published loop does: noise variance 1e-6, one prior for any number of features; else as `fit_gp`."""
+    """Fit as the published loop does: noise variance 1e-6, one prior for any number of features."""
     return fit_gp(features, points, targets, noise=NOISE, scaled_prior=False)
 
 
@@ -255,6 +236,7 @@ def fit_gp(
     *,
     noise: float | None = None,
     scaled_prior: bool = True,
+    merge: bool = False,
 ) -> GPModel:
     """Fit a Gaussian process by maximum a posteriori, with L-BFGS-B from `STARTS`; the result is deterministic.
 
@@ -264,6 +246,7 @@ def fit_gp(
         targets: Values (n,) of order 1.
         noise: Fixed noise variance in squared units of the targets; None to learn it.
         scaled_prior: Whether the prior on lengthscales grows with √F: in F dimensions points are √F times as far apart.
+        merge: Whether repeated measurements become one point each where the noise is learned: the same model, sooner.
 
     Returns:
         The fitted model.
@@ -280,18 +263,22 @@ def fit_gp(
     """
     from scipy.optimize import minimize  # late, since it is slow to import
 
-    if noise is not None:
-        _require_positive(noise)
+    _require_positive(NOISE if noise is None else noise)
     data = prepare(features, points, targets)
+    repeats = find(data["inputs"].numpy(), data["targets"].numpy()) if merge and noise is None else None
+    if repeats is not None:
+        data |= {name: data[name][repeats.first] for name in ("coordinates", "inputs")}
+        data |= {"targets": torch.from_numpy(repeats.means), "repeats": repeats}
     x, y = data["inputs"].numpy(), data["targets"].numpy()
     apart, rate = pairs(x), LENGTHSCALE_PRIOR[1] / (sqrt(x.shape[1]) if scaled_prior else 1)
+    spread = y.var() if repeats is None else repeats.targets.var()
     free = ("s", "noise") if noise is None else ("s",)
     limits = [np.log(BOUNDS["lengthscale"])] * x.shape[1] + [np.log(BOUNDS["outputscale"])]
     limits += [np.log(BOUNDS["noise"])] * (noise is None)
     runs = [
         minimize(
-            lambda theta: tuple(-part for part in log_posterior(theta, apart, y, noise=noise, rate=rate)[:2]),
-            np.log([lengthscale] * x.shape[1] + [outputscale or max(y.var(), NOISE)] + [NOISE_START] * (noise is None)),
+            lambda theta: tuple(-part for part in log_posterior(theta, apart, y, None, noise, rate, repeats)[:2]),
+            np.log([lengthscale] * x.shape[1] + [outputscale or max(spread, NOISE)] + [NOISE_START] * (noise is None)),
             jac=True,
             method="L-BFGS-B",
             bounds=limits,
@@ -390,7 +377,9 @@ def _build(
 ) -> GPModel:
     """Build a GPModel from `prepare`d data and values = (ℓ_1 … ℓ_F, s, and σ² if noise is None)."""
     x, y = data["inputs"].numpy(), data["targets"].numpy()
-    log_value, _, mean, factor, jitter = log_posterior(np.log(values), pairs(x), y, mean, noise, rate)
+    log_value, _, mean, factor, jitter = log_posterior(
+        np.log(values), pairs(x), y, mean, noise, rate, data.get("repeats")
+    )
     weights = lapack.dpotrs(factor, y - mean, lower=1)[0]
     if jitter:
         record["diagnosis"] = f"{record.get('diagnosis', 'not fitted')}; jitter {jitter:.1e} on the diagonal"

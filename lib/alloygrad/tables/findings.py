@@ -3,7 +3,7 @@
 A finding is (row in a spreadsheet program, 0 for the whole table; what; what was done; remedy).
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,13 @@ import pandas as pd
 from alloygrad.spaces.box import Box
 from alloygrad.spaces.composition import ON_GRID, CompositionSpace
 from alloygrad.tables import reading as tables
-from alloygrad.tables.reading import Problems
+from alloygrad.tables.reading import Notes, Problems
 
 MOST_ROWS = 1000
-"""The time of a fit grows with the cube of the number of rows."""
+"""The time of a fit grows with the cube of the number of different points."""
+
+MOST_LISTED = 6
+"""So many repeats of one composition are listed."""
 
 ROUNDED = 5e-4
 """A sum this far from the total is more than the rounding of decimal shares, and said."""
@@ -79,27 +82,49 @@ def undeclared(
                 problems.add(int(row), f"row {row}, column '{column}': {held}, an element that is not declared", remedy)
 
 
-def check_usable(n: int, faults: Sequence[tuple], path: Path) -> None:
-    """Raise a `TableError`, with all faults of rows, where none of them is usable, or too many for a model are.
+def check_usable(n: int, different: int, faults: Sequence[tuple], path: Path) -> None:
+    """Raise a `TableError`, with all faults of rows, where none of n is usable, or too many `different` points are.
 
     Few rows are accepted, as from a DataFrame: they may add to others. The campaign warns where all are too few.
     """
     problems = Problems(path, rest=": see `table.report(objective)`")
     if not n:
         problems.add(0, "0 usable rows, expected 1 or more", "Mend the rows that are named.")
-    elif n > MOST_ROWS:
+    elif different > MOST_ROWS:
         remedy = "Keep the rows nearest to what you want to make, or those of one `process`."
-        problems.add(0, f"{n} usable rows, expected {MOST_ROWS} at most", remedy)
+        problems.add(0, f"{different} different points in {n} usable rows, expected {MOST_ROWS} at most", remedy)
     if problems.found:
         for row, what, _, remedy in faults:
             problems.add(row, what, remedy)
         problems.check()
 
 
+def noted(notes: Notes, rows: Collection[int]) -> list[tuple]:
+    """Findings on cells of `rows` that hold more than a plain number."""
+    return [
+        (row, f"row {row}, column '{column}': '{cell[:40]}'", content.used, "Nothing, or write the number.")
+        for (row, column), (cell, content) in notes.items()
+        if row in rows
+    ]
+
+
+def merged(table: pd.DataFrame, columns: Collection[str]) -> list[tuple]:
+    """Findings on cells of a workbook that are merged with one further up."""
+    blocks: dict[tuple[str, int], list[int]] = {}
+    for (row, column), first in table.attrs.get("merged", {}).items():
+        if column in columns:
+            blocks.setdefault((column, first), []).append(row)
+    return [
+        (first, f"rows {min(rows)} to {max(rows)}, column '{column}': merged with row {first}",
+         "its value is used for all of them", "Nothing.")
+        for (column, first), rows in blocks.items()
+    ]  # fmt: skip
+
+
 def sums(table: pd.DataFrame, names: Sequence[str], unit: str, usable: np.ndarray) -> list[tuple]:
     """Findings on rows whose shares do not quite make the total."""
     total = tables.TOTALS[unit][0]
-    sums = tables.numeric(table[usable], names, "").sum(1)
+    sums = tables.numeric(table[usable], names, "", shares=True, notes={}).sum(1)
     return [
         (int(row), f"row {row}: shares sum to {value:.6g}", "used, divided by the sum", "Nothing, or correct it.")
         for row, value in zip(table.index[usable], sums, strict=True)
@@ -118,7 +143,7 @@ def repeats(rows: np.ndarray, compositions: np.ndarray, targets: np.ndarray) -> 
     group = alike(compositions)
     for number in np.flatnonzero(np.bincount(group) > 1):
         these = group == number
-        where, values = ", ".join(map(str, rows[these])), ", ".join(f"{v:g}" for v in targets[these])
+        where, values = _listed(map(str, rows[these])), _listed(f"{v:g}" for v in targets[these])
         copies = len(set(targets[these])) < these.sum()
         remedy = "Take copies out; true repeats may stay." if copies else "Nothing: the model learns the noise."
         if not copies:
@@ -126,6 +151,12 @@ def repeats(rows: np.ndarray, compositions: np.ndarray, targets: np.ndarray) -> 
         what = f"rows {where}: one composition, targets {values}"
         found.append((int(rows[these][0]), what, "all used; their scatter counts as noise", remedy))
     return found
+
+
+def _listed(texts: Iterable[str]) -> str:
+    """Texts with commas, of more than `MOST_LISTED` only the first and how many there are."""
+    texts = list(texts)
+    return ", ".join(texts[:MOST_LISTED]) + (f", … ({len(texts)} in all)" if len(texts) > MOST_LISTED else "")
 
 
 def unusual(rows: np.ndarray, compositions: np.ndarray, space: CompositionSpace) -> list[tuple]:

@@ -7,13 +7,10 @@
 Nothing is guessed and nothing is lost. A fault of the whole table (no such column, a unit that fits no row, no usable
 row) is one `TableError` with its remedy. A faulty row is set aside, and the report names row, column and
 remedy. The report also lists what is used although it is unusual: compositions off the grid, outside the limits, or
-measured twice. Columns that are not asked for are ignored, except one named like an element: rows that contain some of
-it are set aside. Such a column is ignored too if it contains text, negative values or values above 100 % (unless the
-element is often given in ppm). The file is only ever read.
-
-Weight shares w_i become atomic fractions c_i, and back, by the atomic masses A_i:
-
-    c_i = (w_i/A_i) / Σ_j (w_j/A_j),    w_i = c_i A_i / Σ_j c_j A_j
+measured twice, ranges and limits in cells, an element that takes the rest. Columns that are not asked for are ignored,
+except one named like an element: rows that contain some of it are set aside. Such a column is ignored too if it
+contains text, negative values or values above 100 % (unless the element is often given in ppm). The file is only ever
+read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,8 +29,11 @@ from alloygrad.protocols import Objective, Space
 from alloygrad.spaces.box import Box
 from alloygrad.spaces.pool import Pool
 from alloygrad.surrogates.evidence import LARGEST
-from alloygrad.tables import findings, reading
-from alloygrad.tables.reading import Problems
+from alloygrad.tables import designations, findings, headings, reading, shares
+from alloygrad.tables.reading import Notes, Problems
+from alloygrad.tables.shares import to_atomic, to_weight
+
+__all__ = ["Measured", "Measurements", "read_table", "to_atomic", "to_weight"]
 
 UNITS = ("at.%", "wt.%", "fraction")
 
@@ -61,10 +61,11 @@ class Measurements:
     space: Space
     unit: str
     table: pd.DataFrame  # raw cells, index: row numbers
-    coordinates: np.ndarray  # (rows, k); compositions as atomic fractions, or by weight where the unit is wt.%
+    coordinates: np.ndarray  # (rows, k), as the space has them
     further: tuple[str, ...]  # columns named like elements that the space does not have
     faults: tuple  # (row, finding, remedy)
     others: tuple  # (row, finding, done, remedy): measured under another process
+    remarks: tuple = ()  # the same, of what was made of the table
 
     def __repr__(self) -> str:
         """Return where the rows come from and what they hold."""
@@ -78,32 +79,26 @@ class Measurements:
             TableError: A column is missing, or no row is usable.
         """
         found, faults = self._found(objective)
-        findings.check_usable(len(found.rows), faults, self.file)
+        different = findings.alike(found.coordinates).max(initial=-1) + 1
+        findings.check_usable(len(found.rows), different, faults, self.file)
         return found
 
     def _found(self, objective: Objective | str) -> tuple[Measured, list[tuple]]:
         """The same and the faults, however few rows are usable."""
         objective = Maximise(objective) if isinstance(objective, str) else objective
         require_protocol(objective, Objective, "ag.Maximise")
-        problems = Problems(self.file)
-        names, n = list(self.space.elements), len(self.space.elements)
-        reading.require_columns(self.table, objective.outputs, self.file, problems=problems, elements=names)
-        problems.check()
-        problems.found += self.faults
-        known, undeclared = elements.load().index, [name for name in self.further if name not in objective.outputs]
-        whole = max(reading.TOTALS.get(self.unit, (0,)))
-        findings.undeclared(self.table, undeclared, self.file, problems, known=known, whole=whole)
-        values = self._values(objective, problems)
+        notes: Notes = {}
+        problems = self._problems(objective.outputs)
+        values = self._values(objective, problems, notes)
         faults = [(row, what, "set aside", remedy) for row, what, remedy in problems.found] + list(self.others)
         usable = ~self.table.index.isin({row for row, *_ in faults})
         rows, values, coordinates = self.table.index.to_numpy()[usable], values[usable], self.coordinates[usable]
-        if self.unit == "wt.%":
-            coordinates = coordinates.copy()
-            coordinates[:, :n] = to_atomic(coordinates[:, :n], names)
-        said = faults + findings.repeats(rows, coordinates, values)
+        said = faults + list(self.remarks) + findings.noted(notes, rows) + findings.repeats(rows, coordinates, values)
+        said += findings.merged(self.table, objective.outputs)
         for line in slipped(values, [f"row {row}" for row in rows], objective.name):
             what, mark, remedy = line.rpartition("? ")
             said.append((int(line[4 : line.index(":")]), what + mark.strip(), "used as it is", remedy))
+        names, n = list(self.space.elements), len(self.space.elements)
         if n:
             said += findings.sums(self.table, names, self.unit, usable)
             composition: Any = getattr(self.space, "composition", self.space)
@@ -126,22 +121,48 @@ class Measurements:
         Raises:
             ValueError: The table was read for another space.
         """
+        self._require_space(space)
+        found = self.of(objective)
+        dropped = found.report[found.report["done"] == "set aside"].drop_duplicates("row")["finding"]
+        return found.coordinates, found.values, found.rows.tolist(), self._set_aside(dropped)
+
+    def waiting(self, outputs: Sequence[str]) -> np.ndarray:
+        """Return coordinates (m, k) of rows without any of these outcomes: alloys under way, or that failed.
+
+        Raises TableError where a column is missing.
+        """
+        aside = {row for row, *_ in [*self._problems(outputs).found, *self.others]}
+        columns = reading.numeric(self.table, outputs, self.file, problems=Problems(self.file), notes={})
+        return self.coordinates[~self.table.index.isin(aside) & np.isnan(columns).all(axis=1)]
+
+    def _problems(self, outputs: Sequence[str]) -> Problems:
+        """Faults of compositions, parameters and undeclared elements; raises where a column is missing."""
+        problems = Problems(self.file)
+        reading.require_columns(self.table, outputs, self.file, problems=problems, elements=self.space.elements)
+        problems.check()
+        problems.found += self.faults
+        undeclared = [name for name in self.further if name not in outputs]
+        whole = max(reading.TOTALS.get(self.unit, (0,)))
+        findings.undeclared(self.table, undeclared, self.file, problems, known=elements.load().index, whole=whole)
+        return problems
+
+    def _require_space(self, space: Space) -> None:
         if space.names != self.space.names:
             raise ValueError(
                 f"Expected a table read for {' '.join(space.names)}; this one was read for "
                 f"{' '.join(self.space.names)}. Read it again with the campaign's space."
             )
-        found = self.of(objective)
-        n, aside, said = len(self.table), len(self.table) - len(found.rows), []
-        if aside:
-            dropped = found.report[found.report["done"] == "set aside"].drop_duplicates("row")["finding"]
-            named = "; ".join(dropped[:MOST_NAMED]) + ("; …" if aside > MOST_NAMED else "")
-            said = [f"{aside} of {n} rows were set aside: {named}. See `table.report(objective)`."]
-        return found.coordinates, found.values, found.rows.tolist(), said
 
-    def _values(self, objective: Objective, problems: Problems) -> np.ndarray:
+    def _set_aside(self, dropped: Sequence[str]) -> list[str]:
+        """One warning that names rows that were set aside."""
+        if not (aside := len(dropped)):
+            return []
+        named = "; ".join(dropped[:MOST_NAMED]) + ("; …" if aside > MOST_NAMED else "")
+        return [f"{aside} of {len(self.table)} rows were set aside: {named}. See `table.report(objective)`."]
+
+    def _values(self, objective: Objective, problems: Problems, notes: Notes) -> np.ndarray:
         """Values (rows,), NaN where a cell has a fault."""
-        columns = reading.numeric(self.table, objective.outputs, self.file, problems=problems)
+        columns = reading.numeric(self.table, objective.outputs, self.file, problems=problems, notes=notes)
         with np.errstate(over="ignore", invalid="ignore"):  # reported below, by row
             values = objective.value(dict(zip(objective.outputs, columns.T, strict=True)))
         known = {row for row, *_ in problems.found} | {row for row, *_ in self.others}
@@ -159,22 +180,33 @@ def read_table(
     unit: str | None = None,
     process: Mapping[str, float | str] | None = None,
     sheet: str | int = 0,
+    columns: Mapping[str, str] | None = None,
+    formula: str | None = None,
+    balance: str | None = None,
+    sites: Sequence[tuple[Sequence[str], float]] | None = None,
 ) -> Measurements:
     r"""Read a .csv or .xlsx table of measurements.
 
     Args:
-        path: The file. Element columns are named by their symbols, "Ti" or "Ti at.%", parameters as in the space.
+        path: The file. Element columns are named by their symbols, "Ti", "Ti at.%" or "Ti (at.%)", parameters as in the
+            space.
         space: What may be tried: a CompositionSpace, a Box or a Product.
         unit: Of the element columns: "at.%", "wt.%" or "fraction" (atomic, with a sum of 1). Never guessed.
         process: {column: value} of conditions held fixed, text or numbers; rows measured under others are set aside.
         sheet: Of a workbook: its name, or its place, 0 for the first.
+        columns: {name in the space, or of an outcome: column of the table}, where they differ.
+        formula: The column that holds the composition as a text, such as Al0.5CoCrFeNi or Ti-6Al-4V. `unit` then says
+            what the per cent of a designation are; a formula holds ratios of atoms.
+        balance: The element that takes the rest: it has no column, or empty cells. Cells with "bal." need no `balance`.
+        sites: [(elements, total), …] where shares are given for each site, as of a perovskite: [(["La", "Sr"], 1),
+            (["Mn"], 1), (["O"], 3)]. Without a `unit`.
 
     Returns:
         The table; pass it to `Campaign.tell`.
 
     Raises:
         TableError: Nothing can be made of the table; the message names rows, columns and remedies.
-        ValueError: An unknown unit, or a process that is not as above.
+        ValueError: An unknown unit, or arguments that are not as above.
 
     Example:
         >>> import tempfile, pathlib
@@ -198,40 +230,119 @@ def read_table(
             f"the column {space.label!r}."
         )
     path, process, names = Path(path).expanduser(), _held(process), list(space.elements)
-    if names and unit not in UNITS:
+    unit = _unit(space, unit, formula, sites)
+    if balance is not None and (balance not in names or formula or sites):
         raise ValueError(
-            f"Expected the unit of the element columns, one of {list(UNITS)}; got {unit!r}. Pass "
-            f"for example unit={UNITS[0]!r}."
+            f"Expected balance as one of {names}, without `formula` or `sites`; got {balance!r}. Declare the element "
+            "in the space with its limits."
         )
-    if unit is not None and not names:
-        raise ValueError(f"Expected no unit for a {type(space).__name__} without elements; got {unit!r}. Leave it out.")
     if sheet != 0 and path.suffix.lower() == ".csv":
         raise ValueError(f"Expected no sheet for a .csv file; got {sheet!r}. Leave it out, or name the workbook.")
-    unit, problems = unit or "", Problems(path)
+    problems = Problems(path)
     if path.is_file() and path.stat().st_size > MOST_BYTES:
         size = f"the file has {path.stat().st_size / 1e6:.0f} MB"
         problems.add(0, size, f"Keep the rows and columns that matter: {MOST_BYTES / 1e6:.0f} MB at most.")
         problems.check()
-    table = reading.read_table(path, sheet=sheet)
+    table, renaming = headings.renamed(reading.read_table(path, sheet=sheet), columns, problems)
+    table.attrs["merged"] = {(row, renaming.get(old, old)): one for (row, old), one in table.attrs["merged"].items()}
+    table, remarks = headings.without_units(table, unit, problems)
+    problems.check()
     table = by_symbol(table, names, unit)
-    columns = [column for name in elements.PRIMORDIAL for column in (name, f"{name} {unit}")]
-    further = [name for name in columns if name in table and name not in {*space.names, *process}]
-    wanted = [*space.names, *(further if names else [])]
-    reading.require_columns(table, wanted, path, problems=problems, elements=names, unit=unit)
+    parts: list[np.ndarray] = []
+    notes: Notes = {}
+    if names:
+        table, unit, found = _with_shares(table, names, unit, path, problems, formula, balance, sites)
+        remarks += found
+    further = () if formula or not names else _further(table, unit, {*space.names, *process})
+    reading.require_columns(
+        table, [*space.names, *further], path, problems=problems, elements=names, unit=unit,
+        remedy=_remedy(table, names),
+    )  # fmt: skip
     remedy = "Name it as in the table, or leave it out of `process` ({} where nothing is held)."
     kind = "process column"
     reading.require_columns(table, process, path, problems=problems, kind=kind, remedy=remedy, elements=names)
-    problems.check()
-
-    parts = []
+    if any(row == 1 or row == 0 for row, *_ in problems.found):
+        problems.found = [one for one in problems.found if one[0] in (0, 1)]
+        problems.check()
     if names:
-        parts.append(reading.fractions(table, names, unit, path, problems=problems))
+        table = shares.settled(table, names, unit, problems)
+        found = reading.fractions(table, names, unit, path, problems=problems, notes=notes)
+        parts.append(_as_the_space(found, names, unit, getattr(space, "composition", space)))
     if others := list(space.names[len(names) :]):
-        parts.append(reading.numeric(table, others, path, problems=problems))
+        parts.append(reading.numeric(table, others, path, problems=problems, notes=notes))
     other_process = findings.other_process(table, process, path, problems)
-    coordinates = np.concatenate(parts, axis=1)
-    further = tuple(further) if names else ()
-    return Measurements(path, space, unit, table, coordinates, further, tuple(problems.found), tuple(other_process))
+    remarks += findings.noted(notes, table.index)
+    remarks += findings.merged(table, [*space.names, *process, formula or ""])
+    return Measurements(
+        path, space, unit, table, np.concatenate(parts, axis=1), further, tuple(problems.found), tuple(other_process),
+        tuple(remarks),
+    )  # fmt: skip
+
+
+def _unit(space: Space, unit: str | None, formula: str | None, sites: Any) -> str:
+    """The unit of the element columns, "" where there are none. Raises ValueError unless it is declared once."""
+    if not space.elements:
+        if unit is not None or formula or sites:
+            raise ValueError(
+                f"Expected no unit for a {type(space).__name__} without elements; got {unit!r}. Leave it out."
+            )
+        return ""
+    if sites is not None:
+        if unit not in (None, "fraction") or formula:
+            raise ValueError(f"Expected no unit and no formula next to `sites`; got {unit!r}. Leave them out.")
+        return "at.%"
+    if unit not in UNITS and not (formula and unit is None):
+        raise ValueError(
+            f"Expected the unit of the element columns, one of {list(UNITS)}; got {unit!r}. Pass "
+            f"for example unit={UNITS[0]!r}."
+        )
+    return unit or ""
+
+
+def _with_shares(
+    table: pd.DataFrame, names: list[str], unit: str, path: Path, problems: Problems,
+    formula: str | None, balance: str | None, sites: Any,
+) -> tuple[pd.DataFrame, str, list[tuple]]:  # fmt: skip
+    """The table with a column for each element, the unit of these columns, and what was made of them."""
+    if formula is not None:
+        if not reading.require_columns(table, [formula], path, problems=problems, kind="column of formulas"):
+            problems.check()
+        made, found = shares.from_formulas(table, formula, names, unit or None, problems)
+        return made, "at.%", found
+    if sites is not None:
+        return shares.from_sites(table, shares.checked_sites(sites, names), path, problems), "at.%", []
+    if all(list(table.columns).count(name) == 1 or name == balance for name in names):
+        return (made := shares.with_rest(table, names, balance, unit, problems))[0], unit, made[1]
+    return table, unit, []
+
+
+def _further(table: pd.DataFrame, unit: str, taken: set[str]) -> tuple[str, ...]:
+    """Columns named like elements, beyond those `taken`."""
+    columns = [column for name in elements.PRIMORDIAL for column in (name, f"{name} {unit}")]
+    return tuple(name for name in columns if name in table and name not in taken)
+
+
+def _remedy(table: pd.DataFrame, names: Sequence[str]) -> str:
+    """What to do where columns are missing."""
+    remedy = "Name the columns exactly so, or pass `columns`, {name: column of the table}."
+    missing = [name for name in names if name not in table]
+    if len(missing) == 1 and len(names) > 2:
+        remedy += f" If {missing[0]} is the base that takes the rest, pass balance={missing[0]!r}."
+    for column in table.columns:
+        cells = table[column].iloc[: headings.LOOKED_AT].tolist() if list(table.columns).count(column) == 1 else []
+        if missing and cells and 2 * sum(map(designations.looks_like_one, cells)) > len(cells):
+            remedy += f" If {column!r} holds the compositions, pass formula={str(column)!r}."
+            break
+    return remedy
+
+
+def _as_the_space(values: np.ndarray, names: Sequence[str], unit: str, composition: Any) -> np.ndarray:
+    """Fractions (rows, n_elements) of a table as those of the space, which may count by weight."""
+    by_weight, wanted = unit == "wt.%", getattr(composition, "unit", "at.%") == "wt.%"
+    if by_weight == wanted:
+        return values
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):  # rows that are set aside
+        return to_weight(values, names) if wanted else to_atomic(values, names)
 
 
 def _held(process: Mapping[str, float | str] | None) -> dict[str, float | str]:
@@ -245,19 +356,3 @@ def _held(process: Mapping[str, float | str] | None) -> dict[str, float | str]:
             "Leave out columns that are not held."
         )
     return dict(process)
-
-
-def to_atomic(weights: np.ndarray, symbols: Sequence[str]) -> np.ndarray:
-    """Return atomic fractions (..., n_elements) of shares by weight (..., n_elements), in any unit."""
-    moles = np.asarray(weights) / _masses(symbols)
-    return moles / moles.sum(-1, keepdims=True)
-
-
-def to_weight(fractions: np.ndarray, symbols: Sequence[str]) -> np.ndarray:
-    """Return fractions by weight (..., n_elements) of atomic fractions (..., n_elements)."""
-    masses = np.asarray(fractions) * _masses(symbols)
-    return masses / masses.sum(-1, keepdims=True)
-
-
-def _masses(symbols: Sequence[str]) -> np.ndarray:
-    return elements.matrix(symbols, ["RAM"])[:, 0]

@@ -17,16 +17,17 @@ gathered into one `TableError`:
 import csv
 import difflib
 import io
-import math
 import re
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from alloygrad.checks import comma, element_column
+from alloygrad.checks import element_column
+from alloygrad.tables import workbooks
+from alloygrad.tables.cells import EMPTY, Content, plain, read
 
 SHOWN = 20  # problems spelled out in one message
 SEPARATORS = {";": "semicolons", "\t": "tabs"}  # that other programs, or other countries' put where commas belong
@@ -39,7 +40,8 @@ SUMS_OTHERWISE = {  # what to do, by the unit declared, where all rows have the 
 }
 
 
-EMPTY = "Fill in the number or take the row out"
+Notes: TypeAlias = dict[tuple[int, str], tuple[str, Content]]
+"""(row, column) → (the cell, what was made of it), of cells that hold more than a plain number."""
 
 
 class TableError(ValueError):
@@ -98,7 +100,12 @@ def read_table(path: str | Path, *, sheet: str | int = 0, header_rows: int = 1) 
     problems.check()
 
     is_csv = path.suffix.lower() == ".csv"
-    cells, further = (_read_csv(path, problems), []) if is_csv else _read_xlsx(path, sheet, problems)
+    further: list[str] = []
+    merged: dict[tuple[int, int], int] = {}
+    if is_csv:
+        cells = _read_csv(path, problems)
+    else:
+        cells, further, merged = workbooks.read_sheet(path, sheet, problems)
     rows = [[_empty_to_none(cell) for cell in row] for row in cells]
     header = list(rows[0]) if rows else []
     while header and header[-1] is None:
@@ -123,7 +130,7 @@ def read_table(path: str | Path, *, sheet: str | int = 0, header_rows: int = 1) 
             )
         elif beyond:
             for column in beyond:
-                problems.add(number, *_unnamed(row[column], number, column))
+                problems.add(number, *workbooks.unnamed(row[column], number, column))
         elif any(cell is not None for cell in row):
             data.append((row + [None] * len(names))[: len(names)])
             numbers.append(number)
@@ -132,6 +139,7 @@ def read_table(path: str | Path, *, sheet: str | int = 0, header_rows: int = 1) 
     problems.check()
     table = pd.DataFrame(data, columns=names, index=pd.Index(numbers, name="row"), dtype=object)
     table.attrs["further sheets"] = further
+    table.attrs["merged"] = {(i + 1, names[j]): first + 1 for (i, j), first in merged.items() if j < len(names)}
     return table
 
 
@@ -139,7 +147,7 @@ def _row_of_names(rows: list[list]) -> int:
     """Where a line of fewer cells, a title, stands above the column names: the number of their row; else 1."""
     filled = [[cell for cell in row if cell is not None] for row in rows]
     below = next((i for i, cells in enumerate(filled) if i and cells), 0)
-    texts = all(isinstance(cell, str) and _number(cell)[1] for cell in filled[below])
+    texts = all(isinstance(cell, str) and plain(cell).fault for cell in filled[below])
     return below + 1 if texts and len(filled[below]) > len(filled[0]) else 1
 
 
@@ -172,35 +180,8 @@ def _separated(named: str) -> tuple[str, str]:
     return f"row 1: all column names stand in one cell, with {named} between them", remedy
 
 
-def _read_xlsx(path: Path, sheet: str | int, problems: Problems) -> tuple[list[list], list[str]]:
-    """Rows of the sheet asked for, and the names of the others."""
-    from openpyxl import load_workbook  # slow to import and needed here only
-
-    try:
-        workbook = load_workbook(path, data_only=True)
-    except Exception as error:  # a damaged workbook fails in as many ways as a zip archive of XML can
-        problems.add(0, f"not a readable workbook ({error})", "Save it again from a spreadsheet program.")
-        problems.check()
-    names = [worksheet.title for worksheet in workbook.worksheets]
-    if sheet not in names and not (isinstance(sheet, int) and 0 <= sheet < len(names)):
-        problems.add(0, f"no sheet {sheet!r}", f"Name one of its sheets: {', '.join(names)}.")
-        problems.check()
-    worksheet = workbook.worksheets[sheet if isinstance(sheet, int) else names.index(sheet)]
-    rows = [list(row) for row in worksheet.iter_rows(values_only=True)]
-    return rows, [name for name in names if name != worksheet.title]
-
-
-def _unnamed(cell: Any, row: int, column: int) -> tuple[str, str]:
-    """Fault and remedy of a workbook's cell beyond the columns (from 0) that are named."""
-    from openpyxl.utils import get_column_letter
-
-    letter = get_column_letter(column + 1)
-    fault = f"row {row}: {repr(cell)[:40]} in cell {letter}{row}, in a column without a name"
-    return fault, f"Name column {letter} in row 1, or clear its cells."
-
-
 def _empty_to_none(cell: Any) -> Any:
-    if isinstance(cell, str):
+    if type(cell) is str:  # not a formula without its value
         cell = cell.strip()
     return None if cell == "" else cell
 
@@ -255,11 +236,14 @@ def numeric(
     *,
     problems: Problems | None = None,
     shares: bool = False,
+    notes: Notes | None = None,
 ) -> np.ndarray:
     """The named columns as finite float64, shape (rows, columns).
 
     Text, an empty cell, NaN or an infinity is a fault. With `problems` given, faults are added there and the
     faulty cells come back as NaN; without, they raise one `TableError`. shares: whether the columns are of elements.
+    notes: if given, cells may also hold uncertainties, ranges and limits (see `cells`), and what was made of them is
+    added there.
     """
     own = problems or Problems(file)
     columns, absent = list(columns), "; where an element is absent, write 0." if shares else "."
@@ -268,31 +252,16 @@ def numeric(
         if not require_columns(table, [column], file, problems=own):
             continue
         for i, (row, cell) in enumerate(zip(table.index, table[column], strict=True)):
-            values[i, j], fault, remedy = _number(cell)
-            if remedy is EMPTY:
-                remedy += absent
-            if fault:
-                own.add(int(row), f"row {row}, column '{column}': {fault}", remedy)
+            found = plain(cell) if notes is None else read(cell, share=shares)
+            values[i, j] = found.value
+            if found.fault:
+                remedy = found.remedy + absent if found.remedy is EMPTY else found.remedy
+                own.add(int(row), f"row {row}, column '{column}': {found.fault}", remedy)
+            elif found.used and notes is not None:
+                notes[int(row), column] = (str(cell), found)
     if problems is None:
         own.check()
     return values
-
-
-def _number(cell: Any) -> tuple[float, str, str]:
-    """(value, fault, remedy) of one cell; the fault is empty if the cell holds a finite number."""
-    plain = "Write plain numbers with a decimal point, such as 12.5, without units, signs like < or notes."
-    if cell is None:
-        return math.nan, "empty cell where a number belongs", EMPTY
-    try:
-        if isinstance(cell, bool) or "_" in str(cell):
-            raise ValueError  # float() would take both
-        value = float(cell)
-    except (TypeError, ValueError):
-        kind = "text " if isinstance(cell, str) else ""
-        return math.nan, f"{kind}{repr(cell)[:40]} where a number belongs{comma(cell)}", plain
-    if not math.isfinite(value):
-        return math.nan, f"{cell} where a finite number belongs", EMPTY
-    return value, "", ""
 
 
 def fractions(
@@ -304,10 +273,11 @@ def fractions(
     columns: Sequence[str] | None = None,
     tolerance: float = 0.002,
     problems: Problems | None = None,
+    notes: Notes | None = None,
 ) -> np.ndarray:
     """The compositions of a table as fractions, shape (rows, n_elements), each row summing to one.
 
-    Atomic fractions, but by weight where the unit is "wt.%": `own` converts them.
+    Atomic fractions, but by weight where the unit is "wt.%": `shares.to_atomic` converts them.
 
     Args:
         table: With a column for each element.
@@ -319,12 +289,13 @@ def fractions(
         tolerance: How far, relative to the total, a row's sum may be off before it is a fault; within it, the
             row is divided by its sum.
         problems: See `numeric`; faulty rows come back as they are.
+        notes: See `numeric`.
     """
     if unit not in TOTALS:
         raise ValueError(f"unknown unit {unit!r} of compositions in {file}: declare one of {list(TOTALS)}")
     own = problems or Problems(file)
     columns = list(columns or elements)
-    values = numeric(table, columns, file, problems=own, shares=True)
+    values = numeric(table, columns, file, problems=own, shares=True, notes=notes)
     for i, j in np.argwhere(values < 0):
         fault = f"row {table.index[i]}, column '{columns[j]}': negative share {values[i, j]:g}"
         own.add(int(table.index[i]), fault, "Shares of elements are zero or more: correct them.")

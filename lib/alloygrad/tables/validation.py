@@ -41,7 +41,8 @@ def by_folds(
 
     Returns:
         Columns measured, predicted, std, in the objective's unit. Where the other folds hold one value or one
-        composition, their mean is predicted, and std is their scatter.
+        composition, their mean is predicted, and std is
+        their scatter, or that of all measurements where theirs is 0.
     """
     group = alike(campaign.coordinates)
     folds = deal_folds(group.max() + 1, rng, n_folds=min(n_folds, group.max() + 1))[0][group]
@@ -49,9 +50,9 @@ def by_folds(
     for fold in np.unique(folds):
         held, known = folds == fold, folds != fold
         values = campaign.values[known]
-        scatter = values.std() if np.ptp(values) else 0.0
+        scatter = values.std() if np.ptp(values) else campaign.values.std()
         found.loc[held, ["predicted", "std"]] = values.mean(), scatter
-        if scatter and np.ptp(group[known]):
+        if np.ptp(values) and np.ptp(group[known]):
             again = campaign.subset(known, inputs=inputs, seed=int(rng.integers(2**31)))
             predicted = again.predict(campaign.coordinates[held])
             found.loc[held, ["predicted", "std"]] = predicted[["predicted", "std_measurement"]].to_numpy()
@@ -76,7 +77,8 @@ def verdict(table: pd.DataFrame, other: pd.DataFrame, name: str) -> str:
     """What a table of predictions says of a model, and whether `other` inputs, by `name`, do better or worse; in words.
 
     Better: the mean difference of absolute errors exceeds twice its standard error. Not calibrated: more than a fifth
-    of the nominal shares lie outside the band of `coverage`, on one side. What is bad comes with what to do.
+    of the nominal shares lie outside the band of `coverage`, on one side. Where the spread of z is too large all the
+    same, the rows that make it so are counted. What is bad comes with what to do.
     """
     here, there, curve = scores(table), scores(other), coverage(table)
     low, high = curve["observed"] < curve["low"], curve["observed"] > curve["high"]
@@ -84,15 +86,20 @@ def verdict(table: pd.DataFrame, other: pd.DataFrame, name: str) -> str:
         (table["measured"] - prediction).abs()
         for prediction in (table["predicted"], table["measured"].mean(), other["predicted"])
     )
-    worth, sure, compared, remedies = "better than", "calibrated", "are not told apart", []
+    worth, compared, remedies = "better than", "are not told apart", []
     if not _clearly(deviation - error):
         worth = "not clearly better than"
         remedies.append("take suggestions for guesses until more alloys are measured")
-    if low.mean() > 0.2:
-        sure = "too sure of itself"
+    far = int((((table["measured"] - table["predicted"]) / table["std"]).abs() > FAR).sum())
+    tails = here["std z"] > 1 + 2 / np.sqrt(2 * len(table)) and not low.mean() > 0.2 and far > 0
+    sure = "too sure of itself" if low.mean() > 0.2 else "too cautious" if high.mean() > 0.2 else "calibrated"
+    if tails:
+        rows = f"for {far} row{'s' if far > 1 else ''} with |z| > {FAR:g}"
+        sure += f" for most rows, but far too sure {rows}, which make the spread of z {here['std z']:.2g}"
+        remedies.append("check these rows: a few numbers far off widen the errors stated for all others")
+    elif low.mean() > 0.2:
         remedies.append("reckon with larger errors than stated")
     elif high.mean() > 0.2:
-        sure = "too cautious"
         remedies.append("look for single numbers far off, which make it so")
     if _clearly(error - others):
         compared = "do better"
@@ -103,6 +110,10 @@ def verdict(table: pd.DataFrame, other: pd.DataFrame, name: str) -> str:
     text += f"{here['MAE of the mean']:.3g}), and {sure} as far as {len(table)} rows can tell."
     text += f" Inputs {name!r} {compared} (MAE {there['MAE']:.3g})."
     return text + (f" What to do: {'; '.join(remedies)}." if remedies else "")
+
+
+FAR = 3.0
+"""Of calibrated predictions, one in 370 lies beyond so many standard deviations."""
 
 
 def _clearly(difference: pd.Series) -> bool:

@@ -47,7 +47,7 @@ def test_percent_and_fractions_declare_the_same_space():
         ),
         (
             {"bounds": {"Al": (0.2, 1.5), "Cu": (0, 0.3), "Mg": (0, 0.1)}},
-            "sum to 1.5 at.%.*at least 100 at.%. Raise some of them; limits are in at.%",
+            "sum to 1.5 at.%.*at least 100 at.%. Raise some of them, or add the base element",
         ),
         ({"groups": [(["Cu", "Mg"], 25, 30)]}, "sum to 20 at.%, but group {Cu Mg} must have at least 25"),
         ({"groups": [(["Al", "Mg"], 0, 70)]}, "sum to 80 at.%, but group {Al Mg} must have at most 70"),

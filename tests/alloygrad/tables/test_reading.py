@@ -183,7 +183,7 @@ def test_workbook_truth_value_and_date_are_no_numbers():
     import datetime
 
     table = pd.DataFrame({"x": [True, datetime.date(2025, 1, 2), 3]}, index=[2, 3, 4], dtype=object)
-    with pytest.raises(TableError, match=r"2 problems\n  row 2.*True where[\s\S]*row 3.*datetime"):
+    with pytest.raises(TableError, match=r"2 problems\n  row 2.*True where[\s\S]*row 3.*the date 2025-01-02"):
         numeric(table, ["x"], "book.xlsx")
 
 

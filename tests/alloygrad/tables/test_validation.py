@@ -186,3 +186,21 @@ def test_a_fifth_of_the_shares_outside_is_what_decides(n, below, above, said):
     assert len(NOMINAL) == 18 and (within >= 0).all()
     assert (curve["observed"] < curve["low"]).sum() == below and (curve["observed"] > curve["high"]).sum() == above
     assert f", and {said} as far as {n} rows can tell." in verdict(table, table, "x")
+
+
+@pytest.mark.parametrize(("quiet", "far"), [(0.5, 2), (0.8, 3), (0.3, 1)])
+def test_the_verdict_agrees_with_the_spread_of_z_where_few_rows_lie_far_off(quiet, far):
+    """Many rows with small errors and a few with huge ones: the table says 1.4, so the words must not say cautious."""
+    z = quiet * np.random.default_rng(0).normal(size=40)
+    z[:far] = 6 * (-1) ** np.arange(far) + (far == 1) * 4
+    table = pd.DataFrame({"measured": np.linspace(0, 200, 40), "std": 5.0})
+    table["predicted"] = table["measured"] - z * table["std"]
+    spread, said = scores(table)["std z"], verdict(table, table, "fractions")
+    assert spread > 1.3 and f"far too sure for {far} row{'s' * (far > 1)} with |z| > 3" in said
+    assert f"the spread of z {spread:.2g}" in said and "check these rows" in said
+
+
+def test_where_all_other_rows_agree_no_error_is_stated_as_zero():
+    c = np.repeat([[0.5, 0.5, 0], [0.4, 0.5, 0.1]], 3, axis=0)
+    table = by_folds(begun(c, np.array([1.0, 1, 1, 4, 4, 4]), **QUICK), rng=np.random.default_rng(0))
+    assert table["std"].tolist() == [1.5] * 6 and np.isfinite(list(scores(table).values())).all()

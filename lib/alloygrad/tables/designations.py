@@ -1,0 +1,142 @@
+"""Compositions written as one text: a formula or a designation.
+
+    Al0.5CoCrFeNi, (Fe0.5Co0.5)75B25, La0.7Sr0.3MnO3    a formula: amounts after the symbols, 1 unless given
+    Ti-6Al-4V, Fe-18Cr-8Ni                              a designation: the base first, then per cent before symbols
+
+The amounts of a formula are ratios of atoms, those of a designation per cent. A unit behind it, as in "Ti-50Ni (at.%)",
+says what they are; otherwise the unit declared for the table does.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from alloygrad.symbols import CHEMICAL_SYMBOLS
+
+SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+MARKUP = re.compile(r"</?sub>|[$_{}\s]|\\mathrm|\\rm")
+DASHES = re.compile(r"[-–—‑−]")
+UNIT = re.compile(r"[(\[,]?\s*(at|wt|mass|mol|weight|atomic)\.?\s*-?\s*(?:%|pct|percent)\s*[)\]]?$", re.IGNORECASE)
+ATOMIC = ("at", "mol", "atomic")
+AMOUNT = r"\d+\.?\d*|\.\d+"
+TOKEN = re.compile(rf"([A-Z][a-z]?)|([(\[])|([)\]])|({AMOUNT})")
+PERCENT = re.compile(rf"({AMOUNT})%?([A-Z][a-z]?)")
+CLOSING = {"(": ")", "[": "]"}
+
+REMEDY = "Write a formula such as Al0.5CoCrFeNi, or a designation such as Ti-6Al-4V; or give each element a column."
+
+
+class DesignationError(ValueError):
+    """A text that is no composition; says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Designation:
+    """Amounts of elements, as written: ratios (of a formula), or per cent that sum to 100."""
+
+    amounts: dict[str, float]
+    percent: bool
+    unit: str = ""  # "at.%" or "wt.%" if the text says so
+
+
+def parse(text: Any) -> Designation:
+    """Read a formula or a designation.
+
+    Raises:
+        DesignationError: The text is neither.
+
+    Example:
+        >>> parse("(Fe0.5Co0.5)75B25").amounts
+        {'Fe': 37.5, 'Co': 37.5, 'B': 25.0}
+        >>> parse("Ti-6Al-4V").amounts
+        {'Ti': 90.0, 'Al': 6.0, 'V': 4.0}
+    """
+    if not isinstance(text, str):
+        raise DesignationError("a number" if isinstance(text, int | float) else "an empty cell")
+    text, unit = text.strip(), ""
+    if match := UNIT.search(text):
+        text, unit = text[: match.start()], "at.%" if match[1].lower() in ATOMIC else "wt.%"
+    text = MARKUP.sub("", text.translate(SUBSCRIPTS))
+    parts = [part for part in DASHES.split(text) if part]
+    if len(parts) > 1 and any(PERCENT.fullmatch(part) for part in parts):
+        return Designation(_percents(parts), True, unit)
+    if len(parts) > 1 and not all(re.fullmatch(rf"[A-Z][a-z]?({AMOUNT})", part) for part in parts):
+        raise DesignationError("no amounts stand with these elements")
+    amounts = _formula("".join(parts))
+    if not sum(amounts.values()) > 0:
+        raise DesignationError("it has no amounts above 0")
+    return Designation(amounts, False, unit)
+
+
+def looks_like_one(text: Any) -> bool:
+    """Return whether a text is a composition of two elements or more."""
+    try:
+        return len(parse(text).amounts) > 1
+    except DesignationError:
+        return False
+
+
+def _percents(parts: list[str]) -> dict[str, float]:
+    """Per cent of "6Al" …; the first part may be the base, a symbol alone, which takes the rest."""
+    base = parts[0] if _symbol(parts[0]) else ""
+    amounts: dict[str, float] = {base: 0.0} if base else {}
+    for part in parts[bool(base) :]:
+        match = PERCENT.fullmatch(part)
+        if not match:
+            raise DesignationError(f"{part!r} is no amount with an element, such as 6Al")
+        _require_symbol(match[2])
+        amounts[match[2]] = amounts.get(match[2], 0.0) + float(match[1])
+    total = sum(amounts.values())
+    if total > 100 + 0.2 or (not base and abs(total - 100) > 0.2):
+        raise DesignationError(f"its amounts sum to {total:g}, {'at most' if base else 'expected'} 100")
+    if base:
+        amounts[base] += max(100 - total, 0.0)
+    return amounts
+
+
+def _formula(text: str) -> dict[str, float]:
+    """Amounts of a formula with brackets; an amount behind a bracket multiplies what stands in it."""
+    levels: list[tuple[str, dict[str, float]]] = [("", {})]
+    last: dict[str, float] = {}  # what a number that follows belongs to
+    at = 0
+    while at < len(text):
+        match = TOKEN.match(text, at)
+        if not match:
+            raise DesignationError(f"{text[at : at + 12]!r} cannot be read")
+        symbol, opened, closed, amount = match.groups()
+        if amount and not last:
+            raise DesignationError(f"the number {amount!r} stands before all elements")
+        if symbol or opened or closed:
+            _add(levels[-1][1], last)
+            last = {}
+        if symbol:
+            _require_symbol(symbol)
+            last = {symbol: 1.0}
+        elif opened:
+            levels.append((CLOSING[opened], {}))
+        elif closed:
+            wanted, last = levels.pop()
+            if closed != wanted:
+                raise DesignationError(f"a bracket {closed!r} closes none")
+        else:
+            _add(levels[-1][1], {name: float(amount) * share for name, share in last.items()})
+            last = {}
+        at = match.end()
+    _add(levels[-1][1], last)
+    if len(levels) > 1:
+        raise DesignationError(f"a bracket {levels[-1][0]!r} is missing")
+    return levels[0][1]
+
+
+def _add(amounts: dict[str, float], more: dict[str, float]) -> None:
+    for name, amount in more.items():
+        amounts[name] = amounts.get(name, 0.0) + amount
+
+
+def _symbol(text: str) -> bool:
+    return text in CHEMICAL_SYMBOLS
+
+
+def _require_symbol(text: str) -> None:
+    if not _symbol(text):
+        raise DesignationError(f"{text!r} is no element symbol")

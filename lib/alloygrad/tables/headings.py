@@ -1,0 +1,119 @@
+"""Names of columns as laboratories write them: units behind the symbols, a row of units, names of their own.
+
+A heading such as "Ni (at.%)", "C / wt.%" or "at.% Ti" names its element and unit. Other headings are mapped by hand:
+`columns={"Ni": "nickel content"}`. A row of units below the names is recognised where it holds no number in any column
+of numbers.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from alloygrad.checks import nearest, shown
+from alloygrad.symbols import CHEMICAL_SYMBOLS
+from alloygrad.tables import cells
+from alloygrad.tables.reading import Problems
+
+UNIT = r"(at|atomic|mol|wt|weight|mass)\.?[\s-]*(?:%|pct|percent)"
+BEHIND = re.compile(rf"([A-Z][a-z]?)[\s_,/(\[]*{UNIT}[\s)\]]*", re.IGNORECASE)
+BEFORE = re.compile(rf"{UNIT}[\s_,]*([A-Z][a-z]?)", re.IGNORECASE)
+ATOMIC = ("at", "atomic", "mol")
+LOOKED_AT = 200
+"""So many rows are looked at to tell columns of numbers from columns of text."""
+
+
+def of_element(heading: str) -> tuple[str, str]:
+    """Return (symbol, unit) of a heading such as "Ni (at.%)"; ("", "") for any other.
+
+    Example:
+        >>> of_element("C / wt.%"), of_element("at% Ti"), of_element("Ni")
+        (('C', 'wt.%'), ('Ti', 'at.%'), ('', ''))
+    """
+    if match := BEHIND.fullmatch(heading):
+        symbol, unit = match.groups()
+    elif match := BEFORE.fullmatch(heading):
+        unit, symbol = match.groups()
+    else:
+        return "", ""
+    if symbol not in CHEMICAL_SYMBOLS:
+        return "", ""
+    return symbol, "at.%" if unit.lower() in ATOMIC else "wt.%"
+
+
+def renamed(table: pd.DataFrame, columns: Mapping[str, str] | None, problems: Problems) -> tuple[pd.DataFrame, dict]:
+    """Return a table with its columns named as the space has them, and {old name: new name}.
+
+    Args:
+        table: Raw cells.
+        columns: {name in the space, or of an outcome: column of the table}.
+        problems: What is wrong with `columns` is added there.
+
+    Raises:
+        ValueError: `columns` is no mapping of texts.
+    """
+    columns = {} if columns is None else columns
+    if not isinstance(columns, Mapping) or not all(isinstance(t, str) for pair in columns.items() for t in pair):
+        raise ValueError(
+            f"Expected columns as {{name: column of the table, …}}; got {shown(columns)}. Write for example "
+            "{'Ni': 'nickel (at.%)'}."
+        )
+    names, renaming = [str(name) for name in table.columns], {}
+    for name, column in columns.items():
+        if column not in names:
+            hint = nearest(column, names)
+            problems.add(1, f"row 1: no column {column!r}, which `columns` gives for {name!r}", f"Correct it.{hint}")
+        elif name in names and name != column:
+            fault = f"row 1: a column {name!r}, next to {column!r} that `columns` gives for it"
+            problems.add(1, fault, "Take one of them out, or leave it out of `columns`.")
+        else:
+            renaming[column] = name
+    for heading in names:
+        symbol, unit = of_element(heading)
+        if symbol and heading not in renaming and (new := f"{symbol} {unit}") not in names:
+            renaming[heading] = new
+    return table.rename(columns=renaming), renaming
+
+
+def without_units(table: pd.DataFrame, unit: str, problems: Problems) -> tuple[pd.DataFrame, list[tuple]]:
+    """Return a table without a row of units below the names, and what was found.
+
+    A unit in it that contradicts the declared one, in a column of an element, is added to `problems`.
+    """
+    rows = table.iloc[1 : 1 + LOOKED_AT]
+    if len(rows) < 2:
+        return table, []
+    numbers = [j for j in range(table.shape[1]) if _mostly_numbers(rows.iloc[:, j])]
+    first = [table.iloc[0, j] for j in numbers]
+    texts = [cell for cell in first if cell is not None]
+    if not texts or any(not isinstance(cell, str) or any(map(str.isdigit, cell)) for cell in texts):
+        return table, []
+    if any(cells.is_rest(cell) for cell in texts) or not any(map(_is_unit, texts)):
+        return table, []
+    row = int(table.index[0])
+    for j, cell in zip(numbers, first, strict=True):
+        name = str(table.columns[j])
+        match = re.fullmatch(rf"\W*{UNIT}\W*", cell or "", re.IGNORECASE)
+        stated = "" if not match else "at.%" if match[1].lower() in ATOMIC else "wt.%"
+        if name.partition(" ")[0] in CHEMICAL_SYMBOLS and stated and stated != unit.replace("fraction", "at.%"):
+            fault = f"row {row}, column '{name}': the unit {cell!r}, declared is {unit!r}"
+            problems.add(row, fault, f"Pass unit={stated!r}, or correct the row of units.")
+    said = f"row {row}: {', '.join(map(repr, texts[:4]))}{', …' if len(texts) > 4 else ''}: a row of units"
+    return table.iloc[1:], [(row, said, "left out", "Nothing.")]
+
+
+UNITS = re.compile(
+    r"[(\[]?\s*(?:[-–—]|%|(?:at|wt|mass|mol|atomic|weight)\.?[\s-]*(?:%|pct|percent|fraction)|fraction|°?\s*[CKF]|"
+    r"[munkMG]?(?:Pa|A|V|W|J|N|m|g|s|T|eV|Oe|Hz|S)|HV|HB|HRC|HV\s*\w*|h|min|hours?|K|ppm|nm|µm|μm|[a-zA-Zµμ°Å%]+"
+    r"\s*[/·*^]\s*.+)\s*[)\]]?"
+)
+
+
+def _is_unit(cell: str) -> bool:
+    return bool(UNITS.fullmatch(cell.strip()))
+
+
+def _mostly_numbers(column: pd.Series) -> bool:
+    filled: list[Any] = [cell for cell in column if cell is not None]
+    return bool(filled) and 2 * sum(not cells.read(cell, share=True).fault for cell in filled) > len(filled)
