@@ -9,10 +9,10 @@ TORCH_INDEX ?=
 BIN       := .venv/bin
 NOTEBOOKS := $(basename $(notdir $(sort $(wildcard notebooks/*.ipynb))))
 STAMPS    := $(or $(ALLOYGRAD_STORE),data/runs)/stamps/$(PROFILE)
-SOURCES   := $(wildcard lib/*/*.py lib/*/*/*.py lib/*/*/*/*.py lib/alloygrad/features/elements.csv data/examples/*.csv data/cleed/* data/*.toml data/environments/*/card.json data/results/*.parquet data/results/*.csv data/results/optima/*.json $(addprefix figures/05_,inner_loop.csv starts.csv stations.csv verdicts.csv))
+SOURCES   := $(wildcard lib/*/*.py lib/*/*/*.py lib/*/*/*/*.py lib/alloygrad/features/elements.csv data/examples/*.csv data/cleed/* data/*.toml data/environments/*/card.json data/results/*.parquet data/results/compact/*.parquet data/results/*.csv data/results/optima/*.json $(addprefix figures/05_,inner_loop.csv starts.csv stations.csv verdicts.csv))
 RUN       := OMP_NUM_THREADS=1 $(BIN)/
-# Recorded experiments that an audit repeats; 110 are at least one of each cell
-STATES    ?= $(if $(filter paper,$(PROFILE)),110,6)
+# Recorded experiments that an audit repeats; 240 are at least one of each file of trajectories
+STATES    ?= $(if $(filter paper,$(PROFILE)),240,6)
 
 # A Dask cluster for the trajectories: local, tcp://scheduler:8786, or a profile like notebooks/profiles/cluster_slurm.yaml
 ifdef CLUSTER

@@ -127,6 +127,18 @@ def assert_same(one: pd.DataFrame, other: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(one.drop(columns=drop), other.drop(columns=drop), check_exact=True)
 
 
+def assert_recorded(read: pd.DataFrame, rows: pd.DataFrame) -> None:
+    """`read` is what a compact record gives back of `rows`: exact, or to the digits kept; warnings are left out."""
+    rows = rows.drop(columns=["warning", *(name for name in SECONDS if name != "cpu_seconds")])
+    assert set(read) == set(rows)
+    three = [name for name in rows if name.startswith("lengthscale_")] + ["outputscale", "mean", "cpu_seconds"]
+    seven = ["value", "log_ei", "log_posterior"]
+    exact = [name for name in rows if name not in {*three, *seven}]
+    pd.testing.assert_frame_equal(read[exact], rows[exact], rtol=1e-12)
+    pd.testing.assert_frame_equal(read[seven], rows[seven], rtol=1e-6)  # atol 1e-8: of EI far below 1
+    pd.testing.assert_frame_equal(read[three], rows[three], rtol=5e-4)
+
+
 def fails(cell: Cell, n: int = 3, **how) -> str:
     """The message with which a study fails."""
     with pytest.raises(studies.StudyFailed) as caught:
@@ -159,8 +171,17 @@ def flip(content: bytes, place: int = 500, bit: int = 0) -> bytes:
 # Records of `TOY`
 
 
+FULL, COMPACT = "results/toy.parquet", "results/compact/toy.parquet"
+
+
 def packed(folder: Path) -> pd.DataFrame:
-    return pd.read_parquet(folder / "results" / "toy.parquet")
+    return pd.read_parquet(folder / COMPACT)
+
+
+def record_in_full(folder: Path, cell: Cell = TOY) -> None:
+    """Record the working files of a toy as was done before there was a compact record."""
+    tables = [pd.read_parquet(path).assign(trajectory=path.stem) for path in studies.folder(cell).glob("*.parquet")]
+    store.write_parquet(folder / FULL, pd.concat(tables).sort_values(["seed", "experiment"]))
 
 
 def remove_working_files(folder: Path) -> None:
@@ -190,10 +211,10 @@ def edit(columns, change, *, proposed: bool = True) -> Callable[[pd.DataFrame], 
     return apply
 
 
-def tamper(folder: Path, apply: Callable[[pd.DataFrame], None]) -> None:
-    table = packed(folder)
+def tamper(folder: Path, apply: Callable[[pd.DataFrame], None], file: str = COMPACT) -> None:
+    table = pd.read_parquet(folder / file)
     apply(table)
-    table.to_parquet(folder / "results" / "toy.parquet", index=False)
+    table.to_parquet(folder / file, index=False)
 
 
 def redeclared(space, **fields):

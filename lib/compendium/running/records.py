@@ -1,18 +1,20 @@
-"""What is kept of finished work: trajectories packed into `data/results/`.
+"""What is kept of finished work: trajectories packed into `data/results/compact/`, and earlier ones in `data/results/`.
 
 `versions.csv` there lists the package versions they were computed with. `data/SHA256SUMS` seals them, the trained
 weights and the element table: a file that has changed since is found, whoever changed it.
 """
 
 import platform
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
 
 from compendium import ROOT, store
-from compendium.running import studies
-from compendium.running.cells import declared
+from compendium.running import compact, studies
+from compendium.running.cells import Cell, declared
 
 SEALS = "data/SHA256SUMS"
 SEALED = ("data/environments/**/*.*", "data/results/**/*.*", "lib/alloygrad/features/elements.csv")
@@ -23,40 +25,65 @@ DECISIVE = ("numpy", "scipy", "scikit-learn", "torch")
 
 
 def record() -> pd.DataFrame:
-    """Pack the complete trajectories of the working store into `data/results/`; return what is recorded now.
+    """Pack the complete trajectories of the working store that are not recorded yet; return what is recorded now.
 
-    Only trajectories with the name that the present code gives them are kept: those of earlier behaviour are dropped.
+    They enter the compact record. Only trajectories with the name that the present code gives them are kept: those of
+    earlier behaviour are dropped.
 
     Raises:
         SystemExit: A record was found broken. Packing what is left would pass for the whole of it.
     """
     summary = []
     for cell in declared().values():
-        packed = store.RESULTS / f"{cell.name}.parquet"
-        table = store.read_parquet(packed)
-        if (broken := store.set_aside(packed)).exists():
-            raise SystemExit(
-                f"{packed} was broken and stands aside as {broken.name}. Restore it (`git checkout {packed}`) and "
-                f"delete {broken.name}, or delete both to record what has been computed since; then record again."
-            )
-        tables = {} if table is None else dict(iter(table.groupby("trajectory", sort=False)))
-        before = {name: len(rows) for name, rows in tables.items()}
-        for path in sorted(studies.folder(cell).glob("*.parquet")):
-            rows = store.read_parquet(path)
-            if rows is not None and studies.is_complete(cell, rows) and len(rows) > before.get(path.stem, 0):
-                tables[path.stem] = rows.assign(trajectory=path.stem)
-        names = {name: cell.trajectory_name(int(rows["seed"].iloc[0])) for name, rows in tables.items()}
-        tables = {name: rows for name, rows in tables.items() if name == names[name]}
-        if before and not tables:
-            packed.unlink()
-        elif {name: len(rows) for name, rows in tables.items()} != before:
-            store.write_parquet(packed, pd.concat(tables.values()).sort_values(["seed", "experiment"]))
-        if tables:
-            new, size = len(tables.keys() - before.keys()), packed.stat().st_size // 1000
-            summary.append({"cell": cell.name, "trajectories": len(tables), "new": new, "kB": size})
+        full, packed = (_kept(cell, path) for path in compact.files(cell))
+        before = _experiments(full) | _experiments(packed)
+        new = {name: compact.pack(cell, rows) for name, rows in _unrecorded(cell, before)}
+        if new:
+            older = [] if packed is None else [packed[~packed["trajectory"].isin(new)]]
+            table = pd.concat([*older, *new.values()]).sort_values(["seed", "experiment"])
+            store.write_parquet(compact.files(cell)[1], table, small=True)
+        if recorded := before.keys() | new.keys():
+            size = sum(path.stat().st_size for path in compact.files(cell) if path.exists()) // 1000
+            added = len(new.keys() - before.keys())
+            summary.append({"cell": cell.name, "trajectories": len(recorded), "new": added, "kB": size})
     for path in (store.working() / "optima").glob("*.json"):
         store.write(store.RESULTS / "optima" / path.name, lambda p, path=path: p.write_bytes(path.read_bytes()))
     return pd.DataFrame(summary)
+
+
+def _kept(cell: Cell, path: Path) -> pd.DataFrame | None:
+    """The recorded trajectories in this file that still have their names; the others are removed from it."""
+    table = store.read_parquet(path)
+    if (broken := store.set_aside(path)).exists():
+        raise SystemExit(
+            f"{path} was broken and stands aside as {broken.name}. Restore it (`git checkout {path}`) and "
+            f"delete {broken.name}, or delete both to record what has been computed since; then record again."
+        )
+    if table is None:
+        return None
+    kept = table[table["trajectory"].isin({cell.trajectory_name(seed) for seed in table["seed"].unique().tolist()})]
+    if kept.empty:
+        path.unlink()
+        return None
+    if len(kept) < len(table):
+        store.write_parquet(path, kept, small=path == compact.files(cell)[1])
+    return kept
+
+
+def _experiments(table: pd.DataFrame | None) -> dict[str, int]:
+    """Number of the last experiment of each trajectory."""
+    return {} if table is None else table.groupby("trajectory")["experiment"].max().to_dict()
+
+
+def _unrecorded(cell: Cell, before: Mapping[str, int]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The complete trajectories in the working store that reach beyond what is recorded, with their present names."""
+    for path in sorted(studies.folder(cell).glob("*.parquet")):
+        rows = store.read_parquet(path)
+        if rows is None or not studies.is_complete(cell, rows):
+            continue
+        named = path.stem == cell.trajectory_name(int(rows["seed"].iloc[0]))
+        if named and rows["experiment"].max() > before.get(path.stem, -1):
+            yield path.stem, rows.assign(trajectory=path.stem)
 
 
 def record_versions() -> pd.DataFrame:
@@ -76,7 +103,7 @@ def record_versions() -> pd.DataFrame:
 def recorded_codes() -> set[str]:
     """The code versions that anything recorded was computed with."""
     codes = {store.read_json(best)["code"] for best in (store.RESULTS / "optima").glob("*.json")}
-    for packed in store.RESULTS.glob("*.parquet"):
+    for packed in [*store.RESULTS.glob("*.parquet"), *store.RESULTS.glob("compact/*.parquet")]:
         codes |= set(pq.read_table(packed, columns=["code"])["code"].to_pylist())
     for scores in set(store.RESULTS.glob("*.csv")) - {store.RESULTS / "versions.csv"}:
         codes |= set(pd.read_csv(scores).get("code", ()))

@@ -1,10 +1,10 @@
 """Expensive work: the store of trajectories, and running what it lacks.
 
 A study cell (`cells`) is one curve of one figure. The store keeps one file per trajectory. It is named by the digest of
-all that makes the trajectory and its seed, and rewritten whole after every experiment. Finished cells are packed into
-`data/results/`, one file each. So a killed study loses at most one experiment, nothing is computed twice, and asking
-for more experiments continues what is there. A trajectory that fails does not stop the others: they are finished
-first, then `StudyFailed` names it.
+all that makes the trajectory and its seed, and rewritten whole after every experiment. Finished trajectories are
+recorded below `data/results/` (`compact`). So a killed study loses at most one experiment, nothing is computed twice,
+and asking for more experiments continues what is there. A trajectory that fails does not stop the others: they are
+finished first, then `StudyFailed` names it.
 
 Trajectories run in parallel, in processes of this machine (joblib) or on a Dask cluster (`clusters`). They are the same
 bit for bit wherever they run.
@@ -31,7 +31,7 @@ from tqdm import tqdm
 from alloygrad.campaigns.trajectory import Settings, choose_features, trajectory
 from alloygrad.checks import require_whole
 from compendium import store
-from compendium.running import clusters, description
+from compendium.running import clusters, compact, description
 from compendium.running.cells import FULL, Cell, declared, fixed
 from compendium.threads import one_thread
 
@@ -147,9 +147,8 @@ def _path(cell: Cell, seed: int) -> Path:
 
 
 def _read(cell: Cell, seeds: Iterable[int]) -> dict[int, pd.DataFrame]:
-    """Rows of each seed's trajectory, the longer of record and working file; empty if there is neither."""
-    packed, found = _record(cell), {}
-    recorded = {} if packed is None else dict(iter(packed.drop(columns="trajectory").groupby(packed["trajectory"])))
+    """Rows of each seed's trajectory, the longest of records and working file; empty if there are none."""
+    recorded, found = _recorded(cell), {}
     for seed in seeds:
         path = _path(cell, seed)
         rows = _working_rows(path)
@@ -157,9 +156,24 @@ def _read(cell: Cell, seeds: Iterable[int]) -> dict[int, pd.DataFrame]:
     return found
 
 
-def _record(cell: Cell) -> pd.DataFrame | None:
-    """The recorded rows of a cell; None where there are none, or where another store is in use."""
-    return store.read_parquet(store.RESULTS / f"{cell.name}.parquet") if store.is_default() else None
+def _recorded(cell: Cell) -> dict[str, pd.DataFrame]:
+    """The recorded rows of a cell by trajectory, from both kinds of record.
+
+    A compact record shorter than the cell is not returned: its digits would not let a trajectory go on as it began.
+    """
+    if not store.is_default():
+        return {}
+    full, packed = map(store.read_parquet, compact.files(cell))
+    found = {} if full is None else _by_trajectory(full)
+    compacted = {} if packed is None else _by_trajectory(compact.unpack(cell, packed))
+    for name, rows in compacted.items():
+        if len(rows) >= _whole(cell) and len(rows) > len(found.get(name, ())):
+            found[name] = rows
+    return found
+
+
+def _by_trajectory(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return dict(iter(rows.drop(columns="trajectory").groupby(rows["trajectory"])))
 
 
 def _working_rows(path: Path) -> pd.DataFrame:
@@ -233,9 +247,13 @@ def _keep_recorded_choices(cell: Cell, seeds: Iterable[int]) -> None:
     lacking = {seed: path for seed in seeds if not (path := place / _choice(cell, seed)[0]).exists()}
     for other in declared().values() if lacking else ():
         alike = (other.alloy, other.n_elements) == (cell.alloy, cell.n_elements)  # the rest takes longer to compare
-        if not alike or _choice(other, 0) != _choice(cell, 0) or (packed := _record(other)) is None:
+        if not alike or _choice(other, 0) != _choice(cell, 0):
             continue
-        first = packed.dropna(subset="features").drop_duplicates("trajectory").set_index("trajectory")
+        tables = [table for table in map(store.read_parquet, compact.files(other)) if table is not None]
+        if not tables:
+            continue
+        chosen = pd.concat(table[["trajectory", "features", "code"]] for table in tables).dropna(subset="features")
+        first = chosen.drop_duplicates("trajectory").set_index("trajectory")
         for seed in [seed for seed in lacking if other.trajectory_name(seed) in first.index]:
             row = first.loc[other.trajectory_name(seed)]
             entry = {"cell": other.name, **_choice(cell, seed)[1], "features": row["features"].split()}

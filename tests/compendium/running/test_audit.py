@@ -3,7 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
-from toys import ELEMENTS, TOY, changed, declare, edit, other_features, remove_working_files, tamper, working_file
+from toys import (
+    ELEMENTS,
+    FULL,
+    TOY,
+    changed,
+    declare,
+    edit,
+    other_features,
+    record_in_full,
+    remove_working_files,
+    tamper,
+    working_file,
+)
 
 from compendium.running import audit, records, studies
 from compendium.running.cells import declared
@@ -14,12 +26,27 @@ def test_audit_of_what_holds(working, capsys):
     records.record()
     table = audit.audit(states=8)
     assert len(table) == 8 and table["same_composition"].all() and set(table["cell"]) == {"toy"}
+    assert table["compact"].all()
     assert table[["experiment", "seed"]].drop_duplicates().shape[0] > 3
     assert table[["same_start", "same_features"]].all(axis=None)
-    assert (table[["log_posterior", "merit", "value"]] == 0).all(axis=None) and (table["log_ei"].abs() < 1e-9).all()
+    assert (table[["log_posterior", "value"]] == 0).all(axis=None) and (table["merit"].abs() < 1e-7).all()
+    assert (table["log_ei"].abs() < table["log_ei_bound"] / 3).all()
     pd.testing.assert_frame_equal(audit.audit(states=2), table[:2])
     audit.report_audit(states=3)
     assert "3 recorded experiments repeated: 100% identical suggestions." in capsys.readouterr().out
+
+
+def test_both_files_of_a_record_are_audited(working):
+    """The earlier one, with all columns, to the last digit."""
+    record_in_full(working)
+    studies.trajectories(TOY, 3, workers=1)
+    assert records.record()["trajectories"].tolist() == [3]
+    table = audit.audit(states=6)
+    assert sorted(table["compact"]) == [False] * 3 + [True] * 3 and table["same_composition"].all()
+    full = table[~table["compact"]]
+    assert (full[["log_posterior", "merit", "value"]] == 0).all(axis=None) and (full["log_ei"].abs() < 1e-9).all()
+    assert (full["log_ei_bound"] == 1e-6).all() and set(table.loc[table["compact"], "seed"]) == {2}
+    audit.report_audit(states=2)
 
 
 def test_audit_of_records_longer_than_the_cell(working):
@@ -44,7 +71,7 @@ EDITS = {
     "log EI down": edit("log_ei", lambda p: p - 0.01),
     "value": edit("value", lambda p: p + 0.01),
     "hyperparameters": edit("outputscale", lambda p: p * 1.01),
-    "composition": edit(list(ELEMENTS), lambda counts: np.full(counts.shape, [8, 8, 4])),  # another one of the space
+    "composition": edit(list(ELEMENTS), lambda c: np.full(c.shape, [8, 8, 4], np.int16)),  # another one of the space
     "features": edit("features", other_features),
     "initial merits": edit("merit", lambda m: m * 1.1, proposed=False),
     "initial counts": edit(["Ti", "Ni"], lambda counts: counts[["Ni", "Ti"]].to_numpy(), proposed=False),
@@ -54,8 +81,25 @@ EDITS = {
 @pytest.mark.parametrize("what", EDITS)
 def test_audit_finds_what_was_changed(working, monkeypatch, what):
     """Regression: bounds on merit, log posterior and log EI each, not on the suggestion alone."""
+    record_in_full(working)
+    tamper(working, EDITS[what], FULL)
+    begin_with_the_first_experiment(monkeypatch)
+    with pytest.raises(SystemExit, match="Audit failed"):
+        audit.report_audit(states=2)
+
+
+COMPACT_EDITS = {what: EDITS[what] for what in ("merit", "merit NaN", "log posterior", "composition", "features")} | {
+    "log EI up": edit("log_ei", lambda p: p + 0.1),
+    "log EI down": edit("log_ei", lambda p: p - 0.1),
+    "hyperparameters": edit("outputscale", lambda p: p * 1.5),
+}
+
+
+@pytest.mark.parametrize("what", COMPACT_EDITS)
+def test_audit_finds_what_was_changed_in_a_compact_record(working, monkeypatch, what):
+    """As far as its digits allow."""
     records.record()
-    tamper(working, EDITS[what])
+    tamper(working, COMPACT_EDITS[what])
     begin_with_the_first_experiment(monkeypatch)
     with pytest.raises(SystemExit, match="Audit failed"):
         audit.report_audit(states=2)
@@ -64,9 +108,9 @@ def test_audit_finds_what_was_changed(working, monkeypatch, what):
 @pytest.mark.parametrize(("column", "what"), [("same_start", "initial counts"), ("same_features", "features")])
 def test_start_and_features_are_recomputed_and_judged(working, monkeypatch, column, what):
     """Regression: both were taken from the record. Each alone fails the audit, whatever else still agrees."""
-    records.record()
+    record_in_full(working)
     sound = audit.audit(states=2)
-    tamper(working, EDITS[what])
+    tamper(working, EDITS[what], FULL)
     found = audit.audit(states=3)
     assert not found[column].any()
     assert found[[*{"same_start", "same_features"} - {column}]].all(axis=None)
@@ -115,7 +159,7 @@ def test_another_suggestion_of_slsqp_is_no_failure(working, monkeypatch):
     declare(monkeypatch, cell)
     remove_working_files(working)
     studies.trajectories(cell, 1, workers=1)
-    records.record()
-    tamper(working, edit("value", lambda p: p + 5))
+    record_in_full(working, cell)
+    tamper(working, edit("value", lambda p: p + 5), FULL)
     begin_with_the_first_experiment(monkeypatch)
     audit.report_audit(states=1)

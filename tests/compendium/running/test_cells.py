@@ -13,7 +13,7 @@ from alloygrad.maximisers import maximise
 from compendium import store
 from compendium.environments import alloys, trained, training
 from compendium.feature_gradient import cells as declarations
-from compendium.running import cells, description
+from compendium.running import cells, compact, description
 from compendium.running.cells import declared
 
 # Identity
@@ -57,7 +57,8 @@ def test_a_name_once_given_is_given_for_ever(cell, seed, name):
 @pytest.mark.parametrize("cell", [cell for cell in declared().values() if cell.planned], ids=lambda cell: cell.name)
 def test_what_is_planned_is_recorded_under_its_name(cell):
     """So that reading a notebook again computes nothing."""
-    rows = pd.read_parquet(store.RESULTS / f"{cell.name}.parquet", columns=["seed", "trajectory"]).drop_duplicates()
+    tables = [pd.read_parquet(path, columns=["seed", "trajectory"]) for path in compact.files(cell) if path.exists()]
+    rows = pd.concat(tables).drop_duplicates()
     names = dict(zip(rows["seed"], rows["trajectory"], strict=True))
     assert set(range(cell.planned)) <= set(names)
     for seed in (min(names), max(names)):
@@ -65,7 +66,8 @@ def test_what_is_planned_is_recorded_under_its_name(cell):
 
 
 def test_every_record_is_that_of_a_cell():
-    assert {path.stem for path in store.RESULTS.glob("*.parquet")} <= set(declared())
+    files = [*store.RESULTS.glob("*.parquet"), *store.RESULTS.glob("compact/*.parquet")]
+    assert {path.stem for path in files} <= set(declared())
 
 
 SETTINGS_VARIED = {

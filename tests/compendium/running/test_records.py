@@ -6,8 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 from toys import (
+    COMPACT,
+    FULL,
     TOY,
+    assert_recorded,
     assert_same,
     changed,
     declare,
@@ -16,12 +20,14 @@ from toys import (
     measured,
     other_features,
     packed,
+    record_in_full,
     remove_working_files,
     tamper,
 )
 
 from compendium import store
-from compendium.running import description, landscapes, records, studies
+from compendium.running import compact, description, landscapes, records, studies
+from compendium.running.cells import declared
 
 
 def test_a_reader_without_working_files_gets_the_same(working, monkeypatch):
@@ -30,7 +36,8 @@ def test_a_reader_without_working_files_gets_the_same(working, monkeypatch):
     assert summary[["cell", "trajectories", "new"]].to_numpy().tolist() == [["toy", 2, 2]]
     remove_working_files(working)
     before = measured(working)
-    pd.testing.assert_frame_equal(studies.trajectories(TOY, 2, workers=1), rows, check_exact=True)
+    assert_recorded(studies.trajectories(TOY, 2, workers=1), rows)
+    before += 1  # all rows at once
     again = landscapes.optimum(TOY)
     assert (again.counts.tolist(), again.merit, again.compared) == (best.counts.tolist(), best.merit, best.compared)
     assert measured(working) == before + 1  # a recorded optimum is measured again, no more
@@ -44,13 +51,44 @@ def test_a_record_is_continued_and_packed_again(working):
     records.record()
     remove_working_files(working)
     longer = studies.trajectories(TOY, 2, experiments=4, workers=1)
-    assert measured(working) == 2 * 9 + 2
+    assert measured(working) >= 2 * 9 + 2 * 10  # from the beginning: a compact record has too few digits to go on
     assert_same(longer[longer["experiment"] < 3].reset_index(drop=True), before)
     assert records.record()["new"].tolist() == [0]
     assert packed(working)["experiment"].max() == 3
     remove_working_files(working)
-    assert_same(studies.trajectories(TOY, 2, experiments=4, compute=False), longer)
+    assert_recorded(studies.trajectories(TOY, 2, experiments=4, compute=False), longer)
     assert len(studies.trajectories(TOY, 2, compute=False)) == 2 * 9
+
+
+def test_earlier_records_are_read_and_left_as_they_are(working):
+    """What is new goes into a compact file next to them; one that is longer takes the place of the earlier one."""
+    record_in_full(working)
+    kept = (working / FULL).read_bytes()
+    remove_working_files(working)
+    both = studies.trajectories(TOY, 3, workers=1)
+    assert records.record()[["trajectories", "new"]].to_numpy().tolist() == [[3, 1]]
+    assert (working / FULL).read_bytes() == kept and packed(working)["seed"].unique().tolist() == [2]
+    remove_working_files(working)
+    again = studies.trajectories(TOY, 3, compute=False)
+    assert_same(again[again["seed"] < 2], both[both["seed"] < 2])
+    studies.trajectories(TOY, 1, experiments=4, workers=1)
+    records.record()
+    remove_working_files(working)
+    assert studies.trajectories(TOY, 1, experiments=4, compute=False)["experiment"].max() == 3
+    assert (working / FULL).read_bytes() == kept
+
+
+@pytest.mark.parametrize("name", ["sma_n4_slsqp_pi", "hea_n10_ascent", "sma_n10_slsqp_ei", "ti_n4_random"])
+def test_a_compact_record_takes_no_more_than_two_and_a_half_kB_a_trajectory(name, tmp_path):
+    """Real trajectories, 24 of a cell where there are as many; the fixed part of a file is shared by them."""
+    cell = declared()[name]
+    rows = pd.read_parquet(store.RESULTS / f"{name}.parquet")
+    rows = rows[rows["seed"] < 24]
+    table = compact.pack(cell, rows)
+    size = store.write_parquet(tmp_path / "table.parquet", table, small=True).stat().st_size
+    assert size <= 2500 * max(rows["seed"].nunique(), 24)
+    read = compact.unpack(cell, store.read_parquet(tmp_path / "table.parquet"))
+    assert_recorded(read, rows.reset_index(drop=True))
 
 
 def test_another_arm_takes_the_recorded_features(working, monkeypatch):
@@ -71,7 +109,7 @@ def test_recording_again_changes_nothing_and_adds_what_is_new(working):
     records.record()
 
     def written():  # all that a writer changes; a reader changes the time of access
-        stat = (working / "results" / "toy.parquet").stat()
+        stat = (working / COMPACT).stat()
         return stat.st_ino, stat.st_size, stat.st_mode, stat.st_mtime_ns, stat.st_ctime_ns
 
     kept = written()
@@ -81,7 +119,7 @@ def test_recording_again_changes_nothing_and_adds_what_is_new(working):
     studies.trajectories(TOY, 3, workers=1)
     studies.trajectories(TOY, 4, experiments=2, workers=1)  # unfinished: not recorded
     assert records.record()[["trajectories", "new"]].to_numpy().tolist() == [[3, 1]]
-    assert packed(working)["seed"].tolist() == sorted([0, 1, 2] * 9)
+    assert packed(working)["seed"].tolist() == sorted([0, 1, 2] * 3)
 
 
 def test_trajectories_of_earlier_behaviour_go(working, monkeypatch):
@@ -94,7 +132,7 @@ def test_trajectories_of_earlier_behaviour_go(working, monkeypatch):
     assert summary[["trajectories", "new"]].to_numpy().tolist() == [[1, 1]]
     assert set(packed(working)["trajectory"]) == {TOY.trajectory_name(0)} and TOY.trajectory_name(0) not in stale
     monkeypatch.setattr(description, "BEHAVIOUR", description.BEHAVIOUR + 2)
-    assert records.record().empty and not (working / "results" / "toy.parquet").exists()
+    assert records.record().empty and not (working / COMPACT).exists()
 
 
 # Versions
@@ -115,7 +153,7 @@ def test_every_code_of_the_records_has_its_versions_and_keeps_them(working, monk
     pd.testing.assert_frame_equal(records.record_versions(), records.recorded_versions())
     assert re.search(rf"numpy {np.__version__} \(installed: 9.9\)", records.other_versions())
     assert "python" not in records.other_versions()
-    (working / "results" / "toy.parquet").unlink()
+    (working / COMPACT).unlink()
     assert records.record_versions().empty
 
 
