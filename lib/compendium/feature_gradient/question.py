@@ -122,8 +122,8 @@ def by_alloy(results: Results) -> str:
 def gained_and_lost(results: Results) -> pd.DataFrame:
     """Return what each arm gains in entropy and loses in merit against enumeration: one row per alloy and arm.
 
-    Columns alloy, method, n; entropy, entropy_low, entropy_high in nats; merit, merit_low, merit_high in per cent of what
-    enumeration gains over random experiments; intervals 95 %. Random experiments lose 100 % and are left out.
+    Columns alloy, method, n; entropy, entropy_low, entropy_high in nats; merit, merit_low, merit_high in per cent of
+    what enumeration gains over random experiments; intervals 95 %. Random experiments lose 100 % and are left out.
     """
     rows = []
     for alloy in ALLOYS:

@@ -24,6 +24,7 @@ def entropy_against_merit(table: pd.DataFrame) -> Figure:
             axis.plot([row["merit"]] * 2, [row["entropy_low"], row["entropy_high"]], lw=1.2, **style)
             axis.plot(row["merit"], row["entropy"], MARKERS[arm], ms=6, label=LABELS[arm], **style)
         axis.set(xlabel="merit lost (%)", title=titled(alloy, rows))
-    next(iter(axes.values())).set_ylabel("state entropy gained (nats)")
+    for axis in list(axes.values())[:1]:
+        axis.set_ylabel("state entropy gained (nats)")
     arms_legend(figure, axes.values())
     return figure
