@@ -21,12 +21,14 @@ from torch import Tensor
 from alloygrad.checks import require_generator, require_known, require_protocol
 from alloygrad.features.feature_map import FeatureMap
 from alloygrad.maximisers.ascent import ascent, is_enumerated
+from alloygrad.maximisers.cascade import cascade
 from alloygrad.maximisers.enumeration import enumeration
 from alloygrad.maximisers.lattice import lattice
 from alloygrad.maximisers.multistart import multistart
 from alloygrad.maximisers.options import (
     FEW,
     AscentOptions,
+    CascadeOptions,
     EnumerationOptions,
     LatticeOptions,
     MultistartOptions,
@@ -81,6 +83,7 @@ def _chooses_pairs(space: CompositionSpace, options: LatticeOptions) -> bool:
 
 METHODS = {
     "ascent": Method(ascent, AscentOptions, _has_grid, _ascends),
+    "cascade": Method(cascade, CascadeOptions, _is_listed),
     "enumeration": Method(enumeration, EnumerationOptions, _is_listed, draws=False),
     "lattice": Method(lattice, LatticeOptions, _has_grid, _chooses_pairs),
     "multistart": Method(multistart, MultistartOptions, _has_box),

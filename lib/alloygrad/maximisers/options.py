@@ -178,6 +178,15 @@ class RandomOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CascadeOptions(Options):
+    """How `cascade` searches."""
+
+    kept: Whole = 20_000  # best points of the screen, which the whole ensemble evaluates
+    drawn: Whole = 5_000  # points drawn at random, in case that the screen errs
+    chunk: Whole = 2**14  # points screened at once
+
+
+@dataclass(frozen=True, kw_only=True)
 class EnumerationOptions(Options):
     """How `enumeration` searches."""
 

@@ -1,14 +1,23 @@
-"""Models of the measurements: Gaussian process, random forest, deep kernel."""
+"""Models of the measurements: Gaussian processes, trees, a deep kernel, and an ensemble of several."""
 
 from alloygrad.surrogates.deep_kernel import DeepKernel
-from alloygrad.surrogates.forest import RandomForest
+from alloygrad.surrogates.ensemble import Ensemble
+from alloygrad.surrogates.forest import ExtraTrees, RandomForest
 from alloygrad.surrogates.gp import GaussianProcess
+from alloygrad.surrogates.isotropic import Isotropic
 
-SURROGATES: dict[str, type[GaussianProcess] | type[RandomForest] | type[DeepKernel]] = {
+Kind = (
+    type[GaussianProcess] | type[RandomForest] | type[ExtraTrees] | type[DeepKernel] | type[Isotropic] | type[Ensemble]
+)
+
+SURROGATES: dict[str, Kind] = {
     "gp": GaussianProcess,
+    "isotropic": Isotropic,
     "forest": RandomForest,
+    "extra_trees": ExtraTrees,
     "deep_kernel": DeepKernel,
+    "ensemble": Ensemble,
 }
 """Surrogates by name: each is made of a map coordinates → features, and has `fit`."""
 
-__all__ = ["SURROGATES", "DeepKernel", "GaussianProcess", "RandomForest"]
+__all__ = ["SURROGATES", "DeepKernel", "Ensemble", "ExtraTrees", "GaussianProcess", "Isotropic", "RandomForest"]

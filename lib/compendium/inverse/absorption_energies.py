@@ -28,7 +28,7 @@ from compendium import store
 from compendium.inverse import absorption
 from compendium.inverse.absorption import ENERGIES, L2_BROADER, TOLERANCES, UNKNOWN
 from compendium.inverse.case import within_from
-from compendium.inverse.kept import Kept
+from compendium.running.kept import Kept
 
 POINT_NOISE = 0.01
 """Standard error of one point, as a share of the highest absorption: 10,000 counts there."""

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from compendium import store
 from compendium.inverse import checks, race, surface
-from compendium.inverse.kept import Kept
+from compendium.running.kept import Kept
 
 SEVEN_BEAMS = ("(1,0)", "(1,1)", "(2,0)", "(2,1)", "(2,2)", "(3,0)", "(3,1)")
 """Beams of the criterion; of the first four the energies up to 250 eV were fitted."""

@@ -9,7 +9,7 @@ from alloygrad.inverse import InverseProblem, Measured, Parameter, recover
 from compendium import store
 from compendium.inverse import measurements, race
 from compendium.inverse.case import Case, Within, r_factor
-from compendium.inverse.kept import Kept
+from compendium.running.kept import Kept
 from compendium.judging import claims
 
 X = np.linspace(0, 1, 40)

@@ -1,0 +1,74 @@
+"""A search in two stages, for an ensemble on millions of candidates.
+
+    screen    all candidates, by the ensemble's Gaussian processes alone and in single precision
+    whole     those with the largest mean + 2 std, and some drawn at random, by the whole ensemble
+
+The screened list belongs to the fit. All picks of a batch share it: a fantasy lowers the variance and leaves the mean,
+so no candidate comes to be worth more than it was. Spaces no larger than the list are evaluated in full.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from alloygrad.maximisers.enumeration import LARGEST, enumeration
+from alloygrad.maximisers.options import CascadeOptions
+from alloygrad.maximisers.suggestion import Suggestion, best_of
+from alloygrad.protocols import Acquisition
+from alloygrad.spaces.composition import CompositionSpace
+from alloygrad.spaces.pool import Pool
+from alloygrad.surrogates.ensemble import EnsembleModel
+
+
+def cascade(
+    acquire: Acquisition,
+    space: CompositionSpace | Pool,
+    *,
+    exclude: np.ndarray,
+    rng: np.random.Generator,
+    options: CascadeOptions,
+) -> Suggestion:
+    """The best of the listed points; where all of them are measured, and for other surrogates, that of `enumeration`.
+
+    Raises ValueError for more than `LARGEST` points.
+    """
+    if space.size > LARGEST:
+        raise ValueError(
+            f"Expected at most {LARGEST} points to screen; got {space.size:.0f}. Take a coarser step, narrower limits, "
+            "or the method 'random_search'."
+        )
+    model = getattr(getattr(acquire, "acquire", acquire), "surrogate", None)  # within a batch, it is wrapped
+    if not isinstance(model, EnsembleModel):
+        return enumeration(acquire, space, exclude=exclude)
+    points = listed(model, space, rng, options)
+    top, values = best_of(acquire, space, points, exclude)
+    if top < 0:
+        return enumeration(acquire, space, exclude=exclude)
+    best = points[top]
+    return Suggestion(best, space.coordinates(best), float(values[top]), evaluations=int(space.size))
+
+
+def listed(
+    model: EnsembleModel, space: CompositionSpace | Pool, rng: np.random.Generator, options: CascadeOptions
+) -> np.ndarray:
+    """Return the points (rows, d) that the whole ensemble evaluates, in the order of the space; kept with the fit."""
+    if space.size <= options.kept + options.drawn:
+        return np.concatenate(list(space.enumerate()))
+    memory, key = model.memory, ("listed", id(space), options)
+    if key not in memory:
+        memory[key] = space, screened(model, space, rng, options)  # with the space, so that its id stays taken
+    return memory[key][1]
+
+
+def screened(
+    model: EnsembleModel, space: CompositionSpace | Pool, rng: np.random.Generator, options: CascadeOptions
+) -> np.ndarray:
+    """Return the `kept` best points by the screen, and `drawn` others at random."""
+    values = []
+    for points in space.enumerate(options.chunk):
+        mean, std = model.screen(torch.from_numpy(space.coordinates(points)))
+        values.append((mean + 2 * std).numpy())
+    best = np.argpartition(-np.concatenate(values), options.kept)[: options.kept]
+    ranks = np.union1d(best, rng.integers(int(space.size), size=options.drawn))
+    return space.unrank(ranks)
