@@ -8,7 +8,7 @@
     campaign.suggest(q=4)
 
 What may be tried       CompositionSpace, Pool, Box, Product
-What is wanted          Maximise, Minimise
+What is wanted          Maximise, Minimise, Target, Limit, Desirability; several of them in a list
 What was measured       read_table
 What to do next         Campaign
 By hand                 FeatureMap (material features), fit_gp (the model), log_ei (its score), maximise (the search)
@@ -26,7 +26,7 @@ from alloygrad.acquisition.analytic import log_ei
 from alloygrad.campaigns.campaign import Campaign
 from alloygrad.features.feature_map import FeatureMap
 from alloygrad.maximisers import maximise
-from alloygrad.objectives import Maximise, Minimise
+from alloygrad.objectives import Desirability, Limit, Maximise, Minimise, Target
 from alloygrad.spaces import Box, CompositionSpace, Pool, Product
 from alloygrad.surrogates.gp import fit_gp
 from alloygrad.tables.measurements import read_table
@@ -40,14 +40,17 @@ __all__ = [
     "Box",
     "Campaign",
     "CompositionSpace",
+    "Desirability",
     "FeatureMap",
     "InverseProblem",
+    "Limit",
     "Maximise",
     "Measured",
     "Minimise",
     "Parameter",
     "Pool",
     "Product",
+    "Target",
     "fit_gp",
     "log_ei",
     "maximise",

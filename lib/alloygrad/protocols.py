@@ -134,6 +134,10 @@ class Objective(Protocol):
     def outputs(self) -> tuple[str, ...]:
         """Names of the outcomes that it needs."""
 
+    @property
+    def sign(self) -> int:
+        """−1 where models see the negative of the value, so that more is better for them; else 1."""
+
     def value(self, outcomes: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return what is modelled (...), in its unit, of outcomes, each (...)."""
 

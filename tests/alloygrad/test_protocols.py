@@ -10,7 +10,7 @@ from alloygrad.acquisition.analytic import ACQUISITIONS, log_ei
 from alloygrad.campaigns.campaign import Campaign
 from alloygrad.campaigns.inputs import choose_inputs
 from alloygrad.maximisers import METHODS, maximise
-from alloygrad.objectives import Maximise, Minimise
+from alloygrad.objectives import Desirability, Limit, Maximise, Minimise, Target
 from alloygrad.spaces import Box, CompositionSpace, Pool, Product
 from alloygrad.surrogates import SURROGATES
 from alloygrad.surrogates.several import Several
@@ -35,6 +35,9 @@ OBJECTIVES = {
     "maximise": Maximise("y"),
     "minimise": Minimise("y"),
     "sum": Maximise({"y": 2.0, "z": -1.0}),
+    "target": Target("y", 1.5),
+    "limit": Limit("z", at_most=0.2),
+    "desirability": Desirability({"y": (0, 4), "z": (1, 0)}),
 }
 
 
@@ -156,7 +159,12 @@ def test_an_objective_follows_its_protocol(name):
     outcomes = {"y": np.array([1.0, 2.0]), "z": np.array([0.5, 0.0])}
     value = objective.value(outcomes)
     assert value.shape == (2,) and set(objective.outputs) <= set(outcomes)
-    assert np.array_equal(objective.utility(objective.utility(value)), value)
+    assert objective.name and objective.sign in (1, -1)
+    utility = objective.utility(value)
+    assert utility.shape == (2,)
+    if name in ("maximise", "minimise", "sum", "desirability"):
+        assert np.array_equal(utility, objective.sign * value)
+    assert utility[0] == utility[1] or (utility[0] > utility[1]) == (name in ("minimise",))
 
 
 # Maximisers

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from alloygrad.acquisition import analytic as A
-from alloygrad.campaigns.campaign import SURROGATES, Campaign
+from alloygrad.campaigns.campaign import Campaign
 from alloygrad.features.feature_map import FeatureMap
 from alloygrad.spaces.composition import CompositionSpace
-from alloygrad.surrogates import deep_kernel, forest
+from alloygrad.surrogates import SURROGATES, deep_kernel, forest
 from alloygrad.surrogates import gp as S
 from alloygrad.tables.measurements import read_table
 

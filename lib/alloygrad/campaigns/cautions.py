@@ -1,17 +1,20 @@
 """What looks like a slip in measurements that are sound one by one: said in a campaign's warnings, never acted on."""
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 
 from alloygrad.checks import LEAST_ROWS
+from alloygrad.protocols import Space
+from alloygrad.spaces import Box, CompositionSpace
 from alloygrad.symbols import CHEMICAL_SYMBOLS
 
 if TYPE_CHECKING:
     from alloygrad.campaigns.campaign import Campaign
+    from alloygrad.campaigns.properties import Property
 
 DOUBTFUL = 4.0
 """A measurement so many standard deviations from what all others say is to be checked. It widens the deviation by which
@@ -28,13 +31,20 @@ five uniform numbers from 0 to 1, one lies so far away in 6 % of samples by the 
 MOST_SAID = 3
 """So many measurements are named in one kind of warning."""
 
+REMOTE = 2.0
+"""A suggestion further from the nearest measured point than so many times the largest such distance among measured
+points is said to be far from all of them; chosen."""
 
-def left_out(campaign: "Campaign") -> pd.DataFrame:
+MARGIN = 0.1
+"""A suggestion outside the measured range by this share of what is allowed is said to be a guess; chosen."""
+
+
+def left_out(campaign: "Campaign | Property") -> pd.DataFrame:
     """Predict every measurement from all the others: columns measured, predicted, std, in the objective's unit."""
     centre, spread = campaign.scale
     with torch.no_grad():
         mean, std = campaign.model.leave_one_out()
-    predicted = campaign.objective.utility(centre + spread * mean.numpy())
+    predicted = campaign.objective.sign * (centre + spread * mean.numpy())
     return pd.DataFrame({"measured": campaign.values, "predicted": predicted, "std": spread * std.numpy()})
 
 
@@ -70,6 +80,81 @@ def slipped(values: np.ndarray, labels: Sequence[str], name: str) -> list[str]:
     if len(near):
         guess = f"Is the decimal point misplaced ({near[0]:.4g})? Correct the number, or leave the row out."
     return [f"{labels[apart]}: {name} = {value:.6g}, all others lie in {low:.4g} … {high:.4g}. {guess}"]
+
+
+def unvaried(space: Space, coordinates: np.ndarray) -> list[str]:
+    """A line for each coordinate that a space lets vary, but that is the same in all measurements (n, k).
+
+    A width below half a step is rounding.
+    """
+    if not len(coordinates):
+        return []
+    found = []
+    for i, limits in enumerate(_limits(space)):
+        low, high = coordinates[:, i].min(), coordinates[:, i].max()
+        if limits.most - limits.least > limits.step and high - low < limits.step / 2:
+            what = f"{space.names[i]} is {limits.shown(low)} in all measurements"
+            what += f", and may vary from {limits.shown(limits.least)} to {limits.shown(limits.most)}{limits.unit}"
+            found.append(f"{what}: what the model says of other values is a guess. Measure some, or fix it.")
+    return found
+
+
+def remote(space: Space, measured: np.ndarray, new: np.ndarray) -> list[str]:
+    """A text for each new point (m, k): what of it lies outside all measurements (n, k), and whether it is far away."""
+    low, high = measured.min(0), measured.max(0)
+    between = space.distance(measured[:, None], measured[None])
+    np.fill_diagonal(between, np.inf)
+    own = np.where(between > 0, between, np.inf).min(1)  # repeats have no distance
+    usual = own[np.isfinite(own)].max(initial=0)
+    found = []
+    for point in new:
+        beyond = [
+            f"{name} {limits.shown(value)}{limits.unit} (measured: {limits.shown(a)} … {limits.shown(b)})"
+            for name, limits, value, a, b in zip(space.names, _limits(space), point, low, high, strict=True)
+            if max(a - value, value - b) > limits.slack(b - a)
+        ]
+        texts = [f"Outside what was measured: {', '.join(beyond)}; take the prediction for a guess."] if beyond else []
+        away = space.distance(point, measured).min()
+        if usual and away > REMOTE * usual:
+            texts.append(
+                f"{100 * away:.3g} % from the nearest measured point, {away / usual:.1f} times as far as any of these "
+                "from its own neighbour: measure something in between first, or narrow the limits."
+            )
+        found.append(" ".join(texts))
+    return found
+
+
+class _Limits(NamedTuple):
+    """Limits of one coordinate, and how it is written."""
+
+    least: float
+    most: float
+    step: float  # a narrower range is rounding
+    unit: str
+    factor: float = 1.0
+
+    def slack(self, width: float) -> float:
+        """By how much a value may lie outside a measured range of some width before it is said."""
+        constant = width < self.step / 2
+        return self.step / 2 if constant else max(self.step / 2, MARGIN * (self.most - self.least))
+
+    def shown(self, value: float) -> str:
+        return f"{self.factor * value:.4g}"
+
+
+def _limits(space: Space) -> list[_Limits]:
+    """Limits of each coordinate of a space; none of a pool's."""
+    parts: list[Any] = [getattr(space, "composition", space), getattr(space, "process", None)]
+    found: list[_Limits] = []
+    for part in parts:
+        if isinstance(part, CompositionSpace):
+            each = zip(part.lower, part.upper, strict=True)
+            found += [_Limits(low, high, part.step, " at.%", 100.0) for low, high in each]
+        elif isinstance(part, Box):
+            for low, high, whole, unit in zip(part.lower, part.upper, part.whole, part.units, strict=True):
+                step = 1.0 if whole else 1e-9 * max(abs(low), abs(high))
+                found.append(_Limits(low, high, step, f" {unit}" if unit else ""))
+    return found or [_Limits(-np.inf, np.inf, np.inf, "") for _ in space.names]
 
 
 def ignored(table: pd.DataFrame, names: Collection[str]) -> list[str]:

@@ -43,6 +43,19 @@ class Joined:
         return torch.cat([self.features(points[..., : self.n_elements]), points[..., self.n_elements :]], dim=-1)
 
 
+class Both:
+    """Features of the composition, then all coordinates as they are."""
+
+    def __init__(self, features: FeatureMap, names: Sequence[str]) -> None:
+        self.features, self.n_elements = features, len(features.elements)
+        self.names = [*features.names, *names]
+
+    def __call__(self, points: Tensor | ArrayLike) -> Tensor:
+        """Return the inputs (..., n_features + k) of `points` (..., k)."""
+        points = doubles(points)
+        return torch.cat([self.features(points[..., : self.n_elements]), points], dim=-1)
+
+
 def given_inputs(space: Space, inputs: str | Callable | None) -> Callable | None:
     """Return the map that `inputs` is, or None where it says how to choose one; refuse what cannot work later.
 
@@ -57,10 +70,10 @@ def given_inputs(space: Space, inputs: str | Callable | None) -> Callable | None
             f"inputs=ag.FeatureMap(space.elements, {list(inputs)})."
         )
     if inputs is not None:
-        require_known("inputs", inputs, ("features", "fractions"))
-    if inputs == "features" and not space.elements:
+        require_known("inputs", inputs, ("features", "fractions", "both"))
+    if inputs in ("features", "both") and not space.elements:
         raise ValueError(
-            f"Expected a space with a composition for the inputs 'features'; got a {type(space).__name__} without one. "
+            f"Expected a space with a composition for the inputs {inputs!r}; got a {type(space).__name__} without one. "
             "Take 'fractions' here."
         )
     if inputs != "fractions" and space.elements:
@@ -82,7 +95,8 @@ def choose_inputs(
     Args:
         space: Where the coordinates come from; `space.elements` are its first columns.
         inputs: "features": material features, chosen by cross-validation on these rows; "fractions": coordinates as
-            they are; a map is taken as it is; None: features where there is a composition, else the coordinates.
+            they are; "both": such features and the coordinates; a map is taken as it is; None: features where there is
+            a composition, else the coordinates.
         coordinates: (n, k).
         utilities: (n,), the larger the better.
         rng: Generator of the search for features.
@@ -110,4 +124,6 @@ def choose_inputs(
             rows = np.arange(len(utilities))
         found = genetic(space.elements, compositions[rows], utilities[rows], rng=rng, **selection)
         chosen = FeatureMap(space.elements, found.features)
+        if inputs == "both":
+            return Both(chosen, space.names)
     return chosen if n_elements == len(space.names) else Joined(chosen, space.names)

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from alloygrad.acquisition.analytic import ACQUISITIONS, log_ei
-from alloygrad.campaigns.campaign import SETTINGS, Campaign
+from alloygrad.campaigns.campaign import Campaign
+from alloygrad.campaigns.properties import SETTINGS
 from alloygrad.checks import require_known, require_whole
 from alloygrad.features.feature_map import Feature, FeatureMap, parse_feature
 from alloygrad.features.formulas import require_formulas

@@ -23,6 +23,7 @@ from alloygrad.features.feature_map import FeatureMap
 from alloygrad.maximisers.ascent import ascent, is_enumerated
 from alloygrad.maximisers.cascade import cascade
 from alloygrad.maximisers.enumeration import enumeration
+from alloygrad.maximisers.exchanges import exchanges
 from alloygrad.maximisers.lattice import lattice
 from alloygrad.maximisers.multistart import multistart
 from alloygrad.maximisers.options import (
@@ -30,6 +31,7 @@ from alloygrad.maximisers.options import (
     AscentOptions,
     CascadeOptions,
     EnumerationOptions,
+    ExchangeOptions,
     LatticeOptions,
     MultistartOptions,
     Options,
@@ -41,7 +43,7 @@ from alloygrad.maximisers.random_search import random_search
 from alloygrad.maximisers.slsqp import slsqp
 from alloygrad.maximisers.suggestion import Plain, Suggestion
 from alloygrad.protocols import Acquisition, Space
-from alloygrad.spaces import Box, CompositionSpace, Pool, Product
+from alloygrad.spaces import Box, CompositionSpace, Pool, Product, Restricted
 from alloygrad.spaces.composition import require_elements
 from alloygrad.spaces.points import no_points, require_points
 
@@ -85,6 +87,7 @@ METHODS = {
     "ascent": Method(ascent, AscentOptions, _has_grid, _ascends),
     "cascade": Method(cascade, CascadeOptions, _is_listed),
     "enumeration": Method(enumeration, EnumerationOptions, _is_listed, draws=False),
+    "exchange": Method(exchanges, ExchangeOptions, lambda space: isinstance(space, Restricted)),
     "lattice": Method(lattice, LatticeOptions, _has_grid, _chooses_pairs),
     "multistart": Method(multistart, MultistartOptions, _has_box),
     "slsqp": Method(slsqp, SlsqpOptions, _has_grid, lambda space, options: True),

@@ -227,3 +227,12 @@ class MultistartOptions(Options):
     starts: Whole = 12  # of these, so many climb
     rounds: Whole = 6  # in turn in the parameters and on the grid
     tries: Whole = 200  # random steps of a climb without gradients
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExchangeOptions(Options):
+    """How `exchange` searches compositions under further limits."""
+
+    screen: Whole = 4096  # random compositions evaluated first
+    starts: Whole = 16  # of these, so many climb
+    rounds: Whole = 100  # exchanges of each climb, at most

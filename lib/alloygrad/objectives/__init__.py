@@ -1,5 +1,21 @@
-"""What is wanted of a measurement."""
+"""What is wanted of a measurement: outcomes in, utilities out, the larger the better.
 
+`Maximise` and `Minimise` one outcome or a weighted sum (`single`); a `Target` to hit, a `Limit` to keep, a
+`Desirability` made of several outcomes (`aims`). For a list of them, the front is looked for (`front`).
+"""
+
+from alloygrad.objectives.aims import Desirability, Limit, Target
+from alloygrad.objectives.front import hypervolume, non_dominated, true_front
 from alloygrad.objectives.single import Maximise, Minimise, Objective
 
-__all__ = ["Maximise", "Minimise", "Objective"]
+__all__ = [
+    "Desirability",
+    "Limit",
+    "Maximise",
+    "Minimise",
+    "Objective",
+    "Target",
+    "hypervolume",
+    "non_dominated",
+    "true_front",
+]

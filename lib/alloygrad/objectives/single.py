@@ -1,4 +1,4 @@
-"""What is wanted of a measurement: outcomes in, one utility out, the larger the better.
+"""As much or as little as possible of one outcome, or of a weighted sum of outcomes.
 
     Maximise("enthalpy_J_per_g")
     Minimise("hysteresis_K")
@@ -9,19 +9,21 @@ An objective is data. Predictions and suggestions stay in the unit of its outcom
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from alloygrad.checks import is_number, numbers, require_outcomes
 
+Weights: TypeAlias = tuple[tuple[str, float], ...]
+
 
 @dataclass(frozen=True)
 class Objective:
     """A weighted sum of outcomes, and whether more of it is better. Made by `Maximise` and `Minimise`."""
 
-    weights: tuple[tuple[str, float], ...]
+    weights: Weights
     sign: int
 
     @property
@@ -32,15 +34,11 @@ class Objective:
     @property
     def name(self) -> str:
         """What is optimised, in words: the outcome's name, or the sum written out."""
-        if len(self.weights) == 1 and self.weights[0][1] == 1:
-            return self.weights[0][0]
-        return " + ".join(f"{weight:g} × {name}" for name, weight in self.weights).replace("+ -", "− ")
+        return written(self.weights)
 
     def value(self, outcomes: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the weighted sum (...) of outcomes, each (...), in their unit."""
-        require_outcomes(self.outputs, outcomes)
-        parts = (weight * numbers(outcomes[name], name) for name, weight in self.weights)
-        return sum(parts, start=np.zeros(()))
+        return weighted(self.weights, outcomes)
 
     def utility(self, value: ArrayLike) -> np.ndarray:
         """Return the larger-is-better form (...) of a value (...), or the value of a utility: they differ in sign."""
@@ -60,7 +58,7 @@ def Maximise(outcome: str | Mapping[str, float]) -> Objective:
         >>> Maximise("hardness_HV").utility(350.0).item()
         350.0
     """
-    return Objective(_weights(outcome), 1)
+    return Objective(weights_of(outcome), 1)
 
 
 def Minimise(outcome: str | Mapping[str, float]) -> Objective:
@@ -76,10 +74,25 @@ def Minimise(outcome: str | Mapping[str, float]) -> Objective:
         >>> Minimise("cost_per_kg").utility(12.5).item()
         -12.5
     """
-    return Objective(_weights(outcome), -1)
+    return Objective(weights_of(outcome), -1)
 
 
-def _weights(outcome: Any) -> tuple[tuple[str, float], ...]:
+def written(weights: Weights) -> str:
+    """Return a weighted sum in words: the outcome's name alone, or the sum written out."""
+    if len(weights) == 1 and weights[0][1] == 1:
+        return weights[0][0]
+    return " + ".join(f"{weight:g} × {name}" for name, weight in weights).replace("+ -", "− ")
+
+
+def weighted(weights: Weights, outcomes: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return the weighted sum (...) of outcomes, each (...)."""
+    require_outcomes([name for name, _ in weights], outcomes)
+    parts = (weight * numbers(outcomes[name], name) for name, weight in weights)
+    return sum(parts, start=np.zeros(()))
+
+
+def weights_of(outcome: Any) -> Weights:
+    """Return the weights of a name, or of {name: weight}. Raises ValueError for anything else."""
     if isinstance(outcome, str) and outcome:
         return ((outcome, 1.0),)
     sound = isinstance(outcome, Mapping) and all(isinstance(n, str) and n and is_number(w) for n, w in outcome.items())

@@ -1,8 +1,9 @@
-"""What may be tried: compositions, a pool of candidates, a box of parameters, or a composition and a box."""
+"""What may be tried: compositions, also under further limits, a pool, a box of parameters, a composition and a box."""
 
 from alloygrad.spaces.box import Box
 from alloygrad.spaces.composition import CompositionSpace, Group
 from alloygrad.spaces.pool import Pool
 from alloygrad.spaces.product import Product
+from alloygrad.spaces.restricted import Restricted
 
-__all__ = ["Box", "CompositionSpace", "Group", "Pool", "Product"]
+__all__ = ["Box", "CompositionSpace", "Group", "Pool", "Product", "Restricted"]

@@ -41,7 +41,7 @@ from alloygrad.surrogates.fusion import Gains, entropy_of_best, fuse, gains, top
 from alloygrad.surrogates.gp import MIN_VARIANCE, GaussianProcess, GPModel, prepare
 from alloygrad.surrogates.isotropic import Isotropic, IsotropicModel, are_bits, require_no_gradient
 from alloygrad.surrogates.model import Model, fit_columns
-from alloygrad.surrogates.process import Known, Process, process
+from alloygrad.surrogates.process import Known, Process, expected, process
 
 MEMBERS = ("isotropic", "tanimoto", "gp", "extra_trees")
 """Learners of the default. Chosen on the tuning pools of the fusion study."""
@@ -55,8 +55,8 @@ DISAGREEMENT = 0.5
 CALIBRATION = (0.25, 4.0)
 """Limits of c²: it is estimated from few errors."""
 
-REMEMBERED = 4
-"""Sets of points whose consensus is kept, so that the picks of a batch compute it once."""
+REMEMBERED, MANY = 2, 512
+"""The consensus of so many sets of at least so many points is kept, so that the picks of a batch compute it once."""
 
 LEARNERS: dict[str, Callable[[Callable, bool], protocols.Surrogate]] = {
     "isotropic": lambda features, scaled: Isotropic(features),
@@ -94,6 +94,22 @@ class Compression:
 
 
 @dataclass(frozen=True, eq=False)
+class Fantasies:
+    """m supposed measurements: their values, and mean, std (m,) and what covariances need of the state without them."""
+
+    values: Tensor
+    mean: Tensor
+    std: Tensor
+    known: Known
+
+    def and_(self, other: Fantasies) -> Fantasies:
+        """Return these and others."""
+        values, mean = torch.cat([self.values, other.values]), torch.cat([self.mean, other.mean])
+        known = torch.cat([self.known[0], other.known[0]]), torch.cat([self.known[1], other.known[1]], 1)
+        return Fantasies(values, mean, torch.cat([self.std, other.std]), known)
+
+
+@dataclass(frozen=True, eq=False)
 class EnsembleModel(Model):
     """A fitted ensemble of C learners and n measurements."""
 
@@ -108,7 +124,7 @@ class EnsembleModel(Model):
     compression: Compression
     inflation: float  # c²
     disagreement: float  # λ
-    fantasies: tuple[Tensor, Tensor]  # coordinates (m, k) and values (m,)
+    fantasies: Fantasies | None
     memory: dict = field(default_factory=dict, repr=False)  # shared by all fantasies of one fit
 
     differentiable = False
@@ -141,29 +157,33 @@ class EnsembleModel(Model):
 
     def _fused(self, points: Tensor) -> tuple[Tensor, Tensor, Known]:
         """Mean and std (rows,) of coordinates (rows, k) without fantasies, and what covariances need."""
+        if len(points) < MANY:
+            return self._compute(points)
         key = blake2b(points.contiguous().numpy().tobytes()).digest()
         if key not in self.memory:
-            mean, differ = fuse(torch.stack([model.posterior(points)[0] for model in self.models]), self.gains.weights)
-            known = self.base.whitened(self.features(points))
-            variance = self.inflation * self.base.variance(known) + self.disagreement * differ
             if len(sets := [key for key in self.memory if isinstance(key, bytes)]) >= REMEMBERED:
                 del self.memory[sets[0]]
-            std = variance.clamp_min(MIN_VARIANCE).sqrt()
-            self.memory[key] = mean, std, known
+            self.memory[key] = self._compute(points)
         return self.memory[key]
+
+    def _compute(self, points: Tensor) -> tuple[Tensor, Tensor, Known]:
+        mean, differ = fuse(torch.stack([expected(model, points) for model in self.models]), self.gains.weights)
+        known = self.base.whitened(self.features(points))
+        variance = self.inflation * self.base.variance(known) + self.disagreement * differ
+        return mean, variance.clamp_min(MIN_VARIANCE).sqrt(), known
 
     def _conditioned(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Mean and std (rows,), and the Kalman gain's whitened covariance (m, rows) with the fantasies."""
         mean, std, white = self._fused(points)
-        at, values = self.fantasies
-        if not len(values):
+        told = self.fantasies
+        if told is None:
             return mean, std, torch.empty((0, len(points)), dtype=mean.dtype)
-        there, spread, known = self._fused(at)
-        own = self._covariance((spread, known), (spread, known))
-        own.diagonal().add_(self.noise + 1e-9 * spread.square().max())
+        there = (told.std, told.known)
+        own = self._covariance(there, there)
+        own.diagonal().add_(self.noise + 1e-9 * told.std.square().max())
         factor = torch.linalg.cholesky(own)
-        solved = torch.linalg.solve_triangular(factor, self._covariance((spread, known), (std, white)), upper=False)
-        shift = torch.linalg.solve_triangular(factor, (values - there)[:, None], upper=False)[:, 0]
+        solved = torch.linalg.solve_triangular(factor, self._covariance(there, (std, white)), upper=False)
+        shift = torch.linalg.solve_triangular(factor, (told.values - told.mean)[:, None], upper=False)[:, 0]
         variance = (std.square() - solved.square().sum(0)).clamp_min(MIN_VARIANCE)
         return mean + shift @ solved, variance.sqrt(), solved
 
@@ -214,8 +234,9 @@ class EnsembleModel(Model):
 
     def condition(self, points: Tensor | ArrayLike, values: Tensor | ArrayLike) -> EnsembleModel:
         """Return the model as if `values` (m,), on the compressed scale, had been found at coordinates (m, k)."""
-        at = torch.cat([self.fantasies[0], given(self.features, points)])
-        return replace(self, fantasies=(at, torch.cat([self.fantasies[1], doubles(values).reshape(-1)])))
+        with torch.no_grad():
+            new = Fantasies(doubles(values).reshape(-1), *self._fused(given(self.features, points)))
+        return replace(self, fantasies=new if self.fantasies is None else self.fantasies.and_(new))
 
     def leave_one_out(self) -> tuple[Tensor, Tensor]:
         """Predict each measurement from all others: (mean, std), each (n,), noise included, in units of the targets."""
@@ -279,7 +300,7 @@ class Ensemble:
             self.features, coordinates, y, names, tuple(fitted.values()), left_out, found, base, compression,
             inflation=calibration(found.weights @ left_out, base.left_out(), t),
             disagreement=self.disagreement,
-            fantasies=(coordinates[:0], y[:0]),
+            fantasies=None,
         )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from math import log, sqrt
+from math import exp, log, sqrt
 from typing import ClassVar
 
 import numpy as np
@@ -53,6 +53,10 @@ BLOCK = 4096
 """Points evaluated at once."""
 
 KERNELS = ("matern", "tanimoto")
+
+
+Pair = tuple[float, float, float, float, float]
+"""Evidence, lengthscale, noise, scale and mean of a pair that was tried."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +112,16 @@ class IsotropicModel(Model):
         points = given(self.features, points)
         require_no_gradient(points)
         return in_blocks(lambda rows: self.posterior_scaled(self.scaled(rows)), points, BLOCK)
+
+    def expected(self, points: Tensor | ArrayLike) -> Tensor:
+        """Return the mean (rows,) alone of coordinates (rows, k): no triangular system is solved."""
+        near = nearness(self.kernel, self.scaled(points), self.inputs)
+        mean = torch.zeros(len(near), dtype=near.dtype)
+        for length in {part.lengthscale for part in self.parts}:
+            alike = [part for part in self.parts if part.lengthscale == length]
+            weights = torch.stack([part.weight * part.weights for part in alike]).sum(0)
+            mean += kernel_of(self.kernel, near, length) @ weights + sum(part.weight * part.mean for part in alike)
+        return mean
 
     def posterior_scaled(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return (mean, std), each (rows,), of scaled features (rows, F)."""
@@ -207,21 +221,25 @@ def fit_isotropic(
     require_known("kernel", kernel, KERNELS)
     data = prepare(features, points, targets)
     raw, y = features(data["coordinates"]), data["targets"]
-    low, factor = torch.zeros(raw.shape[1], dtype=raw.dtype), torch.ones(raw.shape[1], dtype=raw.dtype)
+    low, factor_of = torch.zeros(raw.shape[1], dtype=raw.dtype), torch.ones(raw.shape[1], dtype=raw.dtype)
     if kernel == "matern":
-        low, factor = _standardisation(raw)
-    inputs = (raw - low) * factor
+        low, factor_of = _standardisation(raw)
+    inputs = (raw - low) * factor_of
     near = nearness(kernel, inputs, inputs)
     spread = y.var(correction=0).item() or 1.0
     noises = NOISES if noise is None else (min(max(noise / spread, 1e-6), 1.0),)
     lengths = LENGTHSCALES if kernel == "matern" else (1.0,)
-    found = [part for length in lengths for part in _parts(kernel_of(kernel, near, length), y, length, noises)]
-    best = max(part.evidence for part in found)
-    shares = np.exp([part.evidence - best for part in found])
-    kept = sorted(np.flatnonzero(shares >= LEAST_WEIGHT), key=lambda i: -shares[i])
-    whole = shares[kept].sum()
-    parts = tuple(replace(found[i], weight=float(shares[i] / whole)) for i in kept)
-    return IsotropicModel(features, data["coordinates"], y, kernel, low, factor, inputs, parts)
+    grams = [kernel_of(kernel, near, length) for length in lengths]
+    tried = [pair for gram, length in zip(grams, lengths, strict=True) for pair in _pairs(gram, y, length, noises)]
+    best = max(evidence for evidence, *_ in tried)
+    kept = sorted((pair for pair in tried if pair[0] >= best + log(LEAST_WEIGHT)), key=lambda pair: -pair[0])
+    whole = sum(exp(evidence - best) for evidence, *_ in kept)
+    parts = []
+    for evidence, length, noise, scale, mean in kept:
+        factor = torch.linalg.cholesky(grams[lengths.index(length)] + noise * torch.eye(len(y), dtype=y.dtype))
+        weights = torch.cholesky_solve((y - mean)[:, None], factor)[:, 0]
+        parts.append(Part(exp(evidence - best) / whole, length, noise, scale, mean, evidence, factor, weights))
+    return IsotropicModel(features, data["coordinates"], y, kernel, low, factor_of, inputs, tuple(parts))
 
 
 def _standardisation(raw: Tensor) -> tuple[Tensor, Tensor]:
@@ -259,20 +277,18 @@ def kernel_of(kernel: str, near: Tensor, lengthscale: float = 1.0) -> Tensor:
     return (r / 3 + 1).mul_(r).add_(1).mul_(r.neg_().exp_())
 
 
-def _parts(gram: Tensor, y: Tensor, lengthscale: float, noises: tuple[float, ...]) -> list[Part]:
-    """One part for each noise; mean and scale are the best ones."""
+def _pairs(gram: Tensor, y: Tensor, lengthscale: float, noises: tuple[float, ...]) -> list[Pair]:
+    """A pair for each noise; mean and scale are the best ones."""
     values, vectors = torch.linalg.eigh(gram)
     values, ones, rotated = values.clamp_min(0), vectors.sum(0), vectors.mT @ y
-    parts = []
+    pairs = []
     for noise in noises:
         e = values + noise
         mean = ((ones * rotated / e).sum() / (ones.square() / e).sum()).item()
-        rest = rotated - mean * ones
-        scale = max((rest.square() / e).mean().item(), 1e-12)
+        scale = max(((rotated - mean * ones).square() / e).mean().item(), 1e-12)
         evidence = -0.5 * len(y) * log(scale) - 0.5 * e.log().sum().item()
-        factor = torch.linalg.cholesky(gram + noise * torch.eye(len(y), dtype=gram.dtype))
-        parts.append(Part(0.0, lengthscale, noise, scale, mean, evidence, factor, vectors @ (rest / e)))
-    return parts
+        pairs.append((evidence, lengthscale, noise, scale, mean))
+    return pairs
 
 
 def _factor(covariance: Tensor, jitter: float) -> Tensor:

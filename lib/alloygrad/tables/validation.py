@@ -11,7 +11,8 @@ z_i = (y_i − μ_i)/s_i, with s_i² the variance of a measurement, noise includ
 |z| below the normal quantile z_p; by chance alone the share of n rows scatters binomially (`coverage`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,13 +20,25 @@ from scipy.stats import binom, norm
 
 from alloygrad.campaigns.campaign import Campaign
 from alloygrad.campaigns.cautions import DOUBTFUL, doubtful, left_out
+from alloygrad.campaigns.inputs import Both, Joined
 from alloygrad.features.selection import deal_folds
 from alloygrad.tables.findings import alike
 
 NOMINAL = tuple(np.round(np.arange(0.1, 0.96, 0.05), 2))
 """Shares at which calibration is looked at."""
 
-__all__ = ["DOUBTFUL", "NOMINAL", "by_folds", "coverage", "doubtful", "left_out", "scores", "verdict"]
+__all__ = [
+    "DOUBTFUL",
+    "NOMINAL",
+    "best_of",
+    "by_folds",
+    "compared",
+    "coverage",
+    "doubtful",
+    "left_out",
+    "scores",
+    "verdict",
+]
 
 
 def by_folds(
@@ -44,18 +57,67 @@ def by_folds(
         composition, their mean is predicted, and std is
         their scatter, or that of all measurements where theirs is 0.
     """
+    choose = {"": lambda rows: campaign.subset(rows, inputs=inputs, seed=int(rng.integers(2**31)))}
+    return _in_folds(campaign, choose, rng, n_folds)[""]
+
+
+def compared(campaign: Campaign, *, rng: np.random.Generator, n_folds: int = 5) -> dict[str, pd.DataFrame]:
+    """Predict every measurement from the other folds by each kind of inputs: "fractions", "features" and "both".
+
+    Arguments and tables are as of `by_folds`. Features are chosen once in each fold, for both kinds that use them.
+    """
+    latest: dict[str, Any] = {}
+
+    def features(rows: np.ndarray) -> Campaign:
+        latest["features"] = campaign.subset(rows, inputs="features", seed=int(rng.integers(2**31)))
+        return latest["features"]
+
+    def both(rows: np.ndarray) -> Campaign:
+        chosen = latest["features"].features
+        chosen = chosen.features if isinstance(chosen, Joined) else chosen
+        return campaign.subset(rows, inputs=Both(chosen, campaign.space.names))
+
+    choose = {"fractions": lambda rows: campaign.subset(rows, inputs="fractions"), "features": features, "both": both}
+    return _in_folds(campaign, choose, rng, n_folds)
+
+
+def best_of(tables: Mapping[str, Sequence[pd.DataFrame]]) -> str:
+    """Return which inputs predict best, given tables of predictions for each outcome.
+
+    Errors count in ranges of their outcome. The first inputs are kept unless others are better on average by more than
+    the standard error of the difference.
+    """
+    errors = {
+        inputs: np.concatenate(
+            [(one["measured"] - one["predicted"]).abs() / (np.ptp(one["measured"]) or 1.0) for one in some]
+        )
+        for inputs, some in tables.items()
+    }
+    best, *others = errors
+    for other in others:
+        gain = errors[best] - errors[other]
+        if gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)):
+            best = other
+    return best
+
+
+def _in_folds(
+    campaign: Campaign, choose: Mapping[str, Callable[[np.ndarray], Campaign]], rng: np.random.Generator, n_folds: int
+) -> dict[str, pd.DataFrame]:
+    """Predictions of each fold by campaigns that are made, in the order of `choose`, of the rows of all others."""
     group = alike(campaign.coordinates)
     folds = deal_folds(group.max() + 1, rng, n_folds=min(n_folds, group.max() + 1))[0][group]
-    found = pd.DataFrame({"measured": campaign.values, "predicted": np.nan, "std": np.nan})
+    empty = pd.DataFrame({"measured": campaign.values, "predicted": np.nan, "std": np.nan})
+    found = {kind: empty.copy() for kind in choose}
     for fold in np.unique(folds):
         held, known = folds == fold, folds != fold
         values = campaign.values[known]
         scatter = values.std() if np.ptp(values) else campaign.values.std()
-        found.loc[held, ["predicted", "std"]] = values.mean(), scatter
-        if np.ptp(values) and np.ptp(group[known]):
-            again = campaign.subset(known, inputs=inputs, seed=int(rng.integers(2**31)))
-            predicted = again.predict(campaign.coordinates[held])
-            found.loc[held, ["predicted", "std"]] = predicted[["predicted", "std_measurement"]].to_numpy()
+        for kind, make in choose.items():
+            found[kind].loc[held, ["predicted", "std"]] = values.mean(), scatter
+            if np.ptp(values) and np.ptp(group[known]):
+                predicted = make(known).predict(campaign.coordinates[held])
+                found[kind].loc[held, ["predicted", "std"]] = predicted[["predicted", "std_measurement"]].to_numpy()
     return found
 
 

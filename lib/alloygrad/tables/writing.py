@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from alloygrad.spaces.composition import CompositionSpace
+from alloygrad.spaces import CompositionSpace, Product, Restricted
 from alloygrad.tables.measurements import to_weight
 
 
-def with_weights(table: pd.DataFrame, space: CompositionSpace) -> pd.DataFrame:
+def with_weights(table: pd.DataFrame, space: CompositionSpace | Product | Restricted) -> pd.DataFrame:
     """Return a table of suggestions with each element in wt.% as well, after the columns in at.%."""
+    space = space if isinstance(space, CompositionSpace) else space.composition
     weights = (100 * to_weight(space.read(table), space.elements)).round(3)
     columns = pd.DataFrame(weights, index=table.index, columns=[f"{element} wt.%" for element in space.elements])
     last = table.columns.get_loc(f"{space.elements[-1]} at.%") + 1

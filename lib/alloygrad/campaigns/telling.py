@@ -1,0 +1,218 @@
+"""Measurements on their way into a campaign: tables, frames and points are checked, and become rows of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from alloygrad.acquisition.analytic import ACQUISITIONS
+from alloygrad.acquisition.several import JOINT
+from alloygrad.campaigns.cautions import ignored
+from alloygrad.checks import LEAST_ROWS, numbers, require_outcomes, row_name
+from alloygrad.protocols import Objective, Space
+from alloygrad.spaces import Box, Pool
+from alloygrad.spaces.points import require_points
+from alloygrad.surrogates.gp import LARGEST
+
+PREDICTED = ("predicted", "std", "std_measurement")
+"""What `predict` says of a property."""
+
+SUGGESTED = (*PREDICTED, *ACQUISITIONS, *JOINT, "feasible", "distance", "nearest_row", "warning", "suggestion")
+"""Columns that `suggest` adds to those of the space; none of them is an outcome."""
+
+
+class Table(Protocol):
+    """What `read_table` returns."""
+
+    def measured(self, space: Space, objective: Objective) -> tuple[np.ndarray, np.ndarray, list, list[str]]:
+        """Return (coordinates (n, k), values (n,), row numbers, warnings) for one objective."""
+
+
+Outcomes: TypeAlias = ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame
+Objectives: TypeAlias = Sequence[Objective]
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """n measurements of m objectives, as a campaign keeps them."""
+
+    coordinates: np.ndarray  # (n, k)
+    values: np.ndarray  # (n, m), NaN where one of several is missing
+    rows: list  # numbers in the table, or None
+    said: list[str]  # warnings
+    waiting: np.ndarray  # coordinates (w, k) of rows without any outcome
+
+
+def read(
+    space: Space, objectives: Objectives, data: Table | pd.DataFrame | ArrayLike, outcomes: Outcomes | None
+) -> Told:
+    """Return measurements for a campaign; arguments and errors as of `Campaign.tell`."""
+    names = " and ".join(repr(one.name) for one in objectives)
+    if isinstance(outcomes, str):
+        raise ValueError(
+            f"Expected outcomes as numbers; got the text {outcomes!r}. The column {names} of a table is found by "
+            "itself: leave outcomes out."
+        )
+    if hasattr(data, "measured"):
+        if outcomes is not None:
+            got = "a mapping" if isinstance(outcomes, Mapping) else f"{np.size(outcomes)} numbers"
+            raise ValueError(
+                f"Expected no outcomes next to a table of `read_table`: its column {names} is used; got {got}. Leave "
+                "them out, or pass a DataFrame with them."
+            )
+        told = _of_table(space, objectives, data)
+        _require_sound(objectives, told, "row {}".format)
+        outputs = list(dict.fromkeys(name for one in objectives for name in one.outputs))
+        return replace(told, waiting=data.waiting(outputs)) if hasattr(data, "waiting") else told
+    place: Callable[[int], str] = "row {}".format
+    said: list[str] = []
+    if isinstance(data, pd.DataFrame):
+        coordinates = space.read(data)
+        columns = values_of(space, objectives, data if outcomes is None else outcomes)
+        if space.elements:
+            said = ignored(data, [*space.names, *(name for one in objectives for name in one.outputs)])
+        place = partial(row_name, data)
+    else:
+        coordinates = space.coordinates(points_of(space, data))
+        columns = values_of(space, objectives, outcomes)
+    for column in columns:
+        if column.shape != coordinates.shape[:1]:
+            raise ValueError(
+                f"Expected one outcome for each of {len(coordinates)} points; got shape {column.shape}. Give "
+                "as many outcomes as points."
+            )
+    told = Told(coordinates, np.column_stack(columns), [None] * len(coordinates), said, coordinates[:0])
+    _require_sound(objectives, told, place)
+    return told
+
+
+def _of_table(space: Space, objectives: Objectives, data: Any) -> Told:
+    """Join what a table holds of each objective, row by row; rows with a fault in one may be sound in another."""
+    parts = [data.measured(space, one) for one in objectives]
+    if len(objectives) == 1:
+        coordinates, values, rows, said = parts[0]
+        return Told(coordinates, values[:, None], list(rows), said, coordinates[:0])
+    where = {row: at for coordinates, _, rows, _ in parts for row, at in zip(rows, coordinates, strict=True)}
+    place = {row: number for number, row in enumerate(sorted(where))}
+    values = np.full((len(place), len(parts)), np.nan)
+    for column, (_, found, rows, _) in zip(values.T, parts, strict=True):
+        column[[place[row] for row in rows]] = found
+    every = [set(said) for *_, said in parts]
+    common = set.intersection(*every)
+    said = [
+        text if text in common else f"{one.name}: {text}"
+        for one, (*_, texts) in zip(objectives, parts, strict=True)
+        for text in texts
+    ]
+    coordinates = np.array([where[row] for row in place])
+    return Told(coordinates, values, list(place), list(dict.fromkeys(said)), coordinates[:0])
+
+
+def values_of(space: Space, objectives: Objectives, outcomes: Outcomes | None) -> list[np.ndarray]:
+    """Return the values (n,) of each objective."""
+    names = ", ".join(f"{one.name!r}: numbers" for one in objectives)
+    if outcomes is None:
+        raise ValueError(f"Expected outcomes for these points; got None. Pass numbers, or {{{names}}}.")
+    if isinstance(outcomes, Mapping | pd.DataFrame):
+        others = (*space.names, getattr(space, "label", "formula"), *SUGGESTED)
+        found = []
+        for one in objectives:
+            require_outcomes(one.outputs, outcomes, others)
+            known = {name: numbers(outcomes[name], name) for name in one.outputs}
+            found.append(np.atleast_1d(one.value(known)))
+        return found
+    if len(objectives) > 1:
+        raise ValueError(
+            f"Expected the outcomes of {len(objectives)} objectives by name; got numbers of shape "
+            f"{np.shape(outcomes)}. Pass {{{names}}}."
+        )
+    return [np.atleast_1d(numbers(outcomes, objectives[0].name))]
+
+
+def points_of(space: Space, data: ArrayLike) -> np.ndarray:
+    """Return points (n, d) of the space. Raises ValueError for what is none."""
+    require_points_or_table(data)
+    points = require_points(space, data)
+    inside = space.contains(points)
+    if not inside.all():
+        bad = points[np.flatnonzero(~inside)[0]]
+        own = "whole steps of a composition" if space.elements else "values within limits, whole where declared"
+        mend = "Pass a DataFrame with values in their units; it may also hold what was measured outside the limits."
+        if isinstance(space, Pool):
+            own = f"row numbers from 0 to {space.size - 1}"
+            mend = f"Name the candidates in a DataFrame with the column {space.label!r}."
+        raise ValueError(
+            f"Expected points of the space; {dict(zip(space.keys, bad.tolist(), strict=True))} is none. "
+            f"Numbers without column names are the space's own: {own}. {mend}"
+        )
+    return points
+
+
+def pending_of(space: Space, pending: pd.DataFrame | ArrayLike | None) -> np.ndarray:
+    """Return the coordinates (n, k) of experiments under way: points, or rows of a DataFrame. Errors say so."""
+    if pending is None or (isinstance(pending, list | tuple | pd.DataFrame) and not len(pending)):
+        return np.empty((0, len(space.names)))
+    try:
+        frame = isinstance(pending, pd.DataFrame)
+        return space.read(pending) if frame else space.coordinates(points_of(space, pending))
+    except ValueError as error:
+        raise ValueError(str(error).replace("Expected", "Expected in `pending`", 1)) from None
+
+
+def still_waiting(space: Space, waiting: np.ndarray, measured: np.ndarray) -> np.ndarray:
+    """Return those of some coordinates (w, k), one for each point, of which the point is not measured, (m, d)."""
+    if not len(waiting):
+        return waiting
+    known = set(map(tuple, measured.tolist()))
+    first = {tuple(point): row for row, point in reversed(list(enumerate(space.nearest(waiting).tolist())))}
+    return waiting[sorted(row for point, row in first.items() if point not in known)]
+
+
+def require_points_or_table(data: Any) -> None:
+    """Raise ValueError for a text, a path, a mapping or a series in place of points or a table."""
+    if data is None or isinstance(data, str | Path | Mapping | pd.Series):
+        text = f"the text {str(data)!r}" if isinstance(data, str | Path) else f"a {type(data).__name__}"
+        raise ValueError(
+            f"Expected a table or points; got {text}. Read a file with `read_table`, or make a pd.DataFrame of it."
+        )
+
+
+def _require_sound(objectives: Objectives, told: Told, place: Callable[[int], str]) -> None:
+    values, several = told.values, len(objectives) > 1
+    if not len(values):
+        raise ValueError("Expected at least one measurement; got a table without rows. Add a row for each.")
+    for one, column in zip(objectives, values.T, strict=True):
+        sound = (np.abs(column) <= LARGEST) | (several & np.isnan(column))  # NaN: this property was not measured
+        if not sound.all():
+            bad = int(np.flatnonzero(~sound)[0])
+            raise ValueError(
+                f"Expected finite outcomes, {LARGEST:.0e} at most; got {column[bad]} for {one.name!r} in "
+                f"{place(bad)}. Leave the row out, or repeat the measurement."
+            )
+    for bad in np.flatnonzero(np.isnan(values).all(1))[:1]:
+        raise ValueError(
+            f"Expected at least one outcome in every row; all of {[one.name for one in objectives]} are missing in "
+            f"{place(int(bad))}. Leave the row out."
+        )
+
+
+def of_points(space: Space, coordinates: np.ndarray) -> list[str]:
+    """Return warnings about where was measured, coordinates (n, k), whatever was."""
+    found = []
+    if (n := len(np.unique(coordinates, axis=0))) < LEAST_ROWS:
+        found.append(
+            f"Expected at least {LEAST_ROWS} different points, since a model of one input has four numbers to "
+            f"learn; {n} measured. Measure more before you trust a suggestion."
+        )
+    process = getattr(space, "process", space)
+    if isinstance(process, Box):
+        made = coordinates[:, -len(process.names) :]
+        found += process.far_outside(made) + process.not_whole(made)
+    return found

@@ -1,0 +1,257 @@
+"""Limits that are no box: few elements at a time, least amounts of those present, linear limits, a farthest distance.
+
+A composition with at most k elements, each of at least some amount where it is present, has one set of elements that
+are present, its support. Each support is a `CompositionSpace` of its own, and they have no composition in common: their
+sizes add up, and a support drawn by size with a uniform composition in it is a uniform composition. Linear limits, of
+cost for example, and a distance from what was measured are kept by rejection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from alloygrad.checks import is_number, require_generator, require_whole, shown
+from alloygrad.spaces.composition import ON_GRID, CompositionSpace
+
+MOST_SUPPORTS = 20_000
+"""Sets of elements that are looked at, at most."""
+
+MOST_COUNTED = 200_000
+"""Compositions that are counted one by one, at most, where limits are kept by rejection."""
+
+TRIES = 200
+"""Rounds of rejection, in which hardly anything was found, before a space is said to be empty."""
+
+
+class Restricted:
+    """The compositions of a space that keep further limits.
+
+    Points and coordinates are those of the composition space.
+
+    Args:
+        composition: Bounds, step and groups.
+        max_elements: So many elements may be present at once.
+        least: {element: least amount where it is present, at.%}, or one number for all.
+        limits: Linear limits [({element: weight}, least, most), …] on Σ weight × at.%/100, None for no limit: the
+            price of an alloy, from the price of each element in it, is one.
+        near: (compositions (n, n_elements) in fractions, distance): no composition is further, in at.%, from all these.
+
+    Raises:
+        ValueError: Limits that are none, or that no composition keeps.
+
+    Example:
+        >>> alloys = CompositionSpace({"Co": (0, 40), "Cr": (0, 40), "Fe": (0, 40), "Ni": (0, 40)}, step=10)
+        >>> space = Restricted(alloys, max_elements=3, least=20)
+        >>> space.size, space.contains([[4, 4, 2, 0], [3, 3, 3, 1]]).tolist()
+        (12, [True, False])
+    """
+
+    maximiser = "exchange"
+
+    def __init__(
+        self,
+        composition: CompositionSpace,
+        *,
+        max_elements: int | None = None,
+        least: float | Mapping[str, float] = 0.0,
+        limits: Sequence[tuple[Mapping[str, float], float | None, float | None]] = (),
+        near: tuple[ArrayLike, float] | None = None,
+    ) -> None:
+        if not isinstance(composition, CompositionSpace):
+            raise TypeError(f"Expected a CompositionSpace to restrict; got {shown(composition)}. Make one first.")
+        self.composition, n = composition, len(composition.elements)
+        self.elements = self.names = self.keys = composition.elements
+        self.max_elements = n if max_elements is None else max_elements
+        require_whole(1, 4, max_elements=self.max_elements)
+        amounts = least if isinstance(least, Mapping) else dict.fromkeys(self.elements, least)
+        if set(amounts) - set(self.elements) or not all(is_number(x) and 0 <= x <= 100 for x in amounts.values()):
+            raise ValueError(
+                f"Expected least amounts from 0 to 100 at.% of elements among {list(self.elements)}; got "
+                f"{shown(least)}. Write for example least=5, or least={{{self.elements[0]!r}: 5}}."
+            )
+        self.least = tuple(max(amounts.get(name, 0.0) / 100, composition.step) for name in self.elements)
+        self.weights, self.low, self.high = self._linear(limits)
+        self.limits = tuple((dict(weights), low, high) for weights, low, high in limits)
+        self.near = None if near is None else (np.atleast_2d(np.asarray(near[0], float)), float(near[1]) / 100)
+        _ = self._sizes
+        self.sample(1, np.random.default_rng(0))  # refuses an empty space here, where the limits are declared
+
+    def _linear(self, limits: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        rows = []
+        for one in limits:
+            sound = isinstance(one, tuple | list) and len(one) == 3 and isinstance(one[0], Mapping)
+            if not sound or set(one[0]) - set(self.elements) or not all(map(is_number, one[0].values())):
+                raise ValueError(
+                    f"Expected limits as [({{element: weight}}, least, most), …]; got {shown(one)}. Write for example "
+                    f"({{{self.elements[0]!r}: 30.0}}, None, 12)."
+                )
+            low, high = -np.inf if one[1] is None else one[1], np.inf if one[2] is None else one[2]
+            if not low <= high:
+                raise ValueError(f"Expected least ≤ most in a linear limit; got {shown(one)}. Correct them.")
+            rows.append(([one[0].get(name, 0.0) for name in self.elements], low, high))
+        weights = np.array([row[0] for row in rows]).reshape(-1, len(self.elements))
+        return weights, np.array([row[1] for row in rows]), np.array([row[2] for row in rows])
+
+    @cached_property
+    def _supports(self) -> list[CompositionSpace]:
+        """A space for each set of elements that may be present together."""
+        inner = self.composition
+        always = [i for i, low in enumerate(inner.lower) if low > 0]
+        free = [i for i in range(len(self.elements)) if i not in always and inner.upper[i] >= self.least[i] - ON_GRID]
+        if not self._by_support:
+            return [inner]
+        found: list[CompositionSpace] = []
+        tried = 0
+        for k in range(min(self.max_elements - len(always), len(free)) + 1):
+            for some in combinations(free, k):
+                tried += 1
+                if tried > MOST_SUPPORTS:
+                    raise ValueError(
+                        f"Expected at most {MOST_SUPPORTS} sets of elements; got more. Lower max_elements, or bound "
+                        "some elements to 0."
+                    )
+                present = {*always, *some}
+                lower = [max(inner.lower[i], self.least[i]) if i in present else 0.0 for i in range(len(self.elements))]
+                upper = [inner.upper[i] if i in present else 0.0 for i in range(len(self.elements))]
+                try:
+                    found.append(CompositionSpace.from_fractions(self.elements, lower, upper, inner.step, inner.groups))
+                except ValueError:  # these elements alone cannot make an alloy
+                    continue
+        if not found:
+            raise ValueError(
+                f"No feasible composition with at most {self.max_elements} elements and these least amounts. Raise "
+                "max_elements or the bounds, or lower the least amounts."
+            )
+        return found
+
+    @property
+    def _by_support(self) -> bool:
+        """Whether elements that are absent matter."""
+        return self.max_elements < len(self.elements) or max(self.least) > self.composition.step + ON_GRID
+
+    @cached_property
+    def _sizes(self) -> np.ndarray:
+        return np.array([float(space.size) for space in self._supports])
+
+    @property
+    def _rejects(self) -> bool:
+        return len(self.weights) > 0 or self.near is not None
+
+    @cached_property
+    def size(self) -> float:
+        """The number of compositions; with linear limits or a distance, of a large space, an upper bound."""
+        total = sum(space.size for space in self._supports)
+        if not self._rejects or total > MOST_COUNTED:
+            return total
+        return sum(int(self._kept(part).sum()) for space in self._supports for part in space.enumerate())
+
+    @property
+    def spacing(self) -> float:
+        """Default distance of two suggestions: the composition's."""
+        return self.composition.spacing
+
+    def __repr__(self) -> str:
+        """Return the declaration."""
+        return f"<Restricted: at most {self.max_elements} elements of {self.composition!r}, {len(self.low)} limits>"
+
+    def describe(self) -> dict:
+        """Return plain values for a digest."""
+        near = None if self.near is None else [self.near[0].tolist(), self.near[1]]
+        limits = [[weights, low, high] for weights, low, high in self.limits]
+        own = {"max_elements": self.max_elements, "least": list(self.least), "limits": limits, "near": near}
+        return {"composition": self.composition.describe(), **own}
+
+    def contains(self, counts: ArrayLike) -> np.ndarray:
+        """Check whether counts (..., n_elements) are compositions that keep all limits: bool (...)."""
+        counts = np.asarray(counts)
+        steps = np.array(self.least) * self.composition.total - 1e-6
+        few = (counts > 0).sum(-1) <= self.max_elements
+        enough = ((counts == 0) | (counts >= steps)).all(-1)
+        return self.composition.contains(counts) & few & enough & self._kept(counts)
+
+    def _kept(self, counts: np.ndarray) -> np.ndarray:
+        """Whether counts (..., n_elements) keep the linear limits and the distance."""
+        fractions = self.composition.fractions(counts)
+        sums = fractions @ self.weights.T
+        kept = ((sums >= self.low - ON_GRID) & (sums <= self.high + ON_GRID)).all(-1)
+        if self.near is not None:
+            measured, farthest = self.near
+            distance = self.composition.distance(fractions[..., None, :], measured).min(-1)
+            kept &= distance <= farthest + ON_GRID
+        return kept
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw n counts (n, n_elements), uniform over all that keep the limits.
+
+        Raises ValueError where hardly any composition keeps the linear limits and the distance.
+        """
+        require_whole(0, n=n)
+        require_generator(rng)
+        share = self._sizes / self._sizes.sum()
+        found = np.empty((0, len(self.elements)), dtype=np.int64)
+        for _ in range(TRIES):
+            wanted = max(n - len(found), 1) if not self._rejects else max(256, 2 * (n - len(found)))
+            drawn = rng.multinomial(wanted, share)
+            parts = [self._supports[i].sample(int(drawn[i]), rng) for i in np.flatnonzero(drawn)]
+            points = rng.permutation(np.concatenate(parts))
+            found = np.concatenate([found, points[self._kept(points)]])
+            if len(found) >= n:
+                return found[:n]
+        raise ValueError(
+            f"Expected compositions that keep the limits; {TRIES} rounds of draws found {len(found)} of {n}. Relax the "
+            "linear limits, or raise the farthest distance."
+        )
+
+    def nearest(self, coordinates: ArrayLike) -> np.ndarray:
+        """Return counts near fractions (n, n_elements): of the largest elements, else among random ones."""
+        asked = np.atleast_2d(np.asarray(coordinates, dtype=float))
+        found = self.composition.snap(asked)
+        for row in np.flatnonzero(~self.contains(found)):
+            found[row] = self._near_one(asked[row])
+        return found
+
+    def _near_one(self, fractions: np.ndarray) -> np.ndarray:
+        drawn = [self.sample(256, np.random.default_rng(0))]
+        if self._by_support:
+            kept = sorted(self._supports, key=lambda s: -fractions[np.array(s.upper) > 0].sum())[:8]
+            drawn += [space.snap(fractions[None]) for space in kept]
+        points = np.concatenate(drawn)
+        points = points[self.contains(points)]
+        return points[((self.composition.fractions(points) - fractions) ** 2).sum(1).argmin()]
+
+    def coordinates(self, points: ArrayLike) -> np.ndarray:
+        """Return the atomic fractions (..., n_elements) of counts (..., n_elements)."""
+        return self.composition.fractions(points)
+
+    fractions = coordinates
+
+    @property
+    def total(self) -> int:
+        """Number of steps in a whole composition."""
+        return self.composition.total
+
+    def table(self, points: ArrayLike) -> pd.DataFrame:
+        """Return counts (n, n_elements) as a table: formula, each element in at.%, and the sums that are limited."""
+        table = self.composition.table(points)
+        for number, weights in enumerate(self.weights, start=1):
+            table[f"limit {number}"] = self.composition.fractions(points) @ weights
+        return table
+
+    def read(self, table: pd.DataFrame) -> np.ndarray:
+        """Return fractions (n, n_elements) of a table in at.%; errors as of the composition space."""
+        return self.composition.read(table)
+
+    def covers(self, points: ArrayLike, coordinates: ArrayLike) -> np.ndarray:
+        """Return whether measured fractions are less than a step from counts (n, n_elements)."""
+        return self.composition.covers(points, coordinates)
+
+    def distance(self, one: ArrayLike, other: ArrayLike) -> np.ndarray:
+        """Return ½ Σ_i |c_i − c'_i| (...)."""
+        return self.composition.distance(one, other)

@@ -1,0 +1,122 @@
+"""The command `alloygrad`: from a table to suggestions without writing Python.
+
+    alloygrad check my.csv        what the columns hold, and a request to start from
+    alloygrad check my.yaml       what was found in the table, row by row
+    alloygrad suggest my.yaml     that, how far the model can be trusted, and the next experiments
+
+Nothing but `suggest` writes, and it replaces no file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from alloygrad.symbols import CHEMICAL_SYMBOLS
+from alloygrad.tables import cells, designations, headings, reading, validation
+from alloygrad.tables.reading import Problems
+from alloygrad.tables.request import Request
+
+KINDS = ("fractions", "features", "both")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return 0, or 2 where the table or the request has to be mended."""
+    parser = argparse.ArgumentParser(
+        prog="alloygrad", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("action", choices=("check", "suggest"), help="check only reads; suggest writes a new file")
+    parser.add_argument("file", help="my.csv or my.xlsx (check), or my.yaml")
+    said = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    try:
+        if Path(said.file).suffix.lower() in (".csv", ".xlsx") and said.action == "check":
+            print("\n".join(described(Path(said.file))))
+        else:
+            request = Request.load(said.file)
+            print("\n".join(found(request)))
+            if said.action == "suggest":
+                print("\n".join(answered(request)))
+    except (ValueError, TypeError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def found(request: Request) -> list[str]:
+    """Lines on what was found in the table of a request."""
+    report, table = request.report(), request.read()
+    used = {one.name: len(table.of(one).rows) for one in request.wanted()}
+    lines = [
+        f"{table.file}: {len(table.table)} rows; used: " + ", ".join(f"{n} for {name}" for name, n in used.items())
+    ]
+    for row, finding, done, remedy in report.itertuples(index=False):
+        lines.append(f"  {finding if row else f'table: {finding}'} → {done}. {remedy}")
+    return [*lines, ""]
+
+
+def answered(request: Request) -> list[str]:
+    """Lines on the model and the suggestions of a request."""
+    tables = request.held_out()
+    best = validation.best_of({kind: [one[kind] for one in tables.values()] for kind in KINDS})
+    inputs = request.inputs or best
+    other = best if best != inputs else "features" if inputs == "fractions" else "fractions"
+    lines = [f"Inputs of the model: {inputs} ({'as asked' if request.inputs else 'the best on held-out folds'})."]
+    lines += [f"{name}: {validation.verdict(one[inputs], one[other], other)}" for name, one in tables.items()]
+    campaign = request.campaign(inputs)
+    suggested, written = request.suggest(campaign)
+    shown = suggested.drop(columns=[*suggested.filter(like="wt.%"), "warning"])
+    with pd.option_context("display.width", 120, "display.max_columns", None, "display.precision", 4):
+        lines += ["", shown.T.to_string(), ""]
+    lines += [f"Suggestion {number}: {text}" for number, text in suggested["warning"].items() if text]
+    return [*lines, written]
+
+
+def described(path: Path) -> list[str]:
+    """Lines on the columns of a table, and a request to start from."""
+    table = reading.read_table(path)
+    table, _ = headings.renamed(table, None, Problems(path))
+    table, remarks = headings.without_units(table, "at.%", Problems(path))
+    lines = [f"{path}: {len(table)} rows, {table.shape[1]} columns", *(f"  {one[1]}, {one[2]}" for one in remarks)]
+    elements, numbers, texts = [], [], []
+    for j, name in enumerate(map(str, table.columns)):
+        column = table.iloc[:, j].tolist()
+        contents = [cells.read(cell, share=True) for cell in column if cell is not None]
+        good = sum(not one.fault for one in contents)
+        if name.partition(" ")[0] in CHEMICAL_SYMBOLS and 2 * good >= len(contents):
+            elements.append(name.partition(" ")[0])
+        elif sum(map(designations.looks_like_one, column)) * 2 > len(column):
+            texts.append(name)
+        elif 2 * good > len(contents):
+            numbers.append(name)
+        lines.append(f"  {name}: {good} numbers, {len(contents) - good} texts, {len(column) - len(contents)} empty")
+    values = {name: [cells.read(cell, share=True).value for cell in table[name]] for name in numbers}
+    return [*lines, "", *_draft(path, table, elements, texts, list(values))]
+
+
+def _draft(path: Path, table: pd.DataFrame, elements: list[str], texts: list[str], numbers: list[str]) -> list[str]:
+    """A request to complete."""
+    lines = ["A request to start from (complete it, save it as my.yaml, run `alloygrad suggest my.yaml`):", ""]
+    lines.append(f"csv: {path.name}")
+    if elements:
+        columns = [name for name in table.columns if str(name).partition(" ")[0] in elements]
+        read = np.array([[cells.read(cell, share=True).value for cell in table[name]] for name in columns])
+        total = np.nanmedian(np.nansum(read, axis=0))
+        lines.append(f'unit:  # "at.%", "wt.%" or "fraction"; the rows sum to {total:.4g}')
+        low, high = np.nanmin(read, axis=1), np.nanmax(read, axis=1)
+        measured = [f"{name}: [{a:.4g}, {b:.4g}]" for name, a, b in zip(elements, low, high, strict=True)]
+        lines.append(f"bounds: {{{', '.join(measured)}}}  # as measured; write least and most in at.%")
+    elif texts:
+        lines += [f"formula: {texts[0]}", "bounds:  # {Al: [0, 10], Ni: [20, 80], …} in at.%, all elements"]
+    lines.append(f"target: {numbers[-1] if numbers else ''}  # one of: {', '.join(numbers)}")
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

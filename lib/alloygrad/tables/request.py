@@ -1,0 +1,213 @@
+"""What a laboratory asks, as one set of plain values: a table, what may be made, what is wanted.
+
+The command reads it from a YAML file, the notebook from its parameters; both then do the same.
+
+    csv: my.csv
+    unit: wt.%
+    bounds: {Al: [85, 100], Cu: [0, 8], Mg: [0, 8]}      # at.%
+    step: 0.1
+    objectives: [{maximise: hardness_HV}, {limit: density, at_most: 2.8}]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from alloygrad.campaigns.campaign import Campaign
+from alloygrad.checks import nearest, require_whole
+from alloygrad.objectives import Limit, Maximise, Minimise, Target
+from alloygrad.protocols import Objective, Space
+from alloygrad.spaces import Box, CompositionSpace, Product, Restricted
+from alloygrad.tables import validation, writing
+from alloygrad.tables.measurements import Measurements, read_table
+
+SHORT = 25
+"""Generations of the search for features in each fold; on the example of eight elements it found what 200 find."""
+
+KINDS = {
+    "maximise": "{maximise: hardness}",
+    "minimise": "{minimise: cost}",
+    "target": "{target: Af_C, value: 60}",
+    "limit": "{limit: density, at_most: 8}",
+}
+"""Objectives as they are written, by their first word."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A question; every field is a key of the YAML file.
+
+    Args:
+        csv: The table, .csv or .xlsx.
+        bounds: {element: [least, most]}, at.%.
+        target: The outcome to maximise, or {outcome: weight}; or use `objectives`.
+        maximise: False: the smaller the target the better.
+        objectives: Several, as in `KINDS`.
+        unit, sheet, columns, formula, balance, sites: As of `read_table`.
+        elements: Order of the columns; that of `bounds` unless given.
+        process: {column: value} of conditions held fixed.
+        parameters: {name: [least, most]} or [least, most, unit] of conditions to be chosen with the composition.
+        integers: Parameters that take whole numbers only.
+        step: Of the grid, at.%.
+        groups: [[elements, least, most], …]: limits on sums, at.%.
+        max_elements: So many elements may be present at once.
+        least: Least amount of an element where it is present, at.%; or {element: amount}.
+        limits: [[{element: weight}, least, most], …] on Σ weight × at.%/100, such as a price; null for no limit.
+        q: How many experiments to suggest.
+        min_distance: Least distance of two suggestions, at.%.
+        inputs: "features", "fractions" or "both"; None: the best of them on held-out folds.
+        n_features, selection_generations: Of the search for features.
+        output: Folder of the suggestions; beside the request unless given.
+        seed: Everything random follows from it.
+        folder: From which paths are read.
+    """
+
+    csv: str
+    bounds: Mapping[str, Sequence[float]]
+    target: str | Mapping[str, float] | None = None
+    maximise: bool = True
+    objectives: Sequence[Mapping[str, Any]] = ()
+    unit: str | None = None
+    sheet: str | int = 0
+    columns: Mapping[str, str] | None = None
+    formula: str | None = None
+    balance: str | None = None
+    sites: Sequence | None = None
+    elements: Sequence[str] = ()
+    process: Mapping[str, float | str] | None = None
+    parameters: Mapping[str, Sequence] = field(default_factory=dict)
+    integers: Sequence[str] = ()
+    step: float = 0.1
+    groups: Sequence = ()
+    max_elements: int | None = None
+    least: float | Mapping[str, float] = 0.0
+    limits: Sequence = ()
+    q: int = 4
+    min_distance: float | None = None
+    inputs: str | None = None
+    n_features: int = 4
+    selection_generations: int = 200
+    output: str | None = None
+    seed: int = 0
+    folder: Path = Path()
+
+    @classmethod
+    def load(cls, path: str | Path) -> Request:
+        """Read a request from a YAML file.
+
+        Raises:
+            ValueError: No such file, no mapping, or a key that is unknown or missing.
+        """
+        import yaml  # an extra of its own
+
+        path = Path(path).expanduser()
+        if path.suffix.lower() not in (".yaml", ".yml") or not path.is_file():
+            raise ValueError(f"Expected a YAML file that exists; got {str(path)!r}. Check the name, or write one.")
+        try:
+            said = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ValueError(f"Expected YAML in {path.name}; got {error}. Correct this line.") from None
+        known = [one.name for one in fields(cls) if one.name != "folder"]
+        if not isinstance(said, Mapping):
+            raise ValueError(f"Expected `key: value` lines in {path.name}; got {said!r}. Start with `csv: my.csv`.")
+        for key in said:
+            if key not in known:
+                hint = nearest(key, known) or f" Known are {', '.join(known)}."
+                raise ValueError(f"Expected known keys in {path.name}; got {key!r}.{hint}")
+        if missing := [key for key in ("csv", "bounds") if key not in said]:
+            raise ValueError(f"Expected the keys csv and bounds in {path.name}; {missing[0]!r} is missing. Add it.")
+        return cls(**said, folder=path.parent)
+
+    @property
+    def file(self) -> Path:
+        """Path of the table."""
+        return self.folder / Path(self.csv).expanduser()
+
+    def space(self) -> Space:
+        """Return what may be tried. Raises ValueError as the spaces do."""
+        names = self.elements or list(self.bounds)
+        if isinstance(self.bounds, Mapping) and (missing := [name for name in names if name not in self.bounds]):
+            raise ValueError(f"Expected bounds for {list(names)}; got none for {missing}. Add them, in at.%.")
+        alloys = CompositionSpace({name: self.bounds[name] for name in names}, step=self.step, groups=self.groups)
+        if self.max_elements is not None or self.least or self.limits:
+            if self.parameters:
+                raise ValueError("Expected parameters, or max_elements, least and limits; got both. Leave one out.")
+            return Restricted(alloys, max_elements=self.max_elements, least=self.least, limits=self.limits)
+        if not self.parameters:
+            return alloys
+        limits = {name: tuple(values) for name, values in self.parameters.items()}
+        return Product(alloys, Box(limits, integers=self.integers))
+
+    def wanted(self) -> list[Objective]:
+        """Return the objectives. Raises ValueError for what is none."""
+        if bool(self.objectives) == (self.target is not None):
+            got = "both" if self.objectives else "neither"
+            raise ValueError(f"Expected a target or objectives; got {got}. Write for example `target: hardness`.")
+        if self.target is not None:
+            return [(Maximise if self.maximise else Minimise)(self.target)]
+        return [_objective(one) for one in self.objectives]
+
+    def read(self) -> Measurements:
+        """Read the table. Raises TableError."""
+        return read_table(
+            self.file, self.space(), unit=self.unit, process=self.process, sheet=self.sheet, columns=self.columns,
+            formula=self.formula, balance=self.balance, sites=self.sites,
+        )  # fmt: skip
+
+    def report(self) -> pd.DataFrame:
+        """Return what was found in the table, for all objectives; columns row, finding, done, remedy."""
+        table = self.read()
+        return pd.concat([table.report(one) for one in self.wanted()]).drop_duplicates(ignore_index=True)
+
+    def campaign(self, inputs: str, *, generations: int | None = None) -> Campaign:
+        """Return a campaign that has been told the table, with given inputs of its models."""
+        wanted, table = self.wanted(), self.read()
+        campaign = Campaign(
+            table.space,
+            wanted if len(wanted) > 1 else wanted[0],
+            inputs=inputs,
+            seed=self.seed,
+            n_features=self.n_features,
+            generations=generations or self.selection_generations,
+        )
+        campaign.tell(table)
+        return campaign
+
+    def held_out(self) -> dict[str, dict[str, pd.DataFrame]]:
+        """Return predictions of held-out rows, {outcome: {inputs: table}}, by features after a short search."""
+        campaign = self.campaign("features", generations=min(self.selection_generations, SHORT))
+        return {
+            one.name: validation.compared(campaign.only(one.name), rng=np.random.default_rng([self.seed, 1]))
+            for one in campaign.objectives
+        }
+
+    def suggest(self, campaign: Campaign) -> tuple[pd.DataFrame, str]:
+        """Return suggestions of a campaign with their wt.%, and one line on where they were written."""
+        require_whole(1, q=self.q)
+        found = campaign.suggest(self.q, min_distance=self.min_distance)
+        table = writing.with_weights(found, campaign.space)
+        folder = self.folder if self.output is None else self.folder / Path(self.output).expanduser()
+        return table, writing.write_new(table, folder / f"{self.file.stem}_suggestions.csv")[1]
+
+
+def _objective(said: Any) -> Objective:
+    kinds = [kind for kind in KINDS if isinstance(said, Mapping) and kind in said]
+    if len(kinds) != 1:
+        raise ValueError(
+            f"Expected an objective such as {', '.join(KINDS.values())}; got {said!r}. Write one of these."
+        )
+    kind, rest = kinds[0], {key: value for key, value in said.items() if key not in kinds}
+    allowed = {"target": {"value"}, "limit": {"at_least", "at_most"}}.get(kind, set())
+    if set(rest) - allowed or (kind == "target" and "value" not in rest):
+        raise ValueError(f"Expected an objective such as {KINDS[kind]}; got {dict(said)!r}. Correct its keys.")
+    if kind == "target":
+        return Target(said["target"], rest["value"])
+    if kind == "limit":
+        return Limit(said["limit"], **rest)
+    return (Maximise if kind == "maximise" else Minimise)(said[kind])

@@ -1,0 +1,1 @@
+"""Several objectives: inner loops on one front, against the exactly enumerated one."""

@@ -1,0 +1,123 @@
+"""What is under way, or failed, is not suggested again; what lies outside all measurements is said to be a guess."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alloygrad as ag
+from alloygrad.campaigns.cautions import remote, unvaried
+
+BOUNDS = {"Ni": (60, 90), "Cr": (10, 10), "Al": (0, 15), "Ti": (0, 15)}
+SPACE = ag.CompositionSpace(BOUNDS, step=0.5)
+
+
+def hardness(shares):
+    return 150 + 25 * shares[..., 2] - 0.9 * (shares[..., 2] - 6) ** 2 + 12 * shares[..., 3]
+
+
+def table(tmp_path, outcomes, n=10):
+    shares = 100 * SPACE.fractions(SPACE.sample(n + len(outcomes), np.random.default_rng(3)))
+    values = [*map(str, hardness(shares[:n]).round(1)), *outcomes]
+    lines = [",".join(map(str, [*row, value])) for row, value in zip(shares.tolist(), values, strict=True)]
+    path = tmp_path / "t.csv"
+    path.write_text("Ni,Cr,Al,Ti,HV\n" + "\n".join(lines) + "\n")
+    return ag.read_table(path, SPACE, unit="at.%"), SPACE.counts(shares[n:] / 100)
+
+
+def begun(data):
+    campaign = ag.Campaign(SPACE, "HV", inputs="fractions", seed=0)
+    campaign.tell(data)
+    return campaign
+
+
+@pytest.mark.parametrize("outcomes", [["", ""], ["cracked", ""], ["in the furnace", "n/a", ""]])
+def test_rows_without_an_outcome_wait_and_are_not_suggested(tmp_path, outcomes):
+    data, waiting = table(tmp_path, outcomes)
+    campaign = begun(data)
+    assert len(campaign.values) == 10 and len(campaign.waiting) == len(outcomes)
+    found = campaign.suggest(6, min_distance=0)
+    made = SPACE.counts(SPACE.read(found))
+    assert not (made[:, None] == waiting[None]).all(-1).any()
+    told = begun(table(tmp_path, [])[0]).ask(2, pending=SPACE.table(waiting), rng=np.random.default_rng(0))
+    own = campaign.ask(2, rng=np.random.default_rng(0))
+    assert [one.point.tolist() for one in told] == [one.point.tolist() for one in own]
+
+
+def test_an_outcome_that_comes_later_ends_the_waiting(tmp_path):
+    data, waiting = table(tmp_path, ["", ""])
+    campaign = begun(data)
+    campaign.tell(data)  # told twice, it still waits once
+    first = campaign.ask(1)[0].point
+    campaign.tell(SPACE.table(waiting).assign(HV=hardness(100 * SPACE.fractions(waiting))))
+    exact = ag.Campaign(SPACE, "HV", inputs="fractions", seed=0)
+    exact.tell(data)
+    assert exact.ask(1)[0].point.tolist() == first.tolist()
+    from alloygrad.campaigns.telling import still_waiting
+
+    assert len(still_waiting(SPACE, campaign.waiting, campaign._measured())) == 0
+    assert len(still_waiting(SPACE, exact.waiting, exact._measured())) == 2
+
+
+def test_four_single_suggestions_are_as_good_as_a_batch_of_four(tmp_path):
+    """Each with the earlier ones pending: at the same distance, and of the same expected improvement within noise."""
+    campaign = begun(table(tmp_path, [])[0])
+    batch, pending = campaign.suggest(4), SPACE.table(SPACE.sample(1, np.random.default_rng(0)))[:0]
+    for _ in range(4):
+        pending = pd.concat([pending, campaign.suggest(1, pending=pending)], ignore_index=True)
+    apart = 100 * SPACE.spacing - 1e-6
+    for found in (batch, pending):
+        at = SPACE.read(found)
+        distance = 100 * SPACE.distance(at[:, None], at[None]) + 1e3 * np.eye(4)
+        assert distance.min() >= apart
+    np.testing.assert_allclose(batch["log_ei"], pending["log_ei"], atol=0.05)
+
+
+SPACES = {
+    "absent": (ag.CompositionSpace({"Ni": (50, 90), "Cr": (5, 20), "Nb": (0, 8)}), "Nb", 0),
+    "constant": (ag.CompositionSpace({"Ni": (50, 90), "Cr": (5, 20), "Nb": (0, 8)}), "Nb", 4),
+    "constant but for rounding": (
+        ag.CompositionSpace({"Ni": (50, 90), "Cr": (5, 20), "Nb": (0, 8)}, step=1),
+        "Nb",
+        4.2,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SPACES)
+def test_an_element_that_never_varies_is_a_guess(kind):
+    space, name, share = SPACES[kind]
+    rng = np.random.default_rng(0)
+    niobium = share + (rng.uniform(-0.2, 0.2, size=8) if "rounding" in kind else np.zeros(8))
+    chromium = rng.uniform(5, 20, size=8)
+    c = np.column_stack([100 - chromium - niobium, chromium, niobium]) / 100
+    (said,) = unvaried(space, c)
+    assert said.startswith(f"{name} is ") and "may vary from 0 to 8 at.%" in said and "Measure some, or fix it" in said
+    campaign = ag.Campaign(space, "y", inputs="fractions")
+    campaign.tell(pd.DataFrame(100 * c, columns=space.elements).assign(y=c[:, 1]))
+    assert said in campaign.warnings
+    beyond = remote(space, c, np.array([[0.8, 0.12, 0.08], c[0]]))
+    assert "Nb 8 at.% (measured: " in beyond[0] and "guess" in beyond[0] and not beyond[1]
+
+
+def test_a_parameter_that_never_varies_is_a_guess_too():
+    space = ag.Product(ag.CompositionSpace({"Ni": (40, 60), "Ti": (40, 60)}), ag.Box({"anneal": (700, 1100, "K")}))
+    c = np.column_stack([np.linspace(0.4, 0.6, 6), np.linspace(0.6, 0.4, 6), np.full(6, 900)])
+    assert unvaried(space, c)[0].startswith("anneal is 900 in all measurements, and may vary from 700 to 1100 K")
+    assert "anneal 1000 K (measured: 900 … 900)" in remote(space, c, np.array([[0.5, 0.5, 1000]]))[0]
+
+
+def test_a_point_far_from_all_others_is_said_and_one_between_is_not():
+    space = ag.CompositionSpace({"Ni": (0, 100), "Ti": (0, 100)})
+    c = np.array([[0.1, 0.9], [0.12, 0.88], [0.14, 0.86], [0.14, 0.86], [0.9, 0.1]])
+    narrow = c[:4]
+    assert "times as far" in remote(space, narrow, np.array([[0.5, 0.5]]))[0]
+    assert not remote(space, c, np.array([[0.13, 0.87]]))[0] and not unvaried(space, c)
+
+
+def test_too_few_different_compositions_are_said_though_there_are_many_rows():
+    campaign = ag.Campaign(
+        ag.CompositionSpace({"Fe": (60, 80), "Mn": (15, 35), "Si": (0, 15)}), "Af", inputs="fractions"
+    )
+    rows = pd.DataFrame({"Fe": [73.1] * 5 + [70.0] * 5, "Mn": [21.7] * 5 + [25.0] * 5, "Si": [5.2] * 5 + [5.0] * 5})
+    campaign.tell(rows.assign(Af=np.arange(10.0)))
+    assert any("at least 5 different points" in text and "2 measured" in text for text in campaign.warnings)

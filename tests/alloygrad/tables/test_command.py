@@ -1,0 +1,103 @@
+"""The command and the request behind it: the same answer as Python, one message where something is wrong."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+import alloygrad as ag
+from alloygrad.tables import command, validation
+from alloygrad.tables.request import Request
+
+BOUNDS = {"Al": [80, 100], "Cu": [0, 10], "Mg": [0, 10]}
+SPACE = ag.CompositionSpace({name: tuple(limits) for name, limits in BOUNDS.items()}, step=0.5)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    c = SPACE.sample(14, rng) / 2
+    table = pd.DataFrame(c, columns=SPACE.elements).assign(HV=100 + 10 * c[:, 1] + 5 * c[:, 2], cost=10 + c[:, 1])
+    table.to_csv(tmp_path / "my.csv", index=False)
+    return tmp_path
+
+
+def asked(folder, **more):
+    said = dict(csv="my.csv", unit="at.%", bounds=BOUNDS, step=0.5, target="HV", q=2, selection_generations=2)
+    said = {key: value for key, value in (said | more).items() if value != "leave out"}
+    (folder / "my.yaml").write_text(yaml.safe_dump(said))
+    return str(folder / "my.yaml")
+
+
+def test_suggest_gives_what_five_lines_of_python_give(folder, capsys):
+    assert command.main(["suggest", asked(folder, inputs="fractions")]) == 0
+    shown = capsys.readouterr().out
+    campaign = ag.Campaign(SPACE, ag.Maximise("HV"), inputs="fractions", seed=0)
+    campaign.tell(ag.read_table(folder / "my.csv", SPACE, unit="at.%"))
+    here = campaign.suggest(2)
+    there = pd.read_csv(folder / "my_suggestions.csv", index_col=0)
+    assert there["formula"].tolist() == here["formula"].tolist()
+    assert "Inputs of the model: fractions (as asked)." in shown and "14 rows; used: 14 for HV" in shown
+    assert "On rows it has not seen the model is" in shown and "Written to " in shown
+
+
+def test_several_objectives_parameters_and_what_is_held(folder, capsys):
+    table = pd.read_csv(folder / "my.csv").assign(T=lambda t: 700 + 10 * t.index, oven="A")
+    table.to_csv(folder / "my.csv", index=False)
+    wishes = [{"maximise": "HV"}, {"limit": "cost", "at_most": 18}]
+    more = dict(parameters={"T": [700, 900, "K"]}, integers=["T"], process={"oven": "A"}, inputs="fractions")
+    assert command.main(["suggest", asked(folder, objectives=wishes, target="leave out", **more)]) == 0
+    found = pd.read_csv(folder / "my_suggestions.csv", index_col=0)
+    assert {"HV predicted", "cost predicted", "feasible", "T", "Al wt.%"} <= set(found)
+    space = Request.load(folder / "my.yaml").space()
+    points = np.column_stack([2 * found[[f"{e} at.%" for e in SPACE.elements]], found["T"]])
+    assert space.contains(points).all() and capsys.readouterr().err == ""
+
+
+def test_check_reads_and_writes_nothing(folder, capsys):
+    asked(folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert command.main(["check", str(folder / "my.yaml")]) == command.main(["check", str(folder / "my.csv")]) == 0
+    shown = capsys.readouterr().out
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert "Al: 14 numbers, 0 texts, 0 empty" in shown and "the rows sum to 100" in shown and "csv: my.csv" in shown
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        ({"bounds": "leave out"}, "'bounds' is missing. Add it"),
+        ({"xyz": "red"}, "got 'xyz'. Known are csv"),
+        ({"targt": "HV"}, "got 'targt'. Is 'target' meant?"),
+        ({"target": "leave out"}, "Expected a target or objectives; got neither"),
+        ({"target": "hv"}, "no column 'hv'; is 'HV' meant?"),
+        ({"unit": "wt%"}, "one of ['at.%', 'wt.%', 'fraction']; got 'wt%'"),
+        ({"target": "leave out", "objectives": [{"maximize": "HV"}]}, "Expected an objective such as {maximise"),
+        ({"target": "leave out", "objectives": [{"target": "HV"}]}, "Expected an objective such as {target"),
+        ({"csv": "other.csv"}, "there is no such file"),
+        ({"bounds": {"Al": [0, 3], "Cu": [0, 3]}}, "or add the base element"),
+        ({"elements": ["Al", "Cu", "Zn"]}, "got none for ['Zn']. Add them"),
+        ({"q": 0}, "Expected q as a whole number"),
+    ],
+)
+def test_what_is_wrong_is_one_message(folder, capsys, more, what):
+    assert command.main(["suggest", asked(folder, inputs="fractions", **more)]) == 2
+    said = capsys.readouterr().err
+    assert what in said and "Traceback" not in said
+
+
+def test_what_is_no_request_is_refused(folder, capsys):
+    (folder / "my.yaml").write_text("csv: [1\n")
+    assert command.main(["suggest", str(folder / "my.yaml")]) == 2 and "Expected YAML" in capsys.readouterr().err
+    assert command.main(["suggest", str(folder / "none.yaml")]) == 2
+    assert "Expected a YAML file that exists" in capsys.readouterr().err
+
+
+def test_inputs_are_chosen_by_held_out_errors():
+    y = np.linspace(0, 1, 20)
+    table = pd.DataFrame({"measured": y, "predicted": y + 0.1, "std": 0.1})
+    better, same = table.assign(predicted=y + 0.01), table.assign(predicted=y + 0.1 - 1e-3 * (-1) ** np.arange(20))
+    assert validation.best_of({"fractions": [table], "features": [better], "both": [same]}) == "features"
+    assert validation.best_of({"fractions": [table], "features": [same], "both": [same]}) == "fractions"
+    wide = pd.DataFrame({"measured": 1000 * y, "predicted": 1000 * y + 100, "std": 1.0})  # as far off, in its range
+    assert validation.best_of({"fractions": [table, wide], "features": [better, wide]}) == "features"
