@@ -101,8 +101,8 @@ def physical(merit: Merit, shortfall: Merit) -> Merit:
 
 
 def _positive(values: np.ndarray) -> np.ndarray:
-    """max(0, values), of arrays and of tensors."""
-    return values.clip(min=0)
+    """max(0, values), of arrays, tensors and columns of a table."""
+    return values.clip(0)
 
 
 SMA = Alloy(

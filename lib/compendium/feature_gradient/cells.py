@@ -122,13 +122,16 @@ PLANNED = (
 For more, raise a number and run `make study`."""
 
 FURTHER = (
+    *((f"*_n4_{arm}_physical", 8) for arm in ("slsqp_ei", "best_of_random", "random", "ascent", "slsqp_log_ei")),
+    ("ti_n4_enumeration_physical", 8),
+    *((f"*_n4_{arm}_retrained*", 16) for arm in ("slsqp_ei", "best_of_random", "random", "ascent")),
     *((f"*_n4_{arm}_physical", 32) for arm in HEADLINE[1:]),
     ("ti_n4_enumeration_physical", 32),
     ("sma_n4_slsqp_log_pi", 32),
     ("sma_n4_slsqp_log_ei_formulas8", 32),
-    *((f"*_n4_{arm}_retrained*", 16) for arm in HEADLINE[1:]),
-    ("*_n4_enumeration_retrained*", 16),
+    ("*_n4_slsqp_log_ei_retrained*", 16),
     *((f"*_n{n}_slsqp_log_ei", 24) for n in (6, 8, 10)),
+    ("*_n4_enumeration_retrained*", 16),
     ("*_n4_enumeration_physical", 32),
     *((f"*_n{n}_slsqp_ei", FULL) for n in (6, 7, 8, 9, 10)),
     ("sma_n4_slsqp_log_pi", FULL),
