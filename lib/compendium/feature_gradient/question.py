@@ -1,4 +1,4 @@
-"""Is the wider exploration of the gradient method a virtue of the gradient, or of not following it? In three sentences.
+"""Does the gradient-based loop explore more widely because it follows the gradient, or because it fails to?
 
 At four elements six arms differ in the inner loop alone. With Δ_a the state entropy of arm a less that of enumeration
 (all points, as published, after the last experiment), the share of the published loop's wider search that a has too is
@@ -29,13 +29,17 @@ MARGIN = 0.1
 
 NEEDED = ("enumeration", "slsqp_ei", "ascent", "best_of_random", "random")
 FOLLOW = ("ascent", "slsqp_log_ei")
-SAID = {
-    "slsqp_ei": "the published loop",
-    "best_of_random": "the best of 80 random compositions (no gradient at all)",
-    "ascent": "an ascent that reaches the maximum",
-    "slsqp_log_ei": "the paper's loop on log EI (its starts do move)",
-    "random": "random experiments",
+SAID = ("slsqp_ei", "best_of_random", "ascent", "slsqp_log_ei", "random")
+"""Arms that are compared with enumeration, in this order."""
+
+LED = {
+    "not following": "Because it fails to.",
+    "the gradient": "Because it follows the gradient.",
+    "undecided": "The arms do not decide it.",
+    "nothing": "It does not explore more widely.",
 }
+"""What the answer begins with."""
+
 BEGIN, END = "<!-- heart: written by question.write_answer -->", "<!-- /heart -->"
 
 
@@ -90,33 +94,25 @@ def virtue(wide: pd.DataFrame) -> str:
 
 
 def heart(results: Results) -> str:
-    """The answer: what follows, from what the arms add to the state entropy; and what they add to the final merit."""
+    """Return the answer in plain sentences: what the arms add to the state entropy, and what they lose in merit."""
     wide, merits = table(results, "entropy"), table(results, "best")
     if len(wide) < statistics.MIN_PAIRS:
         return f"Not answered: fewer than {statistics.MIN_PAIRS} trajectories of the arms at N = 4 are recorded."
-    alloys = {ALLOYS[alloy]: merits[[alloy]] for alloy in wide.columns.get_level_values(0).unique()}
-    finals = [f"{_shown(against_enumeration(own, 'slsqp_ei'), 4)} in {alloy}" for alloy, own in alloys.items()]
-    losses = [_in_percent(share(own, "slsqp_ei", "random")) for own in alloys.values()]
-    each = f"each of {_listed(list(alloys))}" if len(alloys) > 1 else next(iter(alloys))
-    return (
-        f"{_concluded(wide)} The published loop's final merit, less that of exact maximisation, is {_listed(finals)}: "
-        f"{_listed(losses)} of what exact maximisation gains over random experiments. All this over {len(wide)} seeds "
-        f"in {each} at four elements: means over alloys and seeds, 95 % intervals."
-    )
-
-
-def by_alloy(results: Results) -> str:
-    """The numbers behind the answer, as a table in Markdown: one row an arm; empty where there is no answer."""
-    wide, merits = table(results, "entropy"), table(results, "best")
-    if len(wide) < statistics.MIN_PAIRS:
-        return ""
     alloys = list(wide.columns.get_level_values(0).unique())
-    head = ["less exact maximisation", "state entropy, nats", *(f"final merit, {ALLOYS[a]}" for a in alloys)]
-    lines = [head, ["---"] * len(head)]
-    for arm in (arm for arm in SAID if arm in wide.columns.get_level_values(1)):
-        merit = [_shown(against_enumeration(merits[[alloy]], arm), 4) for alloy in alloys]
-        lines.append([_name(arm), _shown(against_enumeration(wide, arm), 2), *merit])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    arms = [arm for arm in SAID if arm in wide.columns.get_level_values(1)]
+    gained = {arm: f"{round(against_enumeration(wide, arm)[0], 2) + 0.0:.2f}".replace("-", "−") for arm in arms}
+    lost = [f"{_percent(share(merits[[a]], 'slsqp_ei', 'random')[0])} % in {ALLOYS[a]}" for a in alloys]
+    others = [f"{ALLOYS[a]} alone: {virtue(wide[[a]])}." for a in alloys if virtue(wide[[a]]) != virtue(wide)]
+    sentences = [
+        f"{LED[virtue(wide)]} Against exact maximisation the published loop gains {gained['slsqp_ei']} nats of state "
+        "entropy, the mean log distance of a composition to its second nearest one.",
+        f"The best of 80 random compositions, which follows no gradient, gains {gained['best_of_random']}.",
+        f"An ascent that reaches the maximum gains {gained['ascent']}.",
+    ]
+    if "slsqp_log_ei" in gained:
+        sentences.append(f"The paper's loop on the logarithm of expected improvement gains {gained['slsqp_log_ei']}.")
+    price = "The price is a part of the merit that exact maximisation gains over random experiments"
+    return " ".join([*sentences, *others, f"{price}: {_listed(lost)} ({len(wide)} seeds)."])
 
 
 def gained_and_lost(results: Results) -> pd.DataFrame:
@@ -136,59 +132,12 @@ def gained_and_lost(results: Results) -> pd.DataFrame:
 
 
 def answer(results: Results) -> str:
-    """The three sentences, and the table where there is one."""
-    return f"{heart(results)}\n\n{by_alloy(results)}".strip()
-
-
-def _concluded(wide: pd.DataFrame) -> str:
-    """The first sentence."""
-    alloys = wide.columns.get_level_values(0).unique()
-    of, more = virtue(wide), f"{_shown(against_enumeration(wide, 'slsqp_ei'), 2)} nats"
-    each = {ALLOYS[alloy]: virtue(wide[[alloy]]) for alloy in alloys}
-    arms = [arm for arm in ("best_of_random", *FOLLOW) if arm in wide.columns.get_level_values(1)]
-    shares = [f"{SAID[arm]} has {_shares(wide, arm)}" for arm in arms]
-    entropy = "state entropy (the mean log distance of a composition to its second nearest one)"
-    numbers = f"of the {entropy} that the published loop has beyond exact maximisation, {more}, {_listed(shares)}"
-    sentence = {
-        "not following": f"Mostly of not following it: {numbers}",
-        "the gradient": f"Mostly of the gradient: {numbers}",
-        "undecided": f"Undecided: {numbers}",
-        "nothing": f"There is no wider exploration to explain: the published loop has {more} beyond exact maximisation",
-    }[of]
-    others = [f"{alloy} alone: {other}" for alloy, other in each.items() if other != of]
-    if others:
-        return f"{sentence}; {'; '.join(others)}."
-    return f"{sentence}; each alloy taken alone gives the same answer." if len(each) > 1 else f"{sentence}."
-
-
-def _shares(wide: pd.DataFrame, arm: str) -> str:
-    """The share of an arm, and that of each alloy alone."""
-    alloys = wide.columns.get_level_values(0).unique()
-    apart = [f"{ALLOYS[alloy]} {_percent(share(wide[[alloy]], arm)[0])}" for alloy in alloys]
-    return _in_percent(share(wide, arm)) + (f" ({', '.join(apart)})" if len(apart) > 1 else "")
-
-
-def _name(arm: str) -> str:
-    """An arm as `SAID` has it, without what stands in brackets."""
-    return SAID[arm].split(" (")[0]
-
-
-def _shown(interval: tuple[float, float, float], digits: int) -> str:
-    value, low, high = (_signed(x, digits) for x in interval)
-    return f"{value} [{low}, {high}]"
-
-
-def _in_percent(interval: tuple[float, float, float]) -> str:
-    value, low, high = map(_percent, interval)
-    return f"{value} % [{low}, {high}]"
+    """Return what README says."""
+    return heart(results)
 
 
 def _percent(share: float) -> str:
     return f"{np.round(100 * share) + 0:.0f}".replace("-", "−")
-
-
-def _signed(x: float, digits: int) -> str:
-    return f"{round(x, digits) + 0.0:+.{digits}f}".replace("-", "−")  # no −0
 
 
 def _listed(items: list[str]) -> str:
