@@ -7,7 +7,7 @@
     campaign.tell(ag.read_table("my.csv", space, unit="at.%"))
     campaign.suggest(q=4)
 
-What may be tried       CompositionSpace, Pool, Box, Product
+What may be tried       CompositionSpace, Restricted (further limits on it), Pool, Box, Product
 What is wanted          Maximise, Minimise, Target, Limit, Desirability; several of them in a list
 What was measured       read_table
 What to do next         Campaign
@@ -27,7 +27,7 @@ from alloygrad.campaigns.campaign import Campaign
 from alloygrad.features.feature_map import FeatureMap
 from alloygrad.maximisers import maximise
 from alloygrad.objectives import Desirability, Limit, Maximise, Minimise, Target
-from alloygrad.spaces import Box, CompositionSpace, Pool, Product
+from alloygrad.spaces import Box, CompositionSpace, Pool, Product, Restricted
 from alloygrad.surrogates.gp import fit_gp
 from alloygrad.tables.measurements import read_table
 
@@ -50,6 +50,7 @@ __all__ = [
     "Parameter",
     "Pool",
     "Product",
+    "Restricted",
     "Target",
     "fit_gp",
     "log_ei",

@@ -23,12 +23,13 @@ def matern52(x: Tensor, z: Tensor, outputscale: float | Tensor = 1.0) -> tuple[T
     return r, decay, (1 + r * (1 + r / 3)) * decay
 
 
-def scaling(values: Tensor) -> tuple[Tensor, Tensor]:
+def scaling(values: Tensor, resolution: float = 0.0) -> tuple[Tensor, Tensor]:
     """Return (low, width), each (F,), by which values (n, F) are scaled to 0 … 1.
 
     A feature that varies by rounding alone is constant, and has the width 1: its range is at most `ROUNDING` of its
-    largest value.
+    largest value, or below the `resolution` to which values are known.
     """
     low, high = values.amin(0), values.amax(0)
     width = high - low
-    return low, torch.where(width > ROUNDING * torch.maximum(low.abs(), high.abs()), width, 1.0)
+    rounding = (ROUNDING * torch.maximum(low.abs(), high.abs())).clamp_min(resolution)
+    return low, torch.where(width > rounding, width, 1.0)

@@ -11,7 +11,7 @@ from alloygrad.campaigns.campaign import Campaign
 from alloygrad.campaigns.inputs import choose_inputs
 from alloygrad.maximisers import METHODS, maximise
 from alloygrad.objectives import Desirability, Limit, Maximise, Minimise, Target
-from alloygrad.spaces import Box, CompositionSpace, Pool, Product
+from alloygrad.spaces import Box, CompositionSpace, Pool, Product, Restricted
 from alloygrad.surrogates import SURROGATES
 from alloygrad.surrogates.several import Several
 
@@ -30,6 +30,7 @@ SPACES = {
     ),
     "box": SHEET,
     "product": Product(ALLOYS, SHEET),
+    "restricted": Restricted(ALLOYS, max_elements=3),
 }
 OBJECTIVES = {
     "maximise": Maximise("y"),

@@ -1,1 +1,1 @@
-"""Acquisition functions: expected improvement, confidence bounds, probability of improvement."""
+"""Acquisition functions of one objective (`analytic`), and of several with limits (`several`)."""

@@ -36,6 +36,7 @@ from torch.autograd.function import once_differentiable
 from alloygrad import protocols
 from alloygrad.acquisition.boxes import non_dominated_boxes
 from alloygrad.acquisition.gains import gain, log_1mexp, log_gain, log_survival, log_within
+from alloygrad.features.feature_map import doubles
 from alloygrad.surrogates.model import Model, as_model
 
 Targets = Sequence[float | None]
@@ -49,6 +50,9 @@ LEAST = 1e-100
 
 BLOCK = 256
 """Rows whose products are computed at once; they then stay in cache."""
+
+ROWS = 4096
+"""Rows whose improvement is computed at once, so that memory does not grow with a grid."""
 
 PANEL = tuple(torch.from_numpy(part) for part in np.polynomial.legendre.leggauss(48))
 
@@ -209,13 +213,15 @@ class Several:
 
     def __call__(self, points: Tensor) -> Tensor:
         """Return values (...) of coordinates (..., k)."""
-        value: Tensor = torch.zeros(())
+        points, value = doubles(points), torch.zeros((), dtype=torch.float64)
         for model, (low, high) in zip(self.limited, self.limits, strict=True):
             value = value + log_within(*model.posterior(points), low, high)
         if self.improvement is None:
             return value
-        means, stds = zip(*(model.posterior(points) for model in self.aims), strict=True)
-        return value + self.improvement(torch.stack(means, -1), torch.stack(stds, -1))
+        found = zip(*(model.posterior(points) for model in self.aims), strict=True)
+        mean, std = (torch.stack(parts, -1).reshape(-1, len(self.aims)).split(ROWS) for parts in found)
+        gained = torch.cat([self.improvement(*rows) for rows in zip(mean, std, strict=True)])
+        return value + gained.reshape(points.shape[:-1])
 
     def exceeding(self, points: Tensor, floor: float) -> Tensor:
         """Return all values (n,): no bounds are known; no gradient."""

@@ -9,7 +9,7 @@ so that the next pick goes elsewhere. Experiments under way are fantasised in th
 
 Improvement counts over the best measured point that keeps all limits; with several aims, over the front of these. What
 lies below the reference point in one aim is worth nothing. Unless given, it lies below the front's worst value in each
-aim by the range that the front spans.
+aim, by a share of the range that the front spans.
 
 Source: Ginsbourger, Le Riche and Carraro 2010, doi 10.1007/978-3-642-10701-6_6, for the believer.
 """
@@ -37,9 +37,10 @@ from alloygrad.campaigns.properties import Property
 from alloygrad.objectives import non_dominated
 from alloygrad.protocols import Acquisition, Model
 
-BELOW = 1.0
-"""How far below the front's worst the reference point lies, in ranges of the front. Chosen on fronts of two aims: at a
-tenth, the usual choice, campaigns left out the ends of the front that early measurements had not come near."""
+BELOW = 0.3
+"""How far below the front's worst the reference point lies, in ranges of the front. At a tenth, the usual choice,
+campaigns of two aims that began with eight points never looked for the ends of a front; on fronts of three aims that
+began with fifty, a tenth is ahead by a hundredth. Tried on a formula, SMA and HEA, with seeds that no study uses."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +102,7 @@ class Beliefs:
         utilities = goals.utilities(self.known[kept])
         if len(goals.aims) == 1:
             return HypervolumeImprovement(np.array([[self.best]]), np.array([[np.inf]]), goals.targets)
-        reference = _below(utilities) if goals.reference is None else goals.reference
+        reference = reference_point(utilities) if goals.reference is None else goals.reference
         if name == "log_ehvi":
             return HypervolumeImprovement(*non_dominated_boxes(utilities, reference), goals.targets)
         direction = random_direction(len(goals.aims), rng)
@@ -116,8 +117,8 @@ class Beliefs:
         return value.exp().expand(len(coordinates)).numpy()
 
 
-def _below(utilities: np.ndarray) -> np.ndarray:
-    """Return a reference point (m,) below the front of utilities (n, m)."""
+def reference_point(utilities: np.ndarray) -> np.ndarray:
+    """Return a reference point (m,) below the front of utilities (n, m), by `BELOW` of its range in each aim."""
     front = utilities[non_dominated(utilities)]
     span = np.ptp(front, axis=0)
     span = np.where(span > 0, span, np.ptp(utilities, axis=0))

@@ -55,6 +55,7 @@ class FeatureMap:
         elements: the elements of the compositions, in order.
         selected: features as pairs or as texts ("mean:VEC"); the columns have this order.
         table: elements × property symbols; None for the table of `alloygrad.features.elements`.
+        resolution: a feature that varies by less is constant to a model; for fractions, half a step of their grid.
 
     Raises:
         ValueError: for an unknown element, property or formula, a missing value, or the fraction of an element not in
@@ -69,6 +70,7 @@ class FeatureMap:
     elements: tuple[str, ...]
     selected: tuple[Feature, ...]
     table: pd.DataFrame | None = field(default=None, repr=False)
+    resolution: float = field(default=0.0, repr=False)
     groups: tuple = field(init=False, repr=False)  # (formula, properties (N, P)): each formula is evaluated once
     order: tuple[int, ...] = field(init=False, repr=False)  # brings the grouped columns into selected's order
 
@@ -154,7 +156,7 @@ def given(features: object, points: Tensor | ArrayLike | pd.DataFrame, name: str
     return values
 
 
-def raw_fractions(elements: Iterable[str]) -> FeatureMap:
-    """Return the map of compositions to themselves, for comparison with material features."""
+def raw_fractions(elements: Iterable[str], resolution: float = 0.0) -> FeatureMap:
+    """Return the map of compositions to themselves; a fraction that varies by less than `resolution` is constant."""
     elements = distinct_names(elements, "element symbols")
-    return FeatureMap(elements, tuple((FRACTION, element) for element in elements))
+    return FeatureMap(elements, tuple((FRACTION, element) for element in elements), resolution=resolution)

@@ -59,7 +59,7 @@ def _climbed(
         gives = np.einsum("rn,mn->rm", counts[live], moves < 0)  # all that the giving element has
         tried = np.concatenate([counts[live, None] + fixed, counts[live, None] + gives[..., None] * moves], axis=1)
         flat = tried.reshape(-1, counts.shape[1])
-        fit = (flat >= 0).all(1)
+        fit: np.ndarray = np.all(flat >= 0, axis=1)
         fit[fit] = space.contains(flat[fit])
         fit[fit] = unmeasured(flat[fit], exclude)
         found = np.full(len(flat), -np.inf)

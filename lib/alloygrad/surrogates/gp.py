@@ -357,7 +357,7 @@ def prepare(features: Callable[[Tensor], Tensor], points: Tensor | ArrayLike, ta
                 f"Expected finite numbers, {LARGEST:.0e} at most; got {name} {values[row, column].item()} in row "
                 f"{row}, column {column}. Drop the row, rescale the targets, or select another feature."
             )
-    low, width = scaling(raw)
+    low, width = scaling(raw, features.resolution if isinstance(features, FeatureMap) else 0.0)
     inputs = (raw - low) / width
     return dict(features=features, coordinates=coordinates, targets=targets, low=low, width=width, inputs=inputs)
 

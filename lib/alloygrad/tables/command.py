@@ -71,7 +71,7 @@ def answered(request: Request) -> list[str]:
     lines += [f"{name}: {validation.verdict(one[inputs], one[other], other)}" for name, one in tables.items()]
     campaign = request.campaign(inputs)
     suggested, written = request.suggest(campaign)
-    shown = suggested.drop(columns=[*suggested.filter(like="wt.%"), "warning"])
+    shown = suggested.drop(columns=[*suggested.filter(regex=r" (wt\.%|g)$"), "warning"])
     with pd.option_context("display.width", 120, "display.max_columns", None, "display.precision", 4):
         lines += ["", shown.T.to_string(), ""]
     lines += [f"Suggestion {number}: {text}" for number, text in suggested["warning"].items() if text]

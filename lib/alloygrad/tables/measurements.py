@@ -326,13 +326,12 @@ def _remedy(table: pd.DataFrame, names: Sequence[str]) -> str:
     """What to do where columns are missing."""
     remedy = "Name the columns exactly so, or pass `columns`, {name: column of the table}."
     missing = [name for name in names if name not in table]
-    if len(missing) == 1 and len(names) > 2:
-        remedy += f" If {missing[0]} is the base that takes the rest, pass balance={missing[0]!r}."
     for column in table.columns:
         cells = table[column].iloc[: headings.LOOKED_AT].tolist() if list(table.columns).count(column) == 1 else []
         if missing and cells and 2 * sum(map(designations.looks_like_one, cells)) > len(cells):
-            remedy += f" If {column!r} holds the compositions, pass formula={str(column)!r}."
-            break
+            return f"{remedy} If {column!r} holds the compositions, pass formula={str(column)!r}."
+    if len(missing) == 1 and len(names) > 2:
+        remedy += f" If {missing[0]} is the base that takes the rest, pass balance={missing[0]!r}; otherwise:"
     return remedy
 
 

@@ -22,10 +22,11 @@ import pandas as pd
 from alloygrad.campaigns.campaign import Campaign
 from alloygrad.checks import nearest, require_whole
 from alloygrad.objectives import Limit, Maximise, Minimise, Target
-from alloygrad.protocols import Objective, Space
+from alloygrad.protocols import Objective
 from alloygrad.spaces import Box, CompositionSpace, Product, Restricted
 from alloygrad.tables import validation, writing
 from alloygrad.tables.measurements import Measurements, read_table
+from alloygrad.tables.shares import weight_limits
 
 SHORT = 25
 """Generations of the search for features in each fold; on the example of eight elements it found what 200 find."""
@@ -58,9 +59,11 @@ class Request:
         groups: [[elements, least, most], …]: limits on sums, at.%.
         max_elements: So many elements may be present at once.
         least: Least amount of an element where it is present, at.%; or {element: amount}.
+        weight_bounds: {element: [least, most]}, wt.%, next to `bounds`.
         limits: [[{element: weight}, least, most], …] on Σ weight × at.%/100, such as a price; null for no limit.
         q: How many experiments to suggest.
         min_distance: Least distance of two suggestions, at.%.
+        melt_grams: Mass of a melt: adds the grams of each element to weigh in.
         inputs: "features", "fractions" or "both"; None: the best of them on held-out folds.
         n_features, selection_generations: Of the search for features.
         output: Folder of the suggestions; beside the request unless given.
@@ -87,15 +90,20 @@ class Request:
     groups: Sequence = ()
     max_elements: int | None = None
     least: float | Mapping[str, float] = 0.0
+    weight_bounds: Mapping[str, Sequence[float]] = field(default_factory=dict)
     limits: Sequence = ()
     q: int = 4
     min_distance: float | None = None
+    melt_grams: float | None = None
     inputs: str | None = None
     n_features: int = 4
     selection_generations: int = 200
     output: str | None = None
     seed: int = 0
     folder: Path = Path()
+
+    def __post_init__(self) -> None:
+        require_whole(1, q=self.q)
 
     @classmethod
     def load(cls, path: str | Path) -> Request:
@@ -129,16 +137,18 @@ class Request:
         """Path of the table."""
         return self.folder / Path(self.csv).expanduser()
 
-    def space(self) -> Space:
+    def space(self) -> CompositionSpace | Product | Restricted:
         """Return what may be tried. Raises ValueError as the spaces do."""
         names = self.elements or list(self.bounds)
         if isinstance(self.bounds, Mapping) and (missing := [name for name in names if name not in self.bounds]):
             raise ValueError(f"Expected bounds for {list(names)}; got none for {missing}. Add them, in at.%.")
-        alloys = CompositionSpace({name: self.bounds[name] for name in names}, step=self.step, groups=self.groups)
-        if self.max_elements is not None or self.least or self.limits:
+        bounds: Any = {name: self.bounds[name] for name in names}  # checked there
+        alloys = CompositionSpace(bounds, step=self.step, groups=self.groups)
+        limits = [*self.limits, *weight_limits(self.weight_bounds, alloys.elements)]
+        if self.max_elements is not None or self.least or limits:
             if self.parameters:
-                raise ValueError("Expected parameters, or max_elements, least and limits; got both. Leave one out.")
-            return Restricted(alloys, max_elements=self.max_elements, least=self.least, limits=self.limits)
+                raise ValueError("Expected parameters, or limits beyond bounds and groups; got both. Leave one out.")
+            return Restricted(alloys, max_elements=self.max_elements, least=self.least, limits=limits)
         if not self.parameters:
             return alloys
         limits = {name: tuple(values) for name, values in self.parameters.items()}
@@ -189,9 +199,10 @@ class Request:
 
     def suggest(self, campaign: Campaign) -> tuple[pd.DataFrame, str]:
         """Return suggestions of a campaign with their wt.%, and one line on where they were written."""
-        require_whole(1, q=self.q)
-        found = campaign.suggest(self.q, min_distance=self.min_distance)
-        table = writing.with_weights(found, campaign.space)
+        space = self.space()
+        table = writing.with_weights(campaign.suggest(self.q, min_distance=self.min_distance), space)
+        if self.melt_grams is not None:
+            table = writing.with_grams(table, space, self.melt_grams)
         folder = self.folder if self.output is None else self.folder / Path(self.output).expanduser()
         return table, writing.write_new(table, folder / f"{self.file.stem}_suggestions.csv")[1]
 

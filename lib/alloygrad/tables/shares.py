@@ -6,7 +6,7 @@ them. Weight shares w_i become atomic fractions c_i, and back, by the atomic mas
     c_i = (w_i/A_i) / Σ_j (w_j/A_j),    w_i = c_i A_i / Σ_j c_j A_j
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,41 @@ def to_weight(fractions: np.ndarray, symbols: Sequence[str]) -> np.ndarray:
 
 def _masses(symbols: Sequence[str]) -> np.ndarray:
     return elements.matrix(symbols, ["RAM"])[:, 0]
+
+
+def weight_limits(
+    bounds: Mapping[str, Sequence[float]], names: Sequence[str]
+) -> list[tuple[dict[str, float], float | None, float | None]]:
+    """Return bounds in wt.% as linear limits on atomic fractions, for `Restricted`.
+
+    w_i ≤ u is c_i A_i − u Σ_j c_j A_j ≤ 0: linear, though the weights are not.
+
+    Args:
+        bounds: {element: (least, most)}, wt.%.
+        names: Elements of the space.
+
+    Raises:
+        ValueError: Elements that the space does not have, or bounds that are no two numbers from 0 to 100.
+
+    Example:
+        >>> weight_limits({"C": (0, 2)}, ["Fe", "C"])[0][1:]
+        (None, 0.0)
+    """
+    found: list[tuple[dict[str, float], float | None, float | None]] = []
+    masses = dict(zip(names, _masses(names).tolist(), strict=True))
+    for name, pair in bounds.items():
+        sound = isinstance(pair, list | tuple) and len(pair) == 2 and all(is_number(x, 100) for x in pair)
+        if name not in masses or not sound or not 0 <= pair[0] <= pair[1]:
+            raise ValueError(
+                f"Expected bounds in wt.% as {{element: (least, most)}} of {list(names)}; got {name!r}: "
+                f"{shown(pair)}. Write for example {{{names[-1]!r}: (0, 2)}}."
+            )
+        for share, low, high in ((pair[0] / 100, 0.0, None), (pair[1] / 100, None, 0.0)):
+            if 0 < share < 1:
+                found.append(
+                    ({other: (other == name) * masses[name] - share * masses[other] for other in names}, low, high)
+                )
+    return found
 
 
 def with_rest(

@@ -1,4 +1,4 @@
-"""Suggestions for the laboratory: shares by weight next to at.%, and a file that replaces no other."""
+"""Suggestions for the laboratory: shares by weight, grams to weigh in, and a file that replaces no other."""
 
 import os
 import tempfile
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from alloygrad.checks import is_number
 from alloygrad.spaces import CompositionSpace, Product, Restricted
 from alloygrad.tables.measurements import to_weight
 
@@ -17,6 +18,20 @@ def with_weights(table: pd.DataFrame, space: CompositionSpace | Product | Restri
     columns = pd.DataFrame(weights, index=table.index, columns=[f"{element} wt.%" for element in space.elements])
     last = table.columns.get_loc(f"{space.elements[-1]} at.%") + 1
     return pd.concat([table.iloc[:, :last], columns, table.iloc[:, last:]], axis=1)
+
+
+def with_grams(table: pd.DataFrame, space: CompositionSpace | Product | Restricted, melt: float) -> pd.DataFrame:
+    """Return a table of suggestions with the grams of each element to weigh in for a melt of so many grams.
+
+    Raises:
+        ValueError: The melt is no number above 0.
+    """
+    if not is_number(melt) or melt <= 0:
+        raise ValueError(f"Expected the mass of a melt in grams, above 0; got {melt!r}. Write for example 50.")
+    space = space if isinstance(space, CompositionSpace) else space.composition
+    grams = (melt * to_weight(space.read(table), space.elements)).round(3)
+    columns = pd.DataFrame(grams, index=table.index, columns=[f"{element} g" for element in space.elements])
+    return pd.concat([table, columns], axis=1)
 
 
 def write_new(table: pd.DataFrame, path: str | Path) -> tuple[Path, str]:

@@ -7,7 +7,8 @@ import torch
 
 import alloygrad as ag
 from alloygrad.acquisition.several import log_ehvi
-from alloygrad.campaigns.beliefs import Beliefs, Goals
+from alloygrad.campaigns.beliefs import BELOW, Beliefs, reference_point
+from alloygrad.campaigns.goals import Goals
 from alloygrad.maximisers import maximise
 from alloygrad.objectives import hypervolume, non_dominated, true_front
 from alloygrad.tables.validation import by_folds
@@ -82,7 +83,7 @@ def test_the_acquisition_value_is_log_ehvi_and_the_probability_of_the_limit():
     assert 0 < kept.sum() < len(kept)
     known = beliefs.known[kept, :2]
     front = known[non_dominated(known)]
-    by_hand = log_ehvi([a.model, b.model], front, front.min(0) - np.ptp(front, axis=0))
+    by_hand = log_ehvi([a.model, b.model], front, reference_point(known))
     with torch.no_grad():
         mean, std = c.model.posterior(x)
         log_kept = torch.special.log_ndtr((bound - mean) / std)
@@ -269,6 +270,13 @@ def test_a_reference_is_given_in_units_and_decides_what_counts():
             begun(wanted, reference=wrong)
     with pytest.raises(ValueError, match="Expected a reference"):
         begun([ag.Maximise("a")], reference={"a": 1.0})
+
+
+def test_the_reference_follows_the_front():
+    two = np.column_stack([3 * np.linspace(0, 1, 5), 1 - np.linspace(0, 1, 5)])
+    np.testing.assert_allclose(reference_point(two), [-3 * BELOW, -BELOW])
+    np.testing.assert_allclose(reference_point(np.concatenate([two, two - 9])), reference_point(two))
+    assert np.isfinite(reference_point(np.ones((1, 3)))).all()
 
 
 # What is refused

@@ -121,3 +121,20 @@ def test_too_few_different_compositions_are_said_though_there_are_many_rows():
     rows = pd.DataFrame({"Fe": [73.1] * 5 + [70.0] * 5, "Mn": [21.7] * 5 + [25.0] * 5, "Si": [5.2] * 5 + [5.0] * 5})
     campaign.tell(rows.assign(Af=np.arange(10.0)))
     assert any("at least 5 different points" in text and "2 measured" in text for text in campaign.warnings)
+
+
+@pytest.mark.parametrize("scatter", [0.0, 0.1, 0.2])
+def test_a_column_that_is_constant_but_for_rounding_is_no_input(scatter):
+    """Below half a step, 0.25 at.%, an element says nothing: scaled to 0 … 1 it would be noise. At 2 at.% it counts."""
+    space, rng = (
+        ag.CompositionSpace({"Ni": (55, 85), "Cr": (15, 25), "Al": (0, 10)}, step=0.5),
+        np.random.default_rng(0),
+    )
+    al, cr = rng.uniform(0, 10, 12), 20 + rng.uniform(-scatter / 2, scatter / 2, 12)
+    rows = pd.DataFrame({"Ni": 100 - al - cr, "Cr": cr, "Al": al, "HV": 200 + 10 * al})
+    campaign = ag.Campaign(space, "HV", inputs="fractions")
+    campaign.tell(rows)
+    assert campaign.model.width[1] == 1 and campaign.model.width[2] > 0.05
+    wide = ag.Campaign(space, "HV", inputs="fractions")
+    wide.tell(rows.assign(Cr=20 + rng.uniform(-1, 1, 12)).assign(Ni=lambda t: 100 - t["Cr"] - t["Al"]))
+    assert 0.01 < wide.model.width[1] < 0.02

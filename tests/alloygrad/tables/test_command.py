@@ -8,6 +8,7 @@ import yaml
 import alloygrad as ag
 from alloygrad.tables import command, validation
 from alloygrad.tables.request import Request
+from alloygrad.tables.shares import to_weight
 
 BOUNDS = {"Al": [80, 100], "Cu": [0, 10], "Mg": [0, 10]}
 SPACE = ag.CompositionSpace({name: tuple(limits) for name, limits in BOUNDS.items()}, step=0.5)
@@ -101,3 +102,18 @@ def test_inputs_are_chosen_by_held_out_errors():
     assert validation.best_of({"fractions": [table], "features": [same], "both": [same]}) == "fractions"
     wide = pd.DataFrame({"measured": 1000 * y, "predicted": 1000 * y + 100, "std": 1.0})  # as far off, in its range
     assert validation.best_of({"fractions": [table, wide], "features": [better, wide]}) == "features"
+
+
+def test_few_elements_and_bounds_by_weight(folder):
+    request = Request.load(asked(folder, max_elements=2, least=2, weight_bounds={"Cu": [5, 12]}))
+    space = request.space()
+    shares = 100 * to_weight(space.fractions(space.sample(200, np.random.default_rng(0))), space.elements)
+    assert ((shares > 0).sum(1) == 2).all() and shares[:, 1].min() >= 5 and shares[:, 1].max() <= 12
+    every = np.concatenate(list(SPACE.enumerate()))
+    weights = 100 * to_weight(SPACE.fractions(every), SPACE.elements)
+    within = (weights[:, 1] >= 5) & (weights[:, 1] <= 12) & (every[:, 2] == 0) & (every[:, 1] >= 4)
+    assert space.size == within.sum()
+    with pytest.raises(ValueError, match=r"Expected bounds in wt\.% as"):
+        Request.load(asked(folder, weight_bounds={"Zn": [0, 1]})).space()
+    with pytest.raises(ValueError, match="Expected parameters, or limits beyond"):
+        Request.load(asked(folder, max_elements=2, parameters={"T": [1, 2]})).space()

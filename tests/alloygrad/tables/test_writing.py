@@ -8,7 +8,7 @@ import pytest
 
 from alloygrad import Campaign, CompositionSpace, Maximise, read_table
 from alloygrad.tables.measurements import to_atomic
-from alloygrad.tables.writing import with_weights, write_new
+from alloygrad.tables.writing import with_grams, with_weights, write_new
 from compendium import DATA
 
 LIMITS = {"Ti": (20, 55), "Ni": (20, 55), "Cu": (0, 20), "Hf": (0, 20)}
@@ -111,3 +111,14 @@ def test_the_example_shows_each_kind_of_finding():
     report = table.report(Maximise({"enthalpy_J_per_g": 0.03, "austenite_peak_C": 0.01}))
     assert report.loc[report["done"] == "set aside", "row"].tolist() == [10, 16, 19, 27, 38]
     assert report.loc[report["done"] != "set aside", "row"].tolist() == [0, 14, 32]
+
+
+def test_grams_of_a_melt_add_up_and_are_its_shares_by_weight():
+    """By hand: 100 g of Ti50Ni50 (at.%) hold 47.867/(47.867 + 58.6934) of titanium."""
+    space = CompositionSpace({"Ti": (40, 60), "Ni": (40, 60)}, step=5)
+    table = with_grams(space.table(np.array([[10, 10], [8, 12]])), space, 100)
+    assert table["Ti g"].iloc[0] == pytest.approx(100 * 47.867 / (47.867 + 58.6934), abs=1e-3)
+    assert (table["Ti g"] + table["Ni g"]).tolist() == pytest.approx([100, 100], abs=2e-3)
+    for wrong in (0, -1, "50", None):
+        with pytest.raises(ValueError, match="Expected the mass of a melt in grams"):
+            with_grams(table, space, wrong)
