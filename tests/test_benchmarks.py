@@ -8,16 +8,17 @@ import numpy as np
 import pandas as pd
 import peers
 import pytest
+import stall
 import states
 import torch
 from toys import redeclared
 
-from alloygrad.acquisition.analytic import log_ei
+from alloygrad.acquisition.analytic import ei, log_ei
 from alloygrad.features.feature_map import FeatureMap, all_features
 from alloygrad.kernel import matern52
 from alloygrad.maximisers import maximise
 from alloygrad.spaces.composition import CompositionSpace, Group
-from alloygrad.surrogates.gp import fit_paper
+from alloygrad.surrogates.gp import fit_paper, with_hyperparameters
 
 ELEMENTS = ("Ti", "Ni", "Cu", "Hf", "Zr")
 GROUPS = (Group(("Ti", "Hf"), upper=0.55), Group(("Ti", "Hf", "Zr"), upper=0.6, lower=0.3), Group(("Ni", "Cu"), 0.6))
@@ -195,3 +196,36 @@ def test_regrets_and_verdicts_on_numbers_made_up():
     assert met == [False, True, True, True, False, True, True, True, False, False, True, True, True]
     assert lines["measured"][7:9].tolist() == pytest.approx([0, 2 / 3])
     assert lines["measured"].iloc[-1] == pytest.approx(1.0)
+
+
+def test_the_paper_s_fit_and_masked_ei_agree_with_the_closed_form_at_the_same_hyperparameters(monkeypatch):
+    """Fitted by Adam the posterior is that of this library's GP at the hyperparameters that Adam found."""
+    rng = np.random.default_rng(0)
+    counts = np.unique(SPACE.sample(25, rng), axis=0)
+    features, fractions = FeatureMap(ELEMENTS, ["mean:VEC", "mean:MT"]), SPACE.fractions(counts)
+    merits = np.sin(8 * fractions @ rng.normal(size=5))
+    model = stall.fit_theirs(features, fractions, merits)
+    kernel = model.covar_module
+    own = with_hyperparameters(
+        features,
+        fractions,
+        merits,
+        kernel.base_kernel.lengthscale.detach().numpy().ravel(),
+        kernel.outputscale.item(),
+        model.mean_module.constant.item(),
+    )
+    assert fit_paper(features, fractions, merits).log_posterior >= own.log_posterior - 1e-3
+    assert own.log_posterior > fit_paper(features, fractions, merits).log_posterior - 5  # Adam came near
+    points = torch.from_numpy(SPACE.sample_continuous(9, rng))
+    theirs = stall.masked_ei(model, merits.max() - 0.5)
+    with torch.no_grad():
+        assert theirs(points).numpy() == pytest.approx(ei(own, merits.max() - 0.5)(points).numpy(), rel=1e-4, abs=1e-9)
+        monkeypatch.setattr(stall, "LEAST_STD", 1e9)
+        assert not theirs(points).any()
+
+
+def test_starts_move_where_ei_is_large_and_stand_still_where_it_is_below_the_tolerance(state):
+    acquire, _ = state
+    starts = SPACE.sample_continuous(6, np.random.default_rng(3))
+    assert stall.moved(acquire, SPACE, starts) > 0.8
+    assert stall.moved(lambda c: 1e-9 * acquire(c), SPACE, starts) == 0

@@ -16,7 +16,7 @@ from compendium.feature_gradient.cells import CELLS, FULL
 from compendium.running import studies
 
 COLUMNS = ["seed", "experiment", "merit", "log_ei", "moved", "gradients", "starts", "cpu_seconds"]
-"""Of a trajectory, beside the counts of its elements."""
+"""Of a trajectory, beside the counts of its elements and its properties."""
 
 LAST = 60
 """Experiments of a full trajectory."""
@@ -94,7 +94,8 @@ def _place(cell: str) -> tuple[list[str], float]:
 def _trajectories(cell: str) -> pd.DataFrame:
     """What record and working store hold of a cell; the columns that claims need, by seed and experiment."""
     rows = studies.trajectories(CELLS[cell], FULL, compute=False)
-    kept = [name for name in [*COLUMNS, *_place(cell)[0]] if name in rows]
+    properties = alloys.ALLOYS[CELLS[cell].alloy].properties
+    kept = [name for name in [*COLUMNS, *_place(cell)[0], *properties] if name in rows]
     return rows[kept].sort_values(["seed", "experiment"], ignore_index=True) if len(rows) else rows
 
 

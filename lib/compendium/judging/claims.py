@@ -7,27 +7,19 @@ is a function (results, numbers) → parts, in the package `measurements` of a b
     found = judged(results)      # results: the recorded tables of a body of work, gathered once
     scoreboard(found)            # one row per claim
     strips(found)                # one row per number, with the cells or files that it is from
+    history(results, found)      # first verdicts, and those with half and twice the margin
 """
 
+import re
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
 from compendium import DATA, bodies
-from compendium.judging.verdicts import (
-    GROUPS,
-    INCONCLUSIVE,
-    MEASURES,
-    NOT_TESTED,
-    Part,
-    is_sample,
-    judge,
-    keep,
-    standardised,
-)
+from compendium.judging.verdicts import GROUPS, MEASURES, NOT_TESTED, VERDICTS, Part, judge, standardised, widening
 
 FILE = DATA / "claims.toml"
 COLUMNS = ["claim", "statement", "place", "criterion", "measured", "verdict", "figure", "test"]
@@ -56,6 +48,23 @@ class Claim:
     reason: str = ""
     document: str = "feature_gradient"  # the body of work whose document makes it
 
+    @property
+    def first(self) -> str:
+        """The verdict that the first wording had, "" where that stands. Raises ValueError where it is not named."""
+        if not self.amended:
+            return ""
+        found = re.search(rf"by it: ({'|'.join(VERDICTS)})$", self.amended)
+        if not found:
+            raise ValueError(
+                f"Claim {self.id!r}: expected its `amended` to end with 'by it: ' and a verdict; got {self.amended!r}. "
+                f"Add the verdict of the first wording, one of {', '.join(VERDICTS)}."
+            )
+        return found[1]
+
+    def with_margin(self, times: float) -> "Claim":
+        """The claim with a margin so many times as large."""
+        return replace(self, numbers={**self.numbers, "margin": times * self.numbers["margin"]})
+
     def parts(self, results: Any) -> list[Part]:
         """What is measured of it; nothing where it has no measurement."""
         declared = {"compare": self.compare} if self.compare else {}
@@ -78,12 +87,11 @@ def load(document: str | None = "feature_gradient") -> list[Claim]:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A claim, what was measured, and what follows when all claims are judged together. p: adjusted."""
+    """A claim, what was measured, with intervals that hold all at once, and what follows."""
 
     claim: Claim
     parts: list[Part]
     verdict: str
-    p: float
 
     def measured(self) -> str:
         """One line: of each group how many parts hold, and the part that decides; or why nothing was measured."""
@@ -94,9 +102,7 @@ class Judgement:
         said = [
             _summary(group, own) for group in GROUPS if (own := [part for part in self.parts if part.group == group])
         ]
-        by_chance = self.verdict == INCONCLUSIVE and judge(self.parts)[0] != INCONCLUSIVE
-        note = f" (not kept among so many claims: p = {self.p:.2g})" if by_chance else ""
-        return f"{self.claim.quantity}: {' | '.join(said)}{note}"
+        return f"{self.claim.quantity}: {' | '.join(said)}"
 
 
 def _summary(group: str, parts: Sequence[Part]) -> str:
@@ -121,12 +127,39 @@ def decisive(parts: Sequence[Part]) -> Part:
 
 
 def judged(results: Any, claims: Sequence[Claim] | None = None) -> list[Judgement]:
-    """Judge claims (default: the first document's) together: what Holm's procedure does not keep stays open."""
+    """Judge claims (default: the first document's) together, by intervals that hold all at once."""
     claims = load() if claims is None else claims
     parts = [claim.parts(results) for claim in claims]
-    alone = [judge(own) if own else (NOT_TESTED, 1.0) for own in parts]
-    kept = keep(alone, [is_sample(own) for own in parts])
-    return [Judgement(claim, own, *verdict) for claim, own, verdict in zip(claims, parts, kept, strict=True)]
+    factor = widening(part for own in parts for part in own)
+    return [_judgement(claim, own, factor) for claim, own in zip(claims, parts, strict=True)]
+
+
+def _judgement(claim: Claim, parts: Sequence[Part], factor: float) -> Judgement:
+    """The verdict on a claim whose intervals are widened by a factor."""
+    wide = [part.widened(factor) for part in parts]
+    return Judgement(claim, wide, judge(wide) if wide else NOT_TESTED)
+
+
+TIMES: Mapping[float, str] = {0.5: "half the margin", 2.0: "twice the margin"}
+
+
+def history(results: Any, found: Sequence[Judgement]) -> pd.DataFrame:
+    """The verdict of each claim's first wording, that of the present one, and those with other margins.
+
+    Columns claim, criterion ("untouched", "known": what it judges was recorded when it was written, or "amended"),
+    first, verdict, and `TIMES` ("" where the criterion has no margin).
+    """
+    factor, rows = widening(part for own in found for part in own.parts), []
+    for own in found:
+        claim = own.claim
+        state = "amended" if claim.amended else "known" if claim.known else "untouched"
+        row = {"claim": claim.id, "criterion": state, "first": claim.first or own.verdict, "verdict": own.verdict}
+        others = dict.fromkeys(TIMES.values(), "")
+        if "margin" in claim.numbers:
+            scaled = {name: claim.with_margin(times) for times, name in TIMES.items()}
+            others = {name: _judgement(each, each.parts(results), factor).verdict for name, each in scaled.items()}
+        rows.append(row | others)
+    return pd.DataFrame(rows)
 
 
 def scoreboard(found: Sequence[Judgement]) -> pd.DataFrame:
@@ -153,8 +186,8 @@ def strips(found: Sequence[Judgement]) -> pd.DataFrame:
     for own in found:
         for part in own.parts:
             x, low, high = standardised(part)
-            about = {"claim": own.claim.id, "verdict": own.verdict, "p_holm": own.p, "group": part.group}
+            about = {"claim": own.claim.id, "verdict": own.verdict, "group": part.group}
             numbers = {key: getattr(part, key) for key in ("name", "value", "low", "high", "n", "least", "most")}
-            drawn = {"outcome": part.outcome(), "p": part.p(), "x": x, "x_low": low, "x_high": high}
+            drawn = {"outcome": part.outcome(), "x": x, "x_low": low, "x_high": high}
             rows.append({**about, **numbers, **drawn, "source": part.source})
     return pd.DataFrame(rows)

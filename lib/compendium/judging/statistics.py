@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
+from scipy.stats import binomtest, t
 
 from alloygrad.campaigns.trajectory import best_so_far
 
@@ -56,6 +56,15 @@ def interval(
         return value, np.nan, np.nan
     low, high = np.nanquantile(statistic(values[_drawn(len(values), seed)]), [0.025, 0.975])
     return value, float(low), float(high)
+
+
+def share_interval(hits: int, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share, hits of n.
+
+    Source: E. B. Wilson, J. American Statistical Association 22 (1927) 209.
+    """
+    low, high = binomtest(hits, n).proportion_ci(1 - LEVEL, method="wilson")
+    return float(low), float(high)
 
 
 def prediction_scores(truth: np.ndarray, mean: np.ndarray, std: np.ndarray) -> dict[str, float]:

@@ -126,6 +126,17 @@ def benchmark() -> tuple[pd.DataFrame, pd.DataFrame]:
     return table, grids
 
 
+SHOWN = {"gain": ("gain (nats)", 0.1), "share": ("share", 0.5)}
+
+
+def several(count=2) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The statistics shown, of some landscapes of two alloys, and over them."""
+    table = cross(alloy=["SMA", "Ti"], landscape=["shipped", "again"][:count], statistic=list(SHOWN))
+    table = table.assign(value=range(len(table)), low=lambda t: t["value"] - 0.5, high=lambda t: t["value"] + 1)
+    overall = cross(alloy=["all", "SMA"], statistic=list(SHOWN)).assign(value=9.0, low=8.5, high=9.5)
+    return table, overall
+
+
 def cuts() -> pd.DataFrame:
     table = cross(surrogate=["gp", "forest"], Hf=np.linspace(0, 20, 9))
     return table.assign(mean=np.sin(table["Hf"]), std=0.1, truth=np.cos(table["Hf"]), log_ei=-table["Hf"])
@@ -196,8 +207,12 @@ DRAWN = {
     ),
     "verdict_strips": lambda: figures.verdict_strips(*board(["reproduced", "not tested"])),
     "verdict_strips of one verdict": lambda: figures.verdict_strips(*board(["inconclusive"] * 3)),
+    "moved_by_fit": lambda: figures.moved_by_fit(fits()),
+    "time_and_success": lambda: figures.time_and_success(successes()),
     "feature_gains": lambda: figures.feature_gains(gains("held", "any")),
     "feature_gains of few draws": lambda: figures.feature_gains(gains("held", "any").assign(**NONE)),
+    "over_landscapes": lambda: figures.over_landscapes(*several(), SHOWN),
+    "over_landscapes of one alone": lambda: figures.over_landscapes(*(t.assign(**NONE) for t in several(1)), SHOWN),
     "surrogate_cuts": lambda: figures.surrogate_cuts(cuts(), "Hf", 7.5),
     "surrogate_accuracy": lambda: figures.surrogate_accuracy(accuracies()),
     "surrogate_accuracy of one trajectory": lambda: figures.surrogate_accuracy(accuracies().assign(**NONE)),
@@ -224,6 +239,14 @@ def test_each_figure_draws_without_a_warning(name):
 def markers(axis) -> list:
     """Lines of an axis that have a marker."""
     return [line for line in axis.lines if line.get_marker() != "None"]
+
+
+def test_landscapes_stand_in_rows_and_their_mean_below():
+    gain, share = DRAWN["over_landscapes"]().axes
+    names = [label.get_text() for label in gain.get_yticklabels()]
+    assert names == ["all landscapes", "Ti, again", "Ti, shipped", "SMA, again", "SMA, shipped"]
+    dots = {int(line.get_ydata()[0]): float(line.get_xdata()[0]) for line in markers(share)}
+    assert dots == {-1: 9.0, 3: 1.0, 2: 3.0, 1: 5.0, 0: 7.0}  # of the alloys together alone
 
 
 # Campaigns.
@@ -342,6 +365,34 @@ def test_both_maps_of_a_pair_have_the_same_limits_and_their_own_picks():
 
 
 # Networks, inputs and surrogates.
+
+
+def successes() -> pd.DataFrame:
+    table = cross(elements=["3–5", "6–10"], maximiser=["ascent", "box", "botorch_batched"])
+    few = table["maximiser"] == "botorch_batched"
+    table = table.assign(cpu_s=1.0 + table.index, within=0.9 + table.index / 100, states=np.where(few, 8, 24))
+    return table.assign(low=table["within"] - 0.1, high=table["within"] + 0.02)
+
+
+def fits() -> pd.DataFrame:
+    table = cross(alloy=["sma", "hea"], experiment=[0, 4, 20])
+    return table.assign(theirs=table.index / 10, ours=table.index / 20, **{"log EI": 0.9})
+
+
+def test_shares_by_fit_are_percent_in_the_panel_of_their_alloy():
+    for axis, (_, rows) in zip(figures.moved_by_fit(fits()).axes, fits().groupby("alloy", sort=False), strict=True):
+        for line, name in zip(axis.lines, ["theirs", "ours", "log EI"], strict=True):
+            assert line.get_xdata().tolist() == [0, 4, 20]
+            assert line.get_ydata() == pytest.approx(100 * rows[name].to_numpy())
+
+
+def test_time_and_success_are_drawn_with_open_marks_for_few_states():
+    for axis, (_, rows) in zip(
+        figures.time_and_success(successes()).axes, successes().groupby("elements", sort=False), strict=True
+    ):
+        drawn = [(line.get_xdata()[0], line.get_ydata()[0], line.get_markerfacecolor() == "w") for line in axis.lines]
+        expected = [(row.cpu_s, 100 * row.within, row.states < 24) for row in rows.itertuples()]
+        assert drawn == [pytest.approx(each) for each in expected]
 
 
 def test_gains_stand_in_the_row_of_their_property_and_the_panel_of_their_rows():

@@ -69,6 +69,32 @@ def test_numbers_of_a_criterion_are_those_that_the_measurement_uses():
             assert bounds and all(bound == 0 or isinstance(bound, str) for bound in bounds), claim.id
 
 
+def test_an_amended_criterion_names_the_verdict_of_its_first_wording():
+    for claim in claims.load(None):
+        assert (claim.first in verdicts.VERDICTS) == bool(claim.amended), claim.id
+    with pytest.raises(ValueError, match=r"'x'.*to end with 'by it: '"):
+        _ = claims.Claim("x", "s", "p", "", "c", amended="first otherwise").first
+
+
+def test_the_history_of_a_claim_has_its_first_verdict_and_those_of_other_margins(monkeypatch):
+    """The number is 2 ± 1; it holds where the margin is below 1 and fails where it is above 3."""
+    part = {"value": 2.0, "low": 1.0, "high": 3.0, "n": 9}
+    monkeypatch.setitem(verdicts.MEASURES, "two", lambda results, margin: [verdicts.Part("x", **part, least=margin)])
+    monkeypatch.setitem(verdicts.MEASURES, "one", lambda results: [verdicts.Part("x", 1.0, n=None, least=0)])
+    about = dict(statement="s", place="p", paper="", criterion="c")
+    made = [
+        claims.Claim("a", **about, measure="two", numbers={"margin": 1.8}),
+        claims.Claim("b", **about, measure="one", amended="first otherwise; by it: not reproduced"),
+        claims.Claim("c", **about, measure="one", known=True),
+    ]
+    found = claims.history(None, claims.judged(None, made))
+    assert found["criterion"].tolist() == ["untouched", "amended", "known"]
+    assert found["first"].tolist() == ["inconclusive", "not reproduced", "reproduced"]
+    assert found["verdict"].tolist() == ["inconclusive", "reproduced", "reproduced"]
+    assert found["half the margin"].tolist() == ["reproduced", "", ""]
+    assert found["twice the margin"].tolist() == ["not reproduced", "", ""]
+
+
 def test_every_recorded_claim_is_judged_and_traced(recorded):
     _, found = recorded
     assert {own.verdict for own in found} <= set(verdicts.VERDICTS)

@@ -26,6 +26,7 @@ from compendium.judging.statistics import (
     paired_scores,
     paired_test,
     prediction_scores,
+    share_interval,
 )
 
 
@@ -285,6 +286,14 @@ def test_paired_scores_are_the_tests_of_each_comparison_over_draws_that_have_bot
     assert (same["mean"] == 0).all() and same["p"].isna().all()
     assert paired_scores(scores, "x", "y", "mape").empty and paired_scores(scores, "x", "z").empty
     assert list(paired_scores(scores[:0], "x", "y")) == list(found)
+
+
+def test_the_interval_of_a_share_solves_its_own_equation():
+    """|p − hits/n| = z √(p (1 − p)/n) at both ends; all of n leave room below alone."""
+    low, high = share_interval(7, 20)
+    for p in (low, high):
+        assert abs(p - 0.35) == pytest.approx(1.959964 * np.sqrt(p * (1 - p) / 20), rel=1e-6)
+    assert low < 0.35 < high and share_interval(15, 15) == pytest.approx((15 / (15 + 1.959964**2), 1))
 
 
 def test_scores_of_predictions_agree_with_scipy_and_a_right_model_is_calibrated():

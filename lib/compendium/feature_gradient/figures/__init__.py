@@ -32,8 +32,11 @@ from compendium.feature_gradient.figures.inner_loop import (
     inner_loop_costs,
     inner_loop_map,
     inner_loop_values,
+    moved_by_fit,
     starts_needed,
+    time_and_success,
 )
+from compendium.feature_gradient.figures.landscapes import over_landscapes
 from compendium.feature_gradient.figures.maps import pair_distributions, pair_of_maps, perplexities
 from compendium.feature_gradient.figures.networks import (
     densities,

@@ -25,7 +25,7 @@ FAR = 100  # half-widths; what lies further is drawn here
 
 
 def verdict_strips(claims: pd.DataFrame, parts: pd.DataFrame) -> Figure:
-    """Every number of every claim, in half-widths of its 95 % interval from its bound: right of 0 the claim holds.
+    """Every number of every claim, in half-widths of its interval from its bound: right of 0 the claim holds.
 
     claims: columns claim, verdict. parts: columns claim, group, x, x_low, x_high (±inf without chance, NaN without an
     interval). Claims stand below their verdict and its count, in two columns; what has no interval is not drawn.
@@ -45,7 +45,7 @@ def verdict_strips(claims: pd.DataFrame, parts: pd.DataFrame) -> Figure:
         face = "0.3" if filled else "w"
         handles.append(plt.Line2D([], [], ls="", marker=mark, ms=4, mfc=face, mec="0.3", label=label))
     figure.legend(handles=handles, loc="outside upper center", ncols=3, handlelength=1.2)
-    figure.supxlabel("fails ←   half-widths of the 95 % interval from the bound   → holds", fontsize=8)
+    figure.supxlabel("fails ←   half-widths of the interval from the bound   → holds", fontsize=8)
     return figure
 
 

@@ -6,10 +6,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from alloygrad.plotting.style import COLUMN, PAGE
+from compendium.feature_gradient.figures.panels import ALLOYS, alloy_panels
 from compendium.figures.style import COLOURS, LABELS, MARKERS, line_of
 
 FEW_STATES = 8
 """Fewer are drawn as open points."""
+
+MANY_STATES = 24
+"""Fewer are open in the figure of time and success."""
 
 PEERS = ("scipy_botorch", "botorch_joint", "botorch_batched", "box", "cmaes", "random_search")
 """Maximisers of the benchmark alone, in the order in which they stand side by side."""
@@ -69,6 +73,34 @@ def inner_loop_values(table: pd.DataFrame) -> Figure:
     return figure
 
 
+FITS = {
+    "theirs": ("EI, the paper's fit", dict(color=COLOURS["slsqp_ei"], marker="^", ms=6, mfc="w", lw=0)),
+    "ours": ("EI, this library's fit", dict(color=COLOURS["slsqp_ei"], marker="v", ms=3)),
+    "log EI": ("log EI, this library's fit", dict(color=COLOURS["slsqp_log_ei"], marker="o", ms=3)),
+}
+"""What SLSQP climbs → its name and line."""
+
+
+def moved_by_fit(table: pd.DataFrame) -> Figure:
+    """Share of starts that move along a trajectory, by what SLSQP climbs; a panel per alloy.
+
+    table: columns alloy, experiment and `FITS`, shares.
+    """
+    figure, panels = alloy_panels(table, 2.2, sharey=True)
+    for alloy, axis in panels.items():
+        rows = table[table["alloy"] == alloy].groupby("experiment")[list(FITS)].mean()
+        for name, (label, line) in FITS.items():
+            axis.plot(rows.index, 100 * rows[name], **line, label=label, clip_on=False)
+        axis.set(title=ALLOYS[alloy], xlabel="experiments already done", ylim=(-3, 103))
+        axis.set_xscale("symlog", linthresh=10)
+        axis.set_xticks([0, 5, 10, 20, 40], ["0", "5", "10", "20", "40"])
+        axis.minorticks_off()
+    first = next(iter(panels.values()))
+    first.set_ylabel("starts that moved (%)")
+    figure.legend(*first.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    return figure
+
+
 def inner_loop_costs(table: pd.DataFrame, grids: pd.DataFrame) -> Figure:
     """CPU seconds, evaluations and share of states within 1 % of the reference EI, against the number of elements.
 
@@ -110,6 +142,30 @@ def inner_loop_costs(table: pd.DataFrame, grids: pd.DataFrame) -> Figure:
     handles = [plt.Line2D([], [], **_line_of(m), label=LABELS[m]) for m in table["maximiser"].unique()]
     handles.append(plt.Line2D([], [], **dotted, label="exhaustive, on 0.1 at.%"))
     figure.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=1.2, handlelength=1.6)
+    return figure
+
+
+def time_and_success(table: pd.DataFrame) -> Figure:
+    """Share of states in which a maximiser finds the maximum, against its CPU time; a panel per range of elements.
+
+    table: columns elements (a label, in order), maximiser, cpu_s, within, low, high, states. Open: fewer than
+    `MANY_STATES` states. Up and to the left is better.
+    """
+    ranges = list(dict.fromkeys(table["elements"]))
+    figure, axes = plt.subplots(1, len(ranges), figsize=(PAGE, 2.9), sharey=True, squeeze=False)
+    for axis, name in zip(axes[0], ranges, strict=True):
+        for row in table[table["elements"] == name].itertuples():
+            line, few = _line_of(row.maximiser), row.states < MANY_STATES
+            axis.vlines(row.cpu_s, 100 * row.low, 100 * row.high, color=line["color"], lw=0.8, zorder=1)
+            face = dict(mfc="w", mew=0.9) if few else {}
+            axis.plot(row.cpu_s, 100 * row.within, **line | dict(lw=0, ms=5, mec=line["color"]) | face)
+        axis.set(xscale="log", title=f"{name} elements", xlabel="CPU seconds, median", ylim=(None, 104))
+    axes[0, 0].set_ylabel("states within 1 % (%)")
+    handles = [
+        plt.Line2D([], [], **_line_of(name) | dict(lw=0, ms=5), label=LABELS[name])
+        for name in table["maximiser"].unique()
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=1.0, handlelength=1.0)
     return figure
 
 

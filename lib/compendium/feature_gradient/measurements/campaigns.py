@@ -59,8 +59,8 @@ def statistic(
 ) -> Part:
     """A statistic over the trajectories of a cell, less that of a second cell; seeds are resampled whole.
 
-    room: where the second cell's own statistic is below this, none can lie so far below it. The part is then open,
-    unless the first cell lies above by as much.
+    room: where the second cell's own statistic is below this, none can lie so far below it. The part then fails only if
+    the first cell lies above by as much.
     """
     columns, of = STATISTICS[statistic]
     series = [column for cell in cells for column in columns(results, cell, **options)]
@@ -69,6 +69,6 @@ def statistic(
     if len(values) < 2:
         return Part(**about)
     found = statistics.interval(values, lambda v: of(v[..., :k]) - (of(v[..., k:]) if len(cells) > 1 else 0))
-    if room is not None and of(values[:, k:]) < room and not found[1] > room:
-        about["decided"] = ("open", 1.0)
+    if room is not None and of(values[:, k:]) < room:
+        about["slack"] = room - about["most"]
     return Part(**about, **dict(zip(("value", "low", "high"), found, strict=True)))

@@ -84,18 +84,18 @@ def _late(curves: pd.DataFrame, end: int) -> pd.DataFrame:
 
 
 @measure("late_epochs")
-def late_epochs(results: Results, most: float) -> list[Part]:
+def late_epochs(results: Results, margin: float) -> list[Part]:
     """What 500 more epochs add to the validation R², mean over the networks."""
     gains = [(_late(c, END) - _late(c, HALF))["validation_r2"] for c in results.curves.values()]
-    return [_mean("mean of nine", pd.concat(gains).to_numpy(), source=CURVES, most=most)]
+    return [_mean("mean of nine", pd.concat(gains).to_numpy(), source=CURVES, most=margin)]
 
 
 @measure("validation_like_test")
-def validation_like_test(results: Results, most: float) -> list[Part]:
+def validation_like_test(results: Results, margin: float) -> list[Part]:
     """|test R² − validation R²| at 500 epochs, mean over the networks."""
     late = pd.concat([_late(curves, HALF) for curves in results.curves.values()])
     apart = (late["test_r2"] - late["validation_r2"]).abs()
-    return [_mean("mean of nine", apart.to_numpy(), source=CURVES, most=most)]
+    return [_mean("mean of nine", apart.to_numpy(), source=CURVES, most=margin)]
 
 
 @measure("rows")

@@ -1,0 +1,144 @@
+"""Figures of campaigns on pools: tables in, matplotlib figures out."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from alloygrad.plotting.style import PAGE, PALETTE
+from compendium.figures import paths, save, style
+from compendium.fusion import discovery, pools
+
+__all__ = ["ARMS", "LEARNERS", "paths", "save", "style"]
+
+ARMS = {
+    "ensemble": dict(color=PALETTE[0], marker="o", label="ensemble, fused"),
+    "gp_ei": dict(color=PALETTE[2], marker="s", label="Gaussian process, log EI"),
+    "gp_ts": dict(color=PALETTE[4], marker="D", label="Gaussian process, Thompson"),
+    "pca_gp": dict(color=PALETTE[5], marker="P", label="ten components, log EI"),
+    "forest_ei": dict(color=PALETTE[1], marker="^", label="random forest, log EI"),
+    "mean": dict(color=PALETTE[3], marker="v", label="plain mean of learners"),
+    "query": dict(color=PALETTE[9], marker="X", label="largest disagreement"),
+}
+"""Colour, marker and label of who chooses, the same in every figure."""
+
+LEARNERS = {
+    "isotropic": dict(color=PALETTE[0], marker="o", label="Gaussian process, one lengthscale"),
+    "tanimoto": dict(color=PALETTE[4], marker="D", label="Gaussian process, Tanimoto"),
+    "gp": dict(color=PALETTE[2], marker="s", label="Gaussian process, all lengthscales"),
+    "extra_trees": dict(color=PALETTE[1], marker="^", label="extra trees"),
+}
+"""Colour, marker and label of a learner."""
+
+RANDOM = dict(color="0.45", ls=":", lw=1.2, label="random (expected)")
+
+
+def _panels(names: Sequence[str], height: float = 1.7, columns: int = 3) -> tuple[Figure, np.ndarray]:
+    columns = min(columns, len(names))
+    rows = -(-len(names) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(PAGE, height * rows + 0.6), squeeze=False)
+    for axis in axes.flat[len(names) :]:
+        axis.remove()
+    return figure, axes
+
+
+def found_against_batches(runs: pd.DataFrame) -> Figure:
+    """Draw one panel per pool: the mean number of the ten best that is found, one line per arm.
+
+    runs: as `discovery.compute` returns them.
+    """
+    table = discovery.curves(runs)
+    if table.empty:
+        return _nothing()
+    names = list(dict.fromkeys(table["pool"]))
+    figure, axes = _panels(names)
+    batches = np.arange(discovery.BATCHES + 1)
+    for axis, pool in zip(axes.flat, names, strict=False):
+        own = table[table["pool"] == pool]
+        for arm, look in ARMS.items():
+            mine = own[own["arm"] == arm].groupby("batch")["found"].mean()
+            if len(mine):
+                axis.plot(mine.index, mine, ms=3, **look, lw=2.2 if arm == "ensemble" else 1.0)
+        size = pools.DECLARED[pool]["size"]
+        axis.plot(batches, discovery.TOP * (discovery.INITIAL + discovery.BATCH * batches) / size, **RANDOM)
+        seeds = own["seed"].nunique()
+        axis.set(title=f"{pool}, {size:,} candidates, {seeds} seeds", ylim=(-0.3, 10.3), xlabel="batch of 8")
+        axis.grid(axis="y", lw=0.4)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("of the ten best, found")
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return figure
+
+
+def _nothing() -> Figure:
+    figure = plt.figure(figsize=(PAGE, 0.8))
+    figure.text(0.5, 0.5, "no campaign on record", ha="center", va="center")
+    return figure
+
+
+def matrix(table: pd.DataFrame) -> Figure:
+    """Draw the mean number found, arms × pools, as a heat map with its numbers.
+
+    table: as `discovery.summary` returns it.
+    """
+    if table.empty:
+        return _nothing()
+    wide = table.pivot(index="arm", columns="pool", values="found")
+    wide = wide.reindex([arm for arm in ARMS if arm in wide.index])[list(dict.fromkeys(table["pool"]))]
+    figure, axis = plt.subplots(figsize=(PAGE, 0.3 * len(wide) + 1.4))
+    axis.imshow(wide, cmap="Blues", vmin=0, vmax=10, aspect="auto")
+    for row, column in np.ndindex(wide.shape):
+        value = wide.iloc[row, column]
+        best = value == wide.iloc[:, column].max()
+        look = dict(color="w" if value > 6 else "0.15", weight="bold" if best else "normal")
+        if np.isfinite(value):
+            axis.text(column, row, f"{value:.1f}", ha="center", va="center", **look)
+    axis.set_xticks(range(wide.shape[1]), wide.columns, rotation=35, ha="right")
+    axis.set_yticks(range(len(wide)), [ARMS[arm]["label"] for arm in wide.index])
+    axis.tick_params(length=0)
+    return figure
+
+
+def distributions(tasks: Sequence[pools.Task]) -> Figure:
+    """Draw one panel per task: a histogram of its first target, and where its ten best candidates lie."""
+    figure, axes = _panels(tasks, height=1.5)
+    for axis, task in zip(axes.flat, tasks, strict=False):
+        name = task.outcomes.columns[0]
+        values, direction = task.outcomes[name].to_numpy(), task.directions[0]
+        axis.hist(values, bins=60, color="0.75")
+        axis.set_yscale("log")
+        for value in values[np.argsort(-direction * values)[:10]]:
+            axis.axvline(value, color=PALETTE[3], lw=0.8)
+        better = "larger" if direction > 0 else "smaller"
+        axis.set(title=f"{task.name}, {len(values):,}", xlabel=f"{name} ({better} is better)")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("candidates")
+    return figure
+
+
+def trust(table: pd.DataFrame) -> Figure:
+    """Draw a campaign of the ensemble batch by batch: information, gains, and entropy with what is found.
+
+    table: as `learning.trace` returns it.
+    """
+    figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.5))
+    batches = table["batch"]
+    for name, look in LEARNERS.items():
+        if f"gain_{name}" in table:
+            axes[0].plot(batches, table[f"information_{name}"], ms=3, **look)
+            axes[1].plot(batches, table[f"gain_{name}"], ms=3, **look)
+    axes[2].plot(batches, table["entropy"], color="0.15", marker="o", ms=3)
+    other = axes[2].twinx()
+    other.step(batches, table["found"], where="mid", color=PALETTE[3])
+    other.set(ylim=(-0.3, 10.3), ylabel="of the ten best, found (step)")
+    axes[0].set(title="information on the targets", ylabel="nats")
+    axes[1].set(title="gain", ylim=(0, None))
+    axes[2].set(title="entropy of where the best is", ylabel="nats (line)", ylim=(0, None))
+    for axis in axes:
+        axis.set_xlabel("batches measured")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    return figure

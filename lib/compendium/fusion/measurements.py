@@ -1,0 +1,71 @@
+"""What the claims on the ensemble measure, on the recorded campaigns on pools: functions (runs, numbers) → parts."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.stats import wilcoxon
+
+from compendium.fusion import discovery
+from compendium.judging.verdicts import Part, measure
+
+OURS = "ensemble"
+PEERS = ("gp_ei", "forest_ei", "mean")
+SOURCE = "data/results/fusion_discovery.csv"
+
+
+def complete(runs: pd.DataFrame, pools: Sequence[str], arms: Sequence[str]) -> bool:
+    """Return whether every arm has all planned seeds on every pool."""
+    counts = runs.groupby(["pool", "arm"])["seed"].nunique()
+    return all(counts.get((pool, arm), 0) >= discovery.SEEDS for pool in pools for arm in arms)
+
+
+@measure("pools_met")
+def pools_met(runs: pd.DataFrame, share: float, tasks: int, first: float) -> list[Part]:
+    """On how many pools enough seeds meet one of the ten best in fewer than ten batches; the mean first hit."""
+    names = ("pools", "mean first hit")
+    pools = (*discovery.TUNING, *discovery.JUDGED)
+    if not complete(runs, pools, [OURS]):
+        return [Part(name, source=SOURCE) for name in names]
+    own = discovery.summary(runs[(runs["arm"] == OURS) & runs["pool"].isin(pools)])
+    met = float((own["share"] >= share).sum())
+    return [
+        Part(f"pools where {share:.0%} of seeds meet one", met, n=None, least=tasks, source=SOURCE),
+        Part(names[1], float(own["first"].mean()), n=None, most=first, source=SOURCE),
+    ]
+
+
+@measure("pools_found")
+def pools_found(runs: pd.DataFrame, behind: float, level: float) -> list[Part]:
+    """The ensemble against each peer: mean ranks of what is found, Holm's largest p, the largest lag on one pool."""
+    pools = (*discovery.TUNING, *discovery.JUDGED)
+    arms = (OURS, *PEERS)
+    if not complete(runs, pools, arms):
+        return [Part(name, source=SOURCE) for name in ("rank", "p", "lag")]
+    found = runs.assign(found=runs["found"].str.split().str[-1].astype(float))
+    wide = found[found["pool"].isin(pools)].pivot(index=["pool", "seed"], columns="arm", values="found")[list(arms)]
+    ranks = wide.rank(axis=1, ascending=False).mean()
+    lead = float(ranks[list(PEERS)].min() - ranks[OURS])
+    means = wide.groupby(level="pool").mean()
+    lag = float((means[list(PEERS)].max(axis=1) - means[OURS]).max())
+    p = holm([greater(wide[OURS] - wide[peer]) for peer in PEERS])
+    return [
+        Part("mean rank, best peer's − ours", lead, n=None, least=0, source=SOURCE),
+        Part("largest p of the three peers (Wilcoxon, Holm)", max(p), n=None, most=level, source=SOURCE),
+        Part("largest lag behind the best peer on a pool", lag, n=None, most=behind, source=SOURCE),
+    ]
+
+
+def greater(differences: pd.Series) -> float:
+    """Return the one-sided p of Wilcoxon's signed-rank test that differences are positive; 1 where all are zero."""
+    values = differences.to_numpy()
+    return float(wilcoxon(values, alternative="greater").pvalue) if np.any(values) else 1.0
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Return the p values adjusted by Holm's procedure, in the order given."""
+    order, adjusted, largest = np.argsort(p), np.empty(len(p)), 0.0
+    for place, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p) - place) * p[index]))
+        adjusted[index] = largest
+    return adjusted.tolist()
