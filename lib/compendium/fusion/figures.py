@@ -138,7 +138,7 @@ def trust(table: pd.DataFrame) -> Figure:
     axes[1].set(title="gain", ylim=(0, None))
     axes[2].set(title="entropy of where the best is", ylabel="nats (line)", ylim=(0, None))
     for axis in axes:
-        axis.set_xlabel("batches measured")
+        axis.set(xlabel="batches measured", xticks=range(0, int(batches.max()) + 1, 2))
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure

@@ -14,7 +14,7 @@ from compendium.judging import statistics
 from compendium.pareto.landscapes import Landscape
 
 COLOURS = {
-    "ascent": style.COLOURS["ascent"], "best_of_random": style.COLOURS["best_of_random"], "annealing": PALETTE[1],
+    "ascent": style.COLOURS["ascent"], "best_of_random": style.COLOURS["best_of_random"], "annealing": PALETTE[3],
     "policy": PALETTE[4], "nsga2": PALETTE[5], "scalarisation": PALETTE[6], "parego": PALETTE[8],
     "weighted_sum": style.COLOURS["slsqp_ei"], "random": style.COLOURS["random"],
 }  # fmt: skip

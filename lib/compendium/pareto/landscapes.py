@@ -1,12 +1,11 @@
 """Landscapes with three objectives: the alloys of the first paper, what is wanted of them, and their exact fronts.
 
 The networks extrapolate: some alloys come out with a yield strength above the ultimate one, or a negative elongation.
-What is missing to a physical answer is charged in full to the property that exceeds it, as in the physical figures of
-merit of `environments.alloys`:
+No alloy may gain a place on the front by such an answer, so each property counts up to what is physical:
 
-    SMA   enthalpy − max(0, −enthalpy);   hysteresis |Ap − Mp| + max(0, Mp − Ap)
-    HEA   σ_Y − max(0, σ_Y − σ_U);        ε − max(0, −ε)
-    Ti    σ_Y − max(0, σ_Y − σ_U)
+    SMA   enthalpy max(0, ΔH);      hysteresis |Ap − Mp|, twice that where Mp > Ap
+    HEA   yield min(σ_Y, σ_U);      elongation max(0, ε)
+    Ti    yield min(σ_Y, σ_U)
 
 Hypervolumes are shares of the front's. Utilities are scaled so that the front spans 0 … 1 in each objective; the
 reference point lies below by `NEAR` or by `FAR`.
@@ -91,14 +90,14 @@ def _positive(values: np.ndarray) -> np.ndarray:
 def _shape_memory(p: Properties) -> dict[str, np.ndarray]:
     austenite, martensite = p["austenite_peak"], p["martensite_peak"]
     return {
-        "enthalpy": p["enthalpy"] - _positive(-p["enthalpy"]),
+        "enthalpy": _positive(p["enthalpy"]),
         "hysteresis": abs(austenite - martensite) + _positive(martensite - austenite),
         "working_temperature": (austenite + martensite) / 2,
     }
 
 
 def _strong_yield(p: Properties) -> np.ndarray:
-    return p["yield_strength"] - _positive(p["yield_strength"] - p["ultimate_strength"])
+    return np.minimum(p["yield_strength"], p["ultimate_strength"])
 
 
 def _titanium(p: Properties) -> dict[str, np.ndarray]:
@@ -109,7 +108,7 @@ def _high_entropy(p: Properties) -> dict[str, np.ndarray]:
     return {
         "yield_strength": _strong_yield(p),
         "ultimate_strength": p["ultimate_strength"],
-        "elongation": p["elongation"] - _positive(-p["elongation"]),
+        "elongation": _positive(p["elongation"]),
     }
 
 

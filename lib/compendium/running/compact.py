@@ -42,7 +42,8 @@ def pack(cell: Cell, rows: pd.DataFrame) -> pd.DataFrame:
     proposed = rows[rows["experiment"] >= 0]
     lengthscales = [name for name in proposed if name.startswith("lengthscale_")]
     single = SINGLE if _is_ei(cell) else ("value", *SINGLE)
-    kinds = dict.fromkeys(["seed", "experiment", *cell.space().elements], np.int16) | dict.fromkeys(WHOLE, np.int32)
+    kinds: dict[str, type] = dict.fromkeys(["seed", "experiment", *cell.space().elements], np.int16)
+    kinds |= dict.fromkeys(WHOLE, np.int32)
     kinds |= dict.fromkeys(single, np.float32) | dict.fromkeys([*lengthscales, *HALF], np.float16)
     moved = (proposed["moved"].fillna(0.0) * proposed["starts"]).round().astype(np.int16)
     return proposed[[*kinds, *TEXT]].astype(kinds).assign(moved=moved).reset_index(drop=True)

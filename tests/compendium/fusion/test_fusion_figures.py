@@ -1,0 +1,69 @@
+"""Figures of pools draw every arm, state and pool that the tables hold, and say so where there is nothing."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from alloygrad import Pool
+from compendium.fusion import discovery, figures, learning, pools
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def runs() -> pd.DataFrame:
+    found = {"ensemble": "0 1 2 3 4 5 6 7 8 9 10", "gp_ei": "0 0 0 1 1 1 2 2 2 3 3"}
+    rows = [
+        {"pool": pool, "arm": arm, "seed": seed, "found": text}
+        for pool in ("hplc", "jdft2d")
+        for arm, text in found.items()
+        for seed in (100, 101)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_a_line_for_each_arm_and_one_for_random_experiments():
+    figure = figures.found_against_batches(runs())
+    axes = figure.axes
+    assert [axis.get_title() for axis in axes] == [
+        "hplc, 1,007 candidates, 2 seeds",
+        "jdft2d, 568 candidates, 2 seeds",
+    ]
+    assert all(len(axis.lines) == 3 for axis in axes)
+    assert axes[0].lines[0].get_ydata().tolist() == list(range(11))
+    assert axes[0].lines[2].get_ydata()[-1] == pytest.approx(1000 / 1007)
+
+
+def test_the_matrix_prints_what_is_found():
+    figure = figures.matrix(discovery.summary(runs()))
+    assert sorted(text.get_text() for text in figure.axes[0].texts) == ["10.0", "10.0", "3.0", "3.0"]
+
+
+def test_nothing_on_record_is_said():
+    empty = discovery.compute(["hplc"], [], seeds=1)
+    for figure in (figures.found_against_batches(empty), figures.matrix(discovery.summary(empty))):
+        assert "no campaign" in figure.texts[0].get_text()
+
+
+def test_a_trace_is_a_row_for_each_state_and_is_drawn(monkeypatch):
+    rng = np.random.default_rng(0)
+    space = Pool(pd.DataFrame(rng.random((200, 3)), columns=list("abc")))
+    monkeypatch.setattr(discovery, "space", lambda pool: (space, -((space.features - 0.5) ** 2).sum(1)))
+    table = learning.trace("any", batches=2)
+    assert table["batch"].tolist() == [0, 1, 2] and table["found"].is_monotonic_increasing
+    shares = table[[name for name in table if name.startswith("gain_")]]
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    assert table["entropy"].iloc[-1] < table["entropy"].iloc[0] < np.log(200)
+    assert len(figures.trust(table).axes[0].lines) == 3
+
+
+def test_the_ten_best_are_marked_on_the_side_that_is_better():
+    values = pd.DataFrame({"cost": np.arange(50.0)})
+    task = pools.Task("toy", values.rename(columns={"cost": "x"}), values, (-1,))
+    axis = figures.distributions([task]).axes[0]
+    assert sorted(line.get_xdata()[0] for line in axis.lines) == list(range(10))
+    assert "smaller is better" in axis.get_xlabel()
