@@ -61,10 +61,9 @@ def found_against_batches(runs: pd.DataFrame) -> Figure:
             mine = own[own["arm"] == arm].groupby("batch")["found"].mean()
             if len(mine):
                 axis.plot(mine.index, mine, ms=3, **look, lw=2.2 if arm == "ensemble" else 1.0)
-        size = pools.DECLARED[pool]["size"]
+        size, seeds = pools.DECLARED[pool]["size"], own["seed"].nunique()
         axis.plot(batches, discovery.TOP * (discovery.INITIAL + discovery.BATCH * batches) / size, **RANDOM)
-        seeds = own["seed"].nunique()
-        axis.set(title=f"{pool}, {size:,} candidates, {seeds} seeds", ylim=(-0.3, 10.3), xlabel="batch of 8")
+        axis.set(title=f"{pool}, n = {seeds}", ylim=(-0.3, 10.3), yticks=range(0, 11, 2), xlabel="batch of 8")
         axis.grid(axis="y", lw=0.4)
     for axis in axes[:, 0]:
         axis.set_ylabel("of the ten best, found")

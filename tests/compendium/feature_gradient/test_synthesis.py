@@ -1,4 +1,4 @@
-"""The synthesis: what loops gain and lose, and how much of the possible improvement is found, against plain averages."""
+"""The synthesis: gains, losses and shares of improvement, against plain averages."""
 
 import numpy as np
 import pandas as pd

@@ -29,10 +29,7 @@ def runs() -> pd.DataFrame:
 def test_a_line_for_each_arm_and_one_for_random_experiments():
     figure = figures.found_against_batches(runs())
     axes = figure.axes
-    assert [axis.get_title() for axis in axes] == [
-        "hplc, 1,007 candidates, 2 seeds",
-        "jdft2d, 568 candidates, 2 seeds",
-    ]
+    assert [axis.get_title() for axis in axes] == ["hplc, n = 2", "jdft2d, n = 2"]
     assert all(len(axis.lines) == 3 for axis in axes)
     assert axes[0].lines[0].get_ydata().tolist() == list(range(11))
     assert axes[0].lines[2].get_ydata()[-1] == pytest.approx(1000 / 1007)

@@ -9,8 +9,8 @@ from alloygrad.inverse import InverseProblem, Measured, Parameter, recover
 from compendium import store
 from compendium.inverse import measurements, race
 from compendium.inverse.case import Case, Within, r_factor
-from compendium.running.kept import Kept
 from compendium.judging import claims
+from compendium.running.kept import Kept
 
 X = np.linspace(0, 1, 40)
 
