@@ -78,7 +78,7 @@ nightly: .venv/ready ## the tests that take too long for every commit
 	$(RUN)python -m pytest -m nightly
 
 benchmark: .venv/ready ## every inner loop on every state, and the stations against BoTorch (hours; continues an interrupted run)
-	for script in line selection inner_loop; do $(RUN)python tests/benchmarks/$$script.py || exit 1; done
+	for script in line selection inner_loop stall; do $(RUN)python tests/benchmarks/$$script.py || exit 1; done
 
 lock: .venv/ready ## rebuild requirements.lock from pyproject.toml; moves only the pins of UPGRADE="names" or UPGRADE=all (network)
 	$(BIN)/python .ci/lock.py $(UPGRADE)

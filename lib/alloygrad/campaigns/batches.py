@@ -48,6 +48,8 @@ def searcher(
         require_protocol(surrogate, Surrogate, "GaussianProcess")
     kind = SURROGATES[surrogate] if isinstance(surrogate, str) else surrogate
     own = space.maximiser if kind.differentiable or space.maximiser != "ascent" else "lattice"
+    if surrogate == "ensemble" and own == "enumeration":
+        own = "cascade"  # a pool of millions would be scored in full for every pick
     name = maximiser or own
     method = method_for(space, name)
     built = method.build(LIGHT if several and name == "ascent" and options is None else options)

@@ -63,7 +63,7 @@ class Campaign:
         inputs: What the model sees. "features": material features chosen on the first measurements; "fractions": the
             coordinates as they are; or a map of coordinates (n, k) → (n, F), such as a FeatureMap. Unless given:
             features where the space holds compositions, else the coordinates.
-        surrogate: "gp", "forest", "deep_kernel", or an object with `fit`.
+        surrogate: "gp", "isotropic", "forest", "extra_trees", "deep_kernel", "ensemble", or an object with `fit`.
         acquisition: For one objective "log_ei" (unless given), "ei", "ucb", "pi" or "log_pi". For several "log_ehvi"
             (two or three aims), or "log_chebyshev": a random scalarisation for each suggestion, of any number.
         maximiser: Search for the best acquisition value; the space's own unless given.

@@ -124,7 +124,9 @@ def by_landscape(of: Sequence[Landscape]) -> pd.DataFrame:
             if statistic.fits(own):
                 value, low, high = statistics.interval(own.to_numpy(), partial(_of_values, statistic, own.columns))
                 found.append({**about, "statistic": name, "value": value, "low": low, "high": high})
-    return pd.DataFrame(found)
+    return pd.DataFrame(
+        found, columns=["alloy", "landscape", "exact arm", "seeds", "statistic", "value", "low", "high"]
+    )
 
 
 def _of_values(statistic: Statistic, columns: pd.Index, values: np.ndarray) -> np.ndarray:
@@ -150,7 +152,8 @@ def over_landscapes(of: Sequence[Landscape]) -> pd.DataFrame:
                 value, low, high = stratified(list(groups.values()), statistic)
                 row = {"alloy": alloy, "statistic": name, "landscapes": len(single), "value": value}
                 found.append({**row, "low": low, "high": high, "least": min(single), "most": max(single)})
-    return pd.DataFrame(found)
+    columns = ["alloy", "statistic", "landscapes", "value", "low", "high", "least", "most"]
+    return pd.DataFrame(found, columns=columns)
 
 
 def in_words(results: Results) -> str:

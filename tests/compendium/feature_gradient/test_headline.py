@@ -87,6 +87,13 @@ def test_a_single_landscape_has_no_interval_over_landscapes():
     assert set(table["alloy"]) == {"all", "SMA"} and table["low"].isna().all() and (table["landscapes"] == 1).all()
 
 
+def test_nothing_recorded_gives_empty_tables():
+    assert headline.landscapes(results({})) == []
+    for table in (headline.by_landscape([]), headline.over_landscapes([])):
+        assert table.empty and {"alloy", "statistic", "value"} <= set(table)
+    assert headline.in_units(results({})).empty and headline.unphysical(results({}), {"": "default"}).empty
+
+
 def test_over_landscapes_is_the_mean_with_its_range():
     of = headline.landscapes(results(made(shipped=REACHES, _retrained=REACHES | {"slsqp_ei": 30})))
     table = headline.over_landscapes(of).set_index(["alloy", "statistic"])
