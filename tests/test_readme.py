@@ -19,5 +19,4 @@ def test_the_examples_of_the_readme_run(tmp_path, monkeypatch):
         shown = eval(last, ran)
         if last.startswith("campaign.suggest"):
             assert isinstance(shown, pd.DataFrame) and shown["predicted"].notna().all()
-    assert len(blocks) == 4 and list(shown.index) == ["position", "width", "height"]
-    assert abs(ran["found"].values["position"] - 4.2) < 0.05
+    assert len(blocks) == 3 and list(shown.columns[:2]) == ["anneal_K", "passes"]

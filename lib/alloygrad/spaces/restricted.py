@@ -50,7 +50,7 @@ class Restricted:
         >>> alloys = CompositionSpace({"Co": (0, 40), "Cr": (0, 40), "Fe": (0, 40), "Ni": (0, 40)}, step=10)
         >>> space = Restricted(alloys, max_elements=3, least=20)
         >>> space.size, space.contains([[4, 4, 2, 0], [3, 3, 3, 1]]).tolist()
-        (12, [True, False])
+        (24, [True, False])
     """
 
     maximiser = "exchange"

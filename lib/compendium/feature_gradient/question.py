@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from compendium import ROOT
+from compendium.feature_gradient import headline
 from compendium.feature_gradient.results import ALLOYS, Results
 from compendium.judging import statistics
 
@@ -132,8 +133,8 @@ def gained_and_lost(results: Results) -> pd.DataFrame:
 
 
 def answer(results: Results) -> str:
-    """Return what README says."""
-    return heart(results)
+    """Return what README says: the answer, and how it varies over trainings of the networks."""
+    return f"{heart(results)} {headline.in_words(results)}".strip()
 
 
 def _percent(share: float) -> str:

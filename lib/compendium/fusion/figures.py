@@ -102,15 +102,15 @@ def matrix(table: pd.DataFrame) -> Figure:
 
 
 def distributions(tasks: Sequence[pools.Task]) -> Figure:
-    """Draw one panel per task: a histogram of its first target, and where its ten best candidates lie."""
+    """Draw one panel per task: a histogram of its first target, shaded from the tenth best candidate on."""
     figure, axes = _panels(tasks, height=1.5)
     for axis, task in zip(axes.flat, tasks, strict=False):
         name = task.outcomes.columns[0]
         values, direction = task.outcomes[name].to_numpy(), task.directions[0]
         axis.hist(values, bins=60, color="0.75")
         axis.set_yscale("log")
-        for value in values[np.argsort(-direction * values)[:10]]:
-            axis.axvline(value, color=PALETTE[3], lw=0.8)
+        tenth = direction * np.sort(direction * values)[-10]
+        axis.axvspan(*sorted((tenth, axis.get_xlim()[direction > 0])), color=PALETTE[3], alpha=0.3, lw=0)
         better = "larger" if direction > 0 else "smaller"
         axis.set(title=f"{task.name}, {len(values):,}", xlabel=f"{name} ({better} is better)")
     for axis in axes[:, 0]:
