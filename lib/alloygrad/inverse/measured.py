@@ -40,12 +40,12 @@ class Measured:
     def __init__(self, values: Sequence, sigma: Sequence | float | None = None, x: Sequence | None = None) -> None:
         self.values = real_numbers("measured values", values, ("n",), FLAT)
         self.known = sigma is not None
-        given = np.ones(1) if sigma is None else standard_errors(sigma if np.iterable(sigma) else [sigma])
-        if len(given) not in (1, len(self.values)):
+        if sigma is not None and np.size(sigma) not in (1, len(self.values)):
             raise ValueError(
-                f"Expected one standard error for each of {len(self.values)} values; got {len(given)}. Pass one for "
-                "all, or as many as values."
+                f"Expected one standard error for each of {len(self.values)} values; got {np.size(sigma)}. Pass one "
+                "for all, or as many as values. The order is Measured(values, sigma, x)."
             )
+        given = np.ones(1) if sigma is None else standard_errors(sigma if np.iterable(sigma) else [sigma])
         if given.max() > MOST_SPREAD * given.min():
             raise ValueError(
                 f"Expected standard errors within six decades; got {given.min():.3g} to {given.max():.3g}. Was x "

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from compendium import ROOT, store
+from compendium import ROOT, bodies, store
 from compendium.feature_gradient import question
 from compendium.feature_gradient.results import gather
 from compendium.judging import claims, verdicts
@@ -47,7 +47,13 @@ def test_every_claim_is_declared_once_with_its_criterion_and_without_a_verdict()
             assert name in {node.name for node in tree if isinstance(node, ast.FunctionDef)}, claim.id
     entries = tomllib.loads((ROOT / "data" / "claims.toml").read_text(encoding="utf-8"))["claim"]
     assert not any("verdict" in entry for entry in entries)
-    assert {claim.measure for claim in declared} - {""} == set(verdicts.MEASURES)
+    of_bodies = {name for name, measure in verdicts.MEASURES.items() if _body(measure) in bodies.BODIES}
+    assert {claim.measure for claim in declared} - {""} == of_bodies
+
+
+def _body(measure) -> str:
+    """The body of work that a measurement belongs to; one that is not listed yet has no claims."""
+    return measure.__module__.split(".")[1]
 
 
 def test_a_claim_without_measurement_or_reason_is_refused(tmp_path, monkeypatch):
