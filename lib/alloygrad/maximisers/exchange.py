@@ -18,7 +18,7 @@ import numpy as np
 from alloygrad.maximisers.options import DEFAULTS, AscentOptions
 from alloygrad.maximisers.spectral import evaluate
 from alloygrad.maximisers.suggestion import score
-from alloygrad.protocols import Acquisition
+from alloygrad.protocols import Acquisition, Space
 from alloygrad.spaces.composition import CompositionSpace
 
 
@@ -52,12 +52,8 @@ def exchange(
         flat = tried.reshape(-1, tried.shape[-1])
         fit = space.contains(flat) & np.broadcast_to(changes.any(-1), tried.shape[:2]).ravel()
         fit[fit] = unmeasured(flat[fit], exclude)
-        found = np.full(len(flat), -np.inf)
-        found[fit] = score(acquire, space, flat[fit])
         evaluations += int(fit.sum())
-        found = found.reshape(tried.shape[:2])
-        top = found.argmax(1)
-        best = found[np.arange(len(live)), top]
+        top, best = best_changes(acquire, space, tried, fit)
         improved = best > values[live]
         rows = live[improved]
         counts[rows], values[rows] = tried[improved, top[improved]], best[improved]
@@ -67,6 +63,18 @@ def exchange(
             visited.add(key)
         live = rows[fresh]
     return counts, values, evaluations + gradients, gradients
+
+
+def best_changes(
+    acquire: Acquisition, space: Space, tried: np.ndarray, fit: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Number and value (rows,) of the best of the compositions tried (rows, m, n_elements); fit: which count."""
+    found = np.full(fit.shape, -np.inf)
+    if fit.any():
+        found[fit] = score(acquire, space, tried.reshape(len(fit), -1)[fit])
+    found = found.reshape(tried.shape[:2])
+    top = found.argmax(1)
+    return top, found[np.arange(len(found)), top]
 
 
 @cache

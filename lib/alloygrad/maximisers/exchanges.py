@@ -7,7 +7,7 @@ other starts stand on the other side.
 
 import numpy as np
 
-from alloygrad.maximisers.exchange import pairs, unmeasured
+from alloygrad.maximisers.exchange import best_changes, pairs, unmeasured
 from alloygrad.maximisers.options import ExchangeOptions
 from alloygrad.maximisers.suggestion import Suggestion, score
 from alloygrad.protocols import Acquisition
@@ -23,12 +23,12 @@ def exchanges(
     options: ExchangeOptions,
 ) -> Suggestion:
     """Return the best composition that the climbs reach, never one of `exclude` (m, n_elements)."""
-    drawn = np.unique(space.sample(options.screen, rng), axis=0)
-    drawn = drawn[unmeasured(drawn, exclude)]
-    if not len(drawn):  # nearly all is measured: look at more
-        drawn = np.unique(space.sample(50 * options.screen, rng), axis=0)
+    for n in (options.screen, 50 * options.screen):  # more where nearly all is measured
+        drawn = np.unique(space.sample(n, rng), axis=0)
         drawn = drawn[unmeasured(drawn, exclude)]
-    if not len(drawn):
+        if len(drawn):
+            break
+    else:
         raise ValueError("Expected compositions that are not measured yet; none was found. Widen the limits.")
     values = score(acquire, space, drawn)
     starts = np.argsort(-values, kind="stable")[: options.starts]
@@ -62,13 +62,8 @@ def _climbed(
         fit: np.ndarray = np.all(flat >= 0, axis=1)
         fit[fit] = space.contains(flat[fit])
         fit[fit] = unmeasured(flat[fit], exclude)
-        found = np.full(len(flat), -np.inf)
-        if fit.any():
-            found[fit] = score(acquire, space, flat[fit])
         evaluations += int(fit.sum())
-        found = found.reshape(tried.shape[:2])
-        top = found.argmax(1)
-        best = found[np.arange(len(live)), top]
+        top, best = best_changes(acquire, space, tried, fit)
         better = best > values[live]
         counts[live[better]], values[live[better]] = tried[better, top[better]], best[better]
         live = live[better]

@@ -24,11 +24,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from alloygrad.checks import is_number, numbers, require_outcomes
-from alloygrad.objectives.single import weighted, weights_of, written
+from alloygrad.objectives.single import Weighted, Weights, weights_of
 
 
 @dataclass(frozen=True)
-class Target:
+class Target(Weighted):
     """The objective "as near to a value as possible".
 
     Args:
@@ -56,18 +56,9 @@ class Target:
             )
 
     @property
-    def name(self) -> str:
-        """The outcome's name, or the sum written out."""
-        return written(weights_of(self.outcome))
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names of the outcomes that it needs."""
-        return tuple(name for name, _ in weights_of(self.outcome))
-
-    def value(self, outcomes: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the outcome, or the weighted sum, (...) of outcomes, each (...)."""
-        return weighted(weights_of(self.outcome), outcomes)
+    def weights(self) -> Weights:  # type: ignore[override]  # follows from `outcome`
+        """The weights of the sum, one of 1 for a name."""
+        return weights_of(self.outcome)
 
     def utility(self, value: ArrayLike) -> np.ndarray:
         """Return minus the distance of a value (...) from the one wanted."""
@@ -75,7 +66,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Limit:
+class Limit(Weighted):
     """The condition that an outcome lies on one side of a value, or between two; joined to objectives, it is none.
 
     Args:
@@ -106,18 +97,9 @@ class Limit:
             )
 
     @property
-    def name(self) -> str:
-        """The outcome's name, or the sum written out."""
-        return written(weights_of(self.outcome))
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names of the outcomes that it needs."""
-        return tuple(name for name, _ in weights_of(self.outcome))
-
-    def value(self, outcomes: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the outcome, or the weighted sum, (...) of outcomes, each (...)."""
-        return weighted(weights_of(self.outcome), outcomes)
+    def weights(self) -> Weights:  # type: ignore[override]  # follows from `outcome`
+        """The weights of the sum, one of 1 for a name."""
+        return weights_of(self.outcome)
 
     def utility(self, value: ArrayLike) -> np.ndarray:
         """Return how far inside the limits a value (...) lies, negative outside."""

@@ -19,12 +19,10 @@ from alloygrad.checks import is_number, numbers, require_outcomes
 Weights: TypeAlias = tuple[tuple[str, float], ...]
 
 
-@dataclass(frozen=True)
-class Objective:
-    """A weighted sum of outcomes, and whether more of it is better. Made by `Maximise` and `Minimise`."""
+class Weighted:
+    """What an objective models: one outcome, or a weighted sum of outcomes, given by its `weights`."""
 
     weights: Weights
-    sign: int
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -39,6 +37,14 @@ class Objective:
     def value(self, outcomes: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the weighted sum (...) of outcomes, each (...), in their unit."""
         return weighted(self.weights, outcomes)
+
+
+@dataclass(frozen=True)
+class Objective(Weighted):
+    """A weighted sum of outcomes, and whether more of it is better. Made by `Maximise` and `Minimise`."""
+
+    weights: Weights
+    sign: int
 
     def utility(self, value: ArrayLike) -> np.ndarray:
         """Return the larger-is-better form (...) of a value (...), or the value of a utility: they differ in sign."""

@@ -103,9 +103,10 @@ def heart(results: Results) -> str:
     arms = [arm for arm in SAID if arm in wide.columns.get_level_values(1)]
     gained = {arm: f"{round(against_enumeration(wide, arm)[0], 2) + 0.0:.2f}".replace("-", "−") for arm in arms}
     lost = [f"{_percent(share(merits[[a]], 'slsqp_ei', 'random')[0])} % in {ALLOYS[a]}" for a in alloys]
-    others = [f"{ALLOYS[a]} alone: {virtue(wide[[a]])}." for a in alloys if virtue(wide[[a]]) != virtue(wide)]
+    whole, alone = virtue(wide), {ALLOYS[a]: virtue(wide[[a]]) for a in alloys}
+    others = [f"{alloy} alone: {its}." for alloy, its in alone.items() if its != whole]
     sentences = [
-        f"{LED[virtue(wide)]} Against exact maximisation the published loop gains {gained['slsqp_ei']} nats of state "
+        f"{LED[whole]} Against exact maximisation the published loop gains {gained['slsqp_ei']} nats of state "
         "entropy, the mean log distance of a composition to its second nearest one.",
         f"The best of 80 random compositions, which follows no gradient, gains {gained['best_of_random']}.",
         f"An ascent that reaches the maximum gains {gained['ascent']}.",
