@@ -337,7 +337,8 @@ def costs(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     table = []
     for name, rows in found.items():
         cell, n = declared()[name], rows["seed"].nunique() if len(rows) else 0
-        spent = rows["cpu_seconds"].fillna(rows["seconds"]).sum() if n else np.nan
+        times = [rows[column] for column in ("cpu_seconds", "seconds") if column in rows]  # a compact record has one
+        spent = times[0].fillna(times[-1]).sum() if n else np.nan
         seconds = spent / n if n else np.nan
         about = {"cell": name, "alloy": cell.alloy, "arm": name.split("_", 2)[2], "n_elements": cell.n_elements}
         about |= {"step": cell.step, "trajectories": n, "planned": cell.planned, "cpu_seconds": seconds}

@@ -173,6 +173,8 @@ def test_costs_are_sums_over_trajectories():
     assert (one["trajectories"], one["cpu_seconds"], one["arm"], one["alloy"]) == (2, 3, "ascent", "SMA")
     assert one["hours_done"] == pytest.approx(6 / 7200) and one["hours_full"] == pytest.approx(96 * 3 / 7200)
     assert none["trajectories"] == 0 and np.isnan(none["cpu_seconds"]) and none["arm"] == "slsqp_ei_starts10"
+    compact = rows.drop(columns="seconds")  # newer records hold CPU seconds alone
+    assert studies.costs({"sma_n4_ascent": compact})["cpu_seconds"].item() == 1
 
 
 def test_the_environment_variable_names_the_store(monkeypatch, tmp_path):
