@@ -62,7 +62,11 @@ class Landscape:
 
     def share(self, outcomes: Properties, below: float = NEAR) -> float:
         """Return the hypervolume of outcomes (n,), as a share of the true front's."""
-        return hypervolume(self.utilities(outcomes), np.full(3, -below)) / _whole(self, below)
+        return self.share_of(self.utilities(outcomes), below)
+
+    def share_of(self, utilities: np.ndarray, below: float = NEAR) -> float:
+        """Return the hypervolume of scaled utilities (n, 3), as a share of the true front's."""
+        return hypervolume(utilities, np.full(3, -below)) / _whole(self, below)
 
     def describe(self) -> dict:
         """Return plain values that fix the landscape, for a digest."""
@@ -77,6 +81,16 @@ class Landscape:
     def front(self) -> pd.DataFrame:
         """Return the true front: whole steps of each element and the value of each objective."""
         return _front(self)
+
+    def kept_front(self) -> pd.DataFrame:
+        """Return the counts of the true front and the code version: kept, or enumerated now and kept."""
+        for folder in (store.working(), *([store.RESULTS] if store.is_default() else [])):
+            if (table := store.read_parquet(folder / "fronts" / front_file(self))) is not None:
+                return table
+        counts = true_front(self.measure, self.space(), self.objectives)[list(self.space().elements)]
+        table = counts.astype(np.int16).assign(code=store.code_version())
+        store.write_parquet(store.working() / "fronts" / front_file(self), table, small=True)
+        return table
 
 
 BEHAVIOUR = 1
@@ -136,21 +150,17 @@ def _raw(one: Landscape, outcomes: Properties) -> np.ndarray:
     return np.column_stack([aim.utility(aim.value(outcomes)) for aim in one.objectives])
 
 
+def front_file(one: Landscape) -> str:
+    """Return the file, below `fronts` in store and records, that keeps the front of a landscape."""
+    return f"{one.name}-{store.digest(one.describe())}.parquet"
+
+
 @cache
 def _front(one: Landscape) -> pd.DataFrame:
-    """The front, enumerated once and kept below `fronts` in store and records; its values are computed again."""
-    file, space = f"front-{one.name}-{store.digest(one.describe())}.json", one.space()
-    for folder in (store.working(), *([store.RESULTS] if store.is_default() else [])):
-        if (kept := store.read_json(folder / "fronts" / file)) is not None:
-            counts = np.array(kept["counts"])
-            break
-    else:
-        counts = true_front(one.measure, space, one.objectives)[list(space.keys)].to_numpy()
-        content = {"landscape": one.describe(), "code": store.code_version(), "counts": counts.tolist()}
-        store.write_json(store.working() / "fronts" / file, content)
+    space, counts = one.space(), one.kept_front()[list(one.space().elements)].to_numpy(dtype=np.int64)
     outcomes = one.measure(space.fractions(counts))
     values = {aim.name: aim.value(outcomes) for aim in one.objectives}
-    return pd.DataFrame(counts, columns=list(space.keys)).assign(**values)
+    return pd.DataFrame(counts, columns=space.elements).assign(**values)
 
 
 @cache

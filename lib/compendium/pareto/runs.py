@@ -4,7 +4,8 @@
     runs.record()            # packs finished runs into data/results
 
 A run is one small file: the compositions proposed after the initial ones, in order, and the CPU seconds that each took.
-Outcomes, fronts and hypervolumes are computed again from these. All runs of one seed begin with the same compositions.
+Outcomes and hypervolumes follow from these; the record holds the latter too, because they take longer to compute than
+to read. All runs of one seed begin with the same compositions.
 """
 
 import time
@@ -16,9 +17,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from alloygrad.campaigns.campaign import Campaign
+from alloygrad.objectives import non_dominated
 from compendium import store
 from compendium.pareto.arms import ARMS
-from compendium.pareto.landscapes import FAR, LANDSCAPES, NEAR, Landscape
+from compendium.pareto.landscapes import FAR, LANDSCAPES, NEAR, Landscape, front_file
 from compendium.threads import one_thread
 
 BEHAVIOUR = 1
@@ -28,6 +30,9 @@ INITIAL, EXPERIMENTS, SEEDS = 50, 100, 32
 
 FIRST_SEED = 100
 """Seeds below it served to choose the defaults."""
+
+SHARES = {"near": NEAR, "far": FAR}
+"""Columns of a recorded run, the share of the front's hypervolume after each experiment, and their reference points."""
 
 INITIAL_POINTS, INNER_LOOP = range(2)  # purposes of random numbers
 
@@ -66,13 +71,16 @@ def curve(
     """Return the share of the true front's hypervolume before the first experiment and after each: (n + 1,)."""
     space = landscape.space()
     counts = np.concatenate([initial_points(landscape, seed, initial), table[list(space.elements)].to_numpy()])
-    outcomes = landscape.measure(space.fractions(counts))
-    return np.array(
-        [
-            landscape.share({name: values[:known] for name, values in outcomes.items()}, below)
-            for known in range(initial, len(counts) + 1)
-        ]
-    )
+    y = landscape.utilities(landscape.measure(space.fractions(counts)))
+    front = y[:initial][non_dominated(y[:initial])]
+    shares = [landscape.share_of(front, below)]
+    for row in y[initial:]:
+        if (front >= row).all(1).any():  # adds nothing
+            shares.append(shares[-1])
+            continue
+        front = np.concatenate([front[~(row >= front).all(1)], row[None]])
+        shares.append(landscape.share_of(front, below))
+    return np.array(shares)
 
 
 def run_all(
@@ -89,51 +97,66 @@ def run_all(
 
 def known(landscape: str, arm: str, seed: int) -> pd.DataFrame | None:
     """Return a finished run of the working store or the record, None where there is none."""
-    path = _path(landscape, arm, seed)
-    if path.exists() and (table := store.read_parquet(path)) is not None:
+    if (table := store.read_parquet(_path(landscape, arm, seed))) is not None:
         return table
-    table = recorded(landscape)
-    own = table[(table["arm"] == arm) & (table["seed"] == seed)]
-    return own.drop(columns=["arm", "seed"]).reset_index(drop=True) if len(own) else None
+    return recorded(landscape).get((arm, seed))
 
 
-def recorded(landscape: str) -> pd.DataFrame:
-    """Return the recorded runs of a landscape, with columns arm and seed."""
-    path = store.RESULTS / f"pareto_{landscape}.parquet"
-    if store.is_default() and path.exists() and (table := store.read_parquet(path)) is not None:
-        if (table["digest"] == digest(landscape)).all():
-            return table.drop(columns="digest")
-    return pd.DataFrame(columns=["arm", "seed", "experiment", *LANDSCAPES[landscape].space().elements, "cpu_seconds"])
+def finished(landscape: str) -> dict[tuple[str, int], pd.DataFrame]:
+    """Return all finished runs of the working store and the record, by inner loop and seed."""
+    found = recorded(landscape)
+    for path in sorted(folder(landscape).glob("*.parquet")):
+        arm, seed = path.stem.rsplit("-", 1)
+        if (arm, int(seed)) not in found and (table := store.read_parquet(path)) is not None:
+            found[arm, int(seed)] = table
+    return found
+
+
+def recorded(landscape: str) -> dict[tuple[str, int], pd.DataFrame]:
+    """Return the recorded runs of a landscape by inner loop and seed; they have the columns of `SHARES` too."""
+    table = store.read_parquet(_record(landscape)) if store.is_default() and _record(landscape).exists() else None
+    groups = [] if table is None else table.groupby(["arm", "seed"], sort=False)
+    return {key: own.reset_index(drop=True) for key, own in groups}
 
 
 def record() -> pd.DataFrame:
-    """Pack finished runs into `data/results/pareto_*.parquet`; return how many of each."""
-    found = []
-    for name in LANDSCAPES:
-        tables = [recorded(name).assign(digest=digest(name))]
-        for path in sorted(folder(name).glob("*.parquet")):
-            arm, seed = path.stem.rsplit("-", 1)
-            if (table := store.read_parquet(path)) is not None:
-                tables.append(table.assign(arm=arm, seed=int(seed), digest=digest(name)))
-        table = pd.concat(tables, ignore_index=True)
-        table = table.drop_duplicates(["arm", "seed", "experiment"], keep="last")
-        table = table.sort_values(["arm", "seed", "experiment"], ignore_index=True)
-        store.write_parquet(store.RESULTS / f"pareto_{name}.parquet", table, small=True)
-        found.append(table.groupby("arm")["seed"].nunique().rename(name))
-    return pd.concat(found, axis=1)
+    """Pack finished runs and the fronts into `data/results/fronts`; return how many seeds of each inner loop."""
+    counts = {}
+    for name, landscape in LANDSCAPES.items():
+        store.write_parquet(store.RESULTS / "fronts" / front_file(landscape), landscape.kept_front(), small=True)
+        packed = [_packed(landscape, *key, table) for key, table in sorted(finished(name).items())]
+        if packed:
+            table = pd.concat(packed, ignore_index=True)
+            store.write_parquet(_record(name), table, small=True)
+            counts[name] = table.groupby("arm")["seed"].nunique()
+    return pd.DataFrame(counts)
 
 
-def gather(landscapes: Iterable[str] = LANDSCAPES, *, references: Iterable[float] = (NEAR, FAR)) -> pd.DataFrame:
+def _packed(landscape: Landscape, arm: str, seed: int, table: pd.DataFrame) -> pd.DataFrame:
+    """A run as it is recorded: with its shares, few digits, and what names it."""
+    shares = {name: table[name] if name in table else _shares(landscape, table, seed, name)[1:] for name in SHARES}
+    kinds: dict[str, type] = dict.fromkeys(["experiment", *landscape.space().elements], np.int16)
+    kinds |= dict.fromkeys(["cpu_seconds", *SHARES], np.float32)
+    return table.assign(**shares).astype(kinds).assign(arm=arm, seed=np.int16(seed))
+
+
+def _shares(landscape: Landscape, table: pd.DataFrame, seed: int, name: str) -> np.ndarray:
+    """The curve (n + 1,) of a run; of a recorded one only its first value is computed."""
+    if name not in table:
+        return curve(landscape, table, seed, below=SHARES[name])
+    return np.append(curve(landscape, table[:0], seed, below=SHARES[name]), table[name])
+
+
+def gather(landscapes: Iterable[str] = LANDSCAPES, *, references: Iterable[str] = SHARES) -> pd.DataFrame:
     """Return the curves of all finished runs: landscape, arm, seed, below, and the share after 0, 1, … experiments."""
     rows = []
-    for name in landscapes:
-        for arm in ARMS:
-            for seed in range(FIRST_SEED, FIRST_SEED + SEEDS):
-                if (table := known(name, arm, seed)) is not None:
-                    rows += [
-                        (name, arm, seed, below, *curve(LANDSCAPES[name], table, seed, below=below))
-                        for below in references
-                    ]
+    for landscape in landscapes:
+        found = finished(landscape)
+        order = [(arm, FIRST_SEED + seed) for arm in ARMS for seed in range(SEEDS)]
+        for arm, seed in filter(found.__contains__, order):
+            for name in references:
+                shares = _shares(LANDSCAPES[landscape], found[arm, seed], seed, name)
+                rows.append((landscape, arm, seed, SHARES[name], *shares))
     return pd.DataFrame(rows, columns=["landscape", "arm", "seed", "below", *range(EXPERIMENTS + 1)])
 
 
@@ -150,3 +173,7 @@ def folder(landscape: str) -> Path:
 
 def _path(landscape: str, arm: str, seed: int) -> Path:
     return folder(landscape) / f"{arm}-{seed}.parquet"
+
+
+def _record(landscape: str) -> Path:
+    return store.RESULTS / "fronts" / f"runs-{landscape}-{digest(landscape)}.parquet"

@@ -50,7 +50,7 @@ def test_the_front_is_that_of_all_compositions_and_kept_as_counts(tmp_path):
     counts = np.concatenate(list(space.enumerate()))
     y = COARSE.utilities(COARSE.measure(space.fractions(counts)))
     assert np.array_equal(front[list(space.elements)].to_numpy(), counts[non_dominated(y)])
-    assert len(list((tmp_path / "fronts").glob("front-coarse-*.json"))) == 1
+    assert len(list((tmp_path / "fronts").glob("coarse-*.parquet"))) == 1
     whole = COARSE.measure(space.fractions(counts))
     assert COARSE.share(whole) == pytest.approx(1, abs=1e-12) == COARSE.share(whole, landscapes.FAR)
     assert y[non_dominated(y)].min(0) == pytest.approx([0, 0, 0]) and y.max(0) == pytest.approx([1, 1, 1])
@@ -121,16 +121,32 @@ def test_a_run_is_computed_once_and_recorded(monkeypatch, tmp_path):
         runs.run_all(2, ["coarse"], ["random", DEFAULT], progress=False)
     assert len(calls) == 4
     monkeypatch.setattr(runs, "LANDSCAPES", {"coarse": COARSE})
+    before = runs.gather(["coarse"])
+    assert len(before) == 8 and before.notna().all(axis=None)
     assert runs.record()["coarse"].to_dict() == {"ascent": 2, "random": 2}
     monkeypatch.setattr(store, "is_default", lambda: True)
-    for path in runs.folder("coarse").glob("*.parquet"):
+    for path in [*runs.folder("coarse").glob("*.parquet"), *(tmp_path / "fronts").glob("*.parquet")]:
         path.unlink()
     kept = runs.known("coarse", "random", 101)
     elements = list(COARSE.space().elements)
     assert kept[elements].astype(int).equals(_table(COARSE, "random", 101)[elements])
     assert runs.known("coarse", "random", 102) is None
+    pd.testing.assert_frame_equal(runs.gather(["coarse"]), before, rtol=1e-6)
+    assert COARSE.kept_front()[elements].astype(int).equals(COARSE.front()[elements])
+    assert not list((tmp_path / "fronts").glob("*.parquet"))  # it was read, not enumerated again
     monkeypatch.setattr(runs, "BEHAVIOUR", 99)
     assert runs.known("coarse", "random", 101) is None
+
+
+def test_shares_along_a_run_are_those_of_all_that_is_known():
+    table = _table(COARSE, "random", 7)
+    space = COARSE.space()
+    counts = np.concatenate([runs.initial_points(COARSE, 7, 20), table[list(space.elements)].to_numpy()])
+    outcomes = COARSE.measure(space.fractions(counts))
+    found = runs.curve(COARSE, table, 7, below=landscapes.FAR, initial=20)
+    for place, n in enumerate((20, 21, 22)):
+        known = {name: values[:n] for name, values in outcomes.items()}
+        assert found[place] == pytest.approx(COARSE.share(known, landscapes.FAR), rel=1e-12)
 
 
 def _table(landscape, arm, seed):
@@ -150,7 +166,7 @@ def test_measurements_judge_made_up_curves():
         for seed in range(20)
     ]
     curves = pd.DataFrame(rows, columns=["landscape", "arm", "seed", "below", 100])
-    how = dict(below=0.1, after=100)
+    how, curves = dict(below=0.1, after=100), measurements.Results(curves)
     share = measurements.front_share(curves, ["hea_n5"], [0.96], **how)
     assert share[0].n == 20 and share[0].value == pytest.approx(0.97, abs=1e-3) and judge(share) == "reproduced"
     beats = measurements.front_gain(curves, ["hea_n5"], ["random"], 0.0, **how)

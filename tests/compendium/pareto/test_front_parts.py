@@ -1,0 +1,152 @@
+"""States, limits and starts: each truth by a second route, runs that are kept, and claims on made-up tables."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from alloygrad import CompositionSpace
+from alloygrad.campaigns.campaign import Campaign
+from alloygrad.maximisers import maximise
+from alloygrad.maximisers.suggestion import Plain
+from compendium.judging.verdicts import judge
+from compendium.pareto import limits, measurements, peer, runs, starts, states
+from compendium.pareto.landscapes import LANDSCAPES
+
+COARSE = replace(LANDSCAPES["hea_n5"], name="coarse", step=0.1)
+POINTS = runs.initial_points(COARSE, 3, 20)
+
+
+@pytest.fixture
+def coarse(monkeypatch, tmp_path):
+    """A small landscape with limits, and a store of its own."""
+    monkeypatch.setenv("ALLOYGRAD_STORE", str(tmp_path))
+    monkeypatch.setitem(LANDSCAPES, "coarse", COARSE)
+    monkeypatch.setitem(limits.CASES, "coarse", limits.CASES["hea_n5"])
+    monkeypatch.setattr(limits, "EXPERIMENTS", 2)
+
+
+@pytest.fixture(scope="module")
+def campaign():
+    made = Campaign(COARSE.space(), list(COARSE.objectives), inputs="fractions", seed=0)
+    made.tell(POINTS, COARSE.measure(COARSE.space().fractions(POINTS)))
+    return made
+
+
+# Limits
+
+
+def test_the_best_alloy_within_limits_is_that_of_all_alloys(coarse):
+    space = COARSE.space()
+    found = COARSE.measure(space.fractions(np.concatenate(list(space.enumerate()))))
+    kept = (found["yield_strength"] >= 1100) & (found["ultimate_strength"] >= 1300)
+    truth = limits.truth("coarse")
+    assert (truth.size, truth.kept, truth.best) == (len(kept), kept.sum(), found["elongation"][kept].max())
+    assert truth.by_chance(1) == pytest.approx(truth.near / truth.size)
+
+
+def test_a_campaign_within_limits_is_kept_and_ends_where_it_arrives(coarse, monkeypatch):
+    asked, space = [], COARSE.space()
+    everything = np.concatenate(list(space.enumerate()))
+    optimum = everything[limits.values(COARSE, space.fractions(everything)).argmax()]
+    answers = [everything[0], optimum]
+    monkeypatch.setattr(Campaign, "ask", lambda self: asked.append(1) or [_Pick(answers[len(asked) - 1])])
+    monkeypatch.setattr(runs, "initial_points", lambda *given: POINTS[:5])
+    row = limits.compute(["coarse"], seeds=1).iloc[0]
+    assert (row["arrived"], row["share"], len(asked)) == (2, 1.0, 2)
+    again = limits.compute(["coarse"], seeds=1, compute_missing=False)
+    assert len(asked) == 2 and again.iloc[0]["arrived"] == 2
+
+
+class _Pick:
+    def __init__(self, point):
+        self.point = point
+
+
+# States
+
+
+def test_the_peer_has_the_same_posterior(campaign):
+    at = torch.tensor(COARSE.space().fractions(COARSE.space().sample(7, np.random.default_rng(0))))
+    for model in campaign.beliefs.models:
+        theirs = peer.twin(model).posterior(at)
+        mean, std = model.posterior(at)
+        torch.testing.assert_close(theirs.mean[:, 0], mean, rtol=1e-6, atol=1e-8)
+        torch.testing.assert_close(theirs.variance[:, 0].sqrt(), std, rtol=1e-4, atol=1e-6)
+
+
+def test_a_state_is_compared_with_the_enumerated_maximum(campaign):
+    row = states.gap(campaign, np.random.default_rng(0))
+    acquire, space = campaign.acquire(), campaign.space
+    counts = np.concatenate(list(space.enumerate()))
+    values = acquire(torch.from_numpy(space.fractions(counts))).numpy()
+    measured = (counts[:, None] == campaign.points).all(-1).any(1)
+    assert row["largest"] == pytest.approx(values[~measured].max(), abs=1e-6) and row["log_ehvi"] <= row["largest"]
+
+
+# Starts
+
+
+@pytest.fixture
+def hill():
+    """Two hills of which the lower one is wide."""
+    space = CompositionSpace({"Ti": (0, 100), "Ni": (0, 100), "Cu": (0, 100)}, step=1)
+    tops = torch.tensor([[0.8, 0.1, 0.1], [0.1, 0.2, 0.7]], dtype=torch.float64)
+
+    def value(points):
+        heights = -((points[..., None, :] - tops) ** 2).sum(-1) * torch.tensor([90.0, 5.0]) + torch.tensor([1.0, 0.0])
+        return heights.logsumexp(-1)
+
+    return starts.State(space, Plain(value), np.array([[34, 33, 33]]), 1.0)
+
+
+def test_the_farthest_points_follow_each_other_by_hand():
+    points = np.array([[0.0, 0.0], [1.0, 0.0], [0.1, 0.0], [0.4, 0.0]])
+    assert starts.farthest(points, 3, first=0).tolist() == [0, 1, 3]
+
+
+@pytest.mark.parametrize("arm", starts.ARMS)
+def test_ascents_reach_a_hill_and_use_no_more_starts_than_given(hill, arm):
+    value, used = starts.ARMS[arm](hill, np.random.default_rng(0))
+    assert -0.01 < value < 1.1 and (used == arm[1] if arm[1] else 8 < used <= starts.MOST)
+
+
+def test_states_of_the_benchmark_are_those_of_recorded_trajectories(monkeypatch):
+    monkeypatch.delenv("ALLOYGRAD_STORE", raising=False)
+    about = next(row for row in starts.references().to_dict("records") if row["n_elements"] == 3 and row["experiment"])
+    state = starts.state(**about)
+    best = maximise(state.acquire, state.space, "enumeration", exclude=state.measured)
+    assert len(state.measured) == 40 + about["experiment"] and best.value == pytest.approx(state.reference, abs=1e-3)
+
+
+# Claims
+
+
+def test_measurements_judge_made_up_tables():
+    arrived = [("hea_n5", 9.0)] * 19 + [("hea_n5", np.nan)]
+    table = pd.DataFrame(arrived, columns=["landscape", "arrived"])
+    (part,) = measurements.front_limits(measurements.Results(limits=table), ["hea_n5"], 0.9, 30)
+    assert part.value == 0.95 and judge([part]) == "reproduced"
+    assert judge(measurements.front_limits(measurements.Results(limits=table), ["hea_n5"], 0.99, 30)) != "reproduced"
+    table = pd.DataFrame({"largest": 0.0, "log_ehvi": [0.0] * 39 + [-1.0], "peer": -0.5, "cpu_seconds": 0.1})
+    found = measurements.Results(states=table.assign(peer_seconds=2.0))
+    assert judge(measurements.front_maximum(found, 0.97, 0.99)) == "reproduced"
+    faster = measurements.front_faster(found, 10, 0.95, 0.99)
+    assert faster[0].value == pytest.approx(20) and faster[1].value == pytest.approx(39 / 40)
+    rows = [
+        {**dict.fromkeys(starts.STATE, place), "starts": kind, "number": n, "used": n, "short": short,
+         "cpu_seconds": seconds}
+        for place in range(40)
+        for kind, n, short, seconds in (
+            ("random", 16, float(place % 2), 0.2), ("diverse", 16, float(place % 4 == 1), 0.2), ("apart", 16, 0.0, 0.2),
+            ("random", 64, 0.0, 0.8), ("random", 0, 0.0, 0.3),
+        )
+    ]  # fmt: skip
+    found = measurements.Results(starts=pd.DataFrame(rows))
+    fewer, than_ours = measurements.starts_diverse(found, 16)
+    assert fewer.outcome() == "holds" and fewer.value == pytest.approx(0.25) and than_ours.outcome() == "fails"
+    assert judge(measurements.starts_adaptive(found, ["random"], 64, 0.02)) == "reproduced"
+    assert starts.summary(found.starts).set_index(["starts", "number"]).loc[("random", 16), "missed"] == 0.5
+    assert judge(measurements.starts_adaptive(measurements.Results(), ["random"], 64, 0.02)) == "not tested"
