@@ -57,17 +57,22 @@ class Results:
 
     def best(self, cell: str, done: int = LAST) -> pd.Series:
         """Best merit after so many experiments, by seed; 0: of the initial data."""
-        return self.by_seed(cell, lambda rows: rows[rows["experiment"] < done].groupby("seed")["merit"].max())
+        key = ("best", cell, done)
+        if key not in self._found:
+            self._found[key] = self.by_seed(
+                cell, lambda rows: rows[rows["experiment"] < done].groupby("seed")["merit"].max()
+            )
+        return self._found[key]
 
     def entropy(self, cell: str, done: int = LAST) -> pd.Series:
         """State entropy of all points after so many experiments, in the published form (nats), by seed."""
-        key = (cell, done)
-        if key not in self._entropies:
-            self._entropies[key] = self.by_seed(cell, lambda rows: self._entropy(cell, rows, done))
-        return self._entropies[key]
+        key = ("entropy", cell, done)
+        if key not in self._found:
+            self._found[key] = self.by_seed(cell, lambda rows: self._entropy(cell, rows, done))
+        return self._found[key]
 
     @cached_property
-    def _entropies(self) -> dict:
+    def _found(self) -> dict:
         return {}
 
     def _entropy(self, cell: str, rows: pd.DataFrame, done: int) -> pd.Series:

@@ -1,6 +1,7 @@
 """Means over trajectories or draws, their 95 % intervals (seeded percentile bootstrap), and tests of differences."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -32,12 +33,17 @@ def mean_interval(values: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.nda
 def resampled_means(values: np.ndarray, seed: int = 0) -> np.ndarray:
     """Means of `RESAMPLES` bootstrap samples of values (n, ...) over their first axis: (RESAMPLES, ...)."""
     # The samples are those of scipy.stats.bootstrap, which takes ten times as long for a curve of 60 experiments.
-    n = len(values)
+    return np.tensordot(_weights(len(values), seed), values, 1)
+
+
+@lru_cache(8)
+def _weights(n: int, seed: int) -> np.ndarray:
+    """Share of each row in every bootstrap sample of n rows: (RESAMPLES, n)."""
     cells = _drawn(n, seed) + n * np.arange(RESAMPLES)[:, None]
-    times = np.bincount(cells.ravel(), minlength=RESAMPLES * n).reshape(RESAMPLES, n)  # each value was drawn
-    return np.tensordot(times / n, values, 1)
+    return np.bincount(cells.ravel(), minlength=RESAMPLES * n).reshape(RESAMPLES, n) / n
 
 
+@lru_cache(8)
 def _drawn(n: int, seed: int) -> np.ndarray:
     """Rows of every bootstrap sample of n rows: (RESAMPLES, n)."""
     return np.random.default_rng(seed).integers(n, size=(RESAMPLES, n))

@@ -1,7 +1,7 @@
 """A study cell: one curve of one figure, as an alloy, a space and the settings of its campaigns."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -53,10 +53,14 @@ class Cell:
 
     def trajectory_name(self, seed: int) -> str:
         """Digest of all that makes the trajectory, plus its seed."""
-        made_by = {**fixed(self), "settings": description.of_settings(self.settings), "seed": seed}
+        return self.trajectory_names([seed])[0]
+
+    def trajectory_names(self, seeds: Iterable[int]) -> list[str]:
+        """The names of the trajectories of several seeds."""
+        made_by = {**fixed(self), "settings": description.of_settings(self.settings)}
         if self.settings.maximiser == "ascent" and self.n_elements > FEW:
             made_by["ascent"] = description.ASCENT_BEHAVIOUR
-        return store.digest(made_by)
+        return [store.digest({**made_by, "seed": seed}) for seed in seeds]
 
     def _networks(self) -> Path:
         return trained.FOLDER / (self.networks or self.alloy)

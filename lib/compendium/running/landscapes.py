@@ -6,6 +6,7 @@ whenever it is read.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -92,6 +93,15 @@ def best_known(cell: Cell, rows: Iterable[pd.DataFrame] = ()) -> Optimum:
             counts = top[list(cell.space().elements)].to_numpy(np.int64)
             best = replace(best, counts=counts, merit=float(top["merit"]))
     return best
+
+
+def top(cell: Cell, rows: Iterable[pd.DataFrame] = ()) -> dict[str, Any]:
+    """Return `best_known` as a row of a table: alloy, n_elements, step, merit, exact, composition (in at.%)."""
+    best, space = best_known(cell, rows), cell.space()
+    shares = zip(space.elements, 100 * space.fractions(best.counts), strict=True)
+    composition = " ".join(f"{element}{share:.4g}" for element, share in shares if share > 0)
+    about = {"alloy": cell.alloy, "n_elements": cell.n_elements, "step": cell.step}
+    return {**about, "merit": best.merit, "exact": best.exact, "composition": composition}
 
 
 def _climb(cell: Cell) -> Optimum:

@@ -146,13 +146,12 @@ def _path(cell: Cell, seed: int) -> Path:
     return folder(cell) / f"{cell.trajectory_name(seed)}.parquet"
 
 
-def _read(cell: Cell, seeds: Iterable[int]) -> dict[int, pd.DataFrame]:
+def _read(cell: Cell, seeds: Collection[int]) -> dict[int, pd.DataFrame]:
     """Rows of each seed's trajectory, the longest of records and working file; empty if there are none."""
     recorded, found = _recorded(cell), {}
-    for seed in seeds:
-        path = _path(cell, seed)
-        rows = _working_rows(path)
-        found[seed] = max(rows, recorded.get(path.stem, rows), key=len).reset_index(drop=True)
+    for seed, name in zip(seeds, cell.trajectory_names(seeds), strict=True):
+        rows = _working_rows(folder(cell) / f"{name}.parquet")
+        found[seed] = max(rows, recorded.get(name, rows), key=len).reset_index(drop=True)
     return found
 
 

@@ -136,6 +136,7 @@ def test_a_worker_of_a_cluster_dies_and_its_trajectory_goes_on_elsewhere(undistu
     assert measured == 3 * WHOLE + 1, "the experiment in which it died is repeated, and no other"
 
 
+@pytest.mark.nightly
 def test_a_trajectory_that_kills_its_workers_is_given_up_and_named(undisturbed, faulty, dask):
     Path(faulty.switch).write_text("killed")
     assert "seed 1: 1 workers in turn died" in fails(faulty, cluster=dask[0])
@@ -168,6 +169,7 @@ def test_a_killed_scheduler_is_reported_and_the_study_goes_on_without(undisturbe
     assert_same(studies.trajectories(PLAIN, 3, workers=1), undisturbed)
 
 
+@pytest.mark.nightly
 def test_a_worker_that_the_cluster_drops_is_asked_for_again(undisturbed, faulty, monkeypatch):
     """Dask drops a worker for good whose restart takes long; with the only one gone the study would wait for ever."""
     monkeypatch.setattr(clusters, "REFILL_S", 1.0)
