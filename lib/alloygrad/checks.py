@@ -1,13 +1,17 @@
 """Checks of arguments that several packages share."""
 
 import difflib
+import functools
 import inspect
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import sys
+import warnings
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import islice
 from numbers import Integral, Real
 from sys import float_info
 from types import ModuleType
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -25,10 +29,76 @@ LEAST_ROWS = 5
 """A model of one input has four numbers to learn (lengthscale, output scale, mean, noise): one measurement more."""
 
 
+MOST_COMPARED = 10_000
+"""So many names are compared with a wrong one, at most."""
+
+
 class UnknownName(KeyError, ValueError):
     """A name that is not in a table; both a KeyError and, as all refused arguments, a ValueError."""
 
     __str__ = Exception.__str__  # that of KeyError shows the message in quotation marks
+
+
+Called = TypeVar("Called", bound=Callable)
+
+
+def explained(example: str) -> Callable[[Called], Called]:
+    """Return a decorator for a public class or function: arguments that do not fit it raise a TypeError in words.
+
+    The message lists the arguments, names the one that is wrong, and shows the `example`.
+    """
+
+    def decorate(called: Called) -> Called:
+        function = called.__init__ if isinstance(called, type) else called  # type: ignore[misc]  # its own __init__
+
+        @functools.wraps(function)
+        def checked(*values: Any, **named: Any) -> Any:
+            try:
+                return function(*values, **named)
+            except TypeError:
+                if not (reason := _misfit(function, values, named)):
+                    raise
+                raise TypeError(f"{reason} Write for example {example}.") from None
+
+        if isinstance(called, type):
+            called.__init__ = checked  # type: ignore[misc]
+            return called
+        return checked  # type: ignore[return-value]  # takes and returns the same
+
+    return decorate
+
+
+def _misfit(function: Callable, values: tuple, named: Mapping[str, Any]) -> str:
+    """Say why arguments do not fit a function; "" where they do."""
+    taken = inspect.signature(function)
+    try:
+        taken.bind(*values, **named)
+    except TypeError:
+        pass
+    else:
+        return ""
+    places = [name for name, one in taken.parameters.items() if one.kind is one.POSITIONAL_OR_KEYWORD]
+    needed = [name for name in places if taken.parameters[name].default is inspect.Parameter.empty]
+    names = [name for name in taken.parameters if name != "self"]
+    given = places[: len(values)]
+    if unknown := [name for name in named if name not in names]:
+        got = f"got {unknown[0]!r}.{nearest(unknown[0], names)}"
+    elif len(values) > len(places):
+        own = len(places) - ("self" in places)
+        got = f"got {len(values) - len(places) + own} values without a name, {own} at most."
+    elif twice := [name for name in given if name in named]:
+        got = f"got {twice[0]!r} twice."
+    else:
+        got = f"{next(name for name in needed if name not in (*given, *named))!r} is missing."
+    return f"Expected {function.__qualname__.removesuffix('.__init__')}({', '.join(names)}); {got}"
+
+
+def warn(text: str) -> None:
+    """Issue a UserWarning that points at the line outside this library from which the call came."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "alloygrad":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, UserWarning, stacklevel=level)
 
 
 def require_whole(least: int, advised: int = 1, /, **named: Any) -> None:
@@ -49,16 +119,28 @@ def is_number(value: Any, most: float = float_info.max) -> TypeGuard[float]:
 
 def require_known(what: str, name: str, known: Collection[str]) -> None:
     """Raise ValueError unless `name` is one of `known`, with the nearest of them."""
-    if name not in list(known):
+    if not isinstance(name, str) or name not in known:
         hint = nearest(name, known) or " Choose one of these."
         raise ValueError(f"Expected {what} to be one of {sorted(known)}; got {name!r}.{hint}")
 
 
-def nearest(name: Any, known: Collection[str]) -> str:
-    """Return " Is … meant?" with the name in `known` that is nearest to `name`; "" if none is near."""
-    lower = {str(one).lower(): one for one in known}
-    near = difflib.get_close_matches(str(name).lower(), lower, n=1)
-    return f" Is {lower[near[0]]!r} meant?" if near else ""
+def nearest(name: Any, known: Iterable[Any], most: int = 1) -> str:
+    """Return " Is … meant?" with the `most` names in `known` that are nearest to `name`; "" if none is near."""
+    near = near_names(name, known)[:most]
+    return f" Is {' or '.join(map(repr, near))} meant?" if near else ""
+
+
+def near_names(name: Any, known: Iterable[Any]) -> list:
+    """Return names in `known` that are spelt like `name`, then those with the same words and more, as HV and Hv_10."""
+    lower = {str(one).lower(): one for one in islice(known, MOST_COMPARED)}
+    asked = str(name).lower()
+    alike, words = difflib.get_close_matches(asked, lower, n=3), _words(asked)
+    shared = [text for text in lower if words and (own := _words(text)) and (words <= own or own <= words)]
+    return [lower[text] for text in dict.fromkeys([*alike, *shared])]
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[^\W_]+", text))
 
 
 def require_number(least: float, most: float, unit: str = "", **named: Any) -> None:

@@ -123,6 +123,27 @@ class Surrogate(Protocol):
 
 
 @runtime_checkable
+class Searched(Protocol):
+    """A surrogate whose models are better served by another search than a space's own; no surrogate needs this."""
+
+    @property
+    def searches(self) -> Mapping[str, str]:
+        """Names of maximisers: a space's own → the one to take in its place."""
+
+
+@runtime_checkable
+class Screened(Protocol):
+    """A model that also has a cheap, rough posterior, by which a search among millions drops most of them."""
+
+    @property
+    def memory(self) -> dict:
+        """What belongs to this fit, and is shared by all that `condition` returns."""
+
+    def screen(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Return a rough (mean, std), each (rows,), of coordinates (rows, k)."""
+
+
+@runtime_checkable
 class Objective(Protocol):
     """What is wanted of the outcomes of a measurement."""
 
@@ -162,6 +183,15 @@ class Acquisition(Protocol):
 
     def exceeding(self, points: Tensor, /, floor: float) -> Tensor:
         """Return values (n,) of coordinates (n, k), −inf for those that are certainly below `floor`; no gradient."""
+
+
+@runtime_checkable
+class OfModel(Protocol):
+    """An acquisition function that scores what a model expects."""
+
+    @property
+    def surrogate(self) -> Model | None:
+        """The model, or None where there are several."""
 
 
 Environment = Callable[[np.ndarray], float | Mapping[str, float]]

@@ -1,5 +1,7 @@
 """Mistakes at every public entry: the error says what was expected, what came, and what to do, and nothing is lost."""
 
+from inspect import signature
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,6 +23,7 @@ TABLE = pd.DataFrame({"gap": [1.0, 2, 3, 4], "mass": [3.0, 1, 2, 5]}, index=list
 POOL = ag.Pool(TABLE)
 POOL_ROWS = [[0], [1], [2], [3]]
 LINES = ag.Box({"n": (1, 5)})
+FINE = ag.CompositionSpace({"Ti": (20, 80), "Ni": (20, 80), "Cu": (0, 20)}, step=0.5)
 OTHERS = ag.CompositionSpace({"Fe": (20, 80), "Ni": (20, 80), "Cu": (0, 20)}, step=1)
 POINTS = ALLOYS.sample(8, np.random.default_rng(0))
 FRACTIONS = ALLOYS.fractions(POINTS)
@@ -60,10 +63,10 @@ def labelled(**columns) -> pd.DataFrame:
     return pd.DataFrame({"Ti": [50, 50], "Ni": [45, 45], "Cu": [5, 5], "y": [1, 2]} | columns, index=["A", "B"])
 
 
-def kept(campaign: ag.Campaign, data, outcomes=None) -> None:
+def kept(campaign: ag.Campaign, data, outcomes=None, **more) -> None:
     """Tell what is refused; the campaign must have lost nothing."""
     try:
-        campaign.tell(data, outcomes)
+        campaign.tell(data, outcomes, **more)
     finally:
         assert len(campaign.points) == len(campaign.coordinates) == len(campaign.values) == len(campaign.rows) == 8
 
@@ -85,7 +88,8 @@ UNKNOWN = [
     (lambda: new(rng=3), "'rng' Choose"),
     (
         lambda: search(options={"n_starts": 20}),
-        "'n_starts' The nearest names, with defaults, are least_starts=None, starts_per_element=None",
+        "maximiser 'ascent' 'n_starts'. The nearest names, with defaults, are least_starts=None, "
+        "starts_per_element=None All are starts_per_element, screen, certificate",
     ),
     (lambda: new(inputs=["mean:VEC"]), "['mean:VEC'] inputs=ag.FeatureMap(space.elements, ['mean:VEC'])"),
     (lambda: ag.Maximise("a").value({"A": 1.0}), "'a' among A. Is 'A' meant?"),
@@ -93,7 +97,10 @@ UNKNOWN = [
     (lambda: kept(told(), told().suggest(q=2).reset_index()), "warning. Add a column 'y' with what you measured."),
     (lambda: kept(told(OVEN), pd.DataFrame({"T": [400], "passes": [1]})), "passes. Add a column 'y'"),
     (lambda: kept(told(), labelled(z=1).drop(columns="y")), "z. Rename the column, as in ag.Maximise('z')."),
-    (lambda: kept(told(POOL), pd.DataFrame({"candidate": ["b"], "y": [1]})), "'b' in row 0 Is 'B' meant?"),
+    (
+        lambda: kept(told(POOL), pd.DataFrame({"candidate": ["b"], "y": [1]})),
+        "'b' in row 0 (row 2 of its file). Is 'B' meant?",
+    ),
 ]
 
 NUMBERS = [
@@ -247,6 +254,33 @@ NAMES = [
     (lambda: told().subset([0, 1], inputs="x"), "'x' 'fractions'"),
 ]
 
+CALLS = [
+    (lambda: ag.Parameter("a", 0, 1), "Parameter(name, unit, lower, upper 'upper' is missing. ag.Parameter('a', 'Å'"),
+    (lambda: ag.Box(), "Box(parameters, integers); 'parameters' is missing. ag.Box("),
+    (lambda: ag.Box({"T": (1, 2)}, ["T"]), "got 2 values without a name, 1 at most. ag.Box("),
+    (lambda: ag.Box({"T": (1, 2)}, integer=["T"]), "got 'integer'. Is 'integers' meant? ag.Box("),
+    (lambda: ag.Limit("a", 1, at_least=2), "got 'at_least' twice. ag.Limit("),
+    (lambda: ag.Target("a"), "'wanted' is missing. ag.Target("),
+    (lambda: ag.maximise(lambda c: c[..., 0]), "'space' is missing. ag.maximise("),
+    (lambda: ag.log_ei(told().model), "'best' is missing. ag.log_ei("),
+    (lambda: ag.fit_gp(FEATURES, FRACTIONS), "'targets' is missing. ag.fit_gp("),
+    (lambda: ag.read_table("my.csv"), "'space' is missing. ag.read_table("),
+    (lambda: ag.Limit("a"), "at_least = -inf For example: ag.Limit('hysteresis_K', at_most=10)."),
+    (lambda: pool(a=[1, 2], features=3), "features as a list of columns; got 3. Write for example ['gap_eV']."),
+    (lambda: ag.Restricted(ALLOYS, limits=3), "limits as [({element: weight}, least, most), …]; got 3."),
+    (lambda: ag.Restricted(ALLOYS, near=5), "near as (compositions in fractions, distance in at.%); got 5."),
+    (lambda: kept(told(), [[0.5, 0.3, 0.2]], [1]), "sum to 100; row 0 sums to 1, as fractions do. unit='fraction'"),
+    (lambda: kept(told(), [[50, 30, 10]], [1]), "whole steps of 1 at.% that sum to 100; row 0 sums to 90. Correct"),
+    (lambda: kept(told(FINE), [[50, 30, 20]], [1] * 1), "sum to 200; row 0 sums to 100, as at.% do. unit='at.%'"),
+    (
+        lambda: kept(told(), labelled(Ti=0.5, Ni=0.45, Cu=0.05)),
+        "sum to 100 ± 0.2 (sum 1). Multiply fractions by 100, or read the file with unit='fraction'.",
+    ),
+    (lambda: kept(told(), labelled(HV_10=1).drop(columns="y").rename(columns={"HV_10": "y_10"})), "Is 'y_10' meant?"),
+    (lambda: kept(told(), POINTS[:1], [1], std=[-1]), "one std ≥ 0 for each of 1 outcomes 'y' [-1]"),
+    (lambda: kept(told(), POINTS[:1], [1], std={"z": 1}), "std as {objective: numbers} of ['y'] {'z': 1}"),
+]
+
 KINDS = [
     (lambda: new(surrogate=3), "surrogate 3"),
     (lambda: new(surrogate=None), "surrogate None"),
@@ -275,6 +309,7 @@ KINDS = [
 
 MISTAKES = [(call, parts, ValueError) for call, parts in UNKNOWN + NUMBERS + SHAPES + NAMES]
 MISTAKES += [(call, parts, TypeError) for call, parts in KINDS]
+MISTAKES += [(call, parts, (TypeError, ValueError)) for call, parts in CALLS]
 
 
 @pytest.mark.parametrize(("call", "parts", "kind"), MISTAKES, ids=[parts for _, parts, _ in MISTAKES])
@@ -297,6 +332,28 @@ def test_a_table_is_reported_for_an_objective(tmp_path):
     for outcomes, got in ((range(8), "8 numbers"), ({"y": [1]}, "a mapping")):
         with pytest.raises(ValueError, match=f"its column 'y' is used; got {got}. Leave them out, or pass a DataFrame"):
             kept(told(), table, outcomes)
+
+
+def test_rows_that_are_set_aside_are_said_where_the_user_looks(tmp_path):
+    """A warning of `read_table` for its rows, one of `tell` for those without an outcome; at the user's own line."""
+    file = tmp_path / "my.csv"
+    rows = [*(f"{50 - i},{50 - i},{2 * i},{i}" for i in range(6)), "50,40,5,7", "40,40,20,cracked"]
+    file.write_text("\n".join(["Ti,Ni,Cu,y", *rows]))
+    with pytest.warns(UserWarning) as read:
+        table = ag.read_table(file, ALLOYS, unit="at.%")
+    with pytest.warns(UserWarning) as said:
+        told().tell(table)
+    (first,), (second,) = read, said
+    assert str(first.message).startswith("my.csv: 1 of 8 rows were set aside: row 8: sums to 95")
+    assert str(second.message).startswith("my.csv: 1 of 8 rows were set aside: row 9, column 'y': text 'cracked'")
+    assert first.filename == second.filename == __file__
+
+
+def test_a_call_that_fits_is_left_alone():
+    """An error inside a function is its own; arguments, name and documentation stay."""
+    with pytest.raises(TypeError, match="unsupported operand"):
+        ag.fit_gp(lambda c: c + "x", FRACTIONS, VALUES)
+    assert list(signature(ag.Box).parameters) == ["parameters", "integers"] and ag.Box.__doc__.startswith("All values")
 
 
 def test_nothing_pending_may_be_an_empty_list_or_table():

@@ -13,10 +13,10 @@ from alloygrad.maximisers import METHODS, maximise
 from alloygrad.objectives import Desirability, Limit, Maximise, Minimise, Target
 from alloygrad.spaces import Box, CompositionSpace, Pool, Product, Restricted
 from alloygrad.surrogates import SURROGATES
-from alloygrad.surrogates.several import Several
+from alloygrad.surrogates.model import Several
 
 ALLOYS = CompositionSpace({"Ti": (40, 60), "Ni": (30, 60), "Cu": (0, 20)}, step=1, groups=[(("Ni", "Cu"), 0, 55)])
-SHEET = Box({"anneal_K": (700, 1100, "K"), "passes": (1, 4)}, integers=["passes"])
+SHEET = Box({"anneal_K": (700, 1100, "K"), "passes": (1, 4), "route": ["cast", "rolled"]}, integers=["passes"])
 CANDIDATES = pd.DataFrame(np.random.default_rng(0).random((60, 3)), columns=list("abc"))
 
 SPACES = {
@@ -29,7 +29,7 @@ SPACES = {
         elements=ALLOYS.names,
     ),
     "box": SHEET,
-    "product": Product(ALLOYS, SHEET),
+    "product": Product(Restricted(ALLOYS, least=2), SHEET),
     "restricted": Restricted(ALLOYS, max_elements=3),
 }
 OBJECTIVES = {
@@ -208,11 +208,11 @@ def test_an_acquisition_function_follows_its_protocol(name):
 # Campaigns
 
 
-@pytest.mark.parametrize("direction", [Maximise, Minimise])
-def test_a_campaign_on_every_kind_of_space_finds_the_known_optimum(space, direction):
+def test_a_campaign_on_every_kind_of_space_finds_the_known_optimum(space, request):
+    """Every other kind is minimised."""
     value, top = hill(space)
-    sign = 1 if direction is Maximise else -1
-    campaign = Campaign(space, direction("y"), inputs="fractions", seed=0)
+    sign = (-1) ** list(SPACES).index(request.node.callspec.params["space"])
+    campaign = Campaign(space, (Maximise if sign > 0 else Minimise)("y"), inputs="fractions", seed=0)
     points = space.sample(8, np.random.default_rng(0))
     campaign.tell(points, sign * 100 * value(space.coordinates(points)))
     for _ in range(14):

@@ -36,7 +36,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from alloygrad import protocols
-from alloygrad.checks import is_number, require_number
+from alloygrad.checks import explained, is_number, require_number
 from alloygrad.surrogates.gp import LARGEST, MIN_VARIANCE
 from alloygrad.surrogates.model import Model, as_model
 
@@ -212,6 +212,7 @@ def ei(surrogate: Model | protocols.Model | Callable, best: float) -> Acquisitio
     return Acquisition(expected_improvement, as_model(surrogate), _incumbent(best))
 
 
+@explained("ag.log_ei(model, best=1.2)")
 def log_ei(surrogate: Model | protocols.Model | Callable, best: float) -> Acquisition:
     """Return the logarithm of the expected improvement over `best`.
 

@@ -1,26 +1,36 @@
-"""The suggestions of one batch: which search finds them, and each at its distance from the earlier ones."""
+"""The suggestions of one batch: which search finds them, each at its distance from the earlier ones, as a table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from alloygrad.campaigns.beliefs import Beliefs
+from alloygrad.campaigns.cautions import remote
 from alloygrad.checks import require_known, require_protocol
 from alloygrad.maximisers import Suggestion, method_for
 from alloygrad.maximisers.options import AscentOptions, Options
-from alloygrad.protocols import Acquisition, Space, Surrogate
+from alloygrad.objectives import Limit
+from alloygrad.protocols import Acquisition, Model, OfModel, Searched, Space, Surrogate
 from alloygrad.surrogates import SURROGATES
+
+if TYPE_CHECKING:
+    from alloygrad.campaigns.campaign import Campaign
 
 PENALTY = 1e10
 """Subtracted from the acquisition value too near an earlier pick; no acquisition function spans as much."""
 
 HOPELESS = -20.0
 """Below this log acquisition value, some six standard deviations short, no improvement is to be expected."""
+
+WITHOUT_GRADIENT = {"ascent": "lattice"}
+"""A space's search → the one in its place, where a surrogate has no gradient and names none (`protocols.Searched`)."""
 
 LIGHT = AscentOptions(screen=1024, starts_per_element=4, climbers=16, nearby_rounds=3)
 """How `ascent` searches where each value needs several models, unless told otherwise: a third of its default effort.
@@ -47,10 +57,8 @@ def searcher(
     else:
         require_protocol(surrogate, Surrogate, "GaussianProcess")
     kind = SURROGATES[surrogate] if isinstance(surrogate, str) else surrogate
-    own = space.maximiser if kind.differentiable or space.maximiser != "ascent" else "lattice"
-    if surrogate == "ensemble" and own == "enumeration":
-        own = "cascade"  # a pool of millions would be scored in full for every pick
-    name = maximiser or own
+    searches = kind.searches if isinstance(kind, Searched) else {} if kind.differentiable else WITHOUT_GRADIENT
+    name = maximiser or searches.get(space.maximiser, space.maximiser)
     method = method_for(space, name)
     built = method.build(LIGHT if several and name == "ascent" and options is None else options)
     if method.gradients(space, built) and not kind.differentiable:
@@ -108,6 +116,25 @@ def batch(
     return picks
 
 
+def described(campaign: Campaign, picks: Sequence[Suggestion]) -> pd.DataFrame:
+    """Return suggestions as the table that `Campaign.suggest` describes."""
+    space, points = campaign.space, np.array([pick.point for pick in picks])
+    coordinates = space.coordinates(points)
+    distances = space.distance(coordinates[:, None], campaign.coordinates[None])
+    table, predicted = space.table(points), campaign.predict(coordinates)
+    table[predicted.columns] = predicted.to_numpy()
+    if any(isinstance(one, Limit) for one in campaign.objectives):
+        table["feasible"] = campaign.beliefs.feasibility(coordinates)
+    table[campaign.acquisition] = [pick.value for pick in picks]
+    table["distance"] = 100 * distances.min(1)
+    table["nearest_row"] = pd.array([campaign.rows[i] for i in distances.argmin(1)], dtype="object")
+    far = remote(space, campaign.coordinates, coordinates)
+    said = [[pick.warning, text] for pick, text in zip(picks, far, strict=True)]
+    said[0] += campaign.warnings
+    table["warning"] = [" ".join(filter(None, texts)) for texts in said]
+    return table.set_axis(pd.RangeIndex(1, len(picks) + 1, name="suggestion"))
+
+
 @dataclass(frozen=True)
 class _Apart:
     """An acquisition function, less `PENALTY` nearer than `least` to one of the coordinates `picks` (m, k)."""
@@ -120,6 +147,10 @@ class _Apart:
     def near(self, points: Tensor) -> Tensor:
         apart = self.distance(points.detach().numpy()[..., None, :], self.picks)
         return torch.from_numpy(np.asarray(apart.min(-1) < self.least))
+
+    @property
+    def surrogate(self) -> Model | None:
+        return self.acquire.surrogate if isinstance(self.acquire, OfModel) else None
 
     @property
     def logarithmic(self) -> bool:

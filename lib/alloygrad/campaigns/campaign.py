@@ -16,28 +16,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from alloygrad.campaigns.batches import batch, searcher
-from alloygrad.campaigns.beliefs import Beliefs
-from alloygrad.campaigns.cautions import remote, repeated, unvaried
-from alloygrad.campaigns.goals import Goals, best_rows, default_acquisition, objectives_of, require_reference
-from alloygrad.campaigns.properties import SETTINGS, Property
-from alloygrad.campaigns.telling import (
-    PREDICTED,
-    Outcomes,
-    Table,
-    of_points,
-    pending_of,
-    read,
-    require_points_or_table,
-    still_waiting,
+from alloygrad.campaigns import telling
+from alloygrad.campaigns.batches import batch, described, searcher
+from alloygrad.campaigns.beliefs import (
+    Beliefs,
+    Goals,
+    best_rows,
+    default_acquisition,
+    objectives_of,
+    require_reference,
 )
+from alloygrad.campaigns.cautions import repeated, unvaried
+from alloygrad.campaigns.properties import SETTINGS, Property
 from alloygrad.checks import (
+    explained,
     require_generator,
     require_known,
     require_number,
@@ -53,6 +52,7 @@ from alloygrad.protocols import Acquisition, Model, Objective, Space, Surrogate
 from alloygrad.spaces.points import no_points, require_coordinates
 
 
+@explained("ag.Campaign(space, ag.Maximise('hardness_HV'), seed=0)")
 class Campaign:
     """Measurements of one space and the experiments that should follow.
 
@@ -109,7 +109,7 @@ class Campaign:
         require_protocol(space, Space, "ag.CompositionSpace")
         objectives = objectives_of(objective)
         require_reference(objectives, reference)
-        require_options(others=list(Campaign.__init__.__kwdefaults__ or ()), **selection)
+        require_options(others=list(signature(Campaign).parameters), **selection)
         self.space, self.setting, self.seed, self.reference = space, SETTINGS[setting], seed, reference
         self.acquisition = default_acquisition(objectives, acquisition)
         how: dict[str, Any] = dict(setting=self.setting, surrogate=surrogate, inputs=inputs, selection=selection)
@@ -120,6 +120,7 @@ class Campaign:
         self.points = no_points(space)
         self.coordinates = np.empty((0, len(space.names)))
         self.outcomes = np.empty((0, len(objectives)))  # in the objectives' units, NaN where one is missing
+        self.stds = np.empty((0, len(objectives)))  # what was stated of them, NaN where nothing was
         self.rows: list = []
         self.waiting = np.empty((0, len(space.names)))  # coordinates of rows of tables without any outcome
         self._said: tuple[str, ...] = ()  # of the tables
@@ -136,25 +137,30 @@ class Campaign:
 
     # -- measurements ----------------------------------------------------------------------------------------------
 
-    def tell(self, data: Table | pd.DataFrame | ArrayLike, outcomes: Outcomes | None = None) -> None:
+    def tell(
+        self, data: telling.Data, outcomes: telling.Outcomes | None = None, *, std: telling.Outcomes | None = None
+    ) -> None:
         """Add measurements.
 
         Args:
             data: A table as `read_table` gives it; a DataFrame with the space's columns; or points (m, d) of the space.
             outcomes: What was measured there: numbers (m,), or {outcome: (m,)}. Unless given, columns of `data`. With
                 several objectives, NaN stands for an outcome that was not measured.
+            std: Standard deviations of the outcomes (m,), where they are known, or {objective: (m,)}; NaN where not.
+                The model adds them to the noise that it learns.
 
         Raises:
             ValueError: Points outside the space, outcomes that are missing, not finite or of another number. Nothing is
                 added then. Rows of a table may lie between the grid's points and outside the limits.
         """
-        told = read(self.space, self.objectives, data, outcomes)
+        told = telling.read(self.space, self.objectives, data, outcomes, std)
         known = (self.coordinates, self.outcomes), (told.coordinates, told.values)
         again = repeated(*(np.column_stack([at, np.nan_to_num(values, nan=np.inf)]) for at, values in known))
         self._said = tuple(dict.fromkeys([*self._said, *told.said, *again]))
         self.points = np.concatenate([self.points, self.space.nearest(told.coordinates)], dtype=self.points.dtype)
         self.coordinates = np.concatenate([self.coordinates, told.coordinates])
         self.outcomes = np.concatenate([self.outcomes, told.values])
+        self.stds = np.concatenate([self.stds, told.stds])
         self.rows += told.rows
         self.waiting = np.concatenate([self.waiting, told.waiting])
         self._share_out()
@@ -164,8 +170,8 @@ class Campaign:
         labels = [f"Measurement {i + 1}" if row is None else f"Row {row}" for i, row in enumerate(self.rows)]
         there = ~np.isnan(self.outcomes)
         self.properties = tuple(
-            one.holding(self.coordinates[rows], self.outcomes[rows, number], np.array(labels)[rows].tolist())
-            for number, (one, rows) in enumerate(zip(self.properties, there.T, strict=True))
+            one.holding(self.coordinates[on], self.outcomes[on, i], self.stds[on, i], np.array(labels)[on].tolist())
+            for i, (one, on) in enumerate(zip(self.properties, there.T, strict=True))
         )
 
     @property
@@ -242,13 +248,17 @@ class Campaign:
         Raises:
             ValueError: Nothing is measured, or coordinates of another shape, not finite, or not fractions.
         """
-        require_points_or_table(data)
+        telling.require_points_or_table(data)
         frame = isinstance(data, pd.DataFrame)
         coordinates = self.space.read(data) if frame else require_coordinates(self.space, data)
         table = pd.DataFrame(index=range(len(coordinates)))
         for one in self.properties:
             mean, std = one.posterior(coordinates)
-            names = PREDICTED if len(self.properties) == 1 else [f"{one.objective.name} {word}" for word in PREDICTED]
+            names = (
+                telling.PREDICTED
+                if len(self.properties) == 1
+                else [f"{one.objective.name} {word}" for word in telling.PREDICTED]
+            )
             table[list(names)] = np.column_stack([mean, std, np.hypot(std, one.noise_std)])
         return table
 
@@ -259,7 +269,7 @@ class Campaign:
         for one in self.properties:
             before = f"{one.objective.name}: " if len(self.properties) > 1 else ""
             found += [before + text for text in one.warnings]
-        return found + of_points(self.space, self.coordinates)
+        return found + telling.of_points(self.space, self.coordinates)
 
     def subset(
         self, rows: ArrayLike | slice, *, inputs: str | Callable | None = None, seed: int | None = None
@@ -271,16 +281,22 @@ class Campaign:
             inputs: As of `Campaign`; this campaign's own unless given.
             seed: Another seed.
         """
-        rows, other = row_numbers(rows, len(self.outcomes)), copy(self)
+        other = self._with(row_numbers(rows, len(self.outcomes)))
         other.seed = self.seed if seed is None else seed
         require_whole(0, seed=other.seed)
         other.properties = tuple(
             one.anew(one.inputs if inputs is None else inputs, (other.seed, number))
             for number, one in enumerate(self.properties)
         )
-        other.points, other.coordinates, other.outcomes = self.points[rows], self.coordinates[rows], self.outcomes[rows]
-        other.rows = [self.rows[row] for row in rows]
         other._share_out()
+        return other
+
+    def _with(self, rows: np.ndarray) -> Campaign:
+        """Return a copy with some of the measurements, whose properties are those of all."""
+        other = copy(self)
+        for name in ("points", "coordinates", "outcomes", "stds"):
+            setattr(other, name, getattr(self, name)[rows])
+        other.rows = [self.rows[row] for row in rows]
         return other
 
     def only(self, name: str) -> Campaign:
@@ -290,15 +306,13 @@ class Campaign:
         """
         names = [one.name for one in self.objectives]
         require_known("objective", name, names)
-        number, other = names.index(name), copy(self)
-        one, there = copy(self.properties[number]), ~np.isnan(self.outcomes[:, number])
+        number = names.index(name)
+        one, other = copy(self.properties[number]), self._with(np.flatnonzero(~np.isnan(self.outcomes[:, number])))
         if isinstance(one.objective, Limit | Target):
             one.objective = Maximise(one.objective.outcome)
         other.properties, other.reference = (one,), None
         other.acquisition = default_acquisition(other.objectives, None)
-        other.points, other.coordinates = self.points[there], self.coordinates[there]
-        other.outcomes = self.outcomes[there, number : number + 1]
-        other.rows = [self.rows[row] for row in np.flatnonzero(there)]
+        other.outcomes, other.stds = other.outcomes[:, [number]], other.stds[:, [number]]
         return other
 
     # -- suggestions -----------------------------------------------------------------------------------------------
@@ -336,8 +350,8 @@ class Campaign:
             require_number(0, 100, " per cent", min_distance=min_distance)
         if rng is not None:
             require_generator(rng)
-        open_rows = still_waiting(self.space, self.waiting, self._measured())
-        waiting = np.concatenate([pending_of(self.space, pending), open_rows])
+        open_rows = telling.still_waiting(self.space, self.waiting, self._measured())
+        waiting = np.concatenate([telling.pending_of(self.space, pending), open_rows])
         rng = np.random.default_rng([self.seed, 1, len(self.outcomes), len(waiting)]) if rng is None else rng
         beliefs, exclude = self.beliefs, self._measured()
         for one in waiting:
@@ -382,19 +396,4 @@ class Campaign:
             ValueError: Nothing is measured, or fewer than q points are left.
         """
         picks = self.ask(q, pending=pending, min_distance=min_distance)
-        points = np.array([pick.point for pick in picks])
-        coordinates = self.space.coordinates(points)
-        distances = self.space.distance(coordinates[:, None], self.coordinates[None])
-        table, predicted = self.space.table(points), self.predict(coordinates)
-        table[predicted.columns] = predicted.to_numpy()
-        if any(isinstance(one, Limit) for one in self.objectives):
-            table["feasible"] = self.beliefs.feasibility(coordinates)
-        table[self.acquisition] = [pick.value for pick in picks]
-        table["distance"] = 100 * distances.min(1)
-        table["nearest_row"] = pd.array([self.rows[i] for i in distances.argmin(1)], dtype="object")
-        said = [[one.warning] for one in picks]
-        for texts, text in zip(said, remote(self.space, self.coordinates, coordinates), strict=True):
-            texts.append(text)
-        said[0] += self.warnings
-        table["warning"] = [" ".join(filter(None, texts)) for texts in said]
-        return table.set_axis(pd.RangeIndex(1, q + 1, name="suggestion"))
+        return described(self, picks)

@@ -1,7 +1,7 @@
 """What looks like a slip in measurements that are sound one by one: said in a campaign's warnings, never acted on."""
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,8 @@ import torch
 
 from alloygrad.checks import LEAST_ROWS
 from alloygrad.protocols import Space
-from alloygrad.spaces import Box, CompositionSpace
+from alloygrad.spaces import Box
+from alloygrad.spaces.composition import composition_of
 from alloygrad.symbols import CHEMICAL_SYMBOLS
 
 if TYPE_CHECKING:
@@ -144,16 +145,14 @@ class _Limits(NamedTuple):
 
 def _limits(space: Space) -> list[_Limits]:
     """Limits of each coordinate of a space; none of a pool's."""
-    parts: list[Any] = [getattr(space, "composition", space), getattr(space, "process", None)]
     found: list[_Limits] = []
-    for part in parts:
-        if isinstance(part, CompositionSpace):
-            each = zip(part.lower, part.upper, strict=True)
-            found += [_Limits(low, high, part.step, " at.%", 100.0) for low, high in each]
-        elif isinstance(part, Box):
-            for low, high, whole, unit in zip(part.lower, part.upper, part.whole, part.units, strict=True):
-                step = 1.0 if whole else 1e-9 * max(abs(low), abs(high))
-                found.append(_Limits(low, high, step, f" {unit}" if unit else ""))
+    if alloys := composition_of(space):
+        each = zip(alloys.lower, alloys.upper, strict=True)
+        found += [_Limits(low, high, alloys.step, " at.%", 100.0) for low, high in each]
+    if isinstance(box := getattr(space, "process", space), Box):
+        for low, high, whole, unit in zip(box.lower, box.upper, box.whole, box.units, strict=True):
+            step = 1.0 if whole else 1e-9 * max(abs(low), abs(high))
+            found.append(_Limits(low, high, step, f" {unit}" if unit else ""))
     return found or [_Limits(-np.inf, np.inf, np.inf, "") for _ in space.names]
 
 

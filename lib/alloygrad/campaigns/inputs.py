@@ -13,7 +13,7 @@ from alloygrad.features.elements import available
 from alloygrad.features.feature_map import FeatureMap, doubles, raw_fractions
 from alloygrad.features.selection import genetic
 from alloygrad.protocols import Space
-from alloygrad.spaces.composition import CompositionSpace, require_elements
+from alloygrad.spaces.composition import composition_of, require_elements
 
 SELECTION_ROWS = 100
 """Features are chosen on at most so many rows, drawn at random: the time grows with the cube of their number."""
@@ -114,8 +114,8 @@ def choose_inputs(
     if not n_elements:
         return Coordinates(space.names)
     if inputs == "fractions":
-        alloys: Any = getattr(space, "composition", space)
-        chosen = raw_fractions(space.elements, alloys.step / 2 if isinstance(alloys, CompositionSpace) else 0.0)
+        alloys = composition_of(space)
+        chosen = raw_fractions(space.elements, alloys.step / 2 if alloys else 0.0)
     else:
         if coordinates is None or utilities is None or rng is None:
             raise ValueError("Expected coordinates, utilities and a generator to choose features by; some are missing.")

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from math import sqrt
+from math import hypot, sqrt
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from alloygrad.campaigns.cautions import MOST_SAID, doubtful, left_out, slipped
 from alloygrad.campaigns.inputs import choose_inputs, given_inputs
 from alloygrad.protocols import Model, Objective, Space, Surrogate
 from alloygrad.surrogates import SURROGATES
-from alloygrad.surrogates.gp import BOUNDS, NOISE, standardisation
+from alloygrad.surrogates.gp import BOUNDS, NOISE, GaussianProcess, standardisation
 
 SPREADS = (0.01, 100.0)
 """In the setting `paper`, targets whose range lies outside draw a warning: its noise and priors expect about 1."""
@@ -74,24 +74,28 @@ class Property:
     ) -> None:
         self.space, self.objective, self.setting, self.surrogate = space, objective, setting, surrogate
         self.inputs, self.selection, self.seed = inputs, selection, seed
-        self.coordinates, self.values = np.empty((0, len(space.names))), np.empty(0)
+        self.coordinates, self.values, self.stds = np.empty((0, len(space.names))), np.empty(0), np.empty(0)
         self.labels: Sequence[str] = ()
         self._features: Callable | None = given_inputs(space, inputs)
 
-    def holding(self, coordinates: np.ndarray, values: np.ndarray, labels: Sequence[str]) -> Property:
-        """Return this property with other measurements: coordinates (n, k), values (n,), a name for each row.
+    def holding(self, coordinates: np.ndarray, values: np.ndarray, stds: np.ndarray, labels: Sequence[str]) -> Property:
+        """Return this property with other measurements; inputs that were chosen are kept.
 
-        Inputs that were chosen are kept.
+        Args:
+            coordinates: (n, k).
+            values: (n,).
+            stds: (n,), their stated standard deviations, NaN where none is.
+            labels: A name for each row.
         """
         other = copy(self)
         for name in ("model", "scale"):  # of the measurements before
             other.__dict__.pop(name, None)
-        other.coordinates, other.values, other.labels = coordinates, values, labels
+        other.coordinates, other.values, other.stds, other.labels = coordinates, values, stds, labels
         return other
 
     def anew(self, inputs: str | Callable | None, seed: tuple[int, int]) -> Property:
         """Return this property with inputs that are chosen anew."""
-        other = self.holding(self.coordinates, self.values, self.labels)
+        other = self.holding(self.coordinates, self.values, self.stds, self.labels)
         other.inputs, other.seed, other._features = inputs, seed, given_inputs(self.space, inputs)
         return other
 
@@ -125,7 +129,16 @@ class Property:
         if isinstance(surrogate, str):
             surrogate = SURROGATES[surrogate](self.features, scaled_prior=self.setting.scaled_prior)
         centre, spread = self.scale
-        return surrogate.fit(self.coordinates, (targets - centre) / spread, noise=self.setting.noise)
+        how: dict[str, Any] = {"noise": self.setting.noise}
+        if self._uses_stated:
+            how["stated"] = np.nan_to_num(self.stds / spread) ** 2
+        return surrogate.fit(self.coordinates, (targets - centre) / spread, **how)
+
+    @property
+    def _uses_stated(self) -> bool:
+        """Whether the model knows how uncertain each measurement is."""
+        takes = self.surrogate == "gp" or isinstance(self.surrogate, GaussianProcess)
+        return takes and self.setting.noise is None and bool((self.stds > 0).any())
 
     def in_units(self, modelled: np.ndarray) -> np.ndarray:
         """Return values (...) in the objective's unit of what the model says (...)."""
@@ -145,8 +158,12 @@ class Property:
 
     @property
     def noise_std(self) -> float:
-        """Standard deviation of one measurement about the truth, in the objective's unit."""
-        return self.scale[1] * sqrt(self.model.noise)
+        """Standard deviation of one measurement about the truth, in the objective's unit.
+
+        Where uncertainties were stated, that of a measurement of the usual one (their median), and the noise beyond.
+        """
+        stated = float(np.median(np.nan_to_num(self.stds))) if self._uses_stated else 0.0
+        return hypot(self.scale[1] * sqrt(self.model.noise), stated)
 
     @property
     def warnings(self) -> list[str]:
@@ -156,6 +173,11 @@ class Property:
             found += slip
         elif self.setting.noise is None:  # a fixed noise says nothing of the scatter
             found += doubtful(left_out(self), self.labels)[:MOST_SAID]
+        if (self.stds > 0).any() and not self._uses_stated:
+            found.append(
+                f"The stated uncertainties of {name!r} are not used. Take the surrogate 'gp' in the setting 'safe', "
+                "which uses them."
+            )
         if not spread and len(self.values) > 1:
             found.append(
                 f"All {len(self.values)} outcomes are {self.values[0]:g}: a model needs outcomes that differ. Check "

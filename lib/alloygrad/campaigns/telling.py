@@ -15,9 +15,10 @@ from numpy.typing import ArrayLike
 from alloygrad.acquisition.analytic import ACQUISITIONS
 from alloygrad.acquisition.several import JOINT
 from alloygrad.campaigns.cautions import ignored
-from alloygrad.checks import LEAST_ROWS, numbers, require_outcomes, row_name
+from alloygrad.checks import LEAST_ROWS, numbers, require_outcomes, row_name, shown
 from alloygrad.protocols import Objective, Space
-from alloygrad.spaces import Box, Pool
+from alloygrad.spaces import Box, CompositionSpace, Pool
+from alloygrad.spaces.composition import composition_of
 from alloygrad.spaces.points import require_points
 from alloygrad.surrogates.gp import LARGEST
 
@@ -31,10 +32,13 @@ SUGGESTED = (*PREDICTED, *ACQUISITIONS, *JOINT, "feasible", "distance", "nearest
 class Table(Protocol):
     """What `read_table` returns."""
 
-    def measured(self, space: Space, objective: Objective) -> tuple[np.ndarray, np.ndarray, list, list[str]]:
-        """Return (coordinates (n, k), values (n,), row numbers, warnings) for one objective."""
+    def measured(
+        self, space: Space, objective: Objective
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list, list[str]]:
+        """Return (coordinates (n, k), values (n,), stds (n,), row numbers, warnings) for one objective."""
 
 
+Data: TypeAlias = Table | pd.DataFrame | ArrayLike
 Outcomes: TypeAlias = ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame
 Objectives: TypeAlias = Sequence[Objective]
 
@@ -45,13 +49,18 @@ class Told:
 
     coordinates: np.ndarray  # (n, k)
     values: np.ndarray  # (n, m), NaN where one of several is missing
+    stds: np.ndarray  # (n, m): stated standard deviations of the values, NaN where none is
     rows: list  # numbers in the table, or None
     said: list[str]  # warnings
     waiting: np.ndarray  # coordinates (w, k) of rows without any outcome
 
 
 def read(
-    space: Space, objectives: Objectives, data: Table | pd.DataFrame | ArrayLike, outcomes: Outcomes | None
+    space: Space,
+    objectives: Objectives,
+    data: Data,
+    outcomes: Outcomes | None,
+    std: Outcomes | None = None,
 ) -> Told:
     """Return measurements for a campaign; arguments and errors as of `Campaign.tell`."""
     names = " and ".join(repr(one.name) for one in objectives)
@@ -66,6 +75,11 @@ def read(
             raise ValueError(
                 f"Expected no outcomes next to a table of `read_table`: its column {names} is used; got {got}. Leave "
                 "them out, or pass a DataFrame with them."
+            )
+        if std is not None:
+            raise ValueError(
+                f"Expected no std next to a table of `read_table`; got {shown(std)}. Name the column of uncertainties "
+                "there: uncertainty={outcome: column}."
             )
         told = _of_table(space, objectives, data)
         _require_sound(objectives, told, "row {}".format)
@@ -88,7 +102,8 @@ def read(
                 f"Expected one outcome for each of {len(coordinates)} points; got shape {column.shape}. Give "
                 "as many outcomes as points."
             )
-    told = Told(coordinates, np.column_stack(columns), [None] * len(coordinates), said, coordinates[:0])
+    stds = _stated(objectives, std, len(coordinates))
+    told = Told(coordinates, np.column_stack(columns), stds, [None] * len(coordinates), said, coordinates[:0])
     _require_sound(objectives, told, place)
     return told
 
@@ -97,13 +112,14 @@ def _of_table(space: Space, objectives: Objectives, data: Any) -> Told:
     """Join what a table holds of each objective, row by row; rows with a fault in one may be sound in another."""
     parts = [data.measured(space, one) for one in objectives]
     if len(objectives) == 1:
-        coordinates, values, rows, said = parts[0]
-        return Told(coordinates, values[:, None], list(rows), said, coordinates[:0])
-    where = {row: at for coordinates, _, rows, _ in parts for row, at in zip(rows, coordinates, strict=True)}
+        coordinates, values, stds, rows, said = parts[0]
+        return Told(coordinates, values[:, None], stds[:, None], list(rows), said, coordinates[:0])
+    where = {row: at for coordinates, _, _, rows, _ in parts for row, at in zip(rows, coordinates, strict=True)}
     place = {row: number for number, row in enumerate(sorted(where))}
-    values = np.full((len(place), len(parts)), np.nan)
-    for column, (_, found, rows, _) in zip(values.T, parts, strict=True):
-        column[[place[row] for row in rows]] = found
+    values, stds = np.full((2, len(place), len(parts)), np.nan)
+    for column, (_, found, std, rows, _) in enumerate(parts):
+        here = [place[row] for row in rows]
+        values[here, column], stds[here, column] = found, std
     every = [set(said) for *_, said in parts]
     common = set.intersection(*every)
     said = [
@@ -112,7 +128,7 @@ def _of_table(space: Space, objectives: Objectives, data: Any) -> Told:
         for text in texts
     ]
     coordinates = np.array([where[row] for row in place])
-    return Told(coordinates, values, list(place), list(dict.fromkeys(said)), coordinates[:0])
+    return Told(coordinates, values, stds, list(place), list(dict.fromkeys(said)), coordinates[:0])
 
 
 def values_of(space: Space, objectives: Objectives, outcomes: Outcomes | None) -> list[np.ndarray]:
@@ -121,7 +137,9 @@ def values_of(space: Space, objectives: Objectives, outcomes: Outcomes | None) -
     if outcomes is None:
         raise ValueError(f"Expected outcomes for these points; got None. Pass numbers, or {{{names}}}.")
     if isinstance(outcomes, Mapping | pd.DataFrame):
-        others = (*space.names, getattr(space, "label", "formula"), *SUGGESTED)
+        process = getattr(space, "process", space)
+        words = process.parameters if isinstance(process, Box) else ()
+        others = (*space.names, *words, getattr(space, "label", "formula"), *SUGGESTED)
         found = []
         for one in objectives:
             require_outcomes(one.outputs, outcomes, others)
@@ -136,10 +154,32 @@ def values_of(space: Space, objectives: Objectives, outcomes: Outcomes | None) -
     return [np.atleast_1d(numbers(outcomes, objectives[0].name))]
 
 
+def _stated(objectives: Objectives, std: Outcomes | None, n: int) -> np.ndarray:
+    """Return the stated standard deviations (n, m) of outcomes, NaN where none is stated."""
+    found, names = np.full((n, len(objectives)), np.nan), [one.name for one in objectives]
+    if std is None:
+        return found
+    if not isinstance(std, Mapping | pd.DataFrame) and len(names) == 1:
+        std = {names[0]: std}
+    if not isinstance(std, Mapping | pd.DataFrame) or set(std) - set(names):
+        raise ValueError(f"Expected std as {{objective: numbers}} of {names}; got {shown(std)}. Name the objectives.")
+    for name, given in std.items():
+        values = numbers(given, f"std of {name}")
+        if values.shape not in ((), (n,)) or (values < 0).any() or np.isinf(values).any():
+            raise ValueError(
+                f"Expected one std ≥ 0 for each of {n} outcomes {name!r}, in their unit; got {shown(given)}. Write NaN "
+                "where none is known."
+            )
+        found[:, names.index(str(name))] = values
+    return found
+
+
 def points_of(space: Space, data: ArrayLike) -> np.ndarray:
     """Return points (n, d) of the space. Raises ValueError for what is none."""
     require_points_or_table(data)
     points = require_points(space, data)
+    if alloys := composition_of(space):
+        _require_steps(alloys, points[:, : len(alloys.elements)])
     inside = space.contains(points)
     if not inside.all():
         bad = points[np.flatnonzero(~inside)[0]]
@@ -153,6 +193,22 @@ def points_of(space: Space, data: ArrayLike) -> np.ndarray:
             f"Numbers without column names are the space's own: {own}. {mend}"
         )
     return points
+
+
+def _require_steps(alloys: CompositionSpace, counts: np.ndarray) -> None:
+    """Raise ValueError unless counts (m, n_elements) sum to a whole composition; says what the sum looks like."""
+    sums, step = counts.sum(1), 100 * alloys.step
+    for row in np.flatnonzero(sums != alloys.total)[:1]:
+        like = {1.0: ", as fractions do", 100.0: ", as at.% do"}.get(round(float(sums[row]), 2), "")
+        table = f"pass a DataFrame in at.% with the columns {', '.join(alloys.elements)}"
+        mends = {
+            ", as fractions do": f"Use `space.counts(fractions)`, or {table}. A file is read with unit='fraction'.",
+            ", as at.% do": f"Divide them by the step, or {table}. A file is read with unit='at.%'.",
+        }
+        raise ValueError(
+            f"Expected points as whole steps of {step:g} at.% that sum to {alloys.total}; row {row} sums to "
+            f"{sums[row]:g}{like}. {mends.get(like, f'Correct the row, or {table}.')}"
+        )
 
 
 def pending_of(space: Space, pending: pd.DataFrame | ArrayLike | None) -> np.ndarray:

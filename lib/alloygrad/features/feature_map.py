@@ -17,7 +17,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from alloygrad.checks import distinct_names, finite_cells, nearest, numbers, require_fractions, require_frame
+from alloygrad.checks import distinct_names, explained, finite_cells, nearest, numbers, require_fractions, require_frame
 from alloygrad.features import elements as elemental
 from alloygrad.features.formulas import FORMULAS
 
@@ -47,6 +47,7 @@ def all_features(
     return [parse_feature((name, symbol)) for name in formulas for symbol in symbols]
 
 
+@explained("ag.FeatureMap(space.elements, ['mean:VEC'])")
 @dataclass(frozen=True, eq=False)
 class FeatureMap:
     """Map compositions (..., n_elements) to features (..., n_selected), a float64 tensor in autograd's graph.

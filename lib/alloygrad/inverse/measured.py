@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alloygrad.checks import real_numbers, shown
+from alloygrad.checks import explained, real_numbers, shown
 
 FLAT = (
     "Pass one column of a table, as table['counts'], or a flattened image. Leave points without a value out, of the "
@@ -19,6 +19,7 @@ MOST_SPREAD = 1e6
 """Ratio of the largest to the smallest standard error beyond which other numbers must have been passed."""
 
 
+@explained("ag.Measured(values, sigma=0.1)")
 class Measured:
     """Measured values with their standard errors.
 

@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 from scipy.stats import qmc
 
-from alloygrad.checks import is_number, real_numbers, require_arguments, require_kind, require_known, require_number
+from alloygrad.checks import (
+    explained,
+    is_number,
+    real_numbers,
+    require_arguments,
+    require_kind,
+    require_known,
+    require_number,
+)
 from alloygrad.inverse.measured import Measured
 from alloygrad.spaces.box import Box
 
@@ -39,6 +47,7 @@ class SimulationError(RuntimeError, ValueError):
         self.calls = [] if calls is None else calls
 
 
+@explained("ag.Parameter('a', 'Å', 3.8, 4.0)")
 @dataclass(frozen=True)
 class Parameter:
     """A number that is sought, between two limits.
@@ -92,6 +101,7 @@ class Fitted:
         return float(self.residual @ self.residual)
 
 
+@explained("ag.InverseProblem([ag.Parameter('a', 'Å', 3.8, 4.0)], simulate, measured)")
 @dataclass(frozen=True, eq=False)
 class InverseProblem:
     """Find the parameters of a simulator that explain what was measured.

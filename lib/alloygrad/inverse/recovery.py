@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from alloygrad.checks import (
+    explained,
     require_arguments,
     require_callable,
     require_kind,
@@ -213,6 +214,7 @@ class Recovery:
         return found + self.information.doubts(self.covariance)
 
 
+@explained("ag.recover(problem, budget=60)")
 def recover(
     problem: InverseProblem,
     method: str | Callable[[Calls, int], None] = "hybrid",

@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from alloygrad.checks import require_generator, require_known, require_protocol
+from alloygrad.checks import explained, require_generator, require_known, require_protocol
 from alloygrad.features.feature_map import FeatureMap
 from alloygrad.maximisers.ascent import ascent, is_enumerated
 from alloygrad.maximisers.cascade import cascade
@@ -112,6 +112,7 @@ def method_for(space: Space, name: str) -> Method:
     return METHODS[name]
 
 
+@explained("ag.maximise(ag.log_ei(model, best), space, rng=np.random.default_rng(0))")
 def maximise(
     acquire: Callable[[Tensor], Tensor],
     space: Space,

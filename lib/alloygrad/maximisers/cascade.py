@@ -1,7 +1,7 @@
-"""A search in two stages, for an ensemble on millions of candidates.
+"""A search in two stages, for a model of several learners on millions of candidates (`protocols.Screened`).
 
-    screen    all candidates, by the ensemble's Gaussian processes alone and in single precision
-    whole     those with the largest mean + 2 std, and some drawn at random, by the whole ensemble
+    screen    all candidates, roughly: by an ensemble's Gaussian processes alone and in single precision
+    whole     those with the largest mean + 2 std, and some drawn at random, by the whole model
 
 The screened list belongs to the fit. All picks of a batch share it: a fantasy lowers the variance and leaves the mean,
 so no candidate comes to be worth more than it was. Spaces no larger than the list are evaluated in full.
@@ -12,13 +12,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from alloygrad.maximisers.enumeration import LARGEST, enumeration
+from alloygrad.maximisers.enumeration import enumeration, require_countable
 from alloygrad.maximisers.options import CascadeOptions
 from alloygrad.maximisers.suggestion import Suggestion, best_of
-from alloygrad.protocols import Acquisition
+from alloygrad.protocols import Acquisition, OfModel, Screened
 from alloygrad.spaces.composition import CompositionSpace
 from alloygrad.spaces.pool import Pool
-from alloygrad.surrogates.ensemble import EnsembleModel
 
 
 def cascade(
@@ -29,17 +28,13 @@ def cascade(
     rng: np.random.Generator,
     options: CascadeOptions,
 ) -> Suggestion:
-    """The best of the listed points; where all of them are measured, and for other surrogates, that of `enumeration`.
+    """The best of the listed points; where all of them are measured, and for other models, that of `enumeration`.
 
-    Raises ValueError for more than `LARGEST` points.
+    Raises ValueError for more points than `enumeration` takes.
     """
-    if space.size > LARGEST:
-        raise ValueError(
-            f"Expected at most {LARGEST} points to screen; got {space.size:.0f}. Take a coarser step, narrower limits, "
-            "or the method 'random_search'."
-        )
-    model = getattr(getattr(acquire, "acquire", acquire), "surrogate", None)  # within a batch, it is wrapped
-    if not isinstance(model, EnsembleModel):
+    require_countable(space)
+    model = acquire.surrogate if isinstance(acquire, OfModel) else None
+    if not isinstance(model, Screened):
         return enumeration(acquire, space, exclude=exclude)
     points = listed(model, space, rng, options)
     top, values = best_of(acquire, space, points, exclude)
@@ -50,9 +45,9 @@ def cascade(
 
 
 def listed(
-    model: EnsembleModel, space: CompositionSpace | Pool, rng: np.random.Generator, options: CascadeOptions
+    model: Screened, space: CompositionSpace | Pool, rng: np.random.Generator, options: CascadeOptions
 ) -> np.ndarray:
-    """Return the points (rows, d) that the whole ensemble evaluates, in the order of the space; kept with the fit."""
+    """Return the points (rows, d) that the whole model evaluates, in the order of the space; kept with the fit."""
     if space.size <= options.kept + options.drawn:
         return np.concatenate(list(space.enumerate()))
     memory, key = model.memory, ("listed", id(space), options)
@@ -62,7 +57,7 @@ def listed(
 
 
 def screened(
-    model: EnsembleModel, space: CompositionSpace | Pool, rng: np.random.Generator, options: CascadeOptions
+    model: Screened, space: CompositionSpace | Pool, rng: np.random.Generator, options: CascadeOptions
 ) -> np.ndarray:
     """Return the `kept` best points by the screen, and `drawn` others at random."""
     values = []

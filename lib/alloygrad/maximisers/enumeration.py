@@ -41,11 +41,7 @@ def enumeration(
 
     Raises ValueError for more than `LARGEST` compositions.
     """
-    if space.size > LARGEST:
-        raise ValueError(
-            f"The grid has {space.size} compositions, {LARGEST} at most are enumerated; take a coarser step, "
-            "narrower limits, or the method 'ascent' ('random_search' where there is no gradient)."
-        )
+    require_countable(space)
     best, value = None, -np.inf
     floor = -np.inf
     if not isinstance(acquire, Plain):  # which rules nothing out
@@ -60,3 +56,12 @@ def enumeration(
     if best is None:
         raise ValueError(f"Expected points that are not measured yet; all {space.size} of the space are.")
     return Suggestion(best, space.coordinates(best), value, evaluations=space.size, gap=0.0)
+
+
+def require_countable(space: CompositionSpace | Pool) -> None:
+    """Raise ValueError for a space of more than `LARGEST` points."""
+    if space.size > LARGEST:
+        raise ValueError(
+            f"Expected at most {LARGEST} points to evaluate; got {space.size:.0f}. Take a coarser step, narrower "
+            "limits, or the method 'ascent' ('random_search' where there is no gradient)."
+        )

@@ -114,20 +114,10 @@ class _Search:
             if not free.any():
                 break
             end = self._ascend(fixed, point[self.first :], free)
-            candidate = np.concatenate([point[: self.first], end])
-            point, value = self._try(np.array([candidate, *self._rounded(candidate)]), point, value)
+            ends = end[None] if not box.whole.any() else np.concatenate([end[None], box.neighbours(end)])
+            alloys = np.repeat(point[None, : self.first], len(ends), axis=0)
+            point, value = self._try(np.concatenate([alloys, ends], axis=1), point, value)
         return point, value
-
-    def _rounded(self, candidate: np.ndarray) -> list[np.ndarray]:
-        """The candidate with each whole-number parameter rounded down, up, and one step to either side."""
-        found, whole = [], np.flatnonzero(self.box.whole) + self.first
-        for i in whole:
-            for step in (-1, 0, 1):
-                other = candidate.copy()
-                other[whole] = np.rint(other[whole])
-                other[i] += step
-                found.append(other)
-        return found
 
     def _ascend(self, fixed: np.ndarray, start: np.ndarray, free: np.ndarray) -> np.ndarray:
         """Values of the box's parameters where an ascent from `start` ends; only the free ones move."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from math import inf
 from numbers import Integral, Real
-from typing import Annotated, Any, NamedTuple, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar, get_args
 
 FEW = 5
 """Up to so many elements a space has "few" elements, and above it "many". Defaults of None depend on this."""
@@ -45,6 +45,8 @@ Flag = Annotated[bool, _Rule("True or False", lambda value: isinstance(value, bo
 class Options:
     """Base class: checks every field against the rule of its type. Raises ValueError for a wrong type or value."""
 
+    maximiser: ClassVar[str]
+
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
@@ -65,6 +67,8 @@ class AscentOptions(Options):
     The defaults were tuned on log EI in states of campaigns. With three to five elements, enumeration gave the maximum
     to find; with six to thirty, the best result of all methods and of twenty ascents stood in for it.
     """
+
+    maximiser = "ascent"
 
     # What users most often change
     starts_per_element: Positive | None = None  # gradient ascents per element; None: 8, and at least `least_starts`
@@ -153,6 +157,8 @@ DEFAULTS = AscentOptions()
 class LatticeOptions(Options):
     """How `lattice` searches: fields of `AscentOptions`, with the same meaning and defaults."""
 
+    maximiser = "lattice"
+
     screen: Whole | None = None
     climbers: Whole | None = None
     nearby_rounds: Stage = DEFAULTS.nearby_rounds
@@ -167,6 +173,8 @@ class LatticeOptions(Options):
 class SlsqpOptions(Options):
     """How `slsqp` searches."""
 
+    maximiser = "slsqp"
+
     starts_per_element: Positive = 20  # SLSQP searches per element
 
 
@@ -174,12 +182,16 @@ class SlsqpOptions(Options):
 class RandomOptions(Options):
     """How `random_search` searches."""
 
+    maximiser = "random_search"
+
     draws: Whole | None = None  # random compositions; None: 20 per element
 
 
 @dataclass(frozen=True, kw_only=True)
 class CascadeOptions(Options):
     """How `cascade` searches."""
+
+    maximiser = "cascade"
 
     kept: Whole = 20_000  # best points of the screen, which the whole ensemble evaluates
     drawn: Whole = 5_000  # points drawn at random, in case that the screen errs
@@ -189,6 +201,8 @@ class CascadeOptions(Options):
 @dataclass(frozen=True, kw_only=True)
 class EnumerationOptions(Options):
     """How `enumeration` searches."""
+
+    maximiser = "enumeration"
 
     chunk: Whole = 2**17  # compositions held in memory at a time
 
@@ -213,8 +227,9 @@ def build(kind: type[Kind], options: Kind | Mapping | None) -> Kind:
         near = difflib.get_close_matches(str(unknown[0]), known, 5, cutoff=0)
         listed = [f"{name}={getattr(kind, name)!r}" for name in near]
         raise ValueError(
-            f"Expected names of options in {kind.__name__}; got {', '.join(map(repr, unknown))}. The nearest names, "
-            f"with defaults, are {', '.join(listed)}. All are described by help({kind.__module__}.{kind.__name__})."
+            f"Expected options of the maximiser {kind.maximiser!r}; got {', '.join(map(repr, unknown))}. The nearest "
+            f"names, with defaults, are {', '.join(listed)}. All are {', '.join(known)}; "
+            f"help({kind.__module__}.{kind.__name__}) describes them."
         )
     return kind(**(options or {}))
 
@@ -222,6 +237,8 @@ def build(kind: type[Kind], options: Kind | Mapping | None) -> Kind:
 @dataclass(frozen=True, kw_only=True)
 class MultistartOptions(Options):
     """How `multistart` searches a box, or compositions together with a box."""
+
+    maximiser = "multistart"
 
     screen: Whole = 2048  # random points evaluated first
     starts: Whole = 12  # of these, so many climb
@@ -232,6 +249,8 @@ class MultistartOptions(Options):
 @dataclass(frozen=True, kw_only=True)
 class ExchangeOptions(Options):
     """How `exchange` searches compositions under further limits."""
+
+    maximiser = "exchange"
 
     screen: Whole = 4096  # random compositions evaluated first
     starts: Whole = 16  # of these, so many climb

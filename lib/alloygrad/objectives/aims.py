@@ -23,10 +23,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from alloygrad.checks import is_number, numbers, require_outcomes
+from alloygrad.checks import explained, is_number, numbers, require_outcomes
 from alloygrad.objectives.single import Weighted, Weights, weights_of
 
 
+@explained("ag.Target('martensite_peak_C', 60)")
 @dataclass(frozen=True)
 class Target(Weighted):
     """The objective "as near to a value as possible".
@@ -52,7 +53,7 @@ class Target(Weighted):
         if not is_number(self.wanted):
             raise ValueError(
                 f"Expected the value to hit as one finite number; got {self.wanted!r} for {self.outcome!r}. "
-                f"Write Target({self.outcome!r}, 60)."
+                f"Write ag.Target({self.outcome!r}, 60)."
             )
 
     @property
@@ -65,6 +66,7 @@ class Target(Weighted):
         return -np.abs(np.asarray(value) - self.wanted)
 
 
+@explained("ag.Limit('hysteresis_K', at_most=10)")
 @dataclass(frozen=True)
 class Limit(Weighted):
     """The condition that an outcome lies on one side of a value, or between two; joined to objectives, it is none.
@@ -93,7 +95,7 @@ class Limit(Weighted):
         if not given or not all(is_number(limit) for limit in given) or not self.at_least < self.at_most:
             raise ValueError(
                 f"Expected one finite limit, or at_least < at_most, for {self.outcome!r}; got at_least = "
-                f"{self.at_least!r} and at_most = {self.at_most!r}. For example: Limit('hysteresis_K', at_most=10)."
+                f"{self.at_least!r} and at_most = {self.at_most!r}. For example: ag.Limit('hysteresis_K', at_most=10)."
             )
 
     @property
@@ -111,6 +113,7 @@ class Limit(Weighted):
         return self.utility(value) >= 0
 
 
+@explained("ag.Desirability({'hardness_HV': (300, 600)})")
 @dataclass(frozen=True)
 class Desirability:
     """The objective "as desirable as possible", a number from 0 to 1 made of several outcomes.
@@ -139,7 +142,7 @@ class Desirability:
         if not sound:
             raise ValueError(
                 f"Expected {{outcome: (worst, best), …}} with two different finite numbers each; got {self.ramps!r}. "
-                "Write for example Desirability({'hardness_HV': (300, 600)})."
+                "Write for example ag.Desirability({'hardness_HV': (300, 600)})."
             )
 
     @property

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from alloygrad.checks import is_number, numbers, require_outcomes
+from alloygrad.checks import explained, is_number, numbers, require_outcomes
 
 Weights: TypeAlias = tuple[tuple[str, float], ...]
 
@@ -51,6 +51,7 @@ class Objective(Weighted):
         return self.sign * np.asarray(value)
 
 
+@explained("ag.Maximise('hardness_HV')")
 def Maximise(outcome: str | Mapping[str, float]) -> Objective:
     """Return the objective "as large as possible".
 
@@ -67,6 +68,7 @@ def Maximise(outcome: str | Mapping[str, float]) -> Objective:
     return Objective(weights_of(outcome), 1)
 
 
+@explained("ag.Minimise('cost_per_kg')")
 def Minimise(outcome: str | Mapping[str, float]) -> Objective:
     """Return the objective "as small as possible".
 
@@ -105,6 +107,6 @@ def weights_of(outcome: Any) -> Weights:
     if not sound or not any(outcome.values()):
         raise ValueError(
             f"Expected the name of an outcome or {{name: weight, …}} with finite weights, not all 0; got {outcome!r}. "
-            "For example: Maximise('hardness_HV')."
+            "For example: ag.Maximise('hardness_HV')."
         )
     return tuple((name, float(weight)) for name, weight in outcome.items())

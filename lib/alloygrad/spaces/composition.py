@@ -37,6 +37,7 @@ from alloygrad.checks import (
     by_symbol,
     distinct_names,
     element_column,
+    explained,
     finite_cells,
     numbers,
     require_callable,
@@ -85,6 +86,7 @@ class Polytope(NamedTuple):
         return inside & ((sums >= self.group_lower - slack) & (sums <= self.group_upper + slack)).all(-1)
 
 
+@explained("ag.CompositionSpace({'Ni': (40, 60), 'Ti': (40, 60)}, step=0.5)")
 @dataclass(frozen=True, init=False, repr=False)
 class CompositionSpace:
     """All grid compositions within element bounds and limits on sums, declared in at.%.
@@ -269,10 +271,12 @@ class CompositionSpace:
         sums = shares.sum(1)
         self._require_declared(table, columns, 100 - sums)
         for row in np.flatnonzero(~((shares >= 0).all(1) & (np.abs(sums - 100) <= SLACK)))[:1]:  # true for NaN
-            remedy = "Multiply fractions by 100." if abs(sums[row] - 1) <= SLACK / 10 else "Correct the row."
+            remedy = "Correct the row. Shares in wt.% are read from a file, with unit='wt.%'."
+            if abs(sums[row] - 1) <= SLACK / 10:
+                remedy = "Multiply fractions by 100, or read the file with unit='fraction'."
             raise ValueError(
                 f"Expected shares ≥ 0 in at.% that sum to 100 ± 0.2; {row_name(table, row)} is {shares[row].tolist()} "
-                f"(sum {sums[row]:g}). {remedy} Shares in wt.% are read with `read_table`."
+                f"(sum {sums[row]:g}). {remedy}"
             )
         return shares / sums[:, None]
 
@@ -500,6 +504,14 @@ class CompositionSpace:
                 "`space.counts(fractions)`, a DataFrame in at.% with `space.nearest(space.read(table))`."
             )
         return counts.astype(np.int64, copy=False)
+
+
+def composition_of(space: Space) -> CompositionSpace | None:
+    """Return the grid of compositions inside a space, without further limits; None where there is none."""
+    inner: Any = space
+    while inner is not None and not isinstance(inner, CompositionSpace):
+        inner = getattr(inner, "composition", None)
+    return inner
 
 
 def require_elements(space: Space, function: Callable, what: str = "an environment") -> None:

@@ -13,17 +13,20 @@ from numpy.typing import ArrayLike
 
 from alloygrad.checks import (
     distinct_names,
+    explained,
     nearest,
     numbers,
     require_fractions,
     require_frame,
     require_generator,
     require_whole,
+    row_name,
     shown,
 )
 from alloygrad.spaces.points import largest_share, widths
 
 
+@explained("ag.Pool(table)")
 class Pool:
     """The rows of a table of candidates.
 
@@ -55,10 +58,12 @@ class Pool:
                 f"Expected candidates as a DataFrame, one row each; got a {type(candidates).__name__}. Make "
                 "it one with pd.DataFrame(…)."
             )
-        elements = distinct_names(elements, "element names for the pool") if len(elements) else ()
-        if isinstance(features, str):
+        if not isinstance(elements, list | tuple) or elements:
+            elements = distinct_names(elements, "element names for the pool")
+        if features is not None and (isinstance(features, str) or not np.iterable(features)):
+            mend = f"[{features!r}]" if isinstance(features, str) else "['gap_eV']"
             raise ValueError(
-                f"Expected features as a list of columns; got the text {features!r}. Write [{features!r}]."
+                f"Expected features as a list of columns; got {shown(features)}. Write for example {mend}."
             )
         names = list(candidates.columns if features is None else features)
         names = [*elements, *(name for name in names if name not in elements)]
@@ -156,9 +161,10 @@ class Pool:
         if (rows < 0).any():
             row = int(np.argmin(rows))
             name = table[self.label].iloc[row]
+            place = row_name(table, row) + (f" (row {row + 2} of its file)" if table.index[row] == row else "")
             raise ValueError(
-                f"Expected names of candidates of this pool; got {name!r} in row {row}. Correct the name, or leave the "
-                f"row out.{nearest(name, self.candidates.index)}"
+                f"Expected names of candidates of this pool; got {shown(name)} in {place}."
+                f"{nearest(name, self.candidates.index, 3)} Correct the name, or leave the row out."
             )
         return self.features[rows]
 

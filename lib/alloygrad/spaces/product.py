@@ -6,10 +6,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from alloygrad.checks import explained
 from alloygrad.spaces.box import Box
 from alloygrad.spaces.composition import CompositionSpace
+from alloygrad.spaces.restricted import Restricted
 
 
+@explained("ag.Product(alloys, ag.Box({'anneal_K': (700, 1100)}))")
 class Product:
     """Every pair of a composition and a point of a box.
 
@@ -17,7 +20,7 @@ class Product:
     Its coordinates are the fractions, then the values.
 
     Args:
-        composition: What may be melted.
+        composition: What may be melted: a CompositionSpace, or one with further limits.
         process: How it may be treated.
 
     Raises:
@@ -32,13 +35,13 @@ class Product:
 
     maximiser = "multistart"
 
-    def __init__(self, composition: CompositionSpace, process: Box) -> None:
-        if not (isinstance(composition, CompositionSpace) and isinstance(process, Box)):
+    def __init__(self, composition: CompositionSpace | Restricted, process: Box) -> None:
+        if not (isinstance(composition, CompositionSpace | Restricted) and isinstance(process, Box)):
             raise TypeError(
                 "Expected a CompositionSpace, then a Box; got "
                 f"{type(composition).__name__}, then {type(process).__name__}. Write Product(composition, box)."
             )
-        if shared := set(composition.names) & set(process.names):
+        if shared := set(composition.names) & {*process.names, *process.parameters}:
             raise ValueError(
                 f"Expected other names for parameters than for elements; both have {sorted(shared)}. "
                 "Rename the parameters."

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from alloygrad.checks import is_number, require_generator, require_whole, shown
+from alloygrad.checks import explained, is_number, numbers, require_fractions, require_generator, require_whole, shown
 from alloygrad.spaces.composition import ON_GRID, CompositionSpace
 
 MOST_SUPPORTS = 20_000
@@ -30,6 +30,7 @@ TRIES = 200
 """Rounds of rejection, in which hardly anything was found, before a space is said to be empty."""
 
 
+@explained("ag.Restricted(alloys, max_elements=4)")
 class Restricted:
     """The compositions of a space that keep further limits.
 
@@ -79,13 +80,31 @@ class Restricted:
         self.least = tuple(max(amounts.get(name, 0.0) / 100, composition.step) for name in self.elements)
         self.weights, self.low, self.high = self._linear(limits)
         self.limits = tuple((dict(weights), low, high) for weights, low, high in limits)
-        self.near = None if near is None else (np.atleast_2d(np.asarray(near[0], float)), float(near[1]) / 100)
+        self.near = self._nearest(near)
         _ = self._sizes
         self.sample(1, np.random.default_rng(0))  # refuses an empty space here, where the limits are declared
 
+    def _nearest(self, near: Any) -> tuple[np.ndarray, float] | None:
+        """The compositions (n, n_elements) to stay near to, and the farthest distance as a share."""
+        if near is None:
+            return None
+        if not isinstance(near, list | tuple) or len(near) != 2 or not is_number(near[1]) or near[1] < 0:
+            raise ValueError(
+                f"Expected near as (compositions in fractions, distance in at.%); got {shown(near)}. Write for example "
+                "near=(campaign.coordinates, 10)."
+            )
+        compositions = np.atleast_2d(numbers(near[0], "near"))
+        if compositions.ndim != 2 or compositions.shape[1] != len(self.elements):
+            raise ValueError(
+                f"Expected compositions (n, {len(self.elements)}) in near; got shape {compositions.shape}. Give one "
+                f"fraction for each of {' '.join(self.elements)}."
+            )
+        require_fractions(compositions)
+        return compositions, near[1] / 100
+
     def _linear(self, limits: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rows = []
-        for one in limits:
+        for one in limits if isinstance(limits, list | tuple) else [limits]:
             sound = isinstance(one, tuple | list) and len(one) == 3 and isinstance(one[0], Mapping)
             if not sound or set(one[0]) - set(self.elements) or not all(map(is_number, one[0].values())):
                 raise ValueError(

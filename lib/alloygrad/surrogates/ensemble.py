@@ -23,7 +23,7 @@ Predictions are on this scale, which above the median is that of the targets. `l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import ClassVar
@@ -266,6 +266,7 @@ class Ensemble:
     compressed: bool = True
     equal: bool = False
     differentiable: ClassVar[bool] = False
+    searches: ClassVar[Mapping[str, str]] = {"ascent": "lattice", "enumeration": "cascade"}
 
     def __post_init__(self) -> None:
         for name in distinct_names(self.members, "learners", "['isotropic', 'extra_trees']"):

@@ -62,6 +62,7 @@ def log_posterior(
     noise: float | None = NOISE,
     rate: float = LENGTHSCALE_PRIOR[1],
     repeats: Repeats | None = None,
+    stated: np.ndarray | float = 0.0,
 ) -> tuple[float, np.ndarray, float, np.ndarray, float]:
     """Compute the log posterior and its gradient.
 
@@ -73,6 +74,7 @@ def log_posterior(
         noise: σ² if it is fixed, else None.
         rate: of the Gamma prior on lengthscales.
         repeats: where the targets are means of repeated measurements.
+        stated: variances (n,) known of each measurement, added to σ² on the diagonal.
 
     Returns:
         Value in nats, gradient in theta, mean, lower Cholesky factor (n, n), jitter.
@@ -89,7 +91,7 @@ def log_posterior(
     slope *= 1 + r  # s (1 + r) exp(−r), to which dk/dlog ℓ is proportional
     kernel += slope
     counts = 1.0 if repeats is None else repeats.counts
-    upper, jitter = _factorise(kernel, points, outputscale, variance / counts)
+    upper, jitter = _factorise(kernel, points, outputscale, variance / counts + stated)
 
     known = np.array([np.ones(n), targets]).T
     solved = lapack.dpotrs(upper, known)[0]

@@ -34,13 +34,13 @@ from scipy.linalg import lapack
 from torch import Tensor
 
 from alloygrad import protocols
-from alloygrad.checks import is_number, require_callable, require_fractions
+from alloygrad.checks import explained, is_number, real_numbers, require_callable, require_fractions
 from alloygrad.features.feature_map import FeatureMap, doubles, given
 from alloygrad.kernel import matern52, scaling
 from alloygrad.surrogates.bounds import worthwhile
 from alloygrad.surrogates.evidence import LARGEST, LENGTHSCALE_PRIOR, NOISE, log_posterior, pairs
 from alloygrad.surrogates.model import Model, fit_columns
-from alloygrad.surrogates.posterior import MIN_VARIANCE, Posterior
+from alloygrad.surrogates.posterior import MIN_VARIANCE, Posterior, in_blocks
 from alloygrad.surrogates.repeats import Repeats, find
 
 STARTS = ((0.2, None), (2.0, 0.7))
@@ -215,13 +215,16 @@ class GaussianProcess:
     differentiable: ClassVar[bool] = True
 
     def fit(
-        self, points: Tensor | ArrayLike, targets: Tensor | ArrayLike, *, noise: float | None = None
+        self,
+        points: Tensor | ArrayLike,
+        targets: Tensor | ArrayLike,
+        *,
+        noise: float | None = None,
+        stated: ArrayLike | None = None,
     ) -> protocols.Model:
-        """Fit coordinates (n, k) and targets (n,) or (n, m); noise: its variance, None to learn it."""
-        return fit_columns(
-            lambda one: fit_gp(self.features, points, one, noise=noise, scaled_prior=self.scaled_prior, merge=True),
-            targets,
-        )
+        """Fit coordinates (n, k) and targets (n,) or (n, m); noise, stated: as of `fit_gp`."""
+        how: dict[str, Any] = {"noise": noise, "stated": stated, "scaled_prior": self.scaled_prior, "merge": True}
+        return fit_columns(lambda one: fit_gp(self.features, points, one, **how), targets)
 
 
 def fit_paper(features: Callable[[Tensor], Tensor], points: Tensor | ArrayLike, targets: Tensor | ArrayLike) -> GPModel:
@@ -229,12 +232,14 @@ def fit_paper(features: Callable[[Tensor], Tensor], points: Tensor | ArrayLike, 
     return fit_gp(features, points, targets, noise=NOISE, scaled_prior=False)
 
 
+@explained("ag.fit_gp(features, points, targets)")
 def fit_gp(
     features: Callable[[Tensor], Tensor],
     points: Tensor | ArrayLike,
     targets: Tensor | ArrayLike,
     *,
     noise: float | None = None,
+    stated: ArrayLike | None = None,
     scaled_prior: bool = True,
     merge: bool = False,
 ) -> GPModel:
@@ -245,6 +250,7 @@ def fit_gp(
         points: Coordinates (n, k): atomic fractions, features or values.
         targets: Values (n,) of order 1.
         noise: Fixed noise variance in squared units of the targets; None to learn it.
+        stated: Variances (n,) that are known of each measurement, in addition to the noise; 0 where none is.
         scaled_prior: Whether the prior on lengthscales grows with √F: in F dimensions points are √F times as far apart.
         merge: Whether repeated measurements become one point each where the noise is learned: the same model, sooner.
 
@@ -265,19 +271,22 @@ def fit_gp(
 
     _require_positive(NOISE if noise is None else noise)
     data = prepare(features, points, targets)
-    repeats = find(data["inputs"].numpy(), data["targets"].numpy()) if merge and noise is None else None
+    merged = merge and noise is None and stated is None
+    repeats = find(data["inputs"].numpy(), data["targets"].numpy()) if merged else None
     if repeats is not None:
         data |= {name: data[name][repeats.first] for name in ("coordinates", "inputs")}
         data |= {"targets": torch.from_numpy(repeats.means), "repeats": repeats}
     x, y = data["inputs"].numpy(), data["targets"].numpy()
     apart, rate = pairs(x), LENGTHSCALE_PRIOR[1] / (sqrt(x.shape[1]) if scaled_prior else 1)
     spread = y.var() if repeats is None else repeats.targets.var()
-    free = ("s", "noise") if noise is None else ("s",)
     limits = [np.log(BOUNDS["lengthscale"])] * x.shape[1] + [np.log(BOUNDS["outputscale"])]
     limits += [np.log(BOUNDS["noise"])] * (noise is None)
+    known = 0.0 if stated is None else real_numbers("stated variances", stated, y.shape, "Give one for each target.")
     runs = [
         minimize(
-            lambda theta: tuple(-part for part in log_posterior(theta, apart, y, None, noise, rate, repeats)[:2]),
+            lambda theta: tuple(
+                -part for part in log_posterior(theta, apart, y, None, noise, rate, repeats, known)[:2]
+            ),
             np.log([lengthscale] * x.shape[1] + [outputscale or max(spread, NOISE)] + [NOISE_START] * (noise is None)),
             jac=True,
             method="L-BFGS-B",
@@ -286,13 +295,13 @@ def fit_gp(
         )
         for lengthscale, outputscale in STARTS
     ]
-    best = min(runs, key=lambda run: run.fun)
-    bound = [name for name, (a, b), t in zip([*range(x.shape[1]), *free], limits, best.x, strict=True) if not a < t < b]
+    best, names = min(runs, key=lambda run: run.fun), [*range(x.shape[1]), "s", "noise"][: len(limits)]
+    bound = [name for name, (a, b), t in zip(names, limits, best.x, strict=True) if not a < t < b]
     diagnosis = "converged" if best.success else f"stopped: {best.message}"
     if bound:
         diagnosis += f"; at its bound: {bound}"
     evaluations = sum(run.nfev for run in runs)
-    return _build(data, np.exp(best.x), None, noise, rate, evaluations=evaluations, diagnosis=diagnosis)
+    return _build(data, np.exp(best.x), None, noise, rate, known, evaluations=evaluations, diagnosis=diagnosis)
 
 
 def with_hyperparameters(
@@ -311,16 +320,6 @@ def with_hyperparameters(
     """
     _require_positive(noise)
     return _build(prepare(features, points, targets), np.append(lengthscales, outputscale), mean, noise)
-
-
-def in_blocks(predict: Callable, points: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Return (mean, std), each (...), at points (..., d), by calls of `predict` with at most `size` rows."""
-    rows = points.reshape(-1, points.shape[-1])
-    if len(rows) <= size:  # splitting and joining are slow next to the posterior of a single point
-        mean, std = predict(rows)
-    else:
-        mean, std = map(torch.cat, zip(*map(predict, rows.split(size)), strict=True))
-    return mean.reshape(points.shape[:-1]), std.reshape(points.shape[:-1])
 
 
 def standardisation(targets: np.ndarray) -> tuple[float, float]:
@@ -373,12 +372,13 @@ def _build(
     mean: float | None,
     noise: float | None,
     rate: float = LENGTHSCALE_PRIOR[1],
+    stated: np.ndarray | float = 0.0,
     **record: Any,
 ) -> GPModel:
     """Build a GPModel from `prepare`d data and values = (ℓ_1 … ℓ_F, s, and σ² if noise is None)."""
     x, y = data["inputs"].numpy(), data["targets"].numpy()
     log_value, _, mean, factor, jitter = log_posterior(
-        np.log(values), pairs(x), y, mean, noise, rate, data.get("repeats")
+        np.log(values), pairs(x), y, mean, noise, rate, data.get("repeats"), stated
     )
     weights = lapack.dpotrs(factor, y - mean, lower=1)[0]
     if jitter:

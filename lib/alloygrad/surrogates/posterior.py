@@ -1,5 +1,6 @@
 """Mean and standard deviation of a Gaussian process with their derivatives, written out: see `gp`."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,6 +14,16 @@ if TYPE_CHECKING:
 
 MIN_VARIANCE = 1e-10
 """Floor of std², as in GPyTorch, below the ~1e-6 at a measured point; on the floor, the gradient is 0."""
+
+
+def in_blocks(predict: Callable, points: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Return (mean, std), each (...), at points (..., d), by calls of `predict` with at most `size` rows."""
+    rows = points.reshape(-1, points.shape[-1])
+    if len(rows) <= size:  # splitting and joining are slow next to the posterior of a single point
+        mean, std = predict(rows)
+    else:
+        mean, std = map(torch.cat, zip(*map(predict, rows.split(size)), strict=True))
+    return mean.reshape(points.shape[:-1]), std.reshape(points.shape[:-1])
 
 
 class Posterior(torch.autograd.Function):

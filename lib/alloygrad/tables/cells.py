@@ -86,12 +86,12 @@ def read(cell: Any, *, share: bool = False) -> Content:
     if match := WITH_ERROR.fullmatch(text):
         value, std = map(float, match.groups())
         if math.isfinite(value) and 0 <= std < math.inf:
-            return Content(value, std, f"used as {value:g}")
+            return Content(value, std, f"used as {value:g} ± {std:g}")
     if match := RANGE.fullmatch(text):
         low, high = map(float, match.groups())
         if low < high < math.inf:
             value, std = (low + high) / 2, (high - low) / math.sqrt(12)
-            return Content(value, std, f"used as {value:g}, the middle")
+            return Content(value, std, f"used as {value:g} ± {std:.2g}, the middle")
     if match := BELOW.fullmatch(text):
         if share and 0 <= (limit := float(match[1])) < math.inf:
             return Content(limit / 2, limit / math.sqrt(12), f"used as {limit / 2:g}, half of the limit")

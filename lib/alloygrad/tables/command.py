@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,17 +37,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     said = parser.parse_args(arguments)
     torch.set_num_threads(1)
     try:
-        if Path(said.file).suffix.lower() in (".csv", ".xlsx") and said.action == "check":
-            print("\n".join(described(Path(said.file))))
-        else:
-            request = Request.load(said.file)
-            print("\n".join(found(request)))
-            if said.action == "suggest":
-                print("\n".join(answered(request)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # what they say is printed
+            _answer(said.action, Path(said.file))
     except (ValueError, TypeError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0
+
+
+def _answer(action: str, file: Path) -> None:
+    """Print what was asked for."""
+    if action == "check" and file.suffix.lower() in (".csv", ".xlsx"):
+        print("\n".join(described(file)))
+        return
+    request = Request.load(file)
+    print("\n".join(found(request)))
+    if action == "suggest":
+        print("\n".join(answered(request)))
 
 
 def found(request: Request) -> list[str]:

@@ -14,7 +14,7 @@ read.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +22,19 @@ import numpy as np
 import pandas as pd
 
 from alloygrad.campaigns.cautions import slipped
-from alloygrad.checks import by_symbol, is_number, require_protocol, shown
+from alloygrad.checks import by_symbol, explained, nearest, require_protocol, shown, warn
 from alloygrad.features import elements
 from alloygrad.objectives import Maximise
 from alloygrad.protocols import Objective, Space
 from alloygrad.spaces.box import Box
+from alloygrad.spaces.composition import composition_of
 from alloygrad.spaces.pool import Pool
 from alloygrad.surrogates.evidence import LARGEST
-from alloygrad.tables import designations, findings, headings, reading, shares
+from alloygrad.tables import declared, findings, headings, reading, shares
 from alloygrad.tables.reading import Notes, Problems
 from alloygrad.tables.shares import to_atomic, to_weight
 
 __all__ = ["Measured", "Measurements", "read_table", "to_atomic", "to_weight"]
-
-UNITS = ("at.%", "wt.%", "fraction")
 
 MOST_BYTES = 50_000_000
 
@@ -50,6 +49,7 @@ class Measured:
     rows: np.ndarray  # (n,)
     coordinates: np.ndarray  # (n, k)
     values: np.ndarray  # (n,) in the table's unit
+    stds: np.ndarray  # (n,) of the values, NaN where none is stated
     report: pd.DataFrame  # row (0: the table), finding, done, remedy
 
 
@@ -66,6 +66,7 @@ class Measurements:
     faults: tuple  # (row, finding, remedy)
     others: tuple  # (row, finding, done, remedy): measured under another process
     remarks: tuple = ()  # the same, of what was made of the table
+    uncertainty: Mapping[str, str] = field(default_factory=dict)  # outcome → column of its standard deviations
 
     def __repr__(self) -> str:
         """Return where the rows come from and what they hold."""
@@ -89,7 +90,7 @@ class Measurements:
         require_protocol(objective, Objective, "ag.Maximise")
         notes: Notes = {}
         problems = self._problems(objective.outputs)
-        values = self._values(objective, problems, notes)
+        values, stds = self._values(objective, problems, notes)
         faults = [(row, what, "set aside", remedy) for row, what, remedy in problems.found] + list(self.others)
         usable = ~self.table.index.isin({row for row, *_ in faults})
         rows, values, coordinates = self.table.index.to_numpy()[usable], values[usable], self.coordinates[usable]
@@ -101,12 +102,12 @@ class Measurements:
         names, n = list(self.space.elements), len(self.space.elements)
         if n:
             said += findings.sums(self.table, names, self.unit, usable)
-            composition: Any = getattr(self.space, "composition", self.space)
-            said += findings.unusual(rows, coordinates[:, :n], composition)
+            alloys: Any = composition_of(self.space)
+            said += findings.unusual(rows, coordinates[:, :n], alloys)
         if isinstance(box := getattr(self.space, "process", self.space), Box):
             said += findings.beyond_box(rows, coordinates[:, n:], box)
         report = pd.DataFrame(sorted(said, key=lambda one: one[0]), columns=["row", "finding", "done", "remedy"])
-        return Measured(rows, coordinates, values, report), faults
+        return Measured(rows, coordinates, values, stds[usable], report), faults
 
     def report(self, objective: Objective | str) -> pd.DataFrame:
         """Return what was found, row by row: columns row (0: the whole table), finding, done, remedy.
@@ -115,16 +116,21 @@ class Measurements:
         """
         return self._found(objective)[0].report
 
-    def measured(self, space: Space, objective: Objective) -> tuple[np.ndarray, np.ndarray, list, list[str]]:
-        """Return (coordinates (n, k), values (n,), row numbers, warnings) for a campaign; errors as `of`.
+    def measured(
+        self, space: Space, objective: Objective
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list, list[str]]:
+        """Return (coordinates (n, k), values (n,), stds (n,), row numbers, warnings) for a campaign; errors as `of`.
 
         Raises:
             ValueError: The table was read for another space.
         """
         self._require_space(space)
         found = self.of(objective)
-        dropped = found.report[found.report["done"] == "set aside"].drop_duplicates("row")["finding"]
-        return found.coordinates, found.values, found.rows.tolist(), self._set_aside(dropped)
+        dropped = found.report[found.report["done"] == "set aside"].drop_duplicates("row")
+        for text in self._set_aside(dropped[~dropped["row"].isin(self._aside)]["finding"]):
+            warn(text)  # of the others `read_table` has warned
+        said = self._set_aside(dropped["finding"])
+        return found.coordinates, found.values, found.stds, found.rows.tolist(), said
 
     def waiting(self, outputs: Sequence[str]) -> np.ndarray:
         """Return coordinates (m, k) of rows without any of these outcomes: alloys under way, or that failed.
@@ -146,6 +152,12 @@ class Measurements:
         findings.undeclared(self.table, undeclared, self.file, problems, known=elements.load().index, whole=whole)
         return problems
 
+    @property
+    def _aside(self) -> dict[int, str]:
+        """The rows that are set aside whatever the objective: row → finding."""
+        faults = sorted([*self.faults, *self.others], key=lambda one: one[0])
+        return {row: what for row, what, *_ in reversed(faults)}
+
     def _require_space(self, space: Space) -> None:
         if space.names != self.space.names:
             raise ValueError(
@@ -158,10 +170,11 @@ class Measurements:
         if not (aside := len(dropped)):
             return []
         named = "; ".join(dropped[:MOST_NAMED]) + ("; …" if aside > MOST_NAMED else "")
-        return [f"{aside} of {len(self.table)} rows were set aside: {named}. See `table.report(objective)`."]
+        rows = f"{aside} of {len(self.table)} rows were set aside"
+        return [f"{self.file.name}: {rows}: {named}. See `table.report(objective)`."]
 
-    def _values(self, objective: Objective, problems: Problems, notes: Notes) -> np.ndarray:
-        """Values (rows,), NaN where a cell has a fault."""
+    def _values(self, objective: Objective, problems: Problems, notes: Notes) -> tuple[np.ndarray, np.ndarray]:
+        """Values (rows,), NaN where a cell has a fault, and what is stated of their standard deviations (rows,)."""
         columns = reading.numeric(self.table, objective.outputs, self.file, problems=problems, notes=notes)
         with np.errstate(over="ignore", invalid="ignore"):  # reported below, by row
             values = objective.value(dict(zip(objective.outputs, columns.T, strict=True)))
@@ -170,9 +183,28 @@ class Measurements:
             if row not in known and not abs(value) <= LARGEST:  # true for NaN too
                 what = f"row {row}: the objective is {value}, expected a finite number, {LARGEST:.0e} at most"
                 problems.add(int(row), what, "Correct the row, or the weights of the objective.")
-        return values
+        return values, self._stds(objective, columns, notes)
+
+    def _stds(self, objective: Objective, columns: np.ndarray, notes: Notes) -> np.ndarray:
+        """Standard deviations (rows,) of an objective, by those stated of its outcomes (rows, n_outcomes)."""
+        squares, stated = np.zeros(len(columns)), np.zeros(len(columns), dtype=bool)
+        for i, name in enumerate(objective.outputs):
+            cells = (notes.get((int(row), name)) for row in self.table.index)
+            std = np.array([np.nan if one is None else one[1].std for one in cells])
+            if name in self.uncertainty:
+                own = reading.numeric(self.table, [self.uncertainty[name]], self.file, problems=Problems(self.file))
+                std = np.where(own[:, 0] >= 0, own[:, 0], std)
+            if not (known := np.isfinite(std)).any():
+                continue
+            up, down = columns.copy(), columns.copy()
+            up[known, i], down[known, i] = columns[known, i] + std[known], columns[known, i] - std[known]
+            high, low = (objective.value(dict(zip(objective.outputs, part.T, strict=True))) for part in (up, down))
+            squares += np.where(known, ((high - low) / 2) ** 2, 0.0)
+            stated |= known
+        return np.where(stated, np.sqrt(squares), np.nan)
 
 
+@explained("ag.read_table('my.csv', space, unit='at.%')")
 def read_table(
     path: str | Path,
     space: Space,
@@ -184,6 +216,7 @@ def read_table(
     formula: str | None = None,
     balance: str | None = None,
     sites: Sequence[tuple[Sequence[str], float]] | None = None,
+    uncertainty: Mapping[str, str] | None = None,
 ) -> Measurements:
     r"""Read a .csv or .xlsx table of measurements.
 
@@ -200,6 +233,8 @@ def read_table(
         balance: The element that takes the rest: it has no column, or empty cells. Cells with "bal." need no `balance`.
         sites: [(elements, total), …] where shares are given for each site, as of a perovskite: [(["La", "Sr"], 1),
             (["Mn"], 1), (["O"], 3)]. Without a `unit`.
+        uncertainty: {outcome: column of its standard deviations}, in the outcome's unit; empty cells state none. Cells
+            such as "250 ± 5" state one without it. The campaign's model counts both as noise of their row.
 
     Returns:
         The table; pass it to `Campaign.tell`.
@@ -229,8 +264,8 @@ def read_table(
             f"Expected a CompositionSpace, a Box or a Product; got a Pool. Tell its measurements as a DataFrame with "
             f"the column {space.label!r}."
         )
-    path, process, names = Path(path).expanduser(), _held(process), list(space.elements)
-    unit = _unit(space, unit, formula, sites)
+    path, process, names = Path(path).expanduser(), declared.held(process), list(space.elements)
+    unit = declared.unit_of(space, unit, formula, sites)
     if balance is not None and (balance not in names or formula or sites):
         raise ValueError(
             f"Expected balance as one of {names}, without `formula` or `sites`; got {balance!r}. Declare the element "
@@ -253,11 +288,18 @@ def read_table(
     if names:
         table, unit, found = _with_shares(table, names, unit, path, problems, formula, balance, sites)
         remarks += found
-    further = () if formula or not names else _further(table, unit, {*space.names, *process})
+    if not formula and names and not set(names) & set(table) and (column := declared.formula_column(table)):
+        fault = f"row 1: no columns of elements, but column {column!r} holds compositions as text"
+        problems.add(1, fault, f"Pass formula={column!r}.")
+        problems.check()
+    box = inner if isinstance(inner := getattr(space, "process", space), Box) else None
+    wanted = [*names, *(box.parameters if box else ())]
+    further = () if formula or not names else declared.further_columns(table, unit, {*wanted, *process})
     reading.require_columns(
-        table, [*space.names, *further], path, problems=problems, elements=names, unit=unit,
-        remedy=_remedy(table, names),
+        table, [*wanted, *further], path, problems=problems, elements=names, unit=unit,
+        remedy=declared.remedy_for(table, names),
     )  # fmt: skip
+    uncertainty = declared.uncertainty_of(table, uncertainty, renaming, path, problems)
     remedy = "Name it as in the table, or leave it out of `process` ({} where nothing is held)."
     kind = "process column"
     reading.require_columns(table, process, path, problems=problems, kind=kind, remedy=remedy, elements=names)
@@ -267,36 +309,36 @@ def read_table(
     if names:
         table = shares.settled(table, names, unit, problems)
         found = reading.fractions(table, names, unit, path, problems=problems, notes=notes)
-        parts.append(_as_the_space(found, names, unit, getattr(space, "composition", space)))
-    if others := list(space.names[len(names) :]):
-        parts.append(reading.numeric(table, others, path, problems=problems, notes=notes))
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):  # rows that are set aside
+            parts.append(to_atomic(found, names) if unit == "wt.%" else found)
+    if box:
+        parts.append(_conditions(table, box, path, problems, notes))
     other_process = findings.other_process(table, process, path, problems)
     remarks += findings.noted(notes, table.index)
-    remarks += findings.merged(table, [*space.names, *process, formula or ""])
-    return Measurements(
+    remarks += findings.merged(table, [*wanted, *process, formula or ""])
+    found = Measurements(
         path, space, unit, table, np.concatenate(parts, axis=1), further, tuple(problems.found), tuple(other_process),
-        tuple(remarks),
+        tuple(remarks), uncertainty,
     )  # fmt: skip
+    for text in found._set_aside(list(found._aside.values())[::-1]):
+        warn(text)
+    return found
 
 
-def _unit(space: Space, unit: str | None, formula: str | None, sites: Any) -> str:
-    """The unit of the element columns, "" where there are none. Raises ValueError unless it is declared once."""
-    if not space.elements:
-        if unit is not None or formula or sites:
-            raise ValueError(
-                f"Expected no unit for a {type(space).__name__} without elements; got {unit!r}. Leave it out."
-            )
-        return ""
-    if sites is not None:
-        if unit not in (None, "fraction") or formula:
-            raise ValueError(f"Expected no unit and no formula next to `sites`; got {unit!r}. Leave them out.")
-        return "at.%"
-    if unit not in UNITS and not (formula and unit is None):
-        raise ValueError(
-            f"Expected the unit of the element columns, one of {list(UNITS)}; got {unit!r}. Pass "
-            f"for example unit={UNITS[0]!r}."
-        )
-    return unit or ""
+def _conditions(table: pd.DataFrame, box: Box, path: Path, problems: Problems, notes: Notes) -> np.ndarray:
+    """Coordinates (rows, k) of the parameters of a process; cells that are none are added to `problems`."""
+    found = []
+    for name in box.parameters:
+        if name not in box.choices:
+            found.append(reading.numeric(table, [name], path, problems=problems, notes=notes))
+            continue
+        found.append(box.worded(name, table[name]))
+        for row in table.index[np.isnan(found[-1]).any(1)]:
+            got = "an empty cell" if table[name].loc[row] is None else shown(table[name].loc[row])
+            what = f"row {row}, column '{name}': {got}, expected one of {', '.join(box.words[name])}"
+            hint = nearest(table[name].loc[row], box.words[name])
+            problems.add(int(row), what, f"Correct the word, or declare it in the space.{hint}")
+    return np.concatenate(found, axis=1)
 
 
 def _with_shares(
@@ -314,44 +356,3 @@ def _with_shares(
     if all(list(table.columns).count(name) == 1 or name == balance for name in names):
         return (made := shares.with_rest(table, names, balance, unit, problems))[0], unit, made[1]
     return table, unit, []
-
-
-def _further(table: pd.DataFrame, unit: str, taken: set[str]) -> tuple[str, ...]:
-    """Columns named like elements, beyond those `taken`."""
-    columns = [column for name in elements.PRIMORDIAL for column in (name, f"{name} {unit}")]
-    return tuple(name for name in columns if name in table and name not in taken)
-
-
-def _remedy(table: pd.DataFrame, names: Sequence[str]) -> str:
-    """What to do where columns are missing."""
-    remedy = "Name the columns exactly so, or pass `columns`, {name: column of the table}."
-    missing = [name for name in names if name not in table]
-    for column in table.columns:
-        cells = table[column].iloc[: headings.LOOKED_AT].tolist() if list(table.columns).count(column) == 1 else []
-        if missing and cells and 2 * sum(map(designations.looks_like_one, cells)) > len(cells):
-            return f"{remedy} If {column!r} holds the compositions, pass formula={str(column)!r}."
-    if len(missing) == 1 and len(names) > 2:
-        remedy += f" If {missing[0]} is the base that takes the rest, pass balance={missing[0]!r}; otherwise:"
-    return remedy
-
-
-def _as_the_space(values: np.ndarray, names: Sequence[str], unit: str, composition: Any) -> np.ndarray:
-    """Fractions (rows, n_elements) of a table as those of the space, which may count by weight."""
-    by_weight, wanted = unit == "wt.%", getattr(composition, "unit", "at.%") == "wt.%"
-    if by_weight == wanted:
-        return values
-    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):  # rows that are set aside
-        return to_weight(values, names) if wanted else to_atomic(values, names)
-
-
-def _held(process: Mapping[str, float | str] | None) -> dict[str, float | str]:
-    process = {} if process is None else process
-    if not isinstance(process, Mapping) or not all(
-        isinstance(column, str) and (isinstance(value, str) or is_number(value, LARGEST))
-        for column, value in process.items()
-    ):
-        raise ValueError(
-            f"Expected process as {{column: value, …}}, each value one text or one finite number; got {process!r}. "
-            "Leave out columns that are not held."
-        )
-    return dict(process)

@@ -15,7 +15,6 @@ gathered into one `TableError`:
 """
 
 import csv
-import difflib
 import io
 import re
 from collections.abc import Collection, Iterable, Sequence
@@ -25,7 +24,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from alloygrad.checks import element_column
+from alloygrad.checks import element_column, near_names
 from alloygrad.tables import workbooks
 from alloygrad.tables.cells import EMPTY, Content, plain, read
 
@@ -217,9 +216,7 @@ def require_columns(
             like, mend = element_column(column, column, names, unit)
             mends.append(mend)
         else:
-            lower = {name.lower(): name for name in names if name not in elements}
-            near = difflib.get_close_matches(column.lower(), lower, n=1)
-            like = lower[near[0]] if near else ""
+            like = next(iter(near_names(column, [name for name in names if name not in elements])), "")
         hint = f"; is '{like}' meant?" if like else ""
         faults.append(f"row 1: no {kind} '{column}'{hint}")
     for fault in faults:

@@ -4,23 +4,23 @@ import os
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from alloygrad.checks import is_number
-from alloygrad.spaces import CompositionSpace, Product, Restricted
+from alloygrad.protocols import Space
 from alloygrad.tables.measurements import to_weight
 
 
-def with_weights(table: pd.DataFrame, space: CompositionSpace | Product | Restricted) -> pd.DataFrame:
+def with_weights(table: pd.DataFrame, space: Space) -> pd.DataFrame:
     """Return a table of suggestions with each element in wt.% as well, after the columns in at.%."""
-    space = space if isinstance(space, CompositionSpace) else space.composition
-    weights = (100 * to_weight(space.read(table), space.elements)).round(3)
+    weights = (100 * to_weight(_fractions(table, space), space.elements)).round(3)
     columns = pd.DataFrame(weights, index=table.index, columns=[f"{element} wt.%" for element in space.elements])
     last = table.columns.get_loc(f"{space.elements[-1]} at.%") + 1
     return pd.concat([table.iloc[:, :last], columns, table.iloc[:, last:]], axis=1)
 
 
-def with_grams(table: pd.DataFrame, space: CompositionSpace | Product | Restricted, melt: float) -> pd.DataFrame:
+def with_grams(table: pd.DataFrame, space: Space, melt: float) -> pd.DataFrame:
     """Return a table of suggestions with the grams of each element to weigh in for a melt of so many grams.
 
     Raises:
@@ -28,10 +28,14 @@ def with_grams(table: pd.DataFrame, space: CompositionSpace | Product | Restrict
     """
     if not is_number(melt) or melt <= 0:
         raise ValueError(f"Expected the mass of a melt in grams, above 0; got {melt!r}. Write for example 50.")
-    space = space if isinstance(space, CompositionSpace) else space.composition
-    grams = (melt * to_weight(space.read(table), space.elements)).round(3)
+    grams = (melt * to_weight(_fractions(table, space), space.elements)).round(3)
     columns = pd.DataFrame(grams, index=table.index, columns=[f"{element} g" for element in space.elements])
     return pd.concat([table, columns], axis=1)
+
+
+def _fractions(table: pd.DataFrame, space: Space) -> np.ndarray:
+    """Atomic fractions (n, n_elements) of a table of suggestions."""
+    return space.read(table)[:, : len(space.elements)]
 
 
 def write_new(table: pd.DataFrame, path: str | Path) -> tuple[Path, str]:

@@ -7,11 +7,12 @@ import torch
 
 import alloygrad as ag
 from alloygrad.acquisition.several import log_ehvi
-from alloygrad.campaigns.beliefs import BELOW, Beliefs, reference_point
-from alloygrad.campaigns.goals import Goals
+from alloygrad.campaigns.beliefs import BELOW, Beliefs, Goals, reference_point
 from alloygrad.maximisers import maximise
 from alloygrad.objectives import hypervolume, non_dominated, true_front
 from alloygrad.tables.validation import by_folds
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*rows were set aside")
 
 SPACE = ag.CompositionSpace({"Ti": (20, 60), "Ni": (20, 60), "Cu": (0, 30)}, step=1)
 WANTED = [ag.Maximise("a"), ag.Minimise("b"), ag.Limit("c", at_most=0.3)]
@@ -234,7 +235,7 @@ def test_a_table_with_empty_cells_is_read_property_by_property(tmp_path):
     np.testing.assert_allclose(campaign.coordinates, np.delete(c, 5, axis=0), atol=1e-9)
     assert [any(f"row {row}" in text for text in campaign.warnings) for row in (5, 6, 7)] == [True] * 3
     warning = campaign.suggest()["warning"].item()
-    assert "b: 2 of 12 rows were set aside" in warning and "row 5, column 'b'" in warning
+    assert "b: my.csv: 2 of 12 rows were set aside" in warning and "row 5, column 'b'" in warning
 
 
 def test_warnings_name_the_property():

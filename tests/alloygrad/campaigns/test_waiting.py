@@ -7,6 +7,8 @@ import pytest
 import alloygrad as ag
 from alloygrad.campaigns.cautions import remote, unvaried
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*rows were set aside")
+
 BOUNDS = {"Ni": (60, 90), "Cr": (10, 10), "Al": (0, 15), "Ti": (0, 15)}
 SPACE = ag.CompositionSpace(BOUNDS, step=0.5)
 

@@ -141,7 +141,7 @@ def test_a_maximiser_asks_for_gradients_where_it_says_so(method, n):
     for screen in (None, 1, space.size) if small else (None,):
         options = entry.options(**(FEWER.get(method, {}) | ({"screen": screen} if small else {})))
         recorder = Recorder(peak([1 / n] * n, 1.0))
-        if method == "enumeration" and n > 4:
+        if method in ("enumeration", "cascade") and n > 4:  # too many to value here
             assert not entry.gradients(space, options)
             continue
         found = maximise(recorder, space, method, rng=rng(), options=options)

