@@ -7,12 +7,15 @@ PYTHON  ?= $(or $(shell command -v python3.11 || command -v python3),python3.11)
 TORCH_INDEX ?=
 
 BIN       := .venv/bin
-NOTEBOOKS := $(basename $(notdir $(sort $(wildcard notebooks/*.ipynb))))
+NOTEBOOKS := $(basename $(notdir $(sort $(wildcard notebooks/[0-9]*.ipynb))))
 STAMPS    := $(or $(ALLOYGRAD_STORE),data/runs)/stamps/$(PROFILE)
 SOURCES   := $(wildcard lib/*/*.py lib/*/*/*.py lib/*/*/*/*.py lib/alloygrad/features/elements.csv data/examples/*.csv data/cleed/* data/*.toml data/environments/*/card.json data/results/*.parquet data/results/compact/*.parquet data/results/*.csv data/results/optima/*.json $(addprefix figures/05_,inner_loop.csv starts.csv stations.csv verdicts.csv))
 RUN       := OMP_NUM_THREADS=1 $(BIN)/
 # Recorded experiments that an audit repeats; 240 are at least one of each file of trajectories
 STATES    ?= $(if $(filter paper,$(PROFILE)),240,6)
+
+# Modules are compiled once, and not again in each of the many processes.
+export PYTHONDONTWRITEBYTECODE :=
 
 # A Dask cluster for the trajectories: local, tcp://scheduler:8786, or a profile like notebooks/profiles/cluster_slurm.yaml
 ifdef CLUSTER
@@ -51,6 +54,7 @@ $(STAMPS)/%: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml $(SOURCES) .ve
 	@mkdir -p $(@D) papermill_runs/$(PROFILE)
 	@echo "— $* ($(PROFILE))"
 	$(RUN)papermill --log-level ERROR --cwd notebooks $(if $(filter paper,$(PROFILE)),,-f notebooks/profiles/$(PROFILE).yaml) $(EXTRA) $< papermill_runs/$(PROFILE)/$*.ipynb
+	@$(BIN)/python -m compendium.running.executed papermill_runs/$(PROFILE)/$*.ipynb
 	@touch $@
 
 recompute: ## as reproduce, from an empty store (continues if interrupted; `make clean` empties it); CLUSTER=local|address|yaml
@@ -71,7 +75,7 @@ audit: .venv/ready ## repeat STATES recorded experiments and compare
 supplement: .venv/ready ## the executed notebooks as one book, data/runs/supplement/{html/index.html,supplement.pdf}
 	$(RUN)python notebooks/supplement.py
 
-test: lint datasets ## lint, unit tests, all notebooks at smoke, on all cores
+test: datasets ## lint, unit tests, all notebooks at smoke, on all cores
 	$(RUN)python -m pytest -n auto --dist worksteal
 
 nightly: .venv/ready ## the tests that take too long for every commit
@@ -95,8 +99,8 @@ lint: .venv/ready ## style (ruff), types (mypy) and the direction of imports (im
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 
-lab: .venv/ready ## open JupyterLab with this environment's kernel
-	$(BIN)/jupyter lab notebooks
+lab: .venv/ready ## open JupyterLab with an index of all notebooks
+	$(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/index.ipynb
 
 clean: ## remove outputs of smoke and quick, and the store of recompute (what study computed stays)
 	rm -rf data/runs/stamps data/runs/recomputed papermill_runs/smoke papermill_runs/quick figures/smoke figures/quick

@@ -1,12 +1,12 @@
-"""How the tests run: whole notebooks first, so that no process ends the run alone with a long one."""
+"""How the tests run: those that take long first, so that no process ends the run alone with one of them."""
 
 import pytest
 import warm_kernel
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort notebooks to the front; all else keeps its order."""
-    items.sort(key=lambda item: item.get_closest_marker("notebook") is None)
+    """Sort whole notebooks and lint to the front; all else keeps its order."""
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, ("notebook", "early"))))
 
 
 @pytest.fixture(scope="session")
