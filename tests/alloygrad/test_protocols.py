@@ -16,7 +16,7 @@ from alloygrad.surrogates import SURROGATES
 from alloygrad.surrogates.model import Several
 
 ALLOYS = CompositionSpace({"Ti": (40, 60), "Ni": (30, 60), "Cu": (0, 20)}, step=1, groups=[(("Ni", "Cu"), 0, 55)])
-SHEET = Box({"anneal_K": (700, 1100, "K"), "passes": (1, 4), "route": ["cast", "rolled"]}, integers=["passes"])
+SHEET = Box({"anneal_K": (700, 1100, "K"), "passes": (1, 4)}, integers=["passes"])
 CANDIDATES = pd.DataFrame(np.random.default_rng(0).random((60, 3)), columns=list("abc"))
 
 SPACES = {
@@ -29,7 +29,7 @@ SPACES = {
         elements=ALLOYS.names,
     ),
     "box": SHEET,
-    "product": Product(Restricted(ALLOYS, least=2), SHEET),
+    "product": Product(ALLOYS, SHEET),
     "restricted": Restricted(ALLOYS, max_elements=3),
 }
 OBJECTIVES = {

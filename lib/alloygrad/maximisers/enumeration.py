@@ -62,6 +62,6 @@ def require_countable(space: CompositionSpace | Pool) -> None:
     """Raise ValueError for a space of more than `LARGEST` points."""
     if space.size > LARGEST:
         raise ValueError(
-            f"Expected at most {LARGEST} points to evaluate; got {space.size:.0f}. Take a coarser step, narrower "
-            "limits, or the method 'ascent' ('random_search' where there is no gradient)."
+            f"The grid has {space.size} compositions, {LARGEST} at most are enumerated; take a coarser step, "
+            "narrower limits, or the method 'ascent' ('random_search' where there is no gradient)."
         )

@@ -35,7 +35,8 @@ PRIOR = 3.0
 class LearntWeights:
     """What choices say of the weights of m outcomes."""
 
-    names: tuple[str, ...]
+    outcomes: pd.DataFrame  # (n, m): the alloys that may be asked of
+    answers: np.ndarray  # (k, 2): row numbers of the better and the worse
     spread: np.ndarray  # (m,), in the outcomes' units
     mean: np.ndarray  # (m,): ŵ
     covariance: np.ndarray  # (m, m): C
@@ -43,19 +44,19 @@ class LearntWeights:
     @property
     def objective(self) -> Objective:
         """The weighted sum to maximise. Raises ValueError while nothing was chosen."""
-        return Maximise(dict(zip(self.names, (self.mean / self.spread).tolist(), strict=True)))
+        return Maximise(dict(zip(self.outcomes, (self.mean / self.spread).tolist(), strict=True)))
 
     def utility(self, outcomes: pd.DataFrame) -> np.ndarray:
         """Return the expected utility (n,) of outcomes (n, m)."""
-        return outcomes[list(self.names)].to_numpy(dtype=float) / self.spread @ self.mean
+        return outcomes[list(self.outcomes)].to_numpy(dtype=float) / self.spread @ self.mean
 
-    def question(self, outcomes: pd.DataFrame) -> tuple[int, int]:
-        """Return two row numbers of outcomes (n, m): the best so far, and the one to set against it."""
-        z = outcomes[list(self.names)].to_numpy(dtype=float) / self.spread
-        best = int((z @ self.mean).argmax())
-        apart = z - z[best]
+    def question(self) -> tuple[int, int]:
+        """Return the row numbers of the best alloy so far, and of the one to set against it, not asked before."""
+        utility = self.utility(self.outcomes)
+        best = int(utility.argmax())
+        apart = (self.outcomes - self.outcomes.iloc[best]).to_numpy(dtype=float) / self.spread
         std = np.sqrt(np.einsum("ni,ij,nj->n", apart, self.covariance, apart))
-        return best, int(expected_gain(apart @ self.mean, std, best).argmax())
+        return best, most_promising(utility - utility[best], std, best, self.answers)
 
 
 def learn_weights(outcomes: pd.DataFrame, answers: Sequence[tuple[int, int]], *, prior: float = PRIOR) -> LearntWeights:
@@ -75,7 +76,7 @@ def learn_weights(outcomes: pd.DataFrame, answers: Sequence[tuple[int, int]], *,
         >>> learnt = learn_weights(alloys, [(0, 1), (2, 1)])
         >>> bool(learnt.mean[1] > 0 > learnt.mean[0])
         True
-        >>> learnt.question(alloys)
+        >>> learnt.question()
         (0, 2)
     """
     from scipy.optimize import minimize  # late, since it is slow to import
@@ -104,12 +105,23 @@ def learn_weights(outcomes: pd.DataFrame, answers: Sequence[tuple[int, int]], *,
     mean = minimize(loss, np.zeros(z.shape[1]), jac=True, method="BFGS").x
     p = 1 / (1 + np.exp(-apart @ mean))
     curvature = np.eye(len(mean)) / prior**2 + (apart * (p * (1 - p))[:, None]).T @ apart
-    return LearntWeights(tuple(map(str, outcomes.columns)), spread, mean, np.linalg.inv(curvature))
+    return LearntWeights(outcomes, pairs, spread, mean, np.linalg.inv(curvature))
 
 
-def expected_gain(mean: np.ndarray, std: np.ndarray, best: int) -> np.ndarray:
-    """Return E(gain)₊ (n,) of normal gains over the row `best`, −1 for that row itself."""
+def most_promising(mean: np.ndarray, std: np.ndarray, best: int, answers: Sequence) -> int:
+    """Return the row of largest E(gain)₊ of normal gains (n,) over the row `best`, of those not compared with it.
+
+    answers: pairs of row numbers. Where all were compared, the row is of all others.
+    """
+    found = expected_gain(mean, std)
+    found[best] = -2.0
+    for pair in answers:
+        if best in pair:
+            found[pair[0] + pair[1] - best] = -1.0
+    return int(found.argmax())
+
+
+def expected_gain(mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+    """Return E(gain)₊ (n,) of normal gains with these means and standard deviations (n,)."""
     u = mean / np.maximum(std, 1e-12)
-    found = std * (np.exp(-0.5 * u * u) / np.sqrt(2 * pi) + u * ndtr(u))
-    found[best] = -1.0
-    return found
+    return std * (np.exp(-0.5 * u * u) / np.sqrt(2 * pi) + u * ndtr(u))

@@ -26,6 +26,10 @@ from alloygrad.checks import (
 from alloygrad.spaces.points import largest_share, widths
 
 
+SAME = 1e-6
+"""Features that differ by less than this share of their range are the same, for the rounding of tables."""
+
+
 @explained("ag.Pool(table)")
 class Pool:
     """The rows of a table of candidates.
@@ -169,8 +173,9 @@ class Pool:
         return self.features[rows]
 
     def covers(self, points: ArrayLike, coordinates: ArrayLike) -> np.ndarray:
-        """Return whether a measurement at coordinates (n, n_features) takes its point (n, 1): always."""
-        return np.ones(len(np.asarray(points)), dtype=bool)
+        """Return whether a measurement at coordinates (n, n_features) takes its point (n, 1): it has its features."""
+        off = np.abs(self.coordinates(points) - np.asarray(coordinates)) / self._width
+        return off.max(-1, initial=0) <= SAME
 
     def distance(self, one: ArrayLike, other: ArrayLike) -> np.ndarray:
         """Return the distance (...) of features (..., n_features): the largest difference, in ranges of the pool."""

@@ -232,12 +232,14 @@ class Restricted:
         """Return counts near fractions (n, n_elements): of the largest elements, else among random ones."""
         asked = np.atleast_2d(np.asarray(coordinates, dtype=float))
         found = self.composition.snap(asked)
-        for row in np.flatnonzero(~self.contains(found)):
-            found[row] = self._near_one(asked[row])
+        if (rows := np.flatnonzero(~self.contains(found))).size:
+            some = self.sample(256, np.random.default_rng(0))
+            found[rows] = [self._near_one(asked[row], some) for row in rows]
         return found
 
-    def _near_one(self, fractions: np.ndarray) -> np.ndarray:
-        drawn = [self.sample(256, np.random.default_rng(0))]
+    def _near_one(self, fractions: np.ndarray, some: np.ndarray) -> np.ndarray:
+        """The nearest to fractions (n_elements,) of some counts (m, n_elements) and of those of its largest elements."""
+        drawn = [some]
         if self._by_support:
             kept = sorted(self._supports, key=lambda s: -fractions[np.array(s.upper) > 0].sum())[:8]
             drawn += [space.snap(fractions[None]) for space in kept]

@@ -223,7 +223,8 @@ def read_table(
     Args:
         path: The file. Element columns are named by their symbols, "Ti", "Ti at.%" or "Ti (at.%)", parameters as in the
             space.
-        space: What may be tried: a CompositionSpace, a Box or a Product.
+        space: What may be tried. For a Pool the table names candidates, in the column that its index is called after
+            ("candidate" unless named); or it has a column for each feature.
         unit: Of the element columns: "at.%", "wt.%" or "fraction" (atomic, with a sum of 1). Never guessed.
         process: {column: value} of conditions held fixed, text or numbers; rows measured under others are set aside.
         sheet: Of a workbook: its name, or its place, 0 for the first.
@@ -259,11 +260,6 @@ def read_table(
             "name; a DataFrame goes to `Campaign.tell` as it is."
         )
     require_protocol(space, Space, "ag.CompositionSpace")
-    if isinstance(space, Pool):
-        raise TypeError(
-            f"Expected a CompositionSpace, a Box or a Product; got a Pool. Tell its measurements as a DataFrame with "
-            f"the column {space.label!r}."
-        )
     path, process, names = Path(path).expanduser(), declared.held(process), list(space.elements)
     unit = declared.unit_of(space, unit, formula, sites)
     if balance is not None and (balance not in names or formula or sites):
@@ -285,7 +281,8 @@ def read_table(
     table = by_symbol(table, names, unit)
     parts: list[np.ndarray] = []
     notes: Notes = {}
-    if names:
+    named = isinstance(space, Pool) and space.label in table
+    if names and not named:
         table, unit, found = _with_shares(table, names, unit, path, problems, formula, balance, sites)
         remarks += found
     if not formula and names and not set(names) & set(table) and (column := declared.formula_column(table)):
@@ -293,7 +290,9 @@ def read_table(
         problems.add(1, fault, f"Pass formula={column!r}.")
         problems.check()
     box = inner if isinstance(inner := getattr(space, "process", space), Box) else None
-    wanted = [*names, *(box.parameters if box else ())]
+    wanted = [*names, *(box.parameters if box else space.names[len(names) :])]
+    if isinstance(space, Pool) and named:
+        names, wanted = [], [space.label]
     further = () if formula or not names else declared.further_columns(table, unit, {*wanted, *process})
     reading.require_columns(
         table, [*wanted, *further], path, problems=problems, elements=names, unit=unit,
@@ -311,8 +310,12 @@ def read_table(
         found = reading.fractions(table, names, unit, path, problems=problems, notes=notes)
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):  # rows that are set aside
             parts.append(to_atomic(found, names) if unit == "wt.%" else found)
-    if box:
+    if isinstance(space, Pool) and named:
+        parts.append(_candidates(table, space, problems))
+    elif box:
         parts.append(_conditions(table, box, path, problems, notes))
+    elif others := wanted[len(names) :]:
+        parts.append(reading.numeric(table, others, path, problems=problems, notes=notes))
     other_process = findings.other_process(table, process, path, problems)
     remarks += findings.noted(notes, table.index)
     remarks += findings.merged(table, [*wanted, *process, formula or ""])
@@ -323,6 +326,19 @@ def read_table(
     for text in found._set_aside(list(found._aside.values())[::-1]):
         warn(text)
     return found
+
+
+def _candidates(table: pd.DataFrame, pool: Pool, problems: Problems) -> np.ndarray:
+    """Features (rows, n_features) of the candidates that a table names; other names are added to `problems`."""
+    names = pool.candidates.index
+    texts = pd.Index([str(name).strip() for name in names])
+    cells = table[pool.label].tolist()
+    rows = texts.get_indexer(["" if cell is None else str(cell).strip() for cell in cells])
+    for row, cell in zip(table.index[rows < 0], (cell for cell, at in zip(cells, rows) if at < 0), strict=True):
+        got = "an empty cell" if cell is None else shown(cell)
+        what = f"row {row}, column '{pool.label}': {got}, no candidate of the pool"
+        problems.add(int(row), what, f"Correct the name, or leave the row out.{nearest(cell, texts, 3)}")
+    return np.where((rows >= 0)[:, None], pool.features[rows], np.nan)
 
 
 def _conditions(table: pd.DataFrame, box: Box, path: Path, problems: Problems, notes: Notes) -> np.ndarray:

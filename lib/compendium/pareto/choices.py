@@ -21,8 +21,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from alloygrad.objectives.choices import expected_gain, learn_weights
+from alloygrad.objectives.choices import learn_weights, most_promising
 from compendium import store
+from compendium.judging import statistics
 from compendium.pareto import peer
 from compendium.pareto.landscapes import LANDSCAPES
 from compendium.running.kept import Kept
@@ -58,14 +59,14 @@ def person(kind: str, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def linear(z: pd.DataFrame, answers: Answers, rng: np.random.Generator) -> tuple[int, Question]:
     """Return what the library recommends, and asks next."""
-    question = learn_weights(z, answers).question(z)
+    question = learn_weights(z, answers).question()
     return question[0], question
 
 
 def at_random(z: pd.DataFrame, answers: Answers, rng: np.random.Generator) -> tuple[int, Question]:
     """Return what the library recommends; the next question is drawn."""
     one, other = rng.choice(len(z), 2, replace=False).tolist()
-    return learn_weights(z, answers).question(z)[0], (one, other)
+    return learn_weights(z, answers).question()[0], (one, other)
 
 
 def gp(z: pd.DataFrame, answers: Answers, rng: np.random.Generator) -> tuple[int, Question]:
@@ -75,7 +76,7 @@ def gp(z: pd.DataFrame, answers: Answers, rng: np.random.Generator) -> tuple[int
     mean, covariance = peer.preferences(z.to_numpy(), answers, seed=int(rng.integers(2**31)))
     best, own = int(mean.argmax()), covariance.diagonal()
     std = np.sqrt(np.maximum(own + own[best] - 2 * covariance[best], 0))
-    return best, (best, int(expected_gain(mean - mean[best], std, best).argmax()))
+    return best, (best, most_promising(mean - mean[best], std, best, answers))
 
 
 METHODS: dict[str, Callable[[pd.DataFrame, Answers, np.random.Generator], tuple[int, Question]]] = {
@@ -123,6 +124,18 @@ def compute(
                     {**{name: row[name] for name in KEYS}, **dict(enumerate(map(float, row["regret"].split())))}
                 )
     return pd.DataFrame(rows, columns=[*KEYS, *range(QUESTIONS + 1)])
+
+
+def verdict(table: pd.DataFrame) -> pd.DataFrame:
+    """Return both numbers of the criterion, with bounds and whether they hold: rows of `compute` in, a table out."""
+    wide = table.pivot(index=["kind", "person"], columns="method", values=QUESTIONS)
+    weigh = wide["linear"].xs("weights")
+    more = statistics.paired(wide["linear"], wide["gp"])
+    rows = [
+        ("regret of learnt weights, persons who weigh", weigh.mean(), np.nan, len(weigh), 0.05, weigh.mean() <= 0.05),
+        ("regret more than that of the process", more["mean"], more["high"], more["n"], 0.02, more["high"] <= 0.02),
+    ]
+    return pd.DataFrame(rows, columns=["", "mean", "high", "n", "at most", "holds"]).set_index("").round(4)
 
 
 def _row(key: dict) -> dict:

@@ -1,6 +1,6 @@
 """Figures of several objectives: how much of a front an inner loop has found, and what the front looks like."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 from alloygrad.plotting.style import COLUMN, PAGE, PALETTE
 from compendium.figures import style
 from compendium.judging import statistics
+from compendium.judging.verdicts import Part
 from compendium.pareto.landscapes import Landscape
+from compendium.pareto.limits import Truth
 
 COLOURS = {
     "ascent": style.COLOURS["ascent"], "best_of_random": style.COLOURS["best_of_random"], "annealing": PALETTE[3],
@@ -113,4 +115,127 @@ def parallel(landscape: Landscape) -> Figure:
         axis.plot(elements, shares[row], color=colours[row], lw=0.6, alpha=0.6)
     axis.set(ylabel="at.%", title=TITLES.get(landscape.name, landscape.name))
     figure.colorbar(mpl.cm.ScalarMappable(scale, "viridis"), ax=axis, label=WORDS.get(first, first))
+    return figure
+
+
+def gains(parts: Sequence[Part], margin: float) -> Figure:
+    """Draw how much more of a front the default reaches than each other inner loop, with intervals where there are any.
+
+    parts: as `measurements.front_gain` returns them, named "landscape, − inner loop".
+    """
+    names = list(dict.fromkeys(part.name.partition(", − ")[0] for part in parts))
+    figure, axes = plt.subplots(1, len(names), figsize=(PAGE, 2.4), sharey=True, squeeze=False)
+    for axis, name in zip(axes[0], names, strict=True):
+        own = [part for part in parts if part.name.startswith(f"{name}, ")]
+        for row, part in enumerate(reversed(own)):
+            arm = part.name.partition(", − ")[2]
+            axis.plot([part.low, part.high], [row, row], color=COLOURS[arm], lw=1.5)
+            axis.plot(part.value, row, MARKERS[arm], color=COLOURS[arm], ms=4)
+        axis.axvspan(-margin, margin, color="0.9", zorder=0)
+        axis.axvline(0, color="0.4", lw=0.6)
+        axis.set_title(f"{TITLES.get(name, name)} (n = {max((part.n or 0) for part in own)})", pad=3)
+        axis.set_yticks(range(len(own)), [LABELS[part.name.partition(", − ")[2]] for part in reversed(own)])
+    figure.supxlabel("share of the front's hypervolume: default less other", fontsize=8)
+    return figure
+
+
+def arrivals(table: pd.DataFrame, truths: Mapping[str, Truth], experiments: int) -> Figure:
+    """Draw the share of campaigns that have found the best alloy within limits, against experiments.
+
+    table: rows of `limits.compute`. truths: what enumeration says of each landscape; random experiments follow from it.
+    """
+    figure, axes = plt.subplots(1, len(truths), figsize=(PAGE, 2.1), sharey=True, squeeze=False)
+    steps = np.arange(experiments + 1)
+    for axis, (name, truth) in zip(axes[0], truths.items(), strict=True):
+        arrived = table.loc[table["landscape"] == name, "arrived"].to_numpy(dtype=float)
+        if len(arrived):
+            axis.step(
+                steps, (arrived[:, None] <= steps).mean(0), where="post", color=COLOURS["ascent"], label="campaign"
+            )
+        chance = [truth.by_chance(int(n)) for n in steps]
+        axis.plot(steps, chance, ":", color="0.4", label="random experiments (expected)")
+        axis.set_title(f"{TITLES.get(name, name)} (n = {len(arrived)})", pad=3)
+        axis.axhline(0.9, color="0.8", lw=0.6, zorder=0)
+        axis.set(ylim=(-0.03, 1.03))
+    axes[0, 0].set_ylabel("share of seeds that arrived")
+    figure.supxlabel("experiments after the first 50", fontsize=8)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return figure
+
+
+PREFERENCES = {
+    "linear": dict(color=PALETTE[0], marker="o", label="weights learnt, best question"),
+    "at random": dict(color="0.5", marker="s", label="weights learnt, random questions"),
+    "gp": dict(color=PALETTE[3], marker="^", label="PairwiseGP (BoTorch), best question"),
+}
+
+
+def regrets(table: pd.DataFrame) -> Figure:
+    """Draw the mean regret of what is recommended against the number of questions, a panel for each kind of person.
+
+    table: rows of `choices.compute`.
+    """
+    questions = [column for column in table if isinstance(column, int)]
+    kinds = list(dict.fromkeys(table["kind"]))
+    figure, axes = plt.subplots(1, max(1, len(kinds)), figsize=(PAGE, 2.3), sharey=True, squeeze=False)
+    for axis, kind in zip(axes[0], kinds, strict=False):
+        for method, look in PREFERENCES.items():
+            own = table[(table["kind"] == kind) & (table["method"] == method)]
+            if len(own):
+                mean, low, high = statistics.mean_interval(own[questions].to_numpy(dtype=float))
+                axis.plot(questions, mean, ms=3, **look)
+                axis.fill_between(questions, low, high, color=look["color"], alpha=0.15, lw=0)
+        axis.set_title(f"{kind} (n = {table.loc[table['kind'] == kind, 'person'].nunique()})", pad=3)
+    axes[0, 0].set(ylabel="regret, share of the range", ylim=(0, None))
+    figure.supxlabel("questions answered", fontsize=8)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    return figure
+
+
+STARTS = {
+    "random": dict(color=style.COLOURS["random"], marker="X", label="random"),
+    "diverse": dict(color=PALETTE[4], marker="D", label="diverse (farthest first)"),
+    "screened": dict(color=PALETTE[5], marker="v", label="best of a screen"),
+    "apart": dict(color=style.COLOURS["ascent"], marker="o", label="best that lie apart, and others"),
+}
+
+
+def missed(table: pd.DataFrame) -> Figure:
+    """Draw the share of states in which ascents miss the maximum against their CPU time, by kind and number of starts.
+
+    table: as `starts.summary` returns it; an adaptive number is an open marker.
+    """
+    figure, axis = plt.subplots(figsize=(COLUMN, 2.6))
+    for kind, look in STARTS.items():
+        own = table[table["starts"] == kind]
+        given, free = own[own["number"] > 0], own[own["number"] == 0]
+        axis.plot(given["cpu_seconds"], given["missed"], ms=4, lw=0.8, **look)
+        axis.plot(free["cpu_seconds"], free["missed"], look["marker"], mfc="w", color=look["color"], ms=6)
+        for row in given.itertuples():
+            axis.annotate(
+                row.number, (row.cpu_seconds, row.missed), fontsize=6, xytext=(3, 3), textcoords="offset points"
+            )
+    axis.set(xscale="log", xlabel="CPU seconds for a state", ylabel="share of states missed", ylim=(0, None))
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return figure
+
+
+def shortfalls(table: pd.DataFrame) -> Figure:
+    """Draw what share of the largest expected improvement picks have, sorted, and the CPU seconds of their search.
+
+    table: as `states.gaps` returns it.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 2.2))
+    looks = {
+        ("log_ehvi", "cpu_seconds"): dict(color=COLOURS["ascent"], marker="o", label="ascent (default)"),
+        ("peer", "peer_seconds"): dict(color=PALETTE[3], marker="^", label="qLogNEHVI, optimize_acqf (BoTorch)"),
+    }
+    for (value, seconds), look in looks.items():
+        own = table.dropna(subset=[value])
+        short = np.exp(np.minimum(own[value] - own["largest"], 0).to_numpy(dtype=float))
+        left.plot(np.linspace(0, 1, len(short)), np.sort(short), ms=2.5, lw=0.8, **look)
+        right.plot(np.linspace(0, 1, len(short)), np.sort(own[seconds].to_numpy(dtype=float)), ms=2.5, lw=0.8, **look)
+    left.set(xlabel="share of states", ylabel="share of the largest EHVI", ylim=(-0.03, 1.03))
+    right.set(xlabel="share of states", ylabel="CPU seconds", yscale="log")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure

@@ -160,6 +160,17 @@ def gather(landscapes: Iterable[str] = LANDSCAPES, *, references: Iterable[str] 
     return pd.DataFrame(rows, columns=["landscape", "arm", "seed", "below", *range(EXPERIMENTS + 1)])
 
 
+def seconds(landscapes: Iterable[str] = LANDSCAPES) -> pd.DataFrame:
+    """Return the mean CPU seconds of an experiment of all finished runs: landscape, arm, cpu_seconds, n."""
+    rows = [
+        (landscape, arm, float(table["cpu_seconds"].mean()))
+        for landscape in landscapes
+        for (arm, _), table in finished(landscape).items()
+    ]
+    table = pd.DataFrame(rows, columns=["landscape", "arm", "cpu_seconds"]).groupby(["landscape", "arm"], sort=False)
+    return table.agg(cpu_seconds=("cpu_seconds", "mean"), n=("cpu_seconds", "size")).reset_index()
+
+
 def digest(landscape: str) -> str:
     """Return what names the runs of a landscape."""
     fixed = {"landscape": LANDSCAPES[landscape].describe(), "initial": INITIAL, "experiments": EXPERIMENTS}

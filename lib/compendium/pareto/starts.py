@@ -38,8 +38,8 @@ from alloygrad.maximisers.suggestion import score
 from alloygrad.spaces.composition import CompositionSpace
 from alloygrad.surrogates.gp import fit_paper
 from compendium import ROOT, store
-from compendium.feature_gradient.cells import CELLS
 from compendium.running import studies
+from compendium.running.cells import declared
 from compendium.running.kept import Kept
 from compendium.threads import one_thread
 
@@ -85,7 +85,7 @@ def references() -> pd.DataFrame:
 def state(alloy: str, n_elements: int, experiment: int, seed: int, reference: float) -> State | None:
     """Return a state of the benchmark, None where its trajectory is not recorded."""
     loop = "slsqp_ei" if n_elements <= FEW and seed == 1 else "ascent"
-    cell = CELLS[f"{alloy.lower()}_n{n_elements}_{loop}"]
+    cell = declared()[f"{alloy.lower()}_n{n_elements}_{loop}"]
     run, space = _run(cell.name, seed), cell.space()
     known = run[run["experiment"] < experiment] if len(run) else run
     if not len(known):
@@ -98,7 +98,7 @@ def state(alloy: str, n_elements: int, experiment: int, seed: int, reference: fl
 
 @cache
 def _run(name: str, seed: int) -> pd.DataFrame:
-    rows = studies.trajectories(CELLS[name], seed + 1, compute=False)
+    rows = studies.trajectories(declared()[name], seed + 1, compute=False)
     return rows[rows["seed"] == seed] if len(rows) else rows
 
 

@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alloygrad import Campaign, Maximise, Pool, log_ei, maximise
+from alloygrad import Campaign, CompositionSpace, Maximise, Pool, log_ei, maximise
 from alloygrad.campaigns.inputs import choose_inputs
-from alloygrad.surrogates import SURROGATES
+from alloygrad.features.feature_map import doubles
+from alloygrad.maximisers.enumeration import LARGEST
+from alloygrad.surrogates import SURROGATES, Ensemble
 
 cascade = import_module("alloygrad.maximisers.cascade")  # the name alone is the function
 RNG = np.random.default_rng(0)
@@ -31,11 +33,13 @@ def test_the_best_of_the_list_is_the_best_of_all(model):
         assert np.array_equal(found.point, whole.point) and found.value == pytest.approx(whole.value)
 
 
-def test_a_batch_screens_once(model, monkeypatch):
+@pytest.mark.parametrize("surrogate", ["ensemble", Ensemble(doubles)], ids=["by name", "as an object"])
+def test_a_batch_screens_once(surrogate, monkeypatch):
     calls = []
     plain = cascade.screened
     monkeypatch.setattr(cascade, "screened", lambda *given: calls.append(1) or plain(*given))
-    campaign = Campaign(SPACE, Maximise("y"), surrogate="ensemble", maximiser="cascade", options=SHORT)
+    campaign = Campaign(SPACE, Maximise("y"), surrogate=surrogate, options=SHORT)
+    assert campaign.maximiser == "cascade"
     campaign.tell(MEASURED, VALUES[:30])
     rows = campaign.suggest(5)["candidate"]
     assert len(calls) == 1 and rows.is_unique and not rows.isin(range(30)).any()
@@ -53,3 +57,19 @@ def test_other_surrogates_and_lists_that_are_all_measured_are_enumerated(model):
     taken = cascade.listed(model, SPACE, rng, cascade.CascadeOptions(**tight))
     second = maximise(one, SPACE, "cascade", exclude=taken, rng=rng, options=tight)
     assert len(taken) <= 2 and not np.array_equal(first.point, second.point)
+
+
+def test_a_surrogate_is_searched_as_it_says_and_without_gradient_on_the_lattice():
+    alloys = CompositionSpace({"Ti": (40, 60), "Ni": (40, 60), "Cu": (0, 20)}, step=1)
+    found = {name: Campaign(alloys, "y", surrogate=name).maximiser for name in ("gp", "forest", "ensemble")}
+    assert found == {"gp": "ascent", "forest": "lattice", "ensemble": "lattice"}
+    assert Campaign(SPACE, "y", surrogate="forest").maximiser == "enumeration"
+
+
+def test_more_points_than_are_enumerated_are_not_screened_either(model):
+    elements = ("Ti", "Ni", "Cu", "Hf", "Zr", "Fe")
+    alloys = CompositionSpace(dict.fromkeys(elements, (0, 100)), step=0.5)
+    assert alloys.size > LARGEST
+    for method in ("cascade", "enumeration"):
+        with pytest.raises(ValueError, match="coarser step"):
+            maximise(log_ei(model, 0.0), alloys, method, rng=np.random.default_rng(0))

@@ -12,7 +12,7 @@ from alloygrad.campaigns.campaign import Campaign
 from alloygrad.maximisers import maximise
 from alloygrad.maximisers.suggestion import Plain
 from compendium.judging.verdicts import judge
-from compendium.pareto import limits, measurements, peer, runs, starts, states
+from compendium.pareto import choices, limits, measurements, peer, runs, starts, states
 from compendium.pareto.landscapes import LANDSCAPES
 
 COARSE = replace(LANDSCAPES["hea_n5"], name="coarse", step=0.1)
@@ -150,3 +150,45 @@ def test_measurements_judge_made_up_tables():
     assert judge(measurements.starts_adaptive(found, ["random"], 64, 0.02)) == "reproduced"
     assert starts.summary(found.starts).set_index(["starts", "number"]).loc[("random", 16), "missed"] == 0.5
     assert judge(measurements.starts_adaptive(measurements.Results(), ["random"], 64, 0.02)) == "not tested"
+
+
+# Choices
+
+
+@pytest.mark.parametrize("kind", choices.KINDS)
+def test_persons_prefer_what_no_other_alloy_dominates(kind):
+    z = np.random.default_rng(0).random((40, 3))
+    u = choices.person(kind, np.vstack([z, np.ones(3), np.zeros(3)]), np.random.default_rng(1))
+    assert u.max() == u[-2] == 1 and u.min() == u[-1] == 0
+    assert (u[:, None] >= u)[(np.vstack([z, np.ones(3), np.zeros(3)])[:, None] >= [*z, [1] * 3, [0] * 3]).all(-1)].all()
+
+
+def test_questions_lower_the_regret_and_are_kept(monkeypatch, tmp_path):
+    monkeypatch.setenv("ALLOYGRAD_STORE", str(tmp_path))
+    monkeypatch.setattr(choices, "LANDSCAPES", {"hea_n5": _Front()})
+    monkeypatch.setattr(choices, "METHODS", {"linear": choices.linear, "gp": choices.at_random})
+    monkeypatch.setattr(choices, "QUESTIONS", 6)
+    table = choices.compute(persons=3)
+    assert len(table) == 3 * 2 * 2 and table[6].mean() < 0.7 * table[0].mean()
+    monkeypatch.setattr(choices, "ask", None)
+    pd.testing.assert_frame_equal(choices.compute(persons=3), table)
+    found = choices.verdict(table)
+    weigh = table[(table["kind"] == "weights") & (table["method"] == "linear")][6]
+    assert found["mean"].iloc[0] == pytest.approx(weigh.mean(), abs=1e-4)
+
+
+class _Front:
+    """A front of 200 alloys on a sphere."""
+
+    def front(self):
+        y = np.abs(np.random.default_rng(0).normal(size=(200, 3)))
+        return pd.DataFrame(y / np.linalg.norm(y, axis=1)[:, None], columns=list("abc"))
+
+    def utilities(self, outcomes):
+        return np.column_stack(list(outcomes.values()))
+
+
+def test_the_peer_learns_what_is_preferred():
+    z = np.linspace(0, 1, 8)[:, None]
+    mean, covariance = peer.preferences(z, [(7, 0), (5, 2), (6, 1)], seed=0)
+    assert mean[7] > mean[4] > mean[0] and covariance.shape == (8, 8)
