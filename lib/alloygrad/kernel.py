@@ -23,7 +23,7 @@ def matern52(x: Tensor, z: Tensor, outputscale: float | Tensor = 1.0) -> tuple[T
     return r, decay, (1 + r * (1 + r / 3)) * decay
 
 
-def scaling(values: Tensor, resolution: float = 0.0) -> tuple[Tensor, Tensor]:
+def scaling(values: Tensor, resolution: float | Tensor = 0.0) -> tuple[Tensor, Tensor]:
     """Return (low, width), each (F,), by which values (n, F) are scaled to 0 … 1.
 
     A feature that varies by rounding alone is constant, and has the width 1: its range is at most `ROUNDING` of its

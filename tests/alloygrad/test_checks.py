@@ -302,7 +302,6 @@ KINDS = [
     (lambda: ALLOYS.unrank([1.5]), "ranks [1.5]"),
     (lambda: ag.CompositionSpace.from_fractions(("A", "B"), (0, 0), (1, 1), groups=[("A", 0, 1)]), "Group ('A', 0, 1)"),
     (lambda: ag.read_table("my.csv", "space", unit="at.%"), "space 'space'"),
-    (lambda: ag.read_table("my.csv", POOL), "Pool 'candidate'"),
     (lambda: next(trajectory(None, ALLOYS, lambda c: 1.0, 0)), "Settings None"),
     (lambda: next(trajectory(Settings(), ALLOYS, 3, 0)), "environment 3"),
 ]

@@ -61,8 +61,8 @@ class Campaign:
         objective: `Maximise(...)`, `Minimise(...)`, `Target(...)` or `Desirability(...)`; a name alone is maximised.
             A list of several, and of `Limit(...)`, is looked after together: their front, within the limits.
         inputs: What the model sees. "features": material features chosen on the first measurements; "fractions": the
-            coordinates as they are; or a map of coordinates (n, k) → (n, F), such as a FeatureMap. Unless given:
-            features where the space holds compositions, else the coordinates.
+            coordinates as they are; "both"; or a map of coordinates (n, k) → (n, F), such as a FeatureMap. Unless
+            given: features of up to five elements, both of more, and the coordinates where there is no composition.
         surrogate: "gp", "isotropic", "forest", "extra_trees", "deep_kernel", "ensemble", or an object with `fit`.
         acquisition: For one objective "log_ei" (unless given), "ei", "ucb", "pi" or "log_pi". For several "log_ehvi"
             (two or three aims), or "log_chebyshev": a random scalarisation for each suggestion, of any number.

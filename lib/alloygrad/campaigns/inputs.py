@@ -43,17 +43,11 @@ class Joined:
         return torch.cat([self.features(points[..., : self.n_elements]), points[..., self.n_elements :]], dim=-1)
 
 
-class Both:
-    """Features of the composition, then all coordinates as they are."""
-
-    def __init__(self, features: FeatureMap, names: Sequence[str]) -> None:
-        self.features, self.n_elements = features, len(features.elements)
-        self.names = [*features.names, *names]
-
-    def __call__(self, points: Tensor | ArrayLike) -> Tensor:
-        """Return the inputs (..., n_features + k) of `points` (..., k)."""
-        points = doubles(points)
-        return torch.cat([self.features(points[..., : self.n_elements]), points], dim=-1)
+def with_fractions(features: FeatureMap, resolution: float = 0.0) -> FeatureMap:
+    """Return the map to these features and then the fractions of all elements, whose resolution is given."""
+    fractions = raw_fractions(features.elements).selected
+    each = torch.tensor([0.0] * len(features.selected) + [resolution] * len(fractions), dtype=torch.float64)
+    return FeatureMap(features.elements, (*features.selected, *fractions), features.table, each)
 
 
 def given_inputs(space: Space, inputs: str | Callable | None) -> Callable | None:
@@ -95,8 +89,8 @@ def choose_inputs(
     Args:
         space: Where the coordinates come from; `space.elements` are its first columns.
         inputs: "features": material features, chosen by cross-validation on these rows; "fractions": coordinates as
-            they are; "both": such features and the coordinates; a map is taken as it is; None: features where there is
-            a composition, else the coordinates.
+            they are; "both": such features and the fractions; a map is taken as it is; None: features where there is a
+            composition, else the coordinates.
         coordinates: (n, k).
         utilities: (n,), the larger the better.
         rng: Generator of the search for features.
@@ -113,9 +107,10 @@ def choose_inputs(
         return inputs
     if not n_elements:
         return Coordinates(space.names)
+    alloys = composition_of(space)
+    resolution = alloys.step / 2 if alloys else 0.0
     if inputs == "fractions":
-        alloys = composition_of(space)
-        chosen = raw_fractions(space.elements, alloys.step / 2 if alloys else 0.0)
+        chosen = raw_fractions(space.elements, resolution)
     else:
         if coordinates is None or utilities is None or rng is None:
             raise ValueError("Expected coordinates, utilities and a generator to choose features by; some are missing.")
@@ -126,5 +121,5 @@ def choose_inputs(
         found = genetic(space.elements, compositions[rows], utilities[rows], rng=rng, **selection)
         chosen = FeatureMap(space.elements, found.features)
         if inputs == "both":
-            return Both(chosen, space.names)
+            chosen = with_fractions(chosen, resolution)
     return chosen if n_elements == len(space.names) else Joined(chosen, space.names)

@@ -4,9 +4,10 @@ How a property is modelled is one of two settings:
 
     safe    noise is learned, targets are standardised, and the prior on lengthscales grows with the square root of the
             number of inputs. Improvement counts over the best value that the model believes in at a measured point: the
-            largest of many noisy measurements is large by luck as well.
+            largest of many noisy measurements is large by luck as well. Of more than five elements, the model sees
+            material features and fractions.
     paper   what the published loop does: noise variance 1e-6, targets as they are, one prior for any number of inputs,
-            improvement over the largest measurement. All recorded trajectories rest on it.
+            improvement over the largest measurement, material features alone. All recorded trajectories rest on it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from numpy.typing import ArrayLike
 
 from alloygrad.campaigns.cautions import MOST_SAID, doubtful, left_out, slipped
 from alloygrad.campaigns.inputs import choose_inputs, given_inputs
+from alloygrad.maximisers.options import FEW
 from alloygrad.protocols import Model, Objective, Space, Surrogate
 from alloygrad.surrogates import SURROGATES
 from alloygrad.surrogates.gp import BOUNDS, NOISE, GaussianProcess, standardisation
@@ -43,9 +45,13 @@ class Setting:
     standardised: bool  # targets, before they are fitted
     scaled_prior: bool  # on lengthscales, with the number of inputs
     modelled_best: bool  # improvement over the model's best measured point, not over the largest measurement
+    many: str  # inputs for compositions of more than `FEW` elements, unless given
 
 
-SETTINGS = {"safe": Setting(None, True, True, True), "paper": Setting(NOISE, False, False, False)}
+SETTINGS = {
+    "safe": Setting(None, True, True, True, many="both"),
+    "paper": Setting(NOISE, False, False, False, many="features"),
+}
 
 
 class Property:
@@ -72,6 +78,8 @@ class Property:
         selection: Mapping[str, Any],
         seed: tuple[int, int],
     ) -> None:
+        if inputs is None and len(space.elements) > FEW:
+            inputs = setting.many
         self.space, self.objective, self.setting, self.surrogate = space, objective, setting, surrogate
         self.inputs, self.selection, self.seed = inputs, selection, seed
         self.coordinates, self.values, self.stds = np.empty((0, len(space.names))), np.empty(0), np.empty(0)

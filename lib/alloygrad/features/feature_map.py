@@ -56,7 +56,8 @@ class FeatureMap:
         elements: the elements of the compositions, in order.
         selected: features as pairs or as texts ("mean:VEC"); the columns have this order.
         table: elements × property symbols; None for the table of `alloygrad.features.elements`.
-        resolution: a feature that varies by less is constant to a model; for fractions, half a step of their grid.
+        resolution: a feature that varies by less is constant to a model, one number for all or one for each feature;
+            for fractions, half a step of their grid.
 
     Raises:
         ValueError: for an unknown element, property or formula, a missing value, or the fraction of an element not in
@@ -71,7 +72,7 @@ class FeatureMap:
     elements: tuple[str, ...]
     selected: tuple[Feature, ...]
     table: pd.DataFrame | None = field(default=None, repr=False)
-    resolution: float = field(default=0.0, repr=False)
+    resolution: float | Tensor = field(default=0.0, repr=False)
     groups: tuple = field(init=False, repr=False)  # (formula, properties (N, P)): each formula is evaluated once
     order: tuple[int, ...] = field(init=False, repr=False)  # brings the grouped columns into selected's order
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -57,7 +57,7 @@ class Box:
     elements = ()
     spacing = 0.1
 
-    def __init__(self, parameters: Mapping[str, tuple], *, integers: Collection[str] = ()) -> None:
+    def __init__(self, parameters: Mapping[str, Sequence], *, integers: Collection[str] = ()) -> None:
         if not isinstance(parameters, Mapping) or not parameters:
             raise ValueError(
                 f"Expected parameters as {{name: (least, most), …}}; got {parameters!r}. Write for example "
@@ -250,7 +250,7 @@ def _chosen(shares: np.ndarray) -> np.ndarray:
     return np.eye(shares.shape[-1])[shares.argmax(-1)]
 
 
-def _limits(name: str, values: tuple) -> tuple[float, float]:
+def _limits(name: str, values: Sequence) -> tuple[float, float]:
     try:
         if isinstance(values, str) or len(values) not in (2, 3) or any(isinstance(one, str) for one in values[:2]):
             raise ValueError

@@ -1,17 +1,58 @@
-"""What every kind of space has in common."""
+"""What every kind of space has in common, and experiments to begin with."""
 
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
-from alloygrad.checks import numbers, require_fractions
+from alloygrad.checks import numbers, require_fractions, require_whole
 from alloygrad.protocols import Space
 
 
 def no_points(space: Space) -> np.ndarray:
     """Return the points of a space before there is any: (0, d), of the type that its points have."""
     return space.sample(1, np.random.default_rng(0))[:0]
+
+
+SCREENED = 64
+"""For each point of a starting design so many random ones are looked at, and 512 at least."""
+
+
+def starting_design(space: Space, n: int, seed: int = 0) -> pd.DataFrame:
+    """Return n experiments to begin with, where nothing is measured yet: points as far from each other as random ones.
+
+    The first lies nearest to the middle of many random points, each further one farthest from all before it.
+
+    Args:
+        space: What may be tried.
+        n: How many; four to eight for each parameter or element that varies are usual.
+        seed: Of the random points.
+
+    Returns:
+        The points as a table of the space, numbered from 1.
+
+    Raises:
+        ValueError: The space has fewer points.
+
+    Example:
+        >>> from alloygrad.spaces import Box
+        >>> starting_design(Box({"x": (0, 1)}), 3)["x"].round(1).tolist()
+        [0.5, 0.0, 1.0]
+    """
+    require_whole(1, n=n)
+    require_whole(0, seed=seed)
+    drawn = np.unique(space.sample(max(512, SCREENED * n), np.random.default_rng(seed)), axis=0)
+    if len(drawn) < n:
+        raise ValueError(f"Expected n of at most {len(drawn)} points of this space; got {n}. Ask for fewer.")
+    at = space.coordinates(drawn)
+    chosen = [int(space.distance(at, at.mean(0)).argmin())]
+    nearest = space.distance(at, at[chosen[0]])
+    while len(chosen) < n:
+        nearest[chosen] = -1.0
+        chosen.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, space.distance(at, at[chosen[-1]]))
+    return space.table(drawn[chosen]).set_axis(pd.RangeIndex(1, n + 1, name="experiment"))
 
 
 def require_points(space: Space, points: ArrayLike, name: str = "points") -> np.ndarray:

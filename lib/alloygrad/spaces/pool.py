@@ -25,7 +25,6 @@ from alloygrad.checks import (
 )
 from alloygrad.spaces.points import largest_share, widths
 
-
 SAME = 1e-6
 """Features that differ by less than this share of their range are the same, for the rounding of tables."""
 
@@ -104,7 +103,7 @@ class Pool:
             require_fractions(values[:, : len(elements)])
         self.candidates, self.names, self.features = candidates, tuple(names), values
         self._width = widths(values.min(0), values.max(0))
-        self.elements = elements
+        self.elements = tuple(elements)
 
     @property
     def size(self) -> int:

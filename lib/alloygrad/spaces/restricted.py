@@ -1,17 +1,19 @@
-"""Limits that are no box: few elements at a time, least amounts of those present, linear limits, a farthest distance.
+"""Limits that are no box: few elements at a time, least amounts of those present, other quantities, a distance.
 
 A composition with at most k elements, each of at least some amount where it is present, has one set of elements that
 are present, its support. Each support is a `CompositionSpace` of its own, and they have no composition in common: their
-sizes add up, and a support drawn by size with a uniform composition in it is a uniform composition. Linear limits, of
-cost for example, and a distance from what was measured are kept by rejection.
+sizes add up, and a support drawn by size with a uniform composition in it is a uniform composition. Limits on other
+quantities, a price or a material feature, and a distance from what was measured are kept by rejection.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import combinations
-from typing import Any
+from math import inf
+from numbers import Real
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,6 +32,24 @@ TRIES = 200
 """Rounds of rejection, in which hardly anything was found, before a space is said to be empty."""
 
 
+class Limited(NamedTuple):
+    """A quantity of a composition, between two values."""
+
+    what: Mapping[str, float] | Callable
+    weights: np.ndarray | None  # (n_elements,) of a sum
+    low: float
+    high: float
+    label: str | None  # of its column in tables; "": none
+
+    def of(self, fractions: np.ndarray) -> np.ndarray:
+        """Return the quantity (...) of fractions (..., n_elements)."""
+        if self.weights is not None:
+            return fractions @ self.weights
+        function: Any = self.what
+        rows = fractions.reshape(-1, fractions.shape[-1])
+        return np.asarray(function(rows), dtype=float).reshape(fractions.shape[:-1])
+
+
 @explained("ag.Restricted(alloys, max_elements=4)")
 class Restricted:
     """The compositions of a space that keep further limits.
@@ -40,8 +60,9 @@ class Restricted:
         composition: Bounds, step and groups.
         max_elements: So many elements may be present at once.
         least: {element: least amount where it is present, at.%}, or one number for all.
-        limits: Linear limits [({element: weight}, least, most), …] on Σ weight × at.%/100, None for no limit: the
-            price of an alloy, from the price of each element in it, is one.
+        limits: [(what, least, most), …], None for no limit. What is limited is {element: weight}, for Σ weight ×
+            at.%/100, or a function of fractions (n, n_elements) → (n,) or (n, 1), such as a FeatureMap. A fourth entry
+            names its column in tables, "" for none.
         near: (compositions (n, n_elements) in fractions, distance): no composition is further, in at.%, from all these.
 
     Raises:
@@ -62,7 +83,7 @@ class Restricted:
         *,
         max_elements: int | None = None,
         least: float | Mapping[str, float] = 0.0,
-        limits: Sequence[tuple[Mapping[str, float], float | None, float | None]] = (),
+        limits: Sequence[tuple] = (),
         near: tuple[ArrayLike, float] | None = None,
     ) -> None:
         if not isinstance(composition, CompositionSpace):
@@ -78,8 +99,7 @@ class Restricted:
                 f"{shown(least)}. Write for example least=5, or least={{{self.elements[0]!r}: 5}}."
             )
         self.least = tuple(max(amounts.get(name, 0.0) / 100, composition.step) for name in self.elements)
-        self.weights, self.low, self.high = self._linear(limits)
-        self.limits = tuple((dict(weights), low, high) for weights, low, high in limits)
+        self.limits = tuple(self._limit(one) for one in (limits if isinstance(limits, list | tuple) else [limits]))
         self.near = self._nearest(near)
         _ = self._sizes
         self.sample(1, np.random.default_rng(0))  # refuses an empty space here, where the limits are declared
@@ -102,21 +122,21 @@ class Restricted:
         require_fractions(compositions)
         return compositions, near[1] / 100
 
-    def _linear(self, limits: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        rows = []
-        for one in limits if isinstance(limits, list | tuple) else [limits]:
-            sound = isinstance(one, tuple | list) and len(one) == 3 and isinstance(one[0], Mapping)
-            if not sound or set(one[0]) - set(self.elements) or not all(map(is_number, one[0].values())):
-                raise ValueError(
-                    f"Expected limits as [({{element: weight}}, least, most), …]; got {shown(one)}. Write for example "
-                    f"({{{self.elements[0]!r}: 30.0}}, None, 12)."
-                )
-            low, high = -np.inf if one[1] is None else one[1], np.inf if one[2] is None else one[2]
-            if not low <= high:
-                raise ValueError(f"Expected least ≤ most in a linear limit; got {shown(one)}. Correct them.")
-            rows.append(([one[0].get(name, 0.0) for name in self.elements], low, high))
-        weights = np.array([row[0] for row in rows]).reshape(-1, len(self.elements))
-        return weights, np.array([row[1] for row in rows]), np.array([row[2] for row in rows])
+    def _limit(self, given: Any) -> Limited:
+        sound = isinstance(given, tuple | list) and len(given) in (3, 4) and isinstance((*given, "")[3], str)
+        what = given[0] if sound else None
+        if isinstance(what, Mapping):
+            sound = not set(what) - set(self.elements) and all(map(is_number, what.values()))
+        if not sound or not (isinstance(what, Mapping) or callable(what)):
+            raise ValueError(
+                f"Expected limits as [({{element: weight}}, least, most), …]; got {shown(given)}. Write for example "
+                f"({{{self.elements[0]!r}: 30.0}}, None, 12), or a FeatureMap in place of the weights."
+            )
+        low, high = -inf if given[1] is None else given[1], inf if given[2] is None else given[2]
+        if not (isinstance(low, Real) and isinstance(high, Real) and low <= high):
+            raise ValueError(f"Expected numbers with least ≤ most in a limit; got {shown(given)}. Correct them.")
+        weights = np.array([what.get(name, 0.0) for name in self.elements]) if isinstance(what, Mapping) else None
+        return Limited(what, weights, float(low), float(high), given[3] if len(given) == 4 else None)
 
     @cached_property
     def _supports(self) -> list[CompositionSpace]:
@@ -161,7 +181,7 @@ class Restricted:
 
     @property
     def _rejects(self) -> bool:
-        return len(self.weights) > 0 or self.near is not None
+        return len(self.limits) > 0 or self.near is not None
 
     @cached_property
     def size(self) -> float:
@@ -178,12 +198,12 @@ class Restricted:
 
     def __repr__(self) -> str:
         """Return the declaration."""
-        return f"<Restricted: at most {self.max_elements} elements of {self.composition!r}, {len(self.low)} limits>"
+        return f"<Restricted: at most {self.max_elements} elements of {self.composition!r}, {len(self.limits)} limits>"
 
     def describe(self) -> dict:
         """Return plain values for a digest."""
         near = None if self.near is None else [self.near[0].tolist(), self.near[1]]
-        limits = [[weights, low, high] for weights, low, high in self.limits]
+        limits = [[dict(o.what) if isinstance(o.what, Mapping) else repr(o.what), o.low, o.high] for o in self.limits]
         own = {"max_elements": self.max_elements, "least": list(self.least), "limits": limits, "near": near}
         return {"composition": self.composition.describe(), **own}
 
@@ -198,8 +218,10 @@ class Restricted:
     def _kept(self, counts: np.ndarray) -> np.ndarray:
         """Whether counts (..., n_elements) keep the linear limits and the distance."""
         fractions = self.composition.fractions(counts)
-        sums = fractions @ self.weights.T
-        kept = ((sums >= self.low - ON_GRID) & (sums <= self.high + ON_GRID)).all(-1)
+        kept = np.ones(fractions.shape[:-1], dtype=bool)
+        for one in self.limits:
+            found = one.of(fractions)
+            kept &= (found >= one.low - ON_GRID) & (found <= one.high + ON_GRID)
         if self.near is not None:
             measured, farthest = self.near
             distance = self.composition.distance(fractions[..., None, :], measured).min(-1)
@@ -238,7 +260,7 @@ class Restricted:
         return found
 
     def _near_one(self, fractions: np.ndarray, some: np.ndarray) -> np.ndarray:
-        """The nearest to fractions (n_elements,) of some counts (m, n_elements) and of those of its largest elements."""
+        """The nearest to fractions (n_elements,) of `some` counts (m, n_elements) and those of its main elements."""
         drawn = [some]
         if self._by_support:
             kept = sorted(self._supports, key=lambda s: -fractions[np.array(s.upper) > 0].sum())[:8]
@@ -261,8 +283,9 @@ class Restricted:
     def table(self, points: ArrayLike) -> pd.DataFrame:
         """Return counts (n, n_elements) as a table: formula, each element in at.%, and the sums that are limited."""
         table = self.composition.table(points)
-        for number, weights in enumerate(self.weights, start=1):
-            table[f"limit {number}"] = self.composition.fractions(points) @ weights
+        for number, one in enumerate(self.limits, start=1):
+            if one.label != "":
+                table[one.label or f"limit {number}"] = one.of(self.composition.fractions(points))
         return table
 
     def read(self, table: pd.DataFrame) -> np.ndarray:

@@ -2,9 +2,10 @@
 
     alloygrad check my.csv        what the columns hold, and a request to start from
     alloygrad check my.yaml       what was found in the table, row by row
+    alloygrad start my.yaml       the first experiments, where nothing is measured yet
     alloygrad suggest my.yaml     that, how far the model can be trusted, and the next experiments
 
-Nothing but `suggest` writes, and it replaces no file.
+Nothing but `start` and `suggest` writes, and they replace no file.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from alloygrad.campaigns.progress import outlook
 from alloygrad.symbols import CHEMICAL_SYMBOLS
 from alloygrad.tables import cells, designations, headings, reading, validation
 from alloygrad.tables.reading import Problems
@@ -32,7 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="alloygrad", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("action", choices=("check", "suggest"), help="check only reads; suggest writes a new file")
+    parser.add_argument(
+        "action", choices=("check", "start", "suggest"), help="check only reads; the others write a new file"
+    )
     parser.add_argument("file", help="my.csv or my.xlsx (check), or my.yaml")
     said = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -52,6 +56,10 @@ def _answer(action: str, file: Path) -> None:
         print("\n".join(described(file)))
         return
     request = Request.load(file)
+    if action == "start":
+        table, written = request.start()
+        print(f"{table.to_string()}\n\n{written} Fill in what you measure, then run `alloygrad suggest`.")
+        return
     print("\n".join(found(request)))
     if action == "suggest":
         print("\n".join(answered(request)))
@@ -78,11 +86,15 @@ def answered(request: Request) -> list[str]:
     lines = [f"Inputs of the model: {inputs} ({'as asked' if request.inputs else 'the best on held-out folds'})."]
     lines += [f"{name}: {validation.verdict(one[inputs], one[other], other)}" for name, one in tables.items()]
     campaign = request.campaign(inputs)
+    for name, table in request.progress(campaign).items():
+        lines += ["", f"{name}, round by round:", table.round(4).to_string(index=False)]
     suggested, written = request.suggest(campaign)
     shown = suggested.drop(columns=[*suggested.filter(regex=r" (wt\.%|g)$"), "warning"])
     with pd.option_context("display.width", 120, "display.max_columns", None, "display.precision", 4):
         lines += ["", shown.T.to_string(), ""]
     lines += [f"Suggestion {number}: {text}" for number, text in suggested["warning"].items() if text]
+    if request.round is not None and len(campaign.objectives) == 1 and campaign.acquisition == "log_ei":
+        lines.append(outlook(campaign).advice)
     return [*lines, written]
 
 

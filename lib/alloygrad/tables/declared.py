@@ -9,6 +9,7 @@ import pandas as pd
 from alloygrad.checks import is_number, shown
 from alloygrad.features import elements
 from alloygrad.protocols import Space
+from alloygrad.spaces import Pool
 from alloygrad.surrogates.evidence import LARGEST
 from alloygrad.tables import designations, headings, reading
 from alloygrad.tables.reading import Problems
@@ -28,12 +29,18 @@ def unit_of(space: Space, unit: str | None, formula: str | None, sites: Any) -> 
         if unit not in (None, "fraction") or formula:
             raise ValueError(f"Expected no unit and no formula next to `sites`; got {unit!r}. Leave them out.")
         return "at.%"
+    if not isinstance(space, Pool):  # which may be named
+        require_unit(unit, formula)
+    return unit or ""
+
+
+def require_unit(unit: str | None, formula: str | None) -> None:
+    """Raise ValueError unless the unit of element columns is declared; formulas of ratios need none."""
     if unit not in UNITS and not (formula and unit is None):
         raise ValueError(
             f"Expected the unit of the element columns, one of {list(UNITS)}; got {unit!r}. Pass "
             f"for example unit={UNITS[0]!r}."
         )
-    return unit or ""
 
 
 def held(process: Mapping[str, float | str] | None) -> dict[str, float | str]:

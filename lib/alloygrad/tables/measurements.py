@@ -100,9 +100,8 @@ class Measurements:
             what, mark, remedy = line.rpartition("? ")
             said.append((int(line[4 : line.index(":")]), what + mark.strip(), "used as it is", remedy))
         names, n = list(self.space.elements), len(self.space.elements)
-        if n:
+        if alloys := composition_of(self.space):
             said += findings.sums(self.table, names, self.unit, usable)
-            alloys: Any = composition_of(self.space)
             said += findings.unusual(rows, coordinates[:, :n], alloys)
         if isinstance(box := getattr(self.space, "process", self.space), Box):
             said += findings.beyond_box(rows, coordinates[:, n:], box)
@@ -283,9 +282,16 @@ def read_table(
     notes: Notes = {}
     named = isinstance(space, Pool) and space.label in table
     if names and not named:
+        declared.require_unit(unit or None, formula)
         table, unit, found = _with_shares(table, names, unit, path, problems, formula, balance, sites)
         remarks += found
-    if not formula and names and not set(names) & set(table) and (column := declared.formula_column(table)):
+    if (
+        not formula
+        and names
+        and not named
+        and not set(names) & set(table)
+        and (column := declared.formula_column(table))
+    ):
         fault = f"row 1: no columns of elements, but column {column!r} holds compositions as text"
         problems.add(1, fault, f"Pass formula={column!r}.")
         problems.check()
@@ -334,7 +340,8 @@ def _candidates(table: pd.DataFrame, pool: Pool, problems: Problems) -> np.ndarr
     texts = pd.Index([str(name).strip() for name in names])
     cells = table[pool.label].tolist()
     rows = texts.get_indexer(["" if cell is None else str(cell).strip() for cell in cells])
-    for row, cell in zip(table.index[rows < 0], (cell for cell, at in zip(cells, rows) if at < 0), strict=True):
+    for i in np.flatnonzero(rows < 0):
+        row, cell = table.index[i], cells[i]
         got = "an empty cell" if cell is None else shown(cell)
         what = f"row {row}, column '{pool.label}': {got}, no candidate of the pool"
         problems.add(int(row), what, f"Correct the name, or leave the row out.{nearest(cell, texts, 3)}")

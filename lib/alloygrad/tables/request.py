@@ -20,13 +20,16 @@ import numpy as np
 import pandas as pd
 
 from alloygrad.campaigns.campaign import Campaign
-from alloygrad.checks import nearest, require_whole
+from alloygrad.campaigns.progress import progress
+from alloygrad.checks import nearest, require_known, require_whole
+from alloygrad.features.feature_map import FeatureMap, parse_feature
 from alloygrad.objectives import Limit, Maximise, Minimise, Target
 from alloygrad.protocols import Objective
-from alloygrad.spaces import Box, CompositionSpace, Product, Restricted
-from alloygrad.tables import validation, writing
+from alloygrad.spaces import Box, CompositionSpace, Pool, Product, Restricted, starting_design
+from alloygrad.tables import reading, validation, writing
+from alloygrad.tables.candidates import read_candidates
 from alloygrad.tables.measurements import Measurements, read_table
-from alloygrad.tables.shares import weight_limits
+from alloygrad.tables.shares import atomic_bounds, price_limit, weight_limits
 
 SHORT = 25
 """Generations of the search for features in each fold; on the example of eight elements it found what 200 find."""
@@ -47,23 +50,30 @@ class Request:
     Args:
         csv: The table, .csv or .xlsx.
         bounds: {element: [least, most]}, at.%.
+        candidates: In place of bounds, a table of the alloys to choose from: see `read_candidates`.
         target: The outcome to maximise, or {outcome: weight}; or use `objectives`.
         maximise: False: the smaller the target the better.
         objectives: Several, as in `KINDS`.
-        unit, sheet, columns, formula, balance, sites: As of `read_table`.
+        unit, sheet, columns, formula, balance, sites, uncertainty: As of `read_table`.
         elements: Order of the columns; that of `bounds` unless given.
         process: {column: value} of conditions held fixed.
-        parameters: {name: [least, most]} or [least, most, unit] of conditions to be chosen with the composition.
+        parameters: Conditions to be chosen with the composition: {name: [least, most]}, [least, most, unit], or a list
+            of words.
         integers: Parameters that take whole numbers only.
         step: Of the grid, at.%.
         groups: [[elements, least, most], …]: limits on sums, at.%.
         max_elements: So many elements may be present at once.
         least: Least amount of an element where it is present, at.%; or {element: amount}.
         weight_bounds: {element: [least, most]}, wt.%, next to `bounds`.
-        limits: [[{element: weight}, least, most], …] on Σ weight × at.%/100, such as a price; null for no limit.
+        bounds_unit: "wt.%" where `bounds` are by weight; the grid stays one of at.%.
+        limits: [[what, least, most], …]; null for no limit. What is limited is {element: weight}, for Σ weight ×
+            at.%/100, or a feature such as "mean:VEC" or "mismatch:R" (δ).
+        prices: {element: price per kg}, of all elements: shown with each suggestion.
+        max_price: The largest price per kg of a suggestion.
         q: How many experiments to suggest.
         min_distance: Least distance of two suggestions, at.%.
         melt_grams: Mass of a melt: adds the grams of each element to weigh in.
+        round: The column that says in which round (week, date) a row was measured: progress is shown.
         inputs: "features", "fractions" or "both"; None: the best of them on held-out folds.
         n_features, selection_generations: Of the search for features.
         output: Folder of the suggestions; beside the request unless given.
@@ -72,7 +82,8 @@ class Request:
     """
 
     csv: str
-    bounds: Mapping[str, Sequence[float]]
+    bounds: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    candidates: str | None = None
     target: str | Mapping[str, float] | None = None
     maximise: bool = True
     objectives: Sequence[Mapping[str, Any]] = ()
@@ -82,6 +93,7 @@ class Request:
     formula: str | None = None
     balance: str | None = None
     sites: Sequence | None = None
+    uncertainty: Mapping[str, str] | None = None
     elements: Sequence[str] = ()
     process: Mapping[str, float | str] | None = None
     parameters: Mapping[str, Sequence] = field(default_factory=dict)
@@ -91,10 +103,14 @@ class Request:
     max_elements: int | None = None
     least: float | Mapping[str, float] = 0.0
     weight_bounds: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    bounds_unit: str = "at.%"
     limits: Sequence = ()
+    prices: Mapping[str, float] | None = None
+    max_price: float | None = None
     q: int = 4
     min_distance: float | None = None
     melt_grams: float | None = None
+    round: str | None = None
     inputs: str | None = None
     n_features: int = 4
     selection_generations: int = 200
@@ -128,7 +144,8 @@ class Request:
             if key not in known:
                 hint = nearest(key, known) or f" Known are {', '.join(known)}."
                 raise ValueError(f"Expected known keys in {path.name}; got {key!r}.{hint}")
-        if missing := [key for key in ("csv", "bounds") if key not in said]:
+        needed = ("csv",) if "candidates" in said else ("csv", "bounds")
+        if missing := [key for key in needed if key not in said]:
             raise ValueError(f"Expected the keys csv and bounds in {path.name}; {missing[0]!r} is missing. Add it.")
         return cls(**said, folder=path.parent)
 
@@ -137,22 +154,29 @@ class Request:
         """Path of the table."""
         return self.folder / Path(self.csv).expanduser()
 
-    def space(self) -> CompositionSpace | Product | Restricted:
+    def space(self) -> CompositionSpace | Product | Restricted | Pool:
         """Return what may be tried. Raises ValueError as the spaces do."""
+        if self.candidates is not None:
+            listed = self.folder / Path(self.candidates).expanduser()
+            return read_candidates(listed, unit=self.unit, formula=self.formula)
         names = self.elements or list(self.bounds)
         if isinstance(self.bounds, Mapping) and (missing := [name for name in names if name not in self.bounds]):
             raise ValueError(f"Expected bounds for {list(names)}; got none for {missing}. Add them, in at.%.")
+        require_known("bounds_unit", self.bounds_unit, ("at.%", "wt.%"))
         bounds: Any = {name: self.bounds[name] for name in names}  # checked there
-        alloys = CompositionSpace(bounds, step=self.step, groups=self.groups)
-        limits = [*self.limits, *weight_limits(self.weight_bounds, alloys.elements)]
+        by_weight = dict(self.weight_bounds)
+        if self.bounds_unit == "wt.%":
+            by_weight, bounds = bounds | by_weight, atomic_bounds(bounds, self.step)
+        alloys: Any = CompositionSpace(bounds, step=self.step, groups=self.groups)
+        limits = [_limit(one, alloys.elements) for one in self.limits]
+        limits += weight_limits(by_weight, alloys.elements)
+        if self.max_price is not None:
+            limits.append(price_limit(self.prices or {}, self.max_price, alloys.elements))
         if self.max_elements is not None or self.least or limits:
-            if self.parameters:
-                raise ValueError("Expected parameters, or limits beyond bounds and groups; got both. Leave one out.")
-            return Restricted(alloys, max_elements=self.max_elements, least=self.least, limits=limits)
+            alloys = Restricted(alloys, max_elements=self.max_elements, least=self.least, limits=limits)
         if not self.parameters:
             return alloys
-        limits = {name: tuple(values) for name, values in self.parameters.items()}
-        return Product(alloys, Box(limits, integers=self.integers))
+        return Product(alloys, Box(self.parameters, integers=self.integers))
 
     def wanted(self) -> list[Objective]:
         """Return the objectives. Raises ValueError for what is none."""
@@ -167,7 +191,7 @@ class Request:
         """Read the table. Raises TableError."""
         return read_table(
             self.file, self.space(), unit=self.unit, process=self.process, sheet=self.sheet, columns=self.columns,
-            formula=self.formula, balance=self.balance, sites=self.sites,
+            formula=self.formula, balance=self.balance, sites=self.sites, uncertainty=self.uncertainty,
         )  # fmt: skip
 
     def report(self) -> pd.DataFrame:
@@ -200,11 +224,44 @@ class Request:
     def suggest(self, campaign: Campaign) -> tuple[pd.DataFrame, str]:
         """Return suggestions of a campaign with their wt.%, and one line on where they were written."""
         space = self.space()
-        table = writing.with_weights(campaign.suggest(self.q, min_distance=self.min_distance), space)
+        table = campaign.suggest(self.q, min_distance=self.min_distance)
+        if not isinstance(space, Pool):
+            table = writing.with_weights(table, space)
+        if self.prices is not None:
+            table = writing.with_price(table, space, self.prices)
         if self.melt_grams is not None:
             table = writing.with_grams(table, space, self.melt_grams)
+        return table, self._write(table, "suggestions")
+
+    def start(self) -> tuple[pd.DataFrame, str]:
+        """Return q experiments to begin with, as a table to fill in, and one line on where it was written."""
+        space = self.space()
+        table = starting_design(space, self.q, self.seed)
+        outcomes = dict.fromkeys(name for one in self.wanted() for name in one.outputs)
+        table = table.assign(**{name: "" for name in outcomes})
+        if self.melt_grams is not None:
+            table = writing.with_grams(table, space, self.melt_grams)
+        return table, self._write(table, "start")
+
+    def progress(self, campaign: Campaign) -> dict[str, pd.DataFrame]:
+        """Return what each round brought, {outcome: table}, as `campaigns.progress` does; {} without `round`."""
+        if self.round is None:
+            return {}
+        table = self.read()
+        reading.require_columns(table.table, [self.round], self.file)
+        parts = {one.name: campaign.only(one.name) for one in campaign.objectives}
+        return {name: progress(one, table.table[self.round].loc[one.rows]) for name, one in parts.items()}
+
+    def _write(self, table: pd.DataFrame, what: str) -> str:
         folder = self.folder if self.output is None else self.folder / Path(self.output).expanduser()
-        return table, writing.write_new(table, folder / f"{self.file.stem}_suggestions.csv")[1]
+        return writing.write_new(table, folder / f"{self.file.stem}_{what}.csv")[1]
+
+
+def _limit(said: Any, elements: Sequence[str]) -> Any:
+    """A limit as `Restricted` takes it: a feature by its name becomes a map of fractions."""
+    if isinstance(said, list | tuple) and said and isinstance(said[0], str):
+        return (FeatureMap(tuple(elements), (parse_feature(said[0]),)), *said[1:3], said[0])
+    return said
 
 
 def _objective(said: Any) -> Objective:

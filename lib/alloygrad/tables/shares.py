@@ -40,7 +40,7 @@ def _masses(symbols: Sequence[str]) -> np.ndarray:
 
 def weight_limits(
     bounds: Mapping[str, Sequence[float]], names: Sequence[str]
-) -> list[tuple[dict[str, float], float | None, float | None]]:
+) -> list[tuple[dict[str, float], float | None, float | None, str]]:
     """Return bounds in wt.% as linear limits on atomic fractions, for `Restricted`.
 
     w_i ≤ u is c_i A_i − u Σ_j c_j A_j ≤ 0: linear, though the weights are not.
@@ -54,9 +54,9 @@ def weight_limits(
 
     Example:
         >>> weight_limits({"C": (0, 2)}, ["Fe", "C"])[0][1:]
-        (None, 0.0)
+        (None, 0.0, '')
     """
-    found: list[tuple[dict[str, float], float | None, float | None]] = []
+    found: list[tuple[dict[str, float], float | None, float | None, str]] = []
     masses = dict(zip(names, _masses(names).tolist(), strict=True))
     for name, pair in bounds.items():
         sound = isinstance(pair, list | tuple) and len(pair) == 2 and all(is_number(x, 100) for x in pair)
@@ -67,10 +67,69 @@ def weight_limits(
             )
         for share, low, high in ((pair[0] / 100, 0.0, None), (pair[1] / 100, None, 0.0)):
             if 0 < share < 1:
-                found.append(
-                    ({other: (other == name) * masses[name] - share * masses[other] for other in names}, low, high)
-                )
+                weights = {other: (other == name) * masses[name] - share * masses[other] for other in names}
+                found.append((weights, low, high, ""))
     return found
+
+
+def atomic_bounds(bounds: Mapping[str, Sequence[float]], step: float) -> dict[str, tuple[float, float]]:
+    """Return bounds in at.%, on a grid of `step`, that hold all compositions within bounds in wt.%.
+
+    An element has its largest atomic share where the rest is of the heaviest other element, its least where it is of
+    the lightest.
+
+    Example:
+        >>> atomic_bounds({"Fe": (98, 100), "C": (0, 2)}, 0.1)
+        {'Fe': (91.3, 100.0), 'C': (0.0, 8.7)}
+    """
+    weight_limits(bounds, list(bounds))  # refuses what are no bounds
+    masses = dict(zip(bounds, _masses(list(bounds)).tolist(), strict=True))
+    found = {}
+    for name, (least, most) in bounds.items():
+        others = [mass for other, mass in masses.items() if other != name]
+        ends = []
+        for share, rest in ((least / 100, min(others)), (most / 100, max(others))):
+            moles = share / masses[name]
+            ends.append(100 * moles / (moles + (1 - share) / rest))
+        low, high = np.floor(ends[0] / step + 1e-9) * step, np.ceil(ends[1] / step - 1e-9) * step
+        found[name] = (round(float(low), 10), round(min(float(high), 100.0), 10))
+    return found
+
+
+def price_limit(
+    prices: Mapping[str, float], most: float, names: Sequence[str]
+) -> tuple[dict[str, float], float | None, float | None, str]:
+    """Return a largest price per kg as a linear limit on atomic fractions c_i: Σ c_i A_i (p_i − P) ≤ 0.
+
+    Args:
+        prices: {element: price per kg}, of all elements.
+        most: P.
+        names: Elements of the space.
+    """
+    per_kg = _prices(prices, names)
+    masses = _masses(names)
+    return dict(zip(names, (masses * (per_kg - most)).tolist(), strict=True)), None, 0.0, ""
+
+
+def price_of(fractions: np.ndarray, prices: Mapping[str, float], names: Sequence[str]) -> np.ndarray:
+    """Return the price per kg (...) of atomic fractions (..., n_elements).
+
+    Example:
+        >>> price_of(np.array([0.5, 0.5]), {"Ni": 20.0, "Ti": 10.0}, ["Ni", "Ti"]).round(2).item()
+        15.51
+    """
+    return to_weight(fractions, names) @ _prices(prices, names)
+
+
+def _prices(prices: Any, names: Sequence[str]) -> np.ndarray:
+    """Prices (n_elements,). Raises ValueError unless each element has one."""
+    sound = isinstance(prices, Mapping) and all(is_number(price) and price >= 0 for price in prices.values())
+    if not sound or set(prices) != set(names):
+        raise ValueError(
+            f"Expected prices as {{element: price per kg}} of all of {list(names)}; got {shown(prices)}. Give each "
+            "element one number ≥ 0."
+        )
+    return np.array([prices[name] for name in names], dtype=float)
 
 
 def with_rest(

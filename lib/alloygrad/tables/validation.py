@@ -20,7 +20,7 @@ from scipy.stats import binom, norm
 
 from alloygrad.campaigns.campaign import Campaign
 from alloygrad.campaigns.cautions import DOUBTFUL, doubtful, left_out
-from alloygrad.campaigns.inputs import Both, Joined
+from alloygrad.campaigns.inputs import Joined, with_fractions
 from alloygrad.features.selection import deal_folds
 from alloygrad.tables.findings import alike
 
@@ -75,7 +75,7 @@ def compared(campaign: Campaign, *, rng: np.random.Generator, n_folds: int = 5) 
     def both(rows: np.ndarray) -> Campaign:
         chosen = latest["features"].features
         chosen = chosen.features if isinstance(chosen, Joined) else chosen
-        return campaign.subset(rows, inputs=Both(chosen, campaign.space.names))
+        return campaign.subset(rows, inputs=with_fractions(chosen))
 
     choose = {"fractions": lambda rows: campaign.subset(rows, inputs="fractions"), "features": features, "both": both}
     return _in_folds(campaign, choose, rng, n_folds)

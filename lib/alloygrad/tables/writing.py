@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 
 from alloygrad.checks import is_number
 from alloygrad.protocols import Space
-from alloygrad.tables.measurements import to_weight
+from alloygrad.tables.shares import price_of, to_weight
 
 
 def with_weights(table: pd.DataFrame, space: Space) -> pd.DataFrame:
@@ -31,6 +32,11 @@ def with_grams(table: pd.DataFrame, space: Space, melt: float) -> pd.DataFrame:
     grams = (melt * to_weight(_fractions(table, space), space.elements)).round(3)
     columns = pd.DataFrame(grams, index=table.index, columns=[f"{element} g" for element in space.elements])
     return pd.concat([table, columns], axis=1)
+
+
+def with_price(table: pd.DataFrame, space: Space, prices: Mapping[str, float]) -> pd.DataFrame:
+    """Return a table of suggestions with the price of each per kg, from {element: price per kg}."""
+    return table.assign(**{"price per kg": price_of(_fractions(table, space), prices, space.elements).round(4)})
 
 
 def _fractions(table: pd.DataFrame, space: Space) -> np.ndarray:

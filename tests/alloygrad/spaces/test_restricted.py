@@ -100,7 +100,7 @@ def test_a_price_is_shown():
         (dict(least=120), "Expected least amounts from 0 to 100 at.%"),
         (dict(least={"Zr": 5}), "of elements among"),
         (dict(limits=[({"Zr": 1}, 0, 1)]), "Expected limits as"),
-        (dict(limits=[({"Co": 1}, 2, 1)]), "Expected least ≤ most"),
+        (dict(limits=[({"Co": 1}, 2, 1)]), "Expected numbers with least ≤ most"),
         (dict(limits=[(PRICE, 40, None)]), "Expected compositions that keep the limits"),
     ],
 )

@@ -115,5 +115,7 @@ def test_few_elements_and_bounds_by_weight(folder):
     assert space.size == within.sum()
     with pytest.raises(ValueError, match=r"Expected bounds in wt\.% as"):
         Request.load(asked(folder, weight_bounds={"Zn": [0, 1]})).space()
-    with pytest.raises(ValueError, match="Expected parameters, or limits beyond"):
-        Request.load(asked(folder, max_elements=2, parameters={"T": [1, 2]})).space()
+    both = Request.load(asked(folder, max_elements=2, parameters={"T": [1, 2], "route": ["cast", "rolled"]})).space()
+    drawn = both.sample(50, np.random.default_rng(0))
+    assert both.contains(drawn).all() and ((drawn[:, :3] > 0).sum(axis=1) <= 2).all()
+    assert set(both.table(drawn)["route"]) == {"cast", "rolled"}
