@@ -26,6 +26,8 @@ from compendium.pareto import limits, runs, starts, states
 from compendium.pareto.arms import DEFAULT
 
 RUNS = "data/results/fronts/runs-{}-*.parquet"
+STATES, PEER = "data/results/front_states.csv", "data/results/front_peer.csv"
+LIMITS, STARTS = "data/results/front_limits.csv", "data/results/front_starts.csv"
 
 
 def _empty(columns: Sequence) -> pd.DataFrame:
@@ -44,7 +46,7 @@ class Results:
     )
     states: pd.DataFrame = field(default_factory=lambda: _empty([*states.KEPT.columns, "peer", "peer_seconds"]))
     limits: pd.DataFrame = field(default_factory=lambda: _empty(limits.KEPT.columns))
-    starts: pd.DataFrame = field(default_factory=lambda: _empty(starts.KEPT.columns))
+    starts: pd.DataFrame = field(default_factory=lambda: _empty([*starts.KEPT.columns, "short"]))
 
 
 def gather() -> Results:
@@ -95,33 +97,37 @@ def front_gain(
     return parts
 
 
-def _share(name: str, hits: pd.Series, least: float, source: str) -> Part:
-    """A share as the criterion counts it, without an interval; nothing where there are none."""
+def _share(name: str, hits: pd.Series, least: float, planned: int, source: str) -> Part:
+    """A share as the criterion counts it; with its interval (Wilson's) where there are fewer repeats than planned."""
     if not len(hits):
         return Part(name, least=least, source=source)
-    return Part(f"{name} ({int(hits.sum())} of {len(hits)})", float(hits.mean()), n=None, least=least, source=source)
+    name, share = f"{name} ({int(hits.sum())} of {len(hits)})", float(hits.mean())
+    if len(hits) >= planned:
+        return Part(name, share, n=None, least=least, source=source)
+    low, high = statistics.share_interval(int(hits.sum()), len(hits))
+    return Part(name, share, low, high, n=len(hits), least=least, source=source)
 
 
 @measure("front_limits")
-def front_limits(results: Results, landscapes: Sequence[str], least: float, within: int) -> list[Part]:
+def front_limits(results: Results, landscapes: Sequence[str], least: float, within: int, seeds: int) -> list[Part]:
     """The share of seeds whose campaign arrives at the best alloy that keeps the limits, on each landscape."""
     table = results.limits
     own = {name: table.loc[table["landscape"] == name, "arrived"] for name in landscapes}
-    return [_share(name, arrived <= within, least, str(limits.KEPT.path.name)) for name, arrived in own.items()]
+    return [_share(name, arrived <= within, least, seeds, LIMITS) for name, arrived in own.items()]
 
 
 @measure("front_maximum")
-def front_maximum(results: Results, least: float, near: float) -> list[Part]:
+def front_maximum(results: Results, least: float, near: float, states: int) -> list[Part]:
     """The share of states in which the default's pick has nearly the largest expected hypervolume improvement."""
     short = results.states["largest"] - results.states["log_ehvi"]
-    return [_share("states", short <= -np.log(near), least, states.KEPT.path.name)]
+    return [_share("states", short <= -np.log(near), least, states, STATES)]
 
 
 @measure("front_faster")
-def front_faster(results: Results, times: float, least: float, near: float) -> list[Part]:
+def front_faster(results: Results, times: float, least: float, near: float, states: int) -> list[Part]:
     """How many times faster the default is than BoTorch in the same states, and the share in which it is no worse."""
     own = results.states.dropna(subset=["peer"])
-    source, names = states.PEER.path.name, ("median ratio of CPU times", "no worse")
+    source, names = PEER, ("median ratio of CPU times", "no worse")
     if not len(own):
         return [Part(name, source=source) for name in names]
     ratio = (own["peer_seconds"] / own["cpu_seconds"]).to_numpy(dtype=float)
@@ -129,7 +135,7 @@ def front_faster(results: Results, times: float, least: float, near: float) -> l
     as_good = own["log_ehvi"] - own["peer"] >= np.log(near)
     return [
         Part(names[0], value, low, high, n=len(own), least=times, source=source),
-        _share(names[1], as_good, least, source),
+        _share(names[1], as_good, least, states, source),
     ]
 
 
@@ -157,8 +163,7 @@ def _fewer(table: pd.DataFrame, name: str, one: tuple[str, int], other: tuple[st
 
 
 def _mean(name: str, one: pd.Series, other: pd.Series, least: float) -> Part:
-    source = starts.KEPT.path.name
     if not len(one.index.intersection(other.index)):
-        return Part(name, least=least, source=source)
+        return Part(name, least=least, source=STARTS)
     found = statistics.paired(one, other)
-    return Part(name, found["mean"], found["low"], found["high"], n=found["n"], least=least, source=source)
+    return Part(name, found["mean"], found["low"], found["high"], n=found["n"], least=least, source=STARTS)
