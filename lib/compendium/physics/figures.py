@@ -1,0 +1,81 @@
+"""Figures of hard and soft alloys: oracle against measurements, the front and its alloys, what campaigns find."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from alloygrad.plotting.style import COLUMN, PAGE, PALETTE
+from compendium.figures import save, style
+from compendium.judging import statistics
+from compendium.physics.elements import SYMBOLS
+from compendium.physics.measured import WITHIN
+
+__all__ = ["compositions", "parity", "save", "shares", "trade_off"]
+
+COLOURS = {"campaign": style.COLOURS["ascent"], "random": style.COLOURS["random"]}
+LABELS = {"campaign": "campaign (log EHVI)", "random": "random alloys"}
+
+STRENGTH, MAGNETISATION = "friction stress (MPa)", "saturation magnetisation at 0 K (T)"
+
+
+def parity(strengths: pd.DataFrame) -> Figure:
+    """Draw measured and computed friction stress of each alloy; strengths: of `measured.strengths`."""
+    figure, axis = plt.subplots(figsize=(COLUMN, 3.0))
+    rows = strengths.sort_values("measured_MPa", ignore_index=True)
+    value, at = rows["measured_MPa"], rows.index
+    axis.barh(at, 2 * WITHIN * value, left=(1 - WITHIN) * value, height=0.6, color="0.88", label=f"±{WITHIN:.0%}")
+    axis.plot(value, at, "|", color="0.3", ms=9, label="measured")
+    for within, face in ((True, PALETTE[0]), (False, "none")):
+        own = rows[rows["within"] == within]
+        label = f"computed, {'within' if within else 'beyond'}"
+        axis.plot(own["computed_MPa"], own.index, "o", mec=PALETTE[0], mfc=face, ms=4, label=label)
+    axis.set(xlabel=STRENGTH, xlim=(0, None))
+    axis.set_yticks(at, rows["alloy"])
+    axis.legend(loc="lower right")
+    return figure
+
+
+def trade_off(front: pd.DataFrame, drawn: pd.DataFrame, found: pd.DataFrame) -> Figure:
+    """Draw the best known front over random alloys, with the alloys that one campaign measured.
+
+    Each table has the columns strength_MPa and magnetisation_T.
+    """
+    figure, axis = plt.subplots(figsize=(COLUMN, 2.8))
+    x, y = "magnetisation_T", "strength_MPa"
+    axis.plot(drawn[x], drawn[y], ".", color="0.8", ms=2, label=f"{len(drawn)} random alloys")
+    axis.plot(found[x], found[y], "o", color=COLOURS["campaign"], mfc="none", ms=3, label="one campaign")
+    axis.plot(front[x], front[y], "-", color="0.1", label="best known front")
+    axis.set(xlabel=MAGNETISATION, ylabel=STRENGTH)
+    figure.legend(loc="outside upper center", ncols=3, columnspacing=1.0, handlelength=1.2)
+    return figure
+
+
+def compositions(front: pd.DataFrame) -> Figure:
+    """Draw the alloys of the front as stacked shares of the elements, against their magnetisation."""
+    figure, axis = plt.subplots(figsize=(PAGE, 2.6))
+    rows = front.sort_values("magnetisation_T")
+    present = [name for name in SYMBOLS if rows[name].max() > 0]
+    colours = [PALETTE[SYMBOLS.index(name)] for name in present]
+    axis.stackplot(rows["magnetisation_T"], rows[present].T, labels=present, colors=colours, lw=0)
+    axis.set(xlabel=MAGNETISATION, ylabel="at.%", ylim=(0, 100), xlim=rows["magnetisation_T"].iloc[[0, -1]])
+    figure.legend(loc="outside right center", reverse=True)
+    return figure
+
+
+def shares(curves: pd.DataFrame, initial: int, least: float) -> Figure:
+    """Draw the share of the front's hypervolume against evaluations, with 95 % intervals; curves: of `runs.gather`."""
+    figure, axis = plt.subplots(figsize=(COLUMN, 2.4))
+    steps = [name for name in curves if isinstance(name, int)]
+    for arm, own in curves.groupby("arm", sort=False):
+        mean, low, high = statistics.mean_interval(own[steps].to_numpy(dtype=float))
+        at = initial + np.array(steps)
+        axis.plot(at, mean, color=COLOURS[arm], label=f"{LABELS[arm]}, n = {len(own)}")
+        axis.fill_between(at, low, high, color=COLOURS[arm], alpha=0.2, lw=0)
+    axis.axhline(least, color="0.4", lw=0.8, ls=":")
+    axis.set(xlabel="alloys evaluated", ylabel="share of the front's hypervolume", ylim=(None, 1.01))
+    if curves.empty:
+        axis.text(0.5, 0.5, "no run on record", transform=axis.transAxes, ha="center")
+    else:
+        axis.legend(loc="lower right")
+    return figure
