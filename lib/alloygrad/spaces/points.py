@@ -20,7 +20,7 @@ SCREENED = 64
 
 
 def starting_design(space: Space, n: int, seed: int = 0) -> pd.DataFrame:
-    """Return n experiments to begin with, where nothing is measured yet: points as far from each other as random ones.
+    """Return n experiments to begin with, where nothing is measured yet: points far from each other.
 
     The first lies nearest to the middle of many random points, each further one farthest from all before it.
 

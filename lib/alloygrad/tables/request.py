@@ -72,7 +72,7 @@ class Request:
         max_price: The largest price per kg of a suggestion.
         q: How many experiments to suggest.
         min_distance: Least distance of two suggestions, at.%.
-        melt_grams: Mass of a melt: adds the grams of each element to weigh in.
+        melt_grams: Mass of a melt: adds the grams of each element to weigh in, and writes a weighing sheet (.xlsx).
         round: The column that says in which round (week, date) a row was measured: progress is shown.
         inputs: "features", "fractions" or "both"; None: the best of them on held-out folds.
         n_features, selection_generations: Of the search for features.
@@ -231,7 +231,10 @@ class Request:
             table = writing.with_price(table, space, self.prices)
         if self.melt_grams is not None:
             table = writing.with_grams(table, space, self.melt_grams)
-        return table, self._write(table, "suggestions")
+        line = self._write(table, "suggestions")
+        if self.melt_grams is not None and line.startswith("Written"):
+            line += f" {writing.write_sheet(table, self._folder / f'{self.file.stem}_weighing.xlsx', space.elements)}"
+        return table, line
 
     def start(self) -> tuple[pd.DataFrame, str]:
         """Return q experiments to begin with, as a table to fill in, and one line on where it was written."""
@@ -247,14 +250,19 @@ class Request:
         """Return what each round brought, {outcome: table}, as `campaigns.progress` does; {} without `round`."""
         if self.round is None:
             return {}
-        table = self.read()
-        reading.require_columns(table.table, [self.round], self.file)
+        table = self.read().table
+        reading.require_columns(table, [self.round], self.file)
+        numbers = pd.to_numeric(table[self.round], errors="coerce")
+        rounds = numbers if numbers.notna().all() else table[self.round].astype(str)
         parts = {one.name: campaign.only(one.name) for one in campaign.objectives}
-        return {name: progress(one, table.table[self.round].loc[one.rows]) for name, one in parts.items()}
+        return {name: progress(one, rounds.loc[one.rows].tolist()) for name, one in parts.items()}
+
+    @property
+    def _folder(self) -> Path:
+        return self.folder if self.output is None else self.folder / Path(self.output).expanduser()
 
     def _write(self, table: pd.DataFrame, what: str) -> str:
-        folder = self.folder if self.output is None else self.folder / Path(self.output).expanduser()
-        return writing.write_new(table, folder / f"{self.file.stem}_{what}.csv")[1]
+        return writing.write_new(table, self._folder / f"{self.file.stem}_{what}.csv")[1]
 
 
 def _limit(said: Any, elements: Sequence[str]) -> Any:

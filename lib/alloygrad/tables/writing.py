@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -68,3 +68,19 @@ def write_new(table: pd.DataFrame, path: str | Path) -> tuple[Path, str]:
         os.replace(temporary, path)
     line = f"Written to {named}."
     return path, line if path == wanted else f"{line} Earlier suggestions were kept as they are."
+
+
+def write_sheet(table: pd.DataFrame, path: Path, elements: Sequence[str]) -> str:
+    """Write a weighing sheet of suggestions with grams, as a new .xlsx; return one line on where it stands.
+
+    One row for each suggestion: its formula, the grams of each element, their sum, and cells for what was weighed.
+    """
+    grams = [f"{element} g" for element in elements]
+    sheet = table[["formula", *grams]].assign(**{"total g": table[grams].sum(axis=1).round(3)})
+    sheet = sheet.assign(**{f"weighed {name}": "" for name in grams}, remarks="")
+    wanted, number = path, 1
+    while path.exists():
+        number += 1
+        path = wanted.with_stem(f"{wanted.stem}-{number}")
+    sheet.to_excel(path, sheet_name="weighing")
+    return f"Weighing sheet: {os.path.relpath(path)}."

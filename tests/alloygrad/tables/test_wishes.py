@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 import alloygrad as ag
+from alloygrad.tables import command
 from alloygrad.tables.candidates import read_candidates
 from alloygrad.tables.reading import TableError
 from alloygrad.tables.request import Request
@@ -113,3 +114,23 @@ def test_bounds_by_weight_hold_for_every_composition_of_the_grid(tmp_path):
     assert atomic_bounds(bounds, 1)["C"] == (0, 9) and list(space.table(every[inside][:1])) == list(
         wide.table(every[:1])
     )
+
+
+def test_from_an_empty_table_over_weeks_to_a_weighing_sheet(tmp_path, capsys):
+    """`start` writes what to make; filled in, it is the table of `suggest`, which shows rounds and grams."""
+    more = dict(
+        bounds={n: [5, 60] for n in ALLOYS.elements}, step=5, q=6, melt_grams=50, round="week", selection_generations=1
+    )
+    request = written(tmp_path, pd.DataFrame(columns=["HV"]), csv="my_start.csv", **more)
+    assert command.main(["start", str(tmp_path / "my.yaml")]) == 0
+    table = pd.read_csv(tmp_path / "my_start_start.csv", index_col=0)
+    assert len(table) == 6 and table["HV"].isna().all() and "Fill in what you measure" in capsys.readouterr().out
+    np.testing.assert_allclose(table[[f"{name} g" for name in ALLOYS.elements]].sum(axis=1), 50, atol=0.01)
+    filled = table.assign(HV=100 + 5 * table["Al at.%"], week=[1, 1, 1, 1, 2, 10])
+    filled.to_csv(tmp_path / "my_start.csv", index=False)
+    assert len(request.read().of("HV").rows) == 6
+    assert command.main(["suggest", str(tmp_path / "my.yaml")]) == 0
+    shown = capsys.readouterr().out
+    assert "HV, round by round:" in shown and "The next experiment is expected to gain" in shown
+    sheet = pd.read_excel(tmp_path / "my_start_weighing.xlsx")
+    assert len(sheet) == 6 and (sheet["total g"] - 50).abs().max() < 0.01 and "weighed Ni g" in sheet
