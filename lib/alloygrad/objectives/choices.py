@@ -108,7 +108,7 @@ def learn_weights(outcomes: pd.DataFrame, answers: Sequence[tuple[int, int]], *,
     return LearntWeights(outcomes, pairs, spread, mean, np.linalg.inv(curvature))
 
 
-def most_promising(mean: np.ndarray, std: np.ndarray, best: int, answers: Sequence) -> int:
+def most_promising(mean: np.ndarray, std: np.ndarray, best: int, answers: Sequence | np.ndarray) -> int:
     """Return the row of largest E(gain)₊ of normal gains (n,) over the row `best`, of those not compared with it.
 
     answers: pairs of row numbers. Where all were compared, the row is of all others.

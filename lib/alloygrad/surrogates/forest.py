@@ -151,7 +151,8 @@ def fit_forest(
         seed: Of the bootstrap samples, so that the same measurements give the same forest.
         extra: Whether to draw the thresholds of splits at random.
     """
-    from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor  # late, since they are slow to import
+    from sklearn import config_context  # late, since they are slow to import
+    from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 
     data = prepare(features, points, targets)
     x = features(data["coordinates"]).numpy()
@@ -160,7 +161,8 @@ def fit_forest(
         model = ExtraTreesRegressor(trees, bootstrap=True, max_features=tried, random_state=seed)
     else:
         model = RandomForestRegressor(n_estimators=trees, random_state=seed)
-    model.fit(x, data["targets"].numpy())
+    with config_context(assume_finite=True, skip_parameter_validation=True):  # `prepare` has checked them
+        model.fit(x, data["targets"].numpy())
     grown, drawn = tuple(tree.tree_ for tree in model.estimators_), tuple(model.estimators_samples_)
     fitted = ForestModel(features, data["coordinates"], data["targets"], grown, drawn, noise or 0.0, seed, extra)
     if noise is None:

@@ -2,6 +2,7 @@
 
     12.5           a number
     12.5 ± 0.3     12.5, with a standard deviation of 0.3
+    12.5(3)        the same: digits in brackets count in the last place
     10–20          the middle, 15; a value that lies anywhere in the range scatters by its width/√12
     < 0.01         in a column of an element: half of the limit, 0.005; elsewhere it is no value
     bal.           in a column of an element: what the other elements leave
@@ -24,10 +25,11 @@ LIMIT = "Write what was measured. A limit says on which side the value lies, not
 
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 WITH_ERROR = re.compile(rf"({NUMBER})\s*(?:±|\+/-|\+-)\s*({NUMBER})")
+BRACKETED = re.compile(r"([+-]?\d+(?:\.(\d+))?)\((\d+)\)")
 RANGE = re.compile(rf"({NUMBER})\s*(?:-|–|—|…|\.\.\.?|to)\s*({NUMBER})")
 BELOW = re.compile(rf"[<≤]=?\s*({NUMBER})")
 ABOVE = re.compile(rf"[>≥]=?\s*({NUMBER})")
-REST = re.compile(r"(bal(ance)?|rem(ainder|aining)?|rest|base)\.?", re.IGNORECASE)
+REST = re.compile(r"(bal(ance)?|rem(ainder|aining)?|rest|base)\.?\*?", re.IGNORECASE)
 
 
 class Unstored(str):
@@ -87,6 +89,9 @@ def read(cell: Any, *, share: bool = False) -> Content:
         value, std = map(float, match.groups())
         if math.isfinite(value) and 0 <= std < math.inf:
             return Content(value, std, f"used as {value:g} ± {std:g}")
+    if match := BRACKETED.fullmatch(text):
+        value, std = float(match[1]), float(match[3]) / 10 ** len(match[2] or "")
+        return Content(value, std, f"used as {value:g} ± {std:g}")
     if match := RANGE.fullmatch(text):
         low, high = map(float, match.groups())
         if low < high < math.inf:

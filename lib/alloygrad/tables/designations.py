@@ -17,6 +17,7 @@ SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 MARKUP = re.compile(r"</?sub>|[$_{}\s]|\\mathrm|\\rm")
 DASHES = re.compile(r"[-–—‑−]")
 UNIT = re.compile(r"[(\[,]?\s*(at|wt|mass|mol|weight|atomic)\.?\s*-?\s*(?:%|pct|percent)\s*[)\]]?$", re.IGNORECASE)
+NOTE = re.compile(r"\s+\(\s*[a-z][a-z \-]*\)$|\s+[a-z][a-z\-]*$")
 ATOMIC = ("at", "mol", "atomic")
 AMOUNT = r"\d+\.?\d*|\.\d+"
 TOKEN = re.compile(rf"([A-Z][a-z]?)|([(\[])|([)\]])|({AMOUNT})")
@@ -54,6 +55,10 @@ def parse(text: Any) -> Designation:
     if not isinstance(text, str):
         raise DesignationError("a number" if isinstance(text, int | float) else "an empty cell")
     text, unit = text.strip(), ""
+    if note := NOTE.search(text):
+        raise DesignationError(f"the note {note[0].strip()!r} stands behind it; give it a column of its own")
+    if re.search(r"\d,\d", text):
+        raise DesignationError("a comma stands in place of the decimal point")
     if match := UNIT.search(text):
         text, unit = text[: match.start()], "at.%" if match[1].lower() in ATOMIC else "wt.%"
     text = MARKUP.sub("", text.translate(SUBSCRIPTS))

@@ -19,6 +19,7 @@ from alloygrad.tables.reading import Problems
 UNIT = r"(at|atomic|mol|wt|weight|mass)\.?[\s-]*(?:%|pct|percent)"
 BEHIND = re.compile(rf"([A-Z][a-z]?)[\s_,/(\[]*{UNIT}[\s)\]]*", re.IGNORECASE)
 BEFORE = re.compile(rf"{UNIT}[\s_,]*([A-Z][a-z]?)", re.IGNORECASE)
+BALANCE = re.compile(r"([A-Z][a-z]?)[\s_,/(\[]*(bal(ance)?|rem(ainder)?|rest|base)\.?[\s)\]]*", re.IGNORECASE)
 ATOMIC = ("at", "atomic", "mol")
 LOOKED_AT = 200
 """So many rows are looked at to tell columns of numbers from columns of text."""
@@ -44,6 +45,8 @@ def of_element(heading: str) -> tuple[str, str]:
 
 def renamed(table: pd.DataFrame, columns: Mapping[str, str] | None, problems: Problems) -> tuple[pd.DataFrame, dict]:
     """Return a table with its columns named as the space has them, and {old name: new name}.
+
+    Empty cells below a heading such as "Fe (bal.)" become "bal.".
 
     Args:
         table: Raw cells.
@@ -73,7 +76,13 @@ def renamed(table: pd.DataFrame, columns: Mapping[str, str] | None, problems: Pr
         symbol, unit = of_element(heading)
         if symbol and heading not in renaming and (new := f"{symbol} {unit}") not in names:
             renaming[heading] = new
-    return table.rename(columns=renaming), renaming
+        elif (rest := BALANCE.fullmatch(heading)) and rest[1] in CHEMICAL_SYMBOLS and rest[1] not in names:
+            renaming[heading] = rest[1]
+            table = table.assign(**{heading: ["bal." if cell is None else cell for cell in table[heading]]})
+    attrs = table.attrs
+    table = table.rename(columns=renaming)
+    table.attrs = attrs
+    return table, renaming
 
 
 def without_units(table: pd.DataFrame, unit: str, problems: Problems) -> tuple[pd.DataFrame, list[tuple]]:

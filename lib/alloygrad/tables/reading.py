@@ -31,6 +31,7 @@ from alloygrad.tables.cells import EMPTY, Content, plain, read
 SHOWN = 20  # problems spelled out in one message
 SEPARATORS = {";": "semicolons", "\t": "tabs"}  # that other programs, or other countries' put where commas belong
 NO_UTF8 = re.compile("[\udc80-\udcff]")
+NO_AMOUNT = re.compile(r"\s*([-–—/]+|n\.?\s*[dam]\.?|na|tr(ace)?s?\.?|nil|none)\s*", re.IGNORECASE)
 TOTALS = {"fraction": (1.0,), "at.%": (100.0,), "wt.%": (100.0,), "mixed": (1.0, 100.0)}  # of a row, by unit
 SUMS_OTHERWISE = {  # what to do, by the unit declared, where all rows have the other total
     "fraction": "Pass unit='at.%', or unit='wt.%' if the shares are by weight.",
@@ -253,6 +254,8 @@ def numeric(
             values[i, j] = found.value
             if found.fault:
                 remedy = found.remedy + absent if found.remedy is EMPTY else found.remedy
+                if shares and isinstance(cell, str) and NO_AMOUNT.fullmatch(cell):
+                    remedy = "Write 0 where an element is absent, a limit such as <0.01 for a trace, bal. for the base."
                 own.add(int(row), f"row {row}, column '{column}': {found.fault}", remedy)
             elif found.used and notes is not None:
                 notes[int(row), column] = (str(cell), found)

@@ -242,10 +242,12 @@ def _atomic_percent(said: designations.Designation, unit: str | None) -> dict[st
     total, symbols = sum(said.amounts.values()), list(said.amounts)
     if not stated:
         raise designations.DesignationError("per cent by atoms or by weight? Pass unit='wt.%' or 'at.%'")
-    if stated == "wt.%":
+    if stated == "wt.%" and len(symbols) > 1:  # an element alone is the whole alloy in any unit
         if abs(total - 100) > 100 * TOLERANCE:
             wrong = f"its amounts sum to {total:g}, expected 100 (wt.%)"
-            raise designations.DesignationError(f"{wrong}. Formulas of atomic ratios take unit='at.%'")
+            raise designations.DesignationError(
+                f"{wrong}. Write Ti-6Al-4V for per cent, or take unit='at.%' for ratios"
+            )
         shares = to_atomic(np.array(list(said.amounts.values())), symbols)
     else:
         shares = np.array(list(said.amounts.values())) / total

@@ -11,6 +11,7 @@ query       the eight on which these learners disagree most
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor
 from alloygrad import Pool, log_ei, maximise
 from alloygrad.protocols import Model, Surrogate
 from alloygrad.surrogates import Ensemble, GaussianProcess, RandomForest
-from alloygrad.surrogates.ensemble import EnsembleModel
+from alloygrad.surrogates.ensemble import MEMBERS, EnsembleModel
 from alloygrad.surrogates.gp import standardisation
 
 BATCH = 8
@@ -153,3 +154,18 @@ ARMS: dict[str, Callable[..., Chosen]] = {
     "query": query,
 }
 """Arms by name: (space, rows, values, rng) → Chosen."""
+
+ABLATED: dict[str, dict] = {
+    "without_isotropic": {"members": ("tanimoto", "gp", "extra_trees")},
+    "without_tanimoto": {"members": ("isotropic", "gp", "extra_trees")},
+    "without_gp": {"members": ("isotropic", "tanimoto", "extra_trees")},
+    "without_extra_trees": {"members": ("isotropic", "tanimoto", "gp")},
+    "with_forest": {"members": (*MEMBERS, "forest")},
+    "equal_gains": {"equal": True},
+    "raw_targets": {"compressed": False},
+    "no_disagreement": {"disagreement": 0.0},
+}
+"""Ensembles with one learner or one term left out, or a learner more: settings of `Ensemble` by name."""
+
+CHOOSERS = ARMS | {name: partial(ensemble, **settings) for name, settings in ABLATED.items()}
+"""All arms by name."""

@@ -61,7 +61,9 @@ def run(pool: str, arm: str, seed: int) -> dict:
     rows = list(np.random.default_rng([1000, seed]).choice(candidates.size, INITIAL, replace=False))
     found, entropies, gains, started = [among_best(utilities, rows)], [], {}, time.process_time()
     for number in range(BATCHES):
-        chosen = arms.ARMS[arm](candidates, np.array(rows), utilities[rows], rng=np.random.default_rng([seed, number]))
+        chosen = arms.CHOOSERS[arm](
+            candidates, np.array(rows), utilities[rows], rng=np.random.default_rng([seed, number])
+        )
         rows += [int(row) for row in chosen.rows]
         found.append(among_best(utilities, rows))
         entropies.append(round(chosen.entropy, 3))
@@ -83,7 +85,7 @@ def compute(
 
     Args:
         names: Pools with one target.
-        chosen: Names in `arms.ARMS`.
+        chosen: Names in `arms.CHOOSERS`.
         seeds: How many.
         compute_missing: Whether to compute; otherwise only what is recorded or stored is returned.
     """
@@ -133,6 +135,21 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
         })  # fmt: skip
     columns = ["pool", "arm", "seeds", "found", "share", "half", "all", "first"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def lost(runs: pd.DataFrame, whole: str = "ensemble") -> pd.DataFrame:
+    """Return what each arm finds less than the whole ensemble on the same pools and seeds.
+
+    Columns: arm, n (campaigns), lost (of the ten best, mean), error (its standard error).
+    """
+    found = runs.assign(found=runs["found"].str.split().str[-1].astype(float))
+    wide = found.pivot(index=["pool", "seed"], columns="arm", values="found")
+    rows = [
+        {"arm": arm, "n": len(less), "lost": less.mean(), "error": less.sem()}
+        for arm in dict.fromkeys(runs["arm"])
+        if arm != whole and len(less := (wide[whole] - wide[arm]).dropna())
+    ]
+    return pd.DataFrame(rows, columns=["arm", "n", "lost", "error"])
 
 
 def expected(size: int) -> Mapping[str, float]:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from alloygrad.plotting.style import PAGE, PALETTE
 from compendium.figures import paths, save, style
-from compendium.fusion import discovery, pools
+from compendium.fusion import discovery, merit, pools
 
 __all__ = ["ARMS", "LEARNERS", "paths", "save", "style"]
 
@@ -140,4 +140,76 @@ def trust(table: pd.DataFrame) -> Figure:
         axis.set(xlabel="batches measured", xticks=range(0, int(batches.max()) + 1, 2))
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    return figure
+
+
+SEES = {
+    "paper": dict(color="0.45", marker="s", label="four features, as published"),
+    "features": dict(color=PALETTE[1], marker="^", label="four features"),
+    "fractions": dict(color=PALETTE[2], marker="D", label="fractions"),
+    "both": dict(color=PALETTE[0], marker="o", label="features and fractions"),
+}
+"""Colour, marker and label of what the model of a campaign on alloys sees."""
+
+
+def merit_against_experiments(runs: pd.DataFrame) -> Figure:
+    """Draw one panel per landscape: the mean of the largest merit so far, one line per arm, and its standard error.
+
+    runs: as `merit.compute` returns them.
+    """
+    table = merit.curves(runs)
+    if table.empty:
+        return _nothing()
+    names = list(dict.fromkeys(table["landscape"]))
+    figure, axes = _panels(names, height=2.0)
+    for axis, landscape in zip(axes.flat, names, strict=False):
+        own = table[table["landscape"] == landscape]
+        for arm, look in SEES.items():
+            mine = own[own["arm"] == arm].groupby("experiments")["merit"]
+            if len(mine):
+                mean, error = mine.mean(), mine.sem().fillna(0)
+                axis.plot(mean.index, mean, ms=3, markevery=10, **look)
+                axis.fill_between(mean.index, mean - error, mean + error, color=look["color"], alpha=0.2, lw=0)
+        axis.set(title=f"{landscape}, n = {own['seed'].nunique()}", xlabel="experiments")
+        axis.grid(axis="y", lw=0.4)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("largest merit so far")
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    return figure
+
+
+def one_step(table: pd.DataFrame) -> Figure:
+    """Draw one panel per cell: the mean share of hits of each model with its standard error, and that of random picks.
+
+    table: as `one_step.table` returns it.
+    """
+    if table.empty:
+        return _nothing()
+    names = list(dict.fromkeys(table["cell"]))
+    figure, axes = plt.subplots(1, len(names), figsize=(PAGE, 2.6), sharey=True, squeeze=False)
+    for axis, name in zip(axes[0], names, strict=True):
+        own = table[table["cell"] == name]
+        hits = own.groupby("model", sort=False)["hits"]
+        axis.errorbar(hits.mean(), list(hits.groups), xerr=hits.sem().fillna(0), fmt="o", color=PALETTE[0], ms=4)
+        axis.axvline(own["share"].mean(), **{key: RANDOM[key] for key in ("color", "ls", "lw")})
+        axis.set(title=f"{name}, n = {own['seed'].nunique()}", xlim=(0, 1), xlabel="share of eight picks")
+        axis.grid(axis="x", lw=0.4)
+    axes[0, 0].invert_yaxis()
+    return figure
+
+
+def ablation(table: pd.DataFrame) -> Figure:
+    """Draw what each arm finds less than the whole ensemble, with its standard error.
+
+    table: as `discovery.lost` returns it.
+    """
+    if table.empty:
+        return _nothing()
+    figure, axis = plt.subplots(figsize=(0.7 * PAGE, 0.28 * len(table) + 0.9))
+    axis.errorbar(table["lost"], table["arm"], xerr=table["error"].fillna(0), fmt="o", color=PALETTE[0], ms=4)
+    axis.axvline(0, color="0.45", lw=1)
+    axis.set_xlabel("of the ten best, lost")
+    axis.grid(axis="x", lw=0.4)
+    axis.invert_yaxis()
     return figure

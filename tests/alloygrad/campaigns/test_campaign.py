@@ -320,3 +320,29 @@ def test_rows_of_a_subset_are_numbers_a_mask_or_a_slice():
     campaign = begun(6)
     for rows in (slice(1, 3), [1, 2], pd.Series([False, True, True, False, False, False]), [-5, 2]):
         assert np.array_equal(campaign.subset(rows).values, campaign.values[1:3])
+
+
+# What a model of many elements sees
+
+
+SHORT = dict(population=8, generations=2, n_features=2)
+
+
+@pytest.mark.parametrize(("n", "setting", "fractions"), [(5, "safe", 0), (6, "safe", 6), (6, "paper", 0)])
+def test_of_more_than_five_elements_a_model_sees_fractions_as_well(n, setting, fractions):
+    space = CompositionSpace(dict.fromkeys("Fe Ni Cr Co Mn Al".split()[:n], (0, 60)), step=1)
+    counts = space.sample(20, np.random.default_rng(0))
+    campaign = Campaign(space, "y", setting=setting, **SHORT)
+    campaign.tell(counts, space.fractions(counts)[:, 0])
+    assert len(campaign.features.names) == 2 + fractions
+    assert campaign.features.names[2:] == [f"fraction:{element}" for element in space.elements[:fractions]]
+
+
+def test_next_to_features_a_fraction_below_its_resolution_is_constant():
+    space = CompositionSpace(dict.fromkeys("Fe Ni Cr Co Mn Al".split(), (0, 60)), step=1)
+    c = np.random.default_rng(0).dirichlet(np.ones(5), size=20) * 0.8
+    c = np.column_stack([c, 0.2 + 0.001 * np.sign(c[:, 0] - c[:, 1])])  # within half a step
+    c[:, 0] += 1 - c.sum(1)
+    campaign = Campaign(space, "y", **SHORT)
+    campaign.tell(pd.DataFrame(100 * c, columns=space.names), c[:, 0])
+    assert campaign.model.width[-1] == 1 and (campaign.model.width[2:-1] < 1).all()

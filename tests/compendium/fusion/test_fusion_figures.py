@@ -66,3 +66,20 @@ def test_the_ten_best_are_marked_on_the_side_that_is_better():
     low, high = shaded.get_extents().transformed(axis.transData.inverted()).intervalx
     assert low < 0 and high == pytest.approx(9)
     assert "smaller is better" in axis.get_xlabel()
+
+
+def test_steps_and_ablations_are_a_point_for_each_model():
+    steps = pd.DataFrame({
+        "cell": ["a", "a", "b", "b"], "seed": 0, "model": ["one", "other"] * 2,
+        "hits": [0.5, 1, 0, 0.25], "gain": 0.0, "share": 0.3,
+    })  # fmt: skip
+    figure = figures.one_step(steps)
+    assert [axis.get_title() for axis in figure.axes] == ["a, n = 1", "b, n = 1"]
+    assert figure.axes[0].lines[0].get_xdata().tolist() == [0.5, 1]
+    lost = figures.ablation(pd.DataFrame({"arm": ["x", "y"], "n": 2, "lost": [1.0, -1.0], "error": 0.1}))
+    assert lost.axes[0].lines[0].get_xdata().tolist() == [1, -1]
+    for empty in (
+        figures.one_step(steps.iloc[:0]),
+        figures.ablation(pd.DataFrame(columns=["arm", "n", "lost", "error"])),
+    ):
+        assert "no campaign" in empty.texts[0].get_text()

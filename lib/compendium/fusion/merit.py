@@ -1,0 +1,199 @@
+"""More merit per experiment among many elements: campaigns on alloys that differ in what their model sees.
+
+    merit.compute(["HEA"], ["both"], seeds=8)    # what is neither recorded nor stored
+    merit.KEPT.record()                          # the coordinator, at the end
+
+    paper       four features, exact targets, one prior: the arm `ascent` of the first paper, from its records
+    features    the same four features in the setting "safe": noise learned, targets standardised, a prior on
+                lengthscales that grows with the square root of the number of inputs
+    fractions   raw fractions, "safe"
+    both        the four features and the fractions, "safe"
+
+All arms of a seed begin with the same 40 random alloys. What the model sees was chosen on SMA and Ti (`TUNING`), mostly
+by `one_step`. The other landscapes judge it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from alloygrad.campaigns.trajectory import Settings, choose_features, trajectory
+from alloygrad.features.feature_map import FRACTION, Feature
+from compendium import store
+from compendium.environments import trained
+from compendium.environments.alloys import ALLOYS
+from compendium.running import studies
+from compendium.running.cells import declared
+from compendium.running.kept import Kept
+from compendium.threads import one_thread
+
+TUNING = ("SMA", "Ti")
+"""Landscapes on which the inputs were chosen, named before."""
+
+JUDGED = ("HEA", "HEA_retrained", "SMA_retrained", "Ti_retrained")
+"""Landscapes of the criterion: an alloy, and other trainings of all three."""
+
+EXPERIMENTS, STEP = 60, 0.001
+BEHAVIOUR = 1
+"""Raised when a change of the code changes what a run gives."""
+
+KEYS = ("landscape", "n_elements", "arm", "seed", "behaviour")
+KEPT = Kept("alloy_merit", KEYS, (*KEYS, "best", "log_ei", "seconds", "code"))
+"""best: the largest merit after 0 … 60 experiments; log_ei: the median of the last ten; seconds: of the processor for
+an experiment."""
+
+
+def sees(*kinds: str) -> Callable[..., list[Feature]]:
+    """Return a function that chooses the inputs of a trajectory: features, fractions, or the one and the other."""
+
+    def choose(settings: Settings, space: Any, points: np.ndarray, merits: np.ndarray, seed: int) -> list[Feature]:
+        chosen = list(choose_features(settings, space, points, merits, seed)) if "features" in kinds else []
+        return chosen + [(FRACTION, element) for element in space.elements if "fractions" in kinds]
+
+    return choose
+
+
+SEARCH = {
+    "screen": 1024, "starts_per_element": 2, "batches": 12, "best_batches": 10, "climbers": 8, "short_climbs": 24,
+    "short_rounds": 3, "replacements": 0, "nearby_rounds": 2, "nearby_draws": 256, "polished": 16, "ridge_rounds": 0,
+    "rounds": 30,
+}  # fmt: skip
+"""How `ascent` searches in all arms but "paper": with less than half of its default effort, so that more campaigns fit
+in an hour. That can only cost these arms merit."""
+
+SAFE = Settings(setting="safe", options=SEARCH)
+
+ARMS: dict[str, tuple[Settings, Callable]] = {
+    "paper": (Settings(), sees("features")),
+    "features": (SAFE, sees("features")),
+    "fractions": (SAFE, sees("fractions")),
+    "both": (SAFE, sees("features", "fractions")),
+}
+"""Settings and choice of inputs by arm."""
+
+
+def run(landscape: str, n_elements: int, arm: str, seed: int) -> dict:
+    """Run one campaign; the columns of its row beyond the keys."""
+    alloy = ALLOYS[landscape.partition("_")[0]]
+    space = alloy.space(n_elements, STEP)
+    environment = trained.load(alloy, space.elements, folder=trained.FOLDER / landscape)
+    settings, choose = ARMS[arm]
+    rows = pd.DataFrame(trajectory(settings, space, environment, seed, choose=choose))
+    return summarised(rows) | {"code": store.code_version()}
+
+
+def summarised(rows: pd.DataFrame) -> dict:
+    """Return best, log_ei and seconds of the rows of one trajectory."""
+    proposed = rows[rows["experiment"] >= 0]
+    best = rows.sort_values("experiment")["merit"].cummax().to_numpy()[-len(proposed) - 1 :]
+    return {
+        "best": " ".join(f"{value:.5g}" for value in best),
+        "log_ei": round(float(proposed["log_ei"].tail(10).median()), 2),
+        "seconds": round(float(proposed["cpu_seconds"].mean()), 3),
+    }
+
+
+@cache
+def recorded(landscape: str, n_elements: int) -> dict[int, dict]:
+    """Return the recorded trajectories of the arm "paper" by seed; empty where there are none."""
+    cell = declared().get(f"{landscape.lower()}_n{n_elements}_ascent")
+    if cell is None or cell.step != STEP:
+        return {}
+    rows = studies.trajectories(cell, cell.planned, compute=False)
+    return (
+        {seed: summarised(own) | {"code": own["code"].iloc[0]} for seed, own in rows.groupby("seed")}
+        if len(rows)
+        else {}
+    )
+
+
+def compute(
+    landscapes: Iterable[str],
+    arms: Sequence[str],
+    *,
+    seeds: int,
+    first: int = 0,
+    n_elements: int = 10,
+    compute_missing: bool = True,
+) -> pd.DataFrame:
+    """Return the rows of all runs, seed by seed, computing what is missing.
+
+    Args:
+        landscapes: Names of trained networks.
+        arms: Names in `ARMS`.
+        seeds: How many, from the seed `first` on.
+        n_elements: Of the alloys.
+        compute_missing: Whether to compute; otherwise only what is recorded or stored is returned.
+    """
+    wanted = [
+        dict(zip(KEYS, (landscape, n_elements, arm, first + seed, BEHAVIOUR), strict=True))
+        for seed in range(seeds)
+        for landscape in landscapes
+        for arm in arms
+    ]
+    rows = []
+    with one_thread():
+        for key in tqdm(wanted, desc="campaigns", disable=not compute_missing):
+            row = KEPT.find(**key)
+            if (
+                row is None
+                and key["arm"] == "paper"
+                and key["seed"] in (known := recorded(key["landscape"], n_elements))
+            ):
+                row = key | known[key["seed"]]
+            if row is None and compute_missing:
+                row = KEPT.get(lambda key=key: run(*(key[name] for name in KEYS[:4])), **key)
+            rows += [row] if row is not None else []
+    return pd.DataFrame(rows, columns=list(KEPT.columns))
+
+
+def curves(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per landscape, arm, seed and number of experiments: the largest merit so far."""
+    rows = [
+        {
+            "landscape": row["landscape"],
+            "arm": row["arm"],
+            "seed": row["seed"],
+            "experiments": number,
+            "merit": float(value),
+        }
+        for row in runs.to_dict("records")
+        for number, value in enumerate(row["best"].split())
+    ]
+    return pd.DataFrame(rows, columns=["landscape", "arm", "seed", "experiments", "merit"])
+
+
+def gains(runs: pd.DataFrame, over: str = "paper", *, draws: int = 2000) -> pd.DataFrame:
+    """Return what each arm gains over another on the same seeds, after all experiments.
+
+    Columns: landscape, arm, n (seeds), merit and that of the other, gain with its 95 % interval (bootstrap of the
+    seeds), `reached`: after how many experiments the mean passes the other arm's final mean, NaN if it does not, and
+    `cost`: CPU time of an experiment over the other arm's.
+    """
+    table, rows, rng = curves(runs), [], np.random.default_rng(0)
+    seconds = runs.set_index(["landscape", "arm", "seed"])["seconds"].sort_index()
+    for landscape, own in table.groupby("landscape", sort=False):
+        wide = own.pivot(index=["arm", "seed"], columns="experiments", values="merit")
+        known = wide.loc[over] if over in wide.index else wide.iloc[:0]
+        for arm in dict.fromkeys(own["arm"]):
+            both = wide.loc[arm].index.intersection(known.index)
+            if arm == over or not len(both):
+                continue
+            mine, theirs = wide.loc[arm].loc[both], known.loc[both]
+            last = mine.columns[-1]
+            difference = (mine[last] - theirs[last]).to_numpy()
+            drawn = difference[rng.integers(len(both), size=(draws, len(both)))].mean(1)
+            passed = (mine.mean() >= theirs[last].mean()).to_numpy()
+            rows.append({
+                "landscape": landscape, "arm": arm, "n": len(both),
+                "merit": mine[last].mean(), over: theirs[last].mean(), "gain": difference.mean(),
+                "low": np.quantile(drawn, 0.025), "high": np.quantile(drawn, 0.975),
+                "reached": float(passed.argmax()) if passed.any() else np.nan,
+                "cost": seconds[landscape, arm][both].mean() / seconds[landscape, over][both].mean(),
+            })  # fmt: skip
+    columns = ["landscape", "arm", "n", "merit", over, "gain", "low", "high", "reached", "cost"]
+    return pd.DataFrame(rows, columns=columns)

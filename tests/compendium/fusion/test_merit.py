@@ -1,0 +1,98 @@
+"""Campaigns that differ in what their model sees: choice of inputs, gains over the same seeds, and one step alone."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from alloygrad import CompositionSpace
+from alloygrad.campaigns.trajectory import Settings, trajectory
+from alloygrad.features.feature_map import FeatureMap
+from alloygrad.surrogates.model import Model
+from compendium.fusion import figures, merit, one_step
+
+SPACE = CompositionSpace(dict.fromkeys("Fe Ni Cr Co Mn Al".split(), (0, 60)), step=2)
+
+
+def hill(fractions):
+    return -((np.asarray(fractions) - 1 / 6) ** 2).sum(-1)
+
+
+@pytest.mark.parametrize(("arm", "features", "fractions"), [("paper", 4, 0), ("fractions", 0, 6), ("both", 4, 6)])
+def test_an_arm_sees_what_its_name_says(arm, features, fractions, monkeypatch):
+    monkeypatch.setattr(merit, "choose_features", lambda *given: [("mean", s) for s in ("VEC", "MT", "R", "XP")])
+    settings, choose = merit.ARMS[arm]
+    points = SPACE.sample(12, np.random.default_rng(0))
+    names = choose(settings, SPACE, points, hill(SPACE.fractions(points)), 0)
+    assert len(names) == features + fractions and names[features:] == [
+        ("fraction", e) for e in SPACE.elements[:fractions]
+    ]
+    assert settings.setting == ("paper" if arm == "paper" else "safe")
+
+
+def test_the_best_so_far_begins_with_the_initial_data():
+    settings = Settings("random_search", n_initial=6, n_experiments=3, setting="safe")
+    rows = pd.DataFrame(trajectory(settings, SPACE, hill, 0, choose=merit.sees("fractions")))
+    best = np.array(merit.summarised(rows)["best"].split(), dtype=float)
+    assert len(best) == 4 and (np.diff(best) >= 0).all()
+    assert best[[0, -1]] == pytest.approx([rows["merit"][:6].max(), rows["merit"].max()], rel=1e-4)
+
+
+def made_up(gain: float) -> pd.DataFrame:
+    rows = [
+        {
+            "landscape": "HEA",
+            "arm": arm,
+            "seed": seed,
+            "best": f"{seed} {seed + 0.25} {seed + 1 + more}",
+            "seconds": 1 + more,
+        }
+        for seed in range(8)
+        for arm, more in (("paper", 0.0), ("both", gain))
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_a_gain_is_taken_seed_by_seed_and_says_when_the_other_is_passed():
+    row = merit.gains(made_up(0.5)).iloc[0]
+    assert (row["n"], row["gain"], row["low"], row["high"], row["reached"]) == (8, 0.5, 0.5, 0.5, 2)
+    assert row["cost"] == 1.5
+    assert np.isnan(merit.gains(made_up(-0.5)).iloc[0]["reached"])
+    assert merit.gains(made_up(0.5).query("arm == 'both'")).empty
+
+
+def test_runs_are_drawn_with_their_number():
+    figure = figures.merit_against_experiments(made_up(0.5))
+    assert [axis.get_title() for axis in figure.axes] == ["HEA, n = 8"] and len(figure.axes[0].lines) == 2
+
+
+def test_one_step_counts_picks_that_beat_the_best_known():
+    class Known(Model):
+        def posterior(self, points):
+            values = torch.as_tensor(points)[..., 0]
+            return values, torch.full_like(values, 1e-3)
+
+    class Cell:
+        space = staticmethod(lambda: SPACE)
+
+    rng = np.random.default_rng(0)
+    counts = SPACE.sample(60, rng)
+    known = pd.DataFrame(counts, columns=list(SPACE.elements)).assign(
+        merit=SPACE.fractions(counts)[:, 0], seed=np.repeat([0, 1], [20, 40]), features="mean:VEC",
+        experiment=np.r_[np.arange(-20, 0), np.arange(40)],
+    )  # fmt: skip
+    known.loc[19, ["experiment", "features"]] = [0, "mean:VEC"]
+    fit = lambda features, x, y: Known()  # noqa: E731
+    found = one_step.step(Cell(), known, 0, fit)
+    others, best = known["merit"][20:], known["merit"][:19].max()
+    assert found["hits"] == pytest.approx((others.nlargest(8) > best).mean())
+    assert found["gain"] == pytest.approx(max(0, others.max() - best)) and found["share"] == (others > best).mean()
+
+
+def test_every_model_that_was_tried_predicts():
+    rng = np.random.default_rng(0)
+    x = SPACE.fractions(SPACE.sample(16, rng))
+    features = FeatureMap(SPACE.elements, ["mean:VEC", "mean:R"])
+    for name, fit in one_step.MODELS.items():
+        mean, std = fit(features, x, hill(x)).posterior(x)
+        assert mean.shape == std.shape == (16,), name
