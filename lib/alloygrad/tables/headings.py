@@ -78,7 +78,8 @@ def renamed(table: pd.DataFrame, columns: Mapping[str, str] | None, problems: Pr
             renaming[heading] = new
         elif (rest := BALANCE.fullmatch(heading)) and rest[1] in CHEMICAL_SYMBOLS and rest[1] not in names:
             renaming[heading] = rest[1]
-            table = table.assign(**{heading: ["bal." if cell is None else cell for cell in table[heading]]})
+            filled = ["bal." if cell is None else cell for cell in table[heading]]
+            table = table.assign(**{heading: pd.Series(filled, index=table.index, dtype=object)})
     attrs = table.attrs
     table = table.rename(columns=renaming)
     table.attrs = attrs

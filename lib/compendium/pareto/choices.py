@@ -129,7 +129,8 @@ def compute(
 def verdict(table: pd.DataFrame) -> pd.DataFrame:
     """Return both numbers of the criterion, with bounds and whether they hold: rows of `compute` in, a table out."""
     wide = table.pivot(index=["kind", "person"], columns="method", values=QUESTIONS).reindex(columns=list(METHODS))
-    weigh, both = wide.loc[["weights"], "linear"].dropna(), wide[["linear", "gp"]].dropna()
+    weigh = wide.loc[wide.index.get_level_values("kind") == "weights", "linear"].dropna()
+    both = wide[["linear", "gp"]].dropna()
     more = statistics.mean_interval((both["linear"] - both["gp"]).to_numpy())
     rows = [
         ("regret of learnt weights, persons who weigh", weigh.mean(), np.nan, len(weigh), 0.05, weigh.mean() <= 0.05),

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from alloygrad.objectives import Limit, Target
 from alloygrad.plotting.style import COLUMN, PAGE, PALETTE
+from alloygrad.protocols import Objective
 from compendium.figures import style
 from compendium.judging import statistics
 from compendium.judging.verdicts import Part
@@ -49,15 +51,26 @@ WORDS = {
 }
 
 
+def in_words(one: Objective) -> str:
+    """Return an aim or a limit in words, with its unit."""
+    name = WORDS.get(one.name, one.name)
+    if isinstance(one, Limit):
+        sides = {"at least": one.at_least, "at most": one.at_most}
+        return f"{name} {' and '.join(f'{word} {value:g}' for word, value in sides.items() if np.isfinite(value))}"
+    if isinstance(one, Target):
+        return f"{name} as near to {one.wanted:g} as possible"
+    return f"{name} as {'large' if one.sign > 0 else 'small'} as possible"
+
+
 def mean_curves(curves: pd.DataFrame) -> pd.DataFrame:
     """Return means over seeds with 95 % intervals: landscape, arm, below, experiment, mean, low, high, n."""
-    rows = []
+    rows = [pd.DataFrame(columns=["landscape", "arm", "below", "n", "experiment", "mean", "low", "high"])]
     steps = [column for column in curves if isinstance(column, int)]
     for (landscape, arm, below), own in curves.groupby(["landscape", "arm", "below"], sort=False):
         mean, low, high = statistics.mean_interval(own[steps].to_numpy(dtype=float))
         about = {"landscape": landscape, "arm": arm, "below": below, "n": len(own)}
         rows.append(pd.DataFrame({**about, "experiment": steps, "mean": mean, "low": low, "high": high}))
-    return pd.concat(rows, ignore_index=True)
+    return pd.concat(rows[1:] or rows, ignore_index=True)
 
 
 def share_against(table: pd.DataFrame, x: str = "experiment") -> Figure:
@@ -65,6 +78,10 @@ def share_against(table: pd.DataFrame, x: str = "experiment") -> Figure:
 
     table: columns landscape, arm, mean, low, high, n and x.
     """
+    if table.empty:
+        figure = plt.figure(figsize=(PAGE, 0.8))
+        figure.text(0.5, 0.5, "no campaign on record", ha="center", va="center")
+        return figure
     names = list(table["landscape"].unique())
     figure, axes = plt.subplots(1, len(names), figsize=(PAGE, 2.6), squeeze=False)
     for axis, name in zip(axes[0], names, strict=True):

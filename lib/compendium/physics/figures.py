@@ -11,7 +11,7 @@ from compendium.judging import statistics
 from compendium.physics.elements import SYMBOLS
 from compendium.physics.measured import WITHIN
 
-__all__ = ["compositions", "parity", "save", "shares", "trade_off"]
+__all__ = ["compositions", "save", "shares", "strengths", "trade_off"]
 
 COLOURS = {"campaign": style.COLOURS["ascent"], "random": style.COLOURS["random"]}
 LABELS = {"campaign": "campaign (log EHVI)", "random": "random alloys"}
@@ -19,12 +19,13 @@ LABELS = {"campaign": "campaign (log EHVI)", "random": "random alloys"}
 STRENGTH, MAGNETISATION = "friction stress (MPa)", "saturation magnetisation at 0 K (T)"
 
 
-def parity(strengths: pd.DataFrame) -> Figure:
-    """Draw measured and computed friction stress of each alloy; strengths: of `measured.strengths`."""
+def strengths(table: pd.DataFrame) -> Figure:
+    """Draw measured and computed friction stress of each alloy; table: of `measured.strengths`."""
     figure, axis = plt.subplots(figsize=(COLUMN, 3.0))
-    rows = strengths.sort_values("measured_MPa", ignore_index=True)
+    rows = table.sort_values("measured_MPa", ignore_index=True)
     value, at = rows["measured_MPa"], rows.index
-    axis.barh(at, 2 * WITHIN * value, left=(1 - WITHIN) * value, height=0.6, color="0.88", label=f"±{WITHIN:.0%}")
+    band = f"±{100 * WITHIN:.0f} %"
+    axis.barh(at, 2 * WITHIN * value, left=(1 - WITHIN) * value, height=0.6, color="0.88", label=band)
     axis.plot(value, at, "|", color="0.3", ms=9, label="measured")
     for within, face in ((True, PALETTE[0]), (False, "none")):
         own = rows[rows["within"] == within]
@@ -77,5 +78,5 @@ def shares(curves: pd.DataFrame, initial: int, least: float) -> Figure:
     if curves.empty:
         axis.text(0.5, 0.5, "no run on record", transform=axis.transAxes, ha="center")
     else:
-        axis.legend(loc="lower right")
+        axis.legend(loc="center right")
     return figure

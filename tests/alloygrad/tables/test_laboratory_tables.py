@@ -80,6 +80,9 @@ def test_a_designation_counts_by_weight_where_it_is_declared_so(tmp_path, text):
         ("Al-Co-Cr", {}, "no amounts stand with these elements"),
         ("", {}, "an empty cell"),
         ("Inconel 718", {}, "cannot be read"),
+        ("Al0.3CoCrFeNi (as cast)", {}, r"the note '\(as cast\)' stands behind it; give it a column"),
+        ("CoCrFeNi annealed", {}, "the note 'annealed' stands behind it"),
+        ("Ti6Al4V", {"unit": "wt.%"}, r"sum to 11, expected 100 \(wt.%\). Write Ti-6Al-4V for per cent"),
         ("CoCrFeNiNb0.2", {}, "has Nb, which the space does not have"),
     ],
 )
@@ -115,7 +118,35 @@ def test_amounts_of_a_formula_are_those_written_out():
 SHARES = [(0.19, 1.4, 0.1, 600), (0.33, 1.5, 0.2, 580), (0.39, 0.9, 0.2, 560)]
 
 
-@pytest.mark.parametrize("word", ["Bal.", "bal", "balance", "rem.", "Rest", ""])
+def test_a_base_may_be_named_in_its_heading(tmp_path):
+    want = read_table(write(tmp_path / "f.csv", "Fe,C,Mn,Si,Bs\nbal.,0.2,1.4,0.1,600\n"), STEEL, unit="wt.%").of("Bs")
+    for heading in ("Fe (bal.)", "Fe balance", "Fe [rem.]"):
+        path = write(tmp_path / "h.csv", f"{heading},C,Mn,Si,Bs\n,0.2,1.4,0.1,600\n")
+        assert read_table(path, STEEL, unit="wt.%").of("Bs").coordinates.tolist() == want.coordinates.tolist()
+
+
+@pytest.mark.parametrize("cell", ["-", "–", "n.d.", "n.a.", "tr.", "trace", "nil"])
+def test_what_is_no_amount_is_never_taken_for_zero_and_the_remedy_says_what_to_write(tmp_path, cell):
+    path = write(tmp_path / "t.csv", f"Fe,C,Mn,Si,Bs\nbal.,0.2,1.4,0.1,600\nbal.,0.2,{cell},0.1,610\n")
+    report = read_table(path, STEEL, unit="wt.%").report("Bs").set_index("row")
+    assert report.loc[3, "done"] == "set aside"
+    assert report.loc[3, "remedy"].startswith("Write 0 where an element is absent, a limit such as <0.01 for a trace")
+
+
+def test_digits_in_brackets_count_in_the_last_place():
+    assert cell("350(12)").std == 12 and cell("12.34(5)").std == pytest.approx(0.05)
+    with pytest.raises(designations.DesignationError, match="a comma stands in place of the decimal point"):
+        designations.parse("Al0,5CoCrFeNi")
+
+
+def test_an_element_alone_is_the_whole_alloy(tmp_path):
+    found = read_table(
+        write(tmp_path / "t.csv", "alloy,UTS\nTi,500\nTi-6Al-4V,950\n"), TITANIUM, unit="wt.%", formula="alloy"
+    )
+    assert found.of("UTS").coordinates[0].tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize("word", ["Bal.", "bal*", "balance", "rem.", "Rest", ""])
 @pytest.mark.parametrize("unit", ["wt.%", "at.%"])
 def test_a_base_that_takes_the_rest(tmp_path, word, unit):
     full = "".join(f"{100 - c - mn - si!r},{c},{mn},{si},{y}\n" for c, mn, si, y in SHARES)
@@ -154,7 +185,8 @@ def test_what_is_wrong_with_a_base_is_said(tmp_path):
     ("text", "share", "value"),
     [
         ("<0.01", True, 0.005), ("≤ 0.2", True, 0.1), ("10-20", False, 15), ("10 – 20", False, 15), ("1 to 3", True, 2),
-        ("250 ± 5", False, 250), ("12.5+/-0.3", True, 12.5), ("−12.5", False, -12.5), ("-5 – 5", False, 0),
+        ("250 ± 5", False, 250), ("350(12)", False, 350), ("12.5+/-0.3", True, 12.5),
+        ("−12.5", False, -12.5), ("-5 – 5", False, 0),
     ],
 )  # fmt: skip
 def test_cells_are_read_and_said(text, share, value):
@@ -162,7 +194,9 @@ def test_cells_are_read_and_said(text, share, value):
     assert found.value == value and not found.fault and (found.used or text.startswith("−"))
 
 
-@pytest.mark.parametrize("text", ["<5", "> 60", "20-10", "5 (nominal)", "12,5", "1-2-3", "~12", "12*", "±3", "<x"])
+@pytest.mark.parametrize(
+    "text", ["<5", "> 60", "20-10", "5 (nominal)", "12,5", "1-2-3", "~12", "12*", "±3", "<x", "360 HV", "50%", "n.d."]
+)
 def test_cells_that_are_no_number_stay_faults(text):
     found = cell(text)
     assert np.isnan(found.value) and found.fault and found.remedy
