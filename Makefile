@@ -100,7 +100,7 @@ lint: .venv/ready ## style (ruff), types (mypy) and the direction of imports (im
 	$(BIN)/lint-imports --no-cache --no-logo
 
 lab: .venv/ready ## open JupyterLab with an index of all notebooks
-	$(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/index.ipynb
+	$(BIN)/jupyter lab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/index.ipynb
 
 clean: ## remove outputs of smoke and quick, and the store of recompute (what study computed stays)
 	rm -rf data/runs/stamps data/runs/recomputed papermill_runs/smoke papermill_runs/quick figures/smoke figures/quick

@@ -1,31 +1,42 @@
 -- Tables that notebooks printed as HTML become tables. Columns stand to the left unless they say otherwise, a row of
--- the head without words goes, and a table stays on one page unless it is long; then its columns share the width by
--- the length of their text.
+-- the head without words goes, and a table stays on one page unless it is long.
 local function parsed(block)
   if block.format == "html" then return pandoc.read(block.text, "html").blocks end
 end
 
 local function text(cell) return pandoc.utils.stringify(cell.contents) end
 
+-- A break after each underscore: names of columns and properties may be longer than their column is wide.
+local function breakable(t)
+  return t:walk({ Str = function(el) return pandoc.Str((el.text:gsub("_", "_\u{200B}"))) end })
+end
+
 local function set(t)
   t.head.rows = pandoc.List(t.head.rows):filter(function(row)
     return row.cells:find_if(function(cell) return text(cell) ~= "" end)
   end)
-  local lengths, total, words = {}, 0, 0
+  local lengths, widest, words, rows = {}, {}, 0, #t.bodies[1].body
   for _, row in ipairs(t.bodies[1].body) do
     for j, cell in ipairs(row.cells) do
       lengths[j] = (lengths[j] or 0) + #text(cell)
-      for _ in text(cell):gmatch("%S+") do words = words + 1 end
+      for word in text(cell):gmatch("%S+") do
+        words, widest[j] = words + 1, math.max(widest[j] or 0, #word)
+      end
     end
   end
-  for _, length in pairs(lengths) do total = total + math.sqrt(length) end
-  local long = words > 250
+  -- Only columns of sentences share the width, by their longest word and their length; others are as wide as they are.
+  local wide, total = false, 0
+  for j, length in pairs(lengths) do
+    wide = wide or length / rows > 40
+    lengths[j] = (widest[j] or 1) + 3 * math.sqrt(length / rows)
+    total = total + lengths[j]
+  end
   for j, spec in ipairs(t.colspecs) do
     local align = spec[1] == "AlignDefault" and "AlignLeft" or spec[1]
-    t.colspecs[j] = { align, long and math.sqrt(lengths[j]) / total or nil }
+    t.colspecs[j] = { align, wide and lengths[j] and lengths[j] / total or nil }
   end
-  local opening = string.format("#tabular(head: %s, long: %s)[", #t.head.rows > 0, long)
-  return { pandoc.RawBlock("typst", opening), t, pandoc.RawBlock("typst", "]") }
+  local opening = string.format("#tabular(head: %s, long: %s)[", #t.head.rows > 0, words > 250)
+  return { pandoc.RawBlock("typst", opening), breakable(t), pandoc.RawBlock("typst", "]") }
 end
 
 return { { RawBlock = parsed }, { Table = set } }

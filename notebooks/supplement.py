@@ -7,7 +7,7 @@
 No notebook is executed. `chapter` turns an executed notebook into one that is easy to read. The figures that a cell
 saved follow it, numbered, with the caption that opens the next cell. Tables lose their style; a sentence is set as a
 sentence; progress bars, widgets and injected parameters are dropped. `chapter` writes MyST; `printable` translates it
-for pandoc. Everything is written to data/runs/supplement/.
+for pandoc. On screen the code is folded, in print it is left out. Everything is written to data/runs/supplement/.
 """
 
 import ast
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from fnmatch import fnmatch
 from pathlib import Path
 
 import nbformat
@@ -38,6 +39,15 @@ BOOK = ROOT / "data" / "runs" / "supplement"
 CAPTION = re.compile(r"\s*\*(?!\*)(.+?)(?<![\s*])\*(?!\*)\s*", re.S)
 NUMBER = re.compile(r"[-−+]?[\d.,]+(e[-+]?\d+)?( ?[%×])?|[-+]?inf|nan%?|None|", re.I)
 PYTHON = {"language_info": {"name": "python", "pygments_lexer": "python"}}
+PARTS = {
+    "The first paper": "0? 10 11 12 14 15 16 17",
+    "Both papers": "13 18 19",
+    "Your own work": "2?",
+    "Several objectives": "3?",
+    "Pools of candidates": "4?",
+    "The second paper: inverse problems": "5?",
+}
+"""Part of the book → patterns of the numbers of its chapters."""
 SCREEN_DPI = 115  # of a drawing on screen: 8 pt text reads as 13 px
 
 
@@ -133,6 +143,7 @@ def chapter(notebook, stem: str, folder: Path, known: set[str]):
             kept = [o for o in cell.outputs if not (names and o in drawn)]
             kept = [reduced(o, folder, f"{stem}_{number}_{i}") for i, o in enumerate(kept)]
             cell.outputs, cell.execution_count = [o for o in kept if o], None
+            cell.metadata = {"tags": ["hide-input"]}
             cells += [figure_cell(name, "") for name in waiting]
             waiting, shown = names, shown | set(names)
         if cell.source.strip():
@@ -162,14 +173,23 @@ def linked(text: str, shown: set[str], known: set[str]) -> str:
 
 
 def scoreboard(path: Path = FIGURES / "13_claims.csv") -> str:
-    """Return the claims and their verdicts as a table under a count of the verdicts, or a note that there are none."""
+    """Return how many claims have which verdict, or a note that there are none."""
     if not path.exists():
         return "*Not yet judged: notebook 13, which holds every claim against its criterion, has not been executed.*"
-    claims = pd.read_csv(path)
-    columns = list(claims)[: list(claims).index("verdict") + 1]
-    counts = " · ".join(f"{count} {verdict}" for verdict, count in claims["verdict"].value_counts().items())
-    table = claims[columns].to_html(index=False, na_rep="", float_format="{:.4g}".format)
-    return f"**{len(claims)} claims: {counts}.**\n\n```{{raw}} html\n{tidy(table)}\n```"
+    verdicts = pd.read_csv(path)["verdict"]
+    return f"{len(verdicts)} claims: {' · '.join(f'{n} {verdict}' for verdict, n in verdicts.value_counts().items())}."
+
+
+def contents(stems: list[str]) -> str:
+    """Return one list of chapters for each of `PARTS`; chapters that belong to none come first."""
+    parts = {name: [s for s in stems if any(fnmatch(s[:2], one) for one in own.split())] for name, own in PARTS.items()}
+    rest = sorted(set(stems) - {stem for own in parts.values() for stem in own})
+    listed = {"": rest, **parts, "Data, code and sources": ["back_matter"]}
+    return "\n\n".join(
+        "\n".join(["```{toctree}", ":maxdepth: 1", *([f":caption: {name}"] if name else []), "", *own, "```"])
+        for name, own in listed.items()
+        if own
+    )
 
 
 def printable(notebook, stem: str) -> str:
@@ -182,7 +202,6 @@ def printable(notebook, stem: str) -> str:
         elif cell.cell_type == "markdown":
             parts.append(translated(cell.source))
         else:
-            parts.append(f"````python\n{cell.source}\n````")
             for output in cell.outputs:
                 ((kind, content),) = output.data.items()
                 fence = {"text/html": "````{{=html}}\n{}\n````", "text/plain": "````\n{}\n````"}.get(kind, "{}")
@@ -199,9 +218,8 @@ def translated(myst: str) -> str:
         r"\{cite\}`([^`]+)`", lambda m: "`" + " ".join(f"#cite(<{k}>)" for k in m[1].split(",")) + "`{=typst}", myst
     )
     myst = myst.replace("```{raw} html", "```{=html}")
-    myst = re.sub(
-        r"```\{toctree\}.*?```", "```{=typst}\n#contents\n#set heading(outlined: true)\n```", myst, flags=re.S
-    )
+    outline = "```{=typst}\n#contents\n#set heading(outlined: true)\n```"
+    myst = re.sub(r"(```\{toctree\}.*?```\s*)+", lambda _: f"{outline}\n", myst, flags=re.S)
     return re.sub(r"```\{bibliography\}.*?```", "```{=typst}\n#references\n```", myst, flags=re.S)
 
 
@@ -215,6 +233,7 @@ def build(paths: list[Path], book: Path):
     printed = []
     for page in ("index", "back_matter"):
         text = (HERE / f"{page}.md").read_text(encoding="utf-8").replace("{{ scoreboard }}", scoreboard())
+        text = text.replace("{{ contents }}", contents([path.stem for path in paths]))
         (source / f"{page}.md").write_text(text, encoding="utf-8")
         printed.append(translated(text))
     for path in paths:
@@ -250,7 +269,7 @@ def main():
     begun = time.perf_counter()
     paths = sorted(EXECUTED.glob("*.ipynb"))
     build(paths, BOOK)
-    lacking = sorted({path.stem for path in HERE.glob("*.ipynb")} - {path.stem for path in paths})
+    lacking = sorted({path.stem for path in HERE.glob("[0-9]*.ipynb")} - {path.stem for path in paths})
     if lacking:
         print(f"Not in the book, because papermill_runs/paper lacks them (make reproduce): {', '.join(lacking)}.")
     print(

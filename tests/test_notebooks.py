@@ -11,12 +11,12 @@ import yaml
 
 from compendium import ROOT
 
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 PROFILES = {
     path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "notebooks" / "profiles").glob("[!c]*.yaml")
 }
 
-pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
 @cache
@@ -34,11 +34,18 @@ def assert_ran_from_top_to_bottom(cells):
     assert not [output for cell in cells for output in cell.outputs if output.output_type == "error"]
 
 
+def test_the_index_links_every_notebook_and_nothing_else():
+    index = "".join(cell.source for cell in read(ROOT / "notebooks" / "index.ipynb").cells)
+    assert set(re.findall(r"\]\((\w+\.ipynb)\)", index)) == {path.name for path in NOTEBOOKS}
+
+
+@each
 def test_it_is_stored_without_outputs_in_short_cells(path):
     assert all(not cell.outputs and cell.execution_count is None for cell in code_cells(path))
     assert max(len(cell.source.splitlines()) for cell in code_cells(path)) <= 20
 
 
+@each
 def test_it_opens_with_question_and_answer_and_says_what_it_reads_and_costs(path):
     opening = read(path).cells[0].source
     promised = (
@@ -53,6 +60,7 @@ def test_it_opens_with_question_and_answer_and_says_what_it_reads_and_costs(path
     assert not [part for part in promised if part not in opening]
 
 
+@each
 def test_its_first_code_cell_is_tagged_parameters_and_every_profile_fits(path):
     """Its defaults are the paper's. The parameters of a notebook for readers' own data are theirs."""
     tagged = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]
@@ -66,6 +74,7 @@ def test_its_first_code_cell_is_tagged_parameters_and_every_profile_fits(path):
         assert "profile" in parameters and (theirs or set(parameters) <= {*PROFILES[profile], "seed"})
 
 
+@each
 def test_its_recorded_run_went_from_top_to_bottom_and_shows_every_figure_it_saves(path):
     """A saved figure that is not a cell's value is seen by nobody; those named at the top have a picture each."""
     run = nbformat.read(ROOT / "papermill_runs" / "paper" / path.name, as_version=4)
@@ -78,6 +87,7 @@ def test_its_recorded_run_went_from_top_to_bottom_and_shows_every_figure_it_save
     assert sum(pictures) >= len(re.findall(r"`\d\d_\w+`", named))
 
 
+@each
 @pytest.mark.notebook
 def test_it_runs_at_smoke(path, tmp_path, kernels, monkeypatch):
     """Through papermill; the error shown is the notebook's own."""

@@ -19,4 +19,4 @@ def test_the_examples_of_the_readme_run(tmp_path, monkeypatch):
         shown = eval(last, ran)
         if last.startswith("campaign.suggest"):
             assert isinstance(shown, pd.DataFrame) and shown["predicted"].notna().all()
-    assert len(blocks) == 3 and list(shown.columns[:2]) == ["anneal_K", "passes"]
+    assert len(blocks) == 2 and shown["candidate"].tolist()[0] in ("E", "F")

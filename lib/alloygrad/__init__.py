@@ -34,7 +34,7 @@ from alloygrad.tables.measurements import read_table
 if TYPE_CHECKING:
     from alloygrad.inverse import InverseProblem, Measured, Parameter, recover
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 __all__ = [
     "Box",

@@ -7,7 +7,13 @@ A body of work declares its study cells in a module `cells`, where it has campai
 from importlib import import_module
 from types import ModuleType
 
-BODIES = {"feature_gradient": ("cells", "measurements"), "fusion": ("measurements",), "inverse": ("measurements",)}
+BODIES = {
+    "feature_gradient": ("cells", "measurements"),
+    "fusion": ("measurements",),
+    "inverse": ("measurements",),
+    "pareto": ("measurements",),
+    "physics": ("measurements",),
+}
 """Bodies of work, and which of the two modules each has."""
 
 

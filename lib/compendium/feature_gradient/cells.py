@@ -90,7 +90,10 @@ STARTS = (10, 20, 40, 80)
 """Total starts of the inner loop in the ablation of their number; 80 are the paper's 20 N."""
 
 PLANNED = (
-    ("*_physical", 0),
+    ("ti_n4_slsqp_log_ei_physical", 0),
+    ("hea_n4_slsqp_log_ei_physical", 0),
+    ("*_enumeration_physical", 0),
+    ("*_physical", 8),
     ("*_retrained_?", 0),
     ("sma_n4_enumeration_retrained", 0),
     ("*_n4_enumeration_retrained", 8),
@@ -118,7 +121,7 @@ PLANNED = (
     ("*_slsqp_ei", 8),
     ("*_ascent_fine", 32),
 )
-"""(pattern of cells, trajectories): the first that fits. Fewer than 96 save time: notebook 06 says what one costs.
+"""(pattern of cells, trajectories): the first that fits. Fewer than 96 save time: notebook 16 says what one costs.
 For more, raise a number and run `make study`."""
 
 FURTHER = (

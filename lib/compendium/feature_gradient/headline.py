@@ -157,7 +157,7 @@ def over_landscapes(of: Sequence[Landscape]) -> pd.DataFrame:
 
 
 def in_words(results: Results) -> str:
-    """Return two sentences for README on all trainings; nothing before each alloy has two landscapes."""
+    """Return one sentence for README on all trainings; nothing before each alloy has two landscapes."""
     of = landscapes(results)
     counts = pd.Series([landscape.alloy for landscape in of]).value_counts()
     if len(counts) < len(ALLOYS) or counts.min() < 2:
@@ -165,11 +165,11 @@ def in_words(results: Results) -> str:
     table = over_landscapes(of).query("alloy == 'all'").set_index("statistic")
     gain = table.loc["state entropy of the published loop (nats)"]
     share = 100 * table.loc["share of the best of random", ["value", "low", "high"]].astype(float)
-    numbers = "{value:.2f} nats [{low:.2f}, {high:.2f}], in single ones {least:.2f} to {most:.2f}".format(**gain)
+    numbers = "{value:.2f} nats [{low:.2f}, {high:.2f}]".format(**gain)
     shares = "{value:.0f} % [{low:.0f}, {high:.0f}]".format(**share)
     return (
-        f"Over {len(of)} trainings of the networks, {counts.min()} or more of each alloy, the published loop gains "
-        f"{numbers}. The best of random compositions gains {shares} of that (95 % intervals over trainings)."
+        f"Over {len(of)} trainings of the networks the published loop gains {numbers}, and the best of random "
+        f"compositions {shares} of that (95 % intervals)."
     ).replace("-", "−")
 
 

@@ -104,17 +104,19 @@ def heart(results: Results) -> str:
     gained = {arm: f"{round(against_enumeration(wide, arm)[0], 2) + 0.0:.2f}".replace("-", "−") for arm in arms}
     lost = [f"{_percent(share(merits[[a]], 'slsqp_ei', 'random')[0])} % in {ALLOYS[a]}" for a in alloys]
     whole, alone = virtue(wide), {ALLOYS[a]: virtue(wide[[a]]) for a in alloys}
-    others = [f"{alloy} alone: {its}." for alloy, its in alone.items() if its != whole]
+    others = [f"For {alloy} alone the answer is: {its}." for alloy, its in alone.items() if its != whole]
     sentences = [
         f"{LED[whole]} Against exact maximisation the published loop gains {gained['slsqp_ei']} nats of state "
-        "entropy, the mean log distance of a composition to its second nearest one.",
+        "entropy (mean log distance to the second nearest composition).",
         f"The best of 80 random compositions, which follows no gradient, gains {gained['best_of_random']}.",
         f"An ascent that reaches the maximum gains {gained['ascent']}.",
     ]
     if "slsqp_log_ei" in gained:
         sentences.append(f"The paper's loop on the logarithm of expected improvement gains {gained['slsqp_log_ei']}.")
-    price = "The price is a part of the merit that exact maximisation gains over random experiments"
-    return " ".join([*sentences, *others, f"{price}: {_listed(lost)} ({len(wide)} seeds)."])
+    price = f"In merit the published loop loses {_listed(lost)}"
+    return " ".join(
+        [*sentences, *others, f"{price} of what exact maximisation gains over random experiments ({len(wide)} seeds)."]
+    )
 
 
 def gained_and_lost(results: Results) -> pd.DataFrame:

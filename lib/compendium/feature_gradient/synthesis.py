@@ -8,12 +8,9 @@ from alloygrad.plotting.style import COLUMN
 from compendium.feature_gradient.cells import CELLS, N_ARMS
 from compendium.feature_gradient.figures.panels import ALLOYS as WORDS
 from compendium.feature_gradient.results import ALLOYS, Results
-from compendium.figures.style import PALETTE
+from compendium.figures import style
 from compendium.judging import statistics
 from compendium.running import landscapes
-
-LOOKS = {"sma": (PALETTE[0], "o"), "ti": (PALETTE[1], "s"), "hea": (PALETTE[2], "D")}
-"""Colour and marker of an alloy."""
 
 
 def improvement(results: Results) -> pd.DataFrame:
@@ -39,10 +36,10 @@ def improvement_by_elements(table: pd.DataFrame) -> Figure:
     """Draw the shares of `improvement` against the number of elements, one line per alloy."""
     figure, axis = plt.subplots(figsize=(COLUMN * 1.4, 2.6))
     for place, (alloy, own) in enumerate(table.groupby("alloy", sort=False)):
-        colour, marker = LOOKS[alloy]
+        look = style.ALLOYS[ALLOYS[alloy]]
         x = own["n_elements"] + 0.08 * (place - 1)
-        axis.plot(x, 100 * own["mean"], marker=marker, ms=4, color=colour, label=WORDS[alloy])
-        axis.vlines(x, 100 * own["low"], 100 * own["high"], color=colour, lw=1.1)
+        axis.plot(x, 100 * own["mean"], **look, ms=4, label=WORDS[alloy])
+        axis.vlines(x, 100 * own["low"], 100 * own["high"], color=look["color"], lw=1.1)
     axis.set(xlabel="elements", ylabel="improvement found (%)", ylim=(0, 105), xticks=range(3, 11))
     axis.legend(loc="lower left")
     return figure

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 
 from compendium import ROOT, store
 from compendium.figures import style
+from compendium.figures.live import slider
 
-__all__ = ["paths", "save", "style"]
+__all__ = ["paths", "save", "slider", "style"]
 
 PROFILES = ("paper", "quick", "smoke")
 

@@ -2,7 +2,11 @@
 
 import matplotlib as mpl
 
+from alloygrad.plotting import models
 from alloygrad.plotting.style import PALETTE, STYLE
+
+MAPS = dict(zip(("mean", "std", "log_ei"), models.MAPS, strict=True))
+"""One colour map for a model's mean, its standard deviation and log EI, in every figure; the library's own."""
 
 COLOURS = {
     "enumeration": PALETTE[0], "slsqp_ei": PALETTE[1], "ascent": PALETTE[2], "random": PALETTE[7],
@@ -32,6 +36,11 @@ WIDE = {"enumeration": dict(lw=2.8, ms=5, mew=0.4, alpha=0.5)}
 
 SURROGATES = {"gp": COLOURS["ascent"], "forest": PALETTE[5], "deep_kernel": PALETTE[4]}
 """One colour per surrogate; the GP's is that of the loop it is run with."""
+
+ALLOYS = {
+    "SMA": dict(color="0.1", marker="o"), "Ti": dict(color="0.4", marker="s"), "HEA": dict(color="0.62", marker="D"),
+}  # fmt: skip
+"""Grey and marker of an alloy, where alloys are compared: colours belong to inner loops."""
 
 INPUTS = {"fractions": PALETTE[4], "features inside": PALETTE[9], "features outside": PALETTE[1]}
 """One colour per input of a comparison."""

@@ -155,7 +155,7 @@ SEES = {
 def merit_against_experiments(runs: pd.DataFrame) -> Figure:
     """Draw one panel per landscape: the mean of the largest merit so far, one line per arm, and its standard error.
 
-    runs: as `merit.compute` returns them.
+    runs: as `merit.compute` returns them; seeds that an arm lacks are left out.
     """
     table = merit.curves(runs)
     if table.empty:
@@ -164,6 +164,7 @@ def merit_against_experiments(runs: pd.DataFrame) -> Figure:
     figure, axes = _panels(names, height=2.0)
     for axis, landscape in zip(axes.flat, names, strict=False):
         own = table[table["landscape"] == landscape]
+        own = own[own.groupby("seed")["arm"].transform("nunique") == own["arm"].nunique()]
         for arm, look in SEES.items():
             mine = own[own["arm"] == arm].groupby("experiments")["merit"]
             if len(mine):
@@ -193,7 +194,7 @@ def one_step(table: pd.DataFrame) -> Figure:
         hits = own.groupby("model", sort=False)["hits"]
         axis.errorbar(hits.mean(), list(hits.groups), xerr=hits.sem().fillna(0), fmt="o", color=PALETTE[0], ms=4)
         axis.axvline(own["share"].mean(), **{key: RANDOM[key] for key in ("color", "ls", "lw")})
-        axis.set(title=f"{name}, n = {own['seed'].nunique()}", xlim=(0, 1), xlabel="share of eight picks")
+        axis.set(title=f"{name}, n = {own['seed'].nunique()}", xlim=(0, 1.05), xlabel="share of eight picks")
         axis.grid(axis="x", lw=0.4)
     axes[0, 0].invert_yaxis()
     return figure

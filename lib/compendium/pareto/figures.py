@@ -151,6 +151,7 @@ def gains(parts: Sequence[Part], margin: float) -> Figure:
         axis.axvspan(-margin, margin, color="0.9", zorder=0)
         axis.axvline(0, color="0.4", lw=0.6)
         axis.set_title(f"{TITLES.get(name, name)} (n = {max((part.n or 0) for part in own)})", pad=3)
+        axis.set_ylim(-0.5, len(own) - 0.5)
         axis.set_yticks(range(len(own)), [LABELS[part.name.partition(", − ")[2]] for part in reversed(own)])
     figure.supxlabel("share of the front's hypervolume: default less other", fontsize=8)
     return figure

@@ -2,7 +2,8 @@
 
     python -m compendium.running.executed papermill_runs/paper/*.ipynb
 
-Times of cells, the patch version of Python, progress bars and addresses of objects go; all else stays as it was.
+Times of cells, the patch version of Python, progress bars, addresses of objects and the kernel's names of cells go; all
+else stays as it was.
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import Any
 
 BAR = re.compile(r"[^\n\r]*\d+%\|[^\n\r]*[\n\r]*|[^\n\r]*\b\d+it \[[^\n\r]*[\n\r]*")
 ADDRESS = re.compile(r"(?<= at )0x[0-9a-f]+")
+CELL = re.compile(r"\S*ipykernel_\d+/\d+\.py")
 
 
 def stripped(notebook: dict[str, Any]) -> dict[str, Any]:
@@ -30,7 +32,7 @@ def stripped(notebook: dict[str, Any]) -> dict[str, Any]:
 def _stripped(output: dict[str, Any]) -> dict[str, Any] | None:
     """Return an output without bars and addresses; None where nothing is left."""
     if output["output_type"] == "stream":
-        text = ADDRESS.sub("0x…", "".join(output["text"]))
+        text = CELL.sub("cell", ADDRESS.sub("0x…", "".join(output["text"])))
         text = BAR.sub("", text) if output["name"] == "stderr" else text
         return {**output, "text": text.splitlines(keepends=True)} if text.strip() else None
     for kind, content in output.get("data", {}).items():

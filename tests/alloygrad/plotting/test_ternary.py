@@ -55,9 +55,9 @@ def strip():
 
 
 def ten():
-    progress = pd.DataFrame({"experiments": range(5), "campaign": range(5), "random": range(5), "optimum": 9})
+    progress = pd.DataFrame({name: range(5) for name in ("experiments", "campaign", "random", "measured")})
     rows = pd.concat([OPTIMUM, MAPS[:1], MAPS[-2:]])
-    return figures.ten_experiments(MAPS, rows, progress, ELEMENTS, measured=MEASURED, optimum=OPTIMUM)
+    return figures.ten_experiments(MAPS, rows, progress.assign(optimum=9), ELEMENTS, measured=MEASURED, optimum=OPTIMUM)
 
 
 DRAWN = {
@@ -163,6 +163,9 @@ def test_the_strip_has_a_map_and_a_note_for_each_station():
         assert np.asarray(axis.collections[0].get_array()) == pytest.approx(MAPS[column].to_numpy())
 
 
-def test_only_experiments_near_the_optimum_are_numbered_beside_it():
-    numbers = [text.get_text() for axis in ten().axes for text in axis.texts if text.get_text().isdigit()]
-    assert numbers == ["1"]
+def test_every_experiment_is_drawn_on_the_map_and_over_its_number():
+    figure = ten()
+    (curves,) = [axis for axis in figure.axes if axis.get_xlabel() == "experiments"]
+    (dots,) = [line for line in curves.lines if line.get_label() == "each experiment"]
+    assert dots.get_xdata().tolist() == dots.get_ydata().tolist() == list(range(5))
+    assert len(figure.axes[0].collections[-1].get_offsets()) == 4

@@ -33,7 +33,8 @@ def final(**columns) -> pd.DataFrame:
 
 
 def known(n=(3, 4, 5, 6, 7), **columns) -> pd.DataFrame:
-    return cross(**columns, n_elements=n).assign(step=0.001, merit=1.0, exact=lambda t: t["n_elements"] < 6)
+    table = cross(**columns, n_elements=n).assign(step=0.001, merit=1.0, exact=lambda t: t["n_elements"] < 6)
+    return table.assign(composition="Ti50 Ni50")
 
 
 def variants(*names) -> pd.DataFrame:
@@ -149,10 +150,8 @@ def accuracies() -> pd.DataFrame:
     return table.assign(mean=1 / table["n"], low=0.9 / table["n"], high=1.2 / table["n"])
 
 
-def board(verdicts) -> tuple[pd.DataFrame, pd.DataFrame]:
-    claims = pd.DataFrame({"claim": [f"claim {i}" for i in range(len(verdicts))], "verdict": verdicts})
-    groups = pd.DataFrame({"group": ["meant", "published", "stronger"]})
-    return claims, claims[["claim"]].merge(groups, how="cross").assign(x=2.0, x_low=1.0, x_high=3.0)
+def board(*verdicts) -> pd.DataFrame:
+    return pd.DataFrame({"topic": ["merit"] * 2 + ["cost"] * (len(verdicts) - 2), "verdict": verdicts})
 
 
 NEEDED = [("a", 3, 10), ("a", 3, 20), ("a", 4, 382), ("a", 4, np.inf), ("b", 15, 50)]
@@ -163,8 +162,9 @@ NONE = dict(low=np.nan, high=np.nan)
 DRAWN = {
     "best_so_far": lambda: figures.best_so_far(campaigns(LOOPS[::2]), 25.0),
     "best_so_far at the optimum, without intervals": lambda: figures.best_so_far(campaigns().assign(**NONE), 0.9),
-    "best_so_far_by_elements": lambda: figures.best_so_far_by_elements(campaigns(n_elements=[3, 4]), known([3, 4])),
-    "regret_by_elements": lambda: figures.regret_by_elements(final(alloy=["sma", "hea"], n_elements=[3, 4])),
+    "best_so_far_by_elements": lambda: figures.best_so_far_by_elements(
+        campaigns(n_elements=[3, 4]), known([3, 4]), 0.005
+    ),
     "more_elements": lambda: figures.more_elements(
         final(method=["ascent"], alloy=["sma", "ti"], n_elements=[3, 4], experiments=[50, 60]),
         known(alloy=["sma", "ti"]),
@@ -180,7 +180,6 @@ DRAWN = {
     "variants": lambda: figures.variants(variants(), 1.0, campaigns(["enumeration"])),
     "variants of one, without intervals": lambda: figures.variants(variants("a").assign(**NONE), 1.0),
     "regret_by_starts": lambda: figures.regret_by_starts(final(starts=[10, 20, 40]), (1e-3, 0.0, 2e-3)),
-    "difference_curves": lambda: figures.difference_curves(variants("UCB − EI", "PI − EI"), "Δ", early=3),
     "searched_inputs": lambda: figures.searched_inputs(*inputs(), OPTIMA),
     "searched_inputs without intervals": lambda: figures.searched_inputs(*(t.assign(**NONE) for t in inputs()), OPTIMA),
     "moved_shares": lambda: figures.moved_shares(variants("EI")),
@@ -205,8 +204,7 @@ DRAWN = {
     "starts_needed": lambda: figures.starts_needed(
         pd.DataFrame(NEEDED, columns=["landscape", "n_elements", "needed"])
     ),
-    "verdict_strips": lambda: figures.verdict_strips(*board(["reproduced", "not tested"])),
-    "verdict_strips of one verdict": lambda: figures.verdict_strips(*board(["inconclusive"] * 3)),
+    "verdicts_by_topic": lambda: figures.verdicts_by_topic(board("reproduced", "not tested", "reproduced")),
     "moved_by_fit": lambda: figures.moved_by_fit(fits()),
     "time_and_success": lambda: figures.time_and_success(successes()),
     "feature_gains": lambda: figures.feature_gains(gains("held", "any")),
@@ -267,9 +265,9 @@ def test_the_best_so_far_and_its_regret_are_those_of_the_table():
 
 def test_panels_that_lack_curves_say_so():
     for n_elements, numbers in (([3], 1), ([], 0)):
-        figure = figures.best_so_far_by_elements(campaigns(n_elements=n_elements), known())
+        figure = figures.best_so_far_by_elements(campaigns(n_elements=n_elements), known(), 0.005)
         texts = [[text.get_text() for text in axis.texts] for axis in figure.axes]
-        assert texts == numbers * [["n = 8, 9, 9"]] + (5 - numbers) * [["not yet computed"]]
+        assert texts == numbers * [["Ti50 Ni50\nn = 8, 9, 9"]] + (5 - numbers) * [["not yet computed"]]
         dashes = [axis.lines[-1].get_linestyle() for axis in figure.axes]
         assert dashes == ["--"] * 3 + [":"] * 2  # true optimum, best known
 
@@ -317,9 +315,9 @@ def test_trainings_are_told_apart_and_an_arm_may_be_missing_on_one():
 
 
 def test_means_over_fewer_trajectories_are_open_points():
-    table = final(method=["ascent"], alloy=["sma"], n_elements=[3, 4]).reset_index(drop=True)
+    table = final(method=["ascent"], alloy=["sma"], n_elements=[3, 4], experiments=[60]).reset_index(drop=True)
     for sizes, hollow in (([96, 8], [[4]]), ([8, 8], [])):
-        (axis,) = figures.regret_by_elements(table.assign(n=sizes)).axes
+        (axis,) = figures.more_elements(table.assign(n=sizes), known([3, 4], alloy=["sma"])).axes
         shown = [line.get_xdata().round().tolist() for line in axis.lines if line.get_markerfacecolor() == "w"]
         assert shown == hollow
 
@@ -448,11 +446,13 @@ def test_states_show_the_loops_and_the_tolerance_in_natural_logarithms():
     assert len(axis.lines) == 6  # a line for each start
 
 
-def test_the_benchmark_names_every_maximiser_once_and_draws_its_numbers():
+def test_the_costs_of_four_maximisers_are_drawn_with_their_numbers():
     figure = DRAWN["inner_loop_costs"]()
-    table, _ = benchmark()
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels[:-1] == [figures.LABELS[name] for name in table["maximiser"].unique()]
+    shown = ["ascent", "box", "slsqp_ei", "exhaustive"]
+    assert labels[:-1] == [figures.LABELS[name] for name in shown]
+    colours = {line.get_color() for line in markers(figure.axes[0])}
+    assert colours == {figures.COLOURS[name] for name in shown}
     own = [line for line in figure.axes[0].lines if line.get_color() == figures.COLOURS["slsqp_ei"]]
     assert {*zip(own[0].get_xdata(), own[0].get_ydata(), strict=True)} == {(3, 0.3), (4, 0.4)}
 
@@ -466,17 +466,13 @@ def test_starts_beyond_what_is_resolved_stand_at_the_top_their_medians_open():
     assert "not\nresolved" in [label.get_text() for label in axis.get_yticklabels()]
 
 
-def test_each_verdict_heads_its_claims_in_words_and_an_empty_one_takes_no_room():
-    verdicts = ["reproduced", "not reproduced", "reproduced", "only as published"]
-    columns = [
-        [label.get_text() for label in axis.get_yticklabels()] for axis in figures.verdict_strips(*board(verdicts)).axes
-    ]
-    assert columns == [
-        ["reproduced (2)", "claim 0", "claim 2"],
-        ["only as published (1)", "claim 3", "not reproduced (1)", "claim 1"],
-    ]
-    first, second = DRAWN["verdict_strips of one verdict"]().axes
-    assert len(first.get_yticklabels()) == 4 and not second.get_visible()
+def test_each_topic_has_a_bar_of_its_verdicts_with_their_numbers():
+    verdicts = ["reproduced", "not reproduced", "reproduced", "only as published", "reproduced"]
+    (axis,) = figures.verdicts_by_topic(board(*verdicts)).axes
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["merit", "cost"]
+    widths = {bars.get_label(): [bar.get_width() for bar in bars] for bars in axis.containers}
+    assert widths == {"reproduced": [1, 2], "only as published": [0, 1], "not reproduced": [1, 0]}
+    assert sorted(text.get_text() for text in axis.texts) == ["", "", "1", "1", "1", "2"]
 
 
 # Style and files.

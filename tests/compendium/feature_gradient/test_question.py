@@ -33,7 +33,7 @@ def test_shares_and_differences_are_those_of_the_means():
     answer = question.heart(made)
     for text in (
         "(12 seeds)",
-        f"random experiments: {100 * loss['sma']:.0f} % in SMA",
+        f"the published loop loses {100 * loss['sma']:.0f} % in SMA",
         f"expected improvement gains {question.against_enumeration(wide, 'slsqp_log_ei')[0]:.2f}.",
         f"the published loop gains {question.against_enumeration(wide, 'slsqp_ei')[0]:.2f} nats",
     ):

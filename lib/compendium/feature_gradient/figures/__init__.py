@@ -4,7 +4,6 @@ from alloygrad.plotting.models import section_maps, trust, what_if
 from alloygrad.plotting.style import COLUMN, PAGE, PALETTE
 from alloygrad.plotting.ternary import ternary_maps
 from compendium.feature_gradient.figures.ablations import (
-    difference_curves,
     moved_shares,
     regret_by_starts,
     searched_inputs,
@@ -17,10 +16,9 @@ from compendium.feature_gradient.figures.campaigns import (
     more_elements,
     other_trainings,
     races,
-    regret_by_elements,
     trajectory_costs,
 )
-from compendium.feature_gradient.figures.claims import verdict_strips
+from compendium.feature_gradient.figures.claims import verdicts_by_topic
 from compendium.feature_gradient.figures.diversity import (
     entropy_curves,
     entropy_differences,
@@ -54,5 +52,5 @@ from compendium.feature_gradient.figures.tour import (
     line,
     ten_experiments,
 )
-from compendium.figures import paths, save
-from compendium.figures.style import COLOURS, INPUTS, LABELS
+from compendium.figures import paths, save, slider
+from compendium.figures.style import COLOURS, INPUTS, LABELS, MAPS

@@ -1,6 +1,6 @@
 """Variants of campaigns: numbers of starts, acquisition functions, formulas of the features, inputs of the model."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -51,15 +51,13 @@ def variants(table: pd.DataFrame, optimum: float, reference: pd.DataFrame | None
     return figure
 
 
-def _variants_of(table: pd.DataFrame, arm: str, shades_of: Sequence[str] = ()) -> Iterator[tuple[dict, pd.DataFrame]]:
-    """(style, rows) of each variant of an arm: shades from light to dark, and dashes; see `difference_curves`."""
+def _variants_of(table: pd.DataFrame, arm: str) -> Iterator[tuple[dict, pd.DataFrame]]:
+    """(style, rows) of each variant of an arm: shades from light to dark, and dashes."""
     rows = table[table["method"] == arm]
-    variants = list(dict.fromkeys(table["variant"]))
-    names = list(shades_of) or variants
+    names = list(dict.fromkeys(table["variant"]))
     light, dark = sns.light_palette(COLOURS[arm], 5)[2], sns.dark_palette(COLOURS[arm], 5)[2]
     shades = sns.blend_palette([light, COLOURS[arm], dark], len(names)) if len(names) > 1 else [COLOURS[arm]]
-    for name in variants:
-        i = names.index(name.split(" − ")[0] if shades_of else name)
+    for i, name in enumerate(names):
         own = rows[rows["variant"] == name]
         if len(own):
             n = f" (n = {own['n'].iloc[0]})"
@@ -85,26 +83,6 @@ def regret_by_starts(table: pd.DataFrame, reference: tuple[float, float, float] 
     axis.set_xticks(sorted(set(table["starts"])), [str(n) for n in sorted(set(table["starts"]))])
     axis.xaxis.set_minor_locator(mpl.ticker.NullLocator())
     arms_legend(figure, [axis], ncols=2)
-    return figure
-
-
-def difference_curves(table: pd.DataFrame, ylabel: str, early: int = 0, shades_of: Sequence[str] = ()) -> Figure:
-    """Paired differences of the best merit so far along the campaign, a panel for each inner loop; 95 % intervals.
-
-    table: columns method, variant, experiment, mean, low, high, n. early: experiments that are shaded, from the start.
-    shades_of: the variants of another figure, in its order; "a − b" is drawn here as a is there.
-    """
-    arms = list(dict.fromkeys(table["method"]))
-    figure, axes = plt.subplots(1, max(1, len(arms)), figsize=(PAGE, 2.5), sharey=True, squeeze=False)
-    for axis, arm in zip(axes.flat, arms, strict=False):
-        axis.axhline(0, color="0.5", lw=0.7)
-        if early:
-            axis.axvspan(0, early, color="0.92", lw=0)
-        for style, rows in _variants_of(table, arm, shades_of):
-            band(axis, rows["experiment"] + 1, rows, **style)
-        axis.set(xlabel="experiments", title=LABELS[arm])
-        axis.legend()
-    axes[0, 0].set_ylabel(ylabel)
     return figure
 
 
@@ -139,8 +117,13 @@ def moved_shares(table: pd.DataFrame) -> Figure:
 
     table: columns method, variant, experiment, mean, low, high, n.
     """
-    figure = difference_curves(table.assign(**{c: 100 * table[c] for c in ("mean", "low", "high")}), "starts moved (%)")
-    for axis in figure.axes:
-        axis.set_ylim(-3, 103)
+    table = table.assign(**{column: 100 * table[column] for column in ("mean", "low", "high")})
+    arms = list(dict.fromkeys(table["method"]))
+    figure, axes = plt.subplots(1, len(arms), figsize=(PAGE, 2.5), sharey=True, squeeze=False)
+    for axis, arm in zip(axes.flat, arms, strict=True):
+        for style, rows in _variants_of(table, arm):
+            band(axis, rows["experiment"] + 1, rows, **style)
+        axis.set(xlabel="experiments", title=LABELS[arm], ylim=(-3, 103))
         axis.legend(loc="center right")
+    axes[0, 0].set_ylabel("starts moved (%)")
     return figure

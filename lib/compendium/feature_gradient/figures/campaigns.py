@@ -1,5 +1,6 @@
 """Whole campaigns: what has been found after so many experiments, with which inner loop, how much it cost."""
 
+import textwrap
 from collections.abc import Mapping
 
 import matplotlib as mpl
@@ -49,27 +50,31 @@ def best_so_far(table: pd.DataFrame, optimum: float) -> Figure:
     return figure
 
 
-def best_so_far_by_elements(table: pd.DataFrame, known: pd.DataFrame) -> Figure:
+def best_so_far_by_elements(table: pd.DataFrame, known: pd.DataFrame, margin: float) -> Figure:
     """One alloy, a panel for each number of elements: best merit so far and the best there is, or that is known.
 
-    table: columns n_elements, method, experiment, mean, low, high, n. known: columns n_elements, step, merit, exact;
-    one row a panel, also where the table has nothing.
+    table: columns n_elements, method, experiment, mean, low, high, n. known: columns n_elements, step, merit, exact,
+    composition (its name); one row a panel, also where the table has nothing. margin: of merit, shaded below the best.
     """
-    down = -(-len(known) // 4)
-    size = dict(figsize=(PAGE, 0.5 + 1.65 * down), sharex=True, squeeze=False)
-    figure, axes = plt.subplots(down, min(4, len(known)), **size)
+    down = -(-len(known) // 3)
+    size = dict(figsize=(PAGE, 0.5 + 1.75 * down), sharex=True, squeeze=False)
+    figure, axes = plt.subplots(down, min(3, len(known)), **size)
     for axis in axes.flat[len(known) :]:
         axis.remove()
+    for axis in axes.flat[max(0, len(known) - axes.shape[1]) : len(known)]:
+        axis.tick_params(labelbottom=True)  # also above a place that stays empty
     for axis, panel in zip(axes.flat, known.itertuples(), strict=False):
         rows = table[table["n_elements"] == panel.n_elements]
         for arm, own in arms_of(rows):
             band(axis, own["experiment"] + 1, own, **curve_of(arm, thin=on_fewer(own, rows)))
+        axis.axhspan(panel.merit - margin, panel.merit, color="0.88", lw=0, zorder=0)
         axis.axhline(panel.merit, color="0.2", lw=0.8, ls="--" if panel.exact else ":")
         _leave_out_the_rise(axis, rows, panel.merit)
         numbers = ", ".join(str(own["n"].iloc[0]) for _, own in arms_of(rows))
         axis.set_title(f"N = {panel.n_elements}, step {100 * panel.step:g} at.%", pad=3)
         if len(rows):
-            axis.text(0.97, 0.04, f"n = {numbers}", ha="right", fontsize=6, transform=axis.transAxes)
+            said = f"{textwrap.fill(panel.composition, 34)}\nn = {numbers}"
+            axis.text(0.98, 0.03, said, ha="right", va="bottom", fontsize=6, transform=axis.transAxes)
         else:
             axis.set_yticks([])
             axis.text(0.5, 0.5, "not yet computed", ha="center", va="center", color="0.5", transform=axis.transAxes)
@@ -92,23 +97,6 @@ def _leave_out_the_rise(axis: Axes, rows: pd.DataFrame, top: float) -> None:
     lowest = rows.loc[rows["experiment"] >= min(RISE - 1, rows["experiment"].max()), "mean"].min()
     if lowest < top:  # also false where there are no rows
         axis.set_ylim(lowest - 0.15 * (top - lowest), top + 0.08 * (top - lowest))
-
-
-def regret_by_elements(table: pd.DataFrame) -> Figure:
-    """What is lacking to the best known merit after the last experiment, against the number of elements.
-
-    table: columns alloy, n_elements, method, mean, low, high (of the regret), n. Open: fewer than the largest n.
-    """
-    figure, axes = alloy_panels(table, 2.3, sharey=True)
-    for alloy, axis in axes.items():
-        for arm, own in arms_of(table[table["alloy"] == alloy]):
-            place = own["n_elements"] + 0.1 * (ARMS.index(arm) - 1.5)
-            band_as_bars(axis, place, own, most=table["n"].max(), **line_of(arm))
-        axis.set(xlabel="elements", title=ALLOYS[alloy])
-        regret_axis(axis)
-    next(iter(axes.values())).set_ylabel("simple regret at the end")
-    arms_legend(figure, axes.values())
-    return figure
 
 
 def more_elements(table: pd.DataFrame, known: pd.DataFrame) -> Figure:

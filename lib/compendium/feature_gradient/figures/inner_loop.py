@@ -7,16 +7,10 @@ from matplotlib.figure import Figure
 
 from alloygrad.plotting.style import COLUMN, PAGE
 from compendium.feature_gradient.figures.panels import ALLOYS, alloy_panels
-from compendium.figures.style import COLOURS, LABELS, MARKERS, line_of
-
-FEW_STATES = 8
-"""Fewer are drawn as open points."""
+from compendium.figures.style import COLOURS, LABELS, MAPS, MARKERS, line_of
 
 MANY_STATES = 24
 """Fewer are open in the figure of time and success."""
-
-PEERS = ("scipy_botorch", "botorch_joint", "botorch_batched", "box", "cmaes", "random_search")
-"""Maximisers of the benchmark alone, in the order in which they stand side by side."""
 
 BEHIND = {"exhaustive": (7, 2.1), "enumeration": (5, 2.2)}
 """Of those that others may hide: the size of their markers, larger than others', and where they lie, below these."""
@@ -36,10 +30,13 @@ def inner_loop_map(grid: pd.DataFrame, starts: pd.DataFrame, picks: pd.DataFrame
     figure, axis = plt.subplots(figsize=(COLUMN, 3.0))
     table = grid.pivot(index=y, columns=x, values="log_ei")
     span = dict(vmin=table.max(axis=None) - 100, vmax=table.max(axis=None))
-    drawn = axis.pcolormesh(table.columns, table.index, table, **span, shading="nearest", rasterized=True, cmap="Greys")
+    drawn = axis.pcolormesh(
+        table.columns, table.index, table, **span, shading="nearest", rasterized=True, cmap=MAPS["log_ei"]
+    )
     for _, row in starts.iterrows():
         axis.plot([row[x], row[f"{x}_end"]], [row[y], row[f"{y}_end"]], color=COLOURS["slsqp_ei"], lw=0.7)
-    axis.scatter(starts[x], starts[y], s=6, color=COLOURS["slsqp_ei"], lw=0, label="starts", clip_on=False)
+    dots = dict(s=8, color=COLOURS["slsqp_ei"], edgecolor="k", lw=0.3, clip_on=False)
+    axis.scatter(starts[x], starts[y], **dots, label="starts")
     for method, size in (("slsqp_ei", 60), ("enumeration", 60), ("ascent", 22)):
         pick = picks[picks["method"] == method].iloc[0]
         style = dict(
@@ -74,9 +71,9 @@ def inner_loop_values(table: pd.DataFrame) -> Figure:
 
 
 FITS = {
-    "theirs": ("EI, the paper's fit", dict(color=COLOURS["slsqp_ei"], marker="^", ms=6, mfc="w", lw=0)),
-    "ours": ("EI, this library's fit", dict(color=COLOURS["slsqp_ei"], marker="v", ms=3)),
-    "log EI": ("log EI, this library's fit", dict(color=COLOURS["slsqp_log_ei"], marker="o", ms=3)),
+    "theirs": ("EI, the paper's fit", line_of("slsqp_ei") | dict(ms=6, mfc="w", lw=0)),
+    "ours": ("EI, this library's fit", line_of("slsqp_ei")),
+    "log EI": ("log EI, this library's fit", line_of("slsqp_log_ei")),
 }
 """What SLSQP climbs → its name and line."""
 
@@ -90,7 +87,7 @@ def moved_by_fit(table: pd.DataFrame) -> Figure:
     for alloy, axis in panels.items():
         rows = table[table["alloy"] == alloy].groupby("experiment")[list(FITS)].mean()
         for name, (label, line) in FITS.items():
-            axis.plot(rows.index, 100 * rows[name], **line, label=label, clip_on=False)
+            axis.plot(rows.index, 100 * rows[name], **line | dict(label=label, clip_on=False))
         axis.set(title=ALLOYS[alloy], xlabel="experiments already done", ylim=(-3, 103))
         axis.set_xscale("symlog", linthresh=10)
         axis.set_xticks([0, 5, 10, 20, 40], ["0", "5", "10", "20", "40"])
@@ -101,47 +98,38 @@ def moved_by_fit(table: pd.DataFrame) -> Figure:
     return figure
 
 
+SHOWN = ("ascent", "box", "slsqp_ei", "exhaustive")
+"""Of all maximisers the four whose costs are compared: ours, its strongest peer, the paper's two."""
+
+
 def inner_loop_costs(table: pd.DataFrame, grids: pd.DataFrame) -> Figure:
     """CPU seconds, evaluations and share of states within 1 % of the reference EI, against the number of elements.
 
-    Top: the loops of whole campaigns; bottom: `PEERS`, side by side so as not to hide each other, and `ascent` again.
-    Lines break where the landscape is another; open: fewer than `FEW_STATES` states. table: columns maximiser,
-    landscape, n_elements, cpu_s, evaluations, within, states. grids: columns alloy, n_elements, seconds,
-    compositions of exhaustive enumeration at the paper's step, extrapolated.
+    Lines, those of `SHOWN`, break where the landscape is another one. table: columns maximiser, landscape, n_elements,
+    cpu_s, evaluations, within. grids: columns alloy, n_elements, seconds, compositions of exhaustive enumeration at the
+    paper's step, extrapolated.
     """
-    figure, axes = plt.subplots(2, 3, figsize=(PAGE, 5.0), sharex=True)
-    beside = {name: 1.03 ** (i - (len(PEERS) - 1) / 2) for i, name in enumerate(PEERS)}
-    columns = ("cpu_s", "evaluations", "within")
+    figure, axes = plt.subplots(1, 3, figsize=(PAGE, 2.8))
+    columns = {"cpu_s": "CPU seconds", "evaluations": "compositions evaluated", "within": "states within 1 % (%)"}
+    table = table[table["maximiser"].isin(SHOWN)].assign(within=lambda t: 100 * t["within"])
     for (maximiser, _), rows in table.groupby(["maximiser", "landscape"], sort=False):
-        few, place = rows["states"] < FEW_STATES, rows["n_elements"] * beside.get(maximiser, 1)
-        for below in (False, True) if maximiser == "ascent" else (maximiser in PEERS,):
-            line = _line_of(maximiser)
-            if below and maximiser == "ascent":  # others lie on it
-                line |= dict(lw=2.8, alpha=0.5, zorder=2)
-            for axis, column in zip(axes[int(below)], columns, strict=True):
-                values = rows[column] * (100 if column == "within" else 1)
-                axis.plot(place, values, **line, markevery=np.flatnonzero(~few).tolist())
-                axis.plot(place[few], values[few], **line | dict(lw=0, mfc="w", mew=0.8))
+        for axis, column in zip(axes, columns, strict=True):
+            axis.plot(rows["n_elements"], rows[column], **_line_of(maximiser), clip_on=False)
     dotted = dict(color=COLOURS["exhaustive"], lw=1.0, ls=":", zorder=1)
     for _, rows in grids.groupby("alloy"):
-        for axis, column in zip(axes[0], ("seconds", "compositions"), strict=False):
+        for axis, column in zip(axes, ("seconds", "compositions"), strict=False):
             axis.plot(rows["n_elements"], rows[column], **dotted)
     numbers = sorted(table["n_elements"].unique())
-    for axis, label in zip(axes.T, ("CPU seconds", "compositions evaluated", "states within 1 % (%)"), strict=True):
-        for panel in axis:
-            panel.set(xscale="log", ylabel=label)
-        axis[1].set(xlabel="elements")
-        axis[1].set_xticks(numbers, [str(n) for n in numbers], fontsize=6)
-    for panels, peers in zip(axes, (False, True), strict=True):
-        own = table[table["maximiser"].isin((*PEERS, "ascent") if peers else set(table["maximiser"]) - set(PEERS))]
-        for axis, column in zip(panels, columns[:2], strict=False):
-            axis.set(yscale="log", ylim=(own[column].min() / 2, (2 if peers else 10) * own[column].max()))
-        panels[2].set(ylim=(None if peers else -3, 104))
-    for axis in axes.flat:
+    for axis, (column, label) in zip(axes, columns.items(), strict=True):
+        axis.set(xscale="log", xlabel="elements", ylabel=label)
+        axis.set_xticks(numbers, [str(n) for n in numbers], fontsize=6)
+        if column != "within":
+            axis.set(yscale="log", ylim=(table[column].min() / 2, 20 * table[column].max()))
         axis.minorticks_off()
-    handles = [plt.Line2D([], [], **_line_of(m), label=LABELS[m]) for m in table["maximiser"].unique()]
-    handles.append(plt.Line2D([], [], **dotted, label="exhaustive, on 0.1 at.%"))
-    figure.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=1.2, handlelength=1.6)
+    axes[2].set_ylim(-3, 104)
+    handles = [plt.Line2D([], [], **_line_of(m), label=LABELS[m]) for m in SHOWN]
+    handles.append(plt.Line2D([], [], **dotted, label="the same at 0.1 at.%"))
+    figure.legend(handles=handles, loc="outside upper center", ncols=5, columnspacing=1.2, handlelength=1.6)
     return figure
 
 

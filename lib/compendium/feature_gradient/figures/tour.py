@@ -11,13 +11,10 @@ from matplotlib.figure import Figure
 
 from alloygrad.plotting.style import PAGE
 from alloygrad.plotting.ternary import AXES, MARKS, at, contours, mark, shade, window
-from compendium.figures.style import COLOURS, line_of
+from compendium.figures.style import COLOURS, MAPS, line_of
 
 DEPTH = 30
 """Maps of log EI are drawn this far below their largest value."""
-
-AROUND = 2
-"""at.%; the optimum's surroundings."""
 
 PITCH = 0.156
 """Share of the page from one station of the line to the next: parallelograms, all leaning the same way, interlock."""
@@ -60,7 +57,7 @@ def acquisition_cut(
     deep = dict(vmin=maps["log_ei"].max() - DEPTH)
     for panel, column, title, scale in zip(panels, ("ei", "log_ei"), ("EI", "log EI"), ({}, deep), strict=False):
         axis = window(panel.add_subplot(**AXES), maps, elements)
-        drawn = shade(axis, maps, elements, column, cmap="mako", **scale)
+        drawn = shade(axis, maps, elements, column, cmap=MAPS["log_ei"], **scale)
         axis.plot(*at(cut, elements), color="w", lw=0.9, ls=(0, (4, 3)))
         mark(axis, elements, **marks)
         bar = dict(orientation="horizontal", shrink=0.6, aspect=22, extend="min" if scale else "neither")
@@ -87,12 +84,12 @@ def ascent_paths(
     figure = plt.figure(figsize=(PAGE, 2.9))
     left, right = figure.add_subplot(1, 2, 1, **AXES), figure.add_subplot(1, 2, 2, **AXES)
     window(left, maps, elements)
-    drawn = shade(left, maps, elements, "log_ei", cmap="mako", vmin=maps["log_ei"].max() - DEPTH)
+    drawn = shade(left, maps, elements, "log_ei", cmap=MAPS["log_ei"], vmin=maps["log_ei"].max() - DEPTH)
     ways(left, paths, elements)
     mark(left, elements, **marks)
     figure.colorbar(drawn, ax=left, label="log EI", extend="min", shrink=0.7, aspect=25)
     window(right, near, elements, ticks=0.5)
-    drawn = shade(right, near, elements, "log_ei", cmap="mako")
+    drawn = shade(right, near, elements, "log_ei", cmap=MAPS["log_ei"])
     right.scatter(*at(near, elements), s=2, lw=0, color="w", alpha=0.7)
     ways(right, climbs, elements, marker="o", ms=2.5)
     mark(right, elements, **marks)
@@ -113,43 +110,26 @@ def ways(axis: Axes, paths: pd.DataFrame, elements: Sequence[str], **style) -> N
 def ten_experiments(
     maps: pd.DataFrame, rows: pd.DataFrame, progress: pd.DataFrame, elements: Sequence[str], **marks: pd.DataFrame
 ) -> Figure:
-    """Where the experiments went on the true landscape, in order near its optimum, and the best merit so far.
+    """Where the experiments went on the true landscape (left), and what each of them and the best so far gave (right).
 
-    rows: one experiment each, in order, at.%. progress: columns experiments, campaign, random, optimum. marks: as of
-    `mark`; the optimum must be among them.
+    rows: one experiment each, in order, at.%. progress: columns experiments, measured (NaN before the first), campaign,
+    random, optimum. marks: as of `mark`.
     """
     figure = plt.figure(figsize=(PAGE, 2.75))
-    panels = figure.subfigures(1, 3, width_ratios=(1, 1, 1.1))
-    names, middle = list(elements), marks["optimum"][list(elements)].to_numpy(float)
-    near, close = ((np.abs(table[names] - middle) <= AROUND + 1e-9).all(axis=1) for table in (maps, rows))
-    scale = dict(cmap="viridis", vmin=maps["merit"].min(), vmax=maps["merit"].max())
-    whole = window(panels[0].add_subplot(**AXES), maps, elements)
-    zoom = window(panels[1].add_subplot(**AXES), maps[near], elements, ticks=2)
-    for panel, axis, table, style in (
-        (panels[0], whole, maps, scale),
-        (panels[1], zoom, maps[near], dict(cmap="viridis")),
-    ):
-        drawn = shade(axis, table, elements, "merit", **style)
-        bar = dict(orientation="horizontal", shrink=0.6, aspect=22)
-        panel.colorbar(drawn, ax=axis, label="true figure of merit", **bar)
-    mark(whole, elements, **marks)
-    whole.scatter(*at(rows, elements), s=12, color=WHERE, edgecolor="w", lw=0.5, zorder=6)
-    mark(zoom, elements, optimum=marks["optimum"])
-    zoom.scatter(*at(rows[close], elements), s=8, color=WHERE, edgecolor="w", lw=0.4, zorder=6)
-    edge = [patheffects.withStroke(linewidth=1.3, foreground="0.15")]
-    style = dict(color="w", fontsize=6, weight="bold", ha="center", va="center", path_effects=edge, zorder=7)
-    away = rows[names] - middle
-    beside = rows.assign(**(rows[names] + 0.22 * AROUND * away.div(np.linalg.norm(away, axis=1) + 1e-9, axis=0)))
-    for number, inside, *where in zip(range(1, len(rows) + 1), close, *at(beside, elements), strict=True):
-        if inside:
-            zoom.text(*where, str(number), **style)
-    axis = panels[2].subplots()
+    panels = figure.subfigures(1, 2, width_ratios=(1, 1.25))
+    axis = window(panels[0].add_subplot(**AXES), maps, elements)
+    drawn = shade(axis, maps, elements, "merit", cmap=MAPS["mean"])
+    panels[0].colorbar(drawn, ax=axis, label="true figure of merit", orientation="horizontal", shrink=0.6, aspect=22)
+    mark(axis, elements, **marks)
+    axis.scatter(*at(rows, elements), s=14, color=WHERE, edgecolor="w", lw=0.5, zorder=6, clip_on=False)
+    axis = panels[1].subplots()
     done = progress["experiments"]
     axis.axhline(progress["optimum"].iloc[0], color="0.2", lw=0.8, ls="--", label="true optimum")
-    axis.step(done, progress["campaign"], where="post", color=COLOURS["ascent"], marker="o", ms=3, label="this loop")
+    axis.step(done, progress["campaign"], where="post", color=COLOURS["ascent"], label="best so far, this campaign")
+    axis.plot(done, progress["measured"], "o", ms=4, color=WHERE, label="each experiment")
     axis.plot(done, progress["random"], **line_of("random") | dict(label="random alloys, on average"))
-    axis.set(xlabel="experiments", ylabel="best figure of merit so far")
-    panels[2].legend(*axis.get_legend_handles_labels(), loc="outside upper center")
+    axis.set(xlabel="experiments", ylabel="figure of merit")
+    panels[1].legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
 
 
@@ -164,7 +144,7 @@ def line(
     figure = plt.figure(figsize=(PAGE, 2.05))
     figure.set_layout_engine("none")
     merit = dict(cmap="viridis", vmin=maps["merit"].min(), vmax=maps["merit"].max())
-    chance = dict(cmap="mako", vmin=maps["log_ei"].max() - DEPTH)
+    chance = dict(cmap=MAPS["log_ei"], vmin=maps["log_ei"].max() - DEPTH)
     shown = {1: (feature, dict(cmap="crest")), 2: ("mean", merit), 3: ("log_ei", chance), 4: ("log_ei", chance)}
     shown[5] = ("merit", merit)
     axes = [figure.add_axes((0.005 + PITCH * i, 0.24, 0.215, 0.6), **AXES) for i in range(6)]

@@ -1,0 +1,51 @@
+"""What is taken out of executed notebooks, and that nothing else is."""
+
+import copy
+import json
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from compendium.running import executed
+
+TABLE = {"text/plain": "<object at 0x7f00beef> 1", "text/html": "<b>1</b>", "image/png": "aGk="}
+
+
+def run(started="2026", address="0x7f00beef", bar="100%|████| 4/4 [00:01<00:00, 3.2it/s]\n"):
+    """A notebook as papermill leaves it."""
+    outputs = [
+        new_output("stream", name="stderr", text=bar),
+        new_output(
+            "stream",
+            name="stderr",
+            text=f"{bar}/tmp/ipykernel_{len(started)}{started}/7.py:1: RuntimeWarning: look here\n",
+        ),
+        new_output("stream", name="stdout", text="50 % of 3it\n"),
+        new_output("execute_result", TABLE | {"text/plain": f"<object at {address}> 1"}, execution_count=1),
+    ]
+    cell = new_code_cell("x", outputs=outputs, execution_count=1)
+    cell.metadata = {"tags": ["parameters"], "execution": {"shell": started}, "papermill": {"duration": 1.0}}
+    about = {"papermill": {"start_time": started}, "language_info": {"name": "python", "version": started}}
+    cells = [new_markdown_cell("Text.", id="a"), nbformat.from_dict({**cell, "id": "b"})]
+    return json.loads(nbformat.writes(new_notebook(cells=cells, metadata=about)))
+
+
+def test_two_runs_leave_the_same_bytes_and_keep_what_they_show(tmp_path):
+    paths = [tmp_path / "one.ipynb", tmp_path / "other.ipynb"]
+    runs = [run(), run("2027", "0x1234abcd", " 50%|██  | 2/4 [00:09<00:09]\r100%|████| 4/4 [00:19<00:00]\n")]
+    for path, notebook in zip(paths, runs, strict=True):
+        path.write_text(json.dumps(notebook), encoding="utf-8")
+    executed.main([str(path) for path in paths])
+    one, other = (path.read_text(encoding="utf-8") for path in paths)
+    assert one == other
+    read = nbformat.reads(one, as_version=4)
+    nbformat.validate(read)
+    warned, printed, shown = read.cells[1].outputs
+    assert (warned.text, printed.text) == ("cell:1: RuntimeWarning: look here\n", "50 % of 3it\n")
+    assert shown.data == TABLE | {"text/plain": "<object at 0x…> 1"} and read.cells[1].execution_count == 1
+    assert read.cells[1].metadata == {"tags": ["parameters"]} and read.metadata == {"language_info": {"name": "python"}}
+
+
+def test_a_stripped_notebook_stays_as_it_is():
+    once = executed.stripped(run())
+    assert executed.stripped(copy.deepcopy(once)) == once
