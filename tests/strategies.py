@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from alloygrad.features import elements
 from alloygrad.objectives import Maximise, Objective
 from alloygrad.spaces.composition import CompositionSpace, Group
-from alloygrad.tables.measurements import UNITS
+from alloygrad.tables.declared import UNITS
 
 KNOWN = elements.load().dropna().index.tolist()
 """Elements that have all properties."""

@@ -196,8 +196,8 @@ def test_every_link_of_the_pages_resolves_and_nothing_is_loaded_from_elsewhere(b
 def test_the_pages_hold_the_contents_the_formulas_and_the_numbered_figure(book):
     index, page = ((book / "html" / f"{stem}.html").read_text(encoding="utf-8") for stem in ("index", "01_small"))
     assert 'href="01_small.html"' in index and 'href="02_other.html"' in index
-    assert index.index("<img") < index.index('class="toctree-wrapper') < index.index("What this book is")
-    assert page.count("<details") == 6 and "<details open" not in page  # one for each code cell
+    assert index.index("<img") < index.index('class="toctree-wrapper') < index.index("<h2>What this book is")
+    assert page.count("<details") == 5 and "<details open" not in page  # one for each code cell
     assert page.count("<math") == 2 and '<span class="std std-numref">Figure 1</span>' in page
     assert "Parameters" not in page and "████" not in page and "interactive(" not in page
 

@@ -173,9 +173,9 @@ def test_what_depends_on_the_number_of_elements_is_filled_in_and_nothing_else():
 
 
 REFUSED = [
-    ("ascent", {"strats_per_element": 3}, r"names of options in AscentOptions; got 'strats_per.* are starts_per_e"),
-    ("lattice", {"rng": 0}, r"LatticeOptions; got 'rng'\. The nearest.* screen=None, climbers=None, nearby_rounds=6"),
-    ("random_search", {"screen": 9}, r"RandomOptions; got 'screen'\. The nearest.* draws=None"),
+    ("ascent", {"strats_per_element": 3}, r"options of the maximiser 'ascent'; got 'strats_per.* are starts_per_e"),
+    ("lattice", {"rng": 0}, r"'lattice'; got 'rng'\. The nearest.* screen=None, climbers=None, nearby_rounds=6"),
+    ("random_search", {"screen": 9}, r"'random_search'; got 'screen'\. The nearest.* draws=None"),
     ("ascent", "screen", r"Expected an instance of AscentOptions, a mapping .*, or None as .*; got 'screen'\. Write"),
     ("slsqp", AscentOptions(), r"Expected an instance of SlsqpOptions, .* got AscentOptions\("),
     ("ascent", {"screen": 0}, r"whole number ≥ 1, or None, for the option 'screen' of AscentOptions; got 0\. Correct"),
