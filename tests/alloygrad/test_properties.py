@@ -40,8 +40,6 @@ SEED = int(os.environ.get("ALLOYGRAD_SEED") or random.SystemRandom().randrange(1
 
 RECORD = DATA / "results" / "properties.json"
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*set aside:UserWarning")
-
 LEAST = 5000
 """Spaces, and tables, that have to have passed."""
 
@@ -333,6 +331,7 @@ def _read(sheet: Sheet, content: bytes, folder: str):
     path.write_bytes(content)
     try:
         with warnings.catch_warnings(action="error"):
+            warnings.filterwarnings("ignore", ".*set aside", UserWarning)
             return read_table(path, sheet.space, unit=sheet.unit).of(sheet.objective)
     except TableError as error:
         return error
