@@ -277,6 +277,7 @@ CALLS = [
         "sum to 100 ± 0.2 (sum 1). Multiply fractions by 100, or read the file with unit='fraction'.",
     ),
     (lambda: kept(told(), labelled(HV_10=1).drop(columns="y").rename(columns={"HV_10": "y_10"})), "Is 'y_10' meant?"),
+    (lambda: new(selection={"generations": 5}), "Expected an argument to be one of 'selection'."),
     (lambda: kept(told(), POINTS[:1], [1], std=[-1]), "one std ≥ 0 for each of 1 outcomes 'y' [-1]"),
     (lambda: kept(told(), POINTS[:1], [1], std={"z": 1}), "std as {objective: numbers} of ['y'] {'z': 1}"),
 ]

@@ -109,7 +109,8 @@ class Campaign:
         require_protocol(space, Space, "ag.CompositionSpace")
         objectives = objectives_of(objective)
         require_reference(objectives, reference)
-        require_options(others=list(signature(Campaign).parameters), **selection)
+        own = [name for name, one in signature(Campaign).parameters.items() if one.kind is not one.VAR_KEYWORD]
+        require_options(others=own, **selection)
         self.space, self.setting, self.seed, self.reference = space, SETTINGS[setting], seed, reference
         self.acquisition = default_acquisition(objectives, acquisition)
         how: dict[str, Any] = dict(setting=self.setting, surrogate=surrogate, inputs=inputs, selection=selection)

@@ -14,13 +14,11 @@ from functools import cache
 import numpy as np
 import pandas as pd
 from scipy.stats import hypergeom
-from tqdm import tqdm
 
 from alloygrad import Pool
 from compendium import store
 from compendium.fusion import arms, pools
 from compendium.running.kept import Kept
-from compendium.threads import one_thread
 
 TUNING = ("crossed_barrel", "oer_plate_3496", "mmli_opv", "jdft2d", "dielectric", "esol")
 """Pools on which the ensemble was tuned, named before."""
@@ -95,14 +93,11 @@ def compute(
         for seed in range(seeds)
         for arm in chosen
     ]
-    rows = []
-    with one_thread():
-        for key in tqdm(wanted, desc="campaigns", disable=not compute_missing):
-            row = KEPT.find(**key)
-            if row is None and compute_missing and pools.available(key["pool"]):
-                row = KEPT.get(lambda key=key: run(key["pool"], key["arm"], key["seed"]), **key)
-            rows += [row] if row is not None else []
-    return pd.DataFrame(rows, columns=list(KEPT.columns))
+
+    def make(key):
+        return run(key["pool"], key["arm"], key["seed"]) if pools.available(key["pool"]) else None
+
+    return pd.DataFrame(KEPT.rows(wanted, make, compute_missing=compute_missing), columns=list(KEPT.columns))
 
 
 def curves(runs: pd.DataFrame) -> pd.DataFrame:

@@ -16,13 +16,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from compendium import store
 from compendium.learning.arms import ACQUISITIONS, METHODS, SEARCHES, State
 from compendium.learning.tasks import FUNCTIONS, Task
-from compendium.running.kept import Kept
-from compendium.threads import one_thread
+from compendium.running.kept import Kept, spread
 
 INITIAL, EXPERIMENTS, SEEDS, FIRST_SEED = 112, 80, 24, 100
 DIMENSIONS = (3, 6, 8, 10)
@@ -72,17 +70,8 @@ def compute(
         for size in dimensions
         for pair in (*PAIRS, RANDOM)
     ]
-    rows = []
-    with one_thread():
-        for key in tqdm(keys, unit="run", disable=not compute_missing):
-            row = KEPT.find(**key)
-            if row is None and compute_missing:
-                row = KEPT.get(lambda key=key: _row(key), **key)
-            if row is not None:
-                rows.append(
-                    {**{name: row[name] for name in KEYS}, **dict(enumerate(map(float, row["lowest"].split())))}
-                )
-    return pd.DataFrame(rows, columns=[*KEYS, *range(EXPERIMENTS + 1)])
+    rows = KEPT.rows(keys, _row, compute_missing=compute_missing)
+    return spread(rows, KEYS, "lowest", EXPERIMENTS + 1)
 
 
 def _row(key: dict) -> dict:

@@ -19,15 +19,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from alloygrad.objectives.choices import learn_weights, most_promising
 from compendium import store
 from compendium.judging import statistics
 from compendium.pareto import peer
 from compendium.pareto.landscapes import LANDSCAPES
-from compendium.running.kept import Kept
-from compendium.threads import one_thread
+from compendium.running.kept import Kept, spread
 
 KINDS = ("weights", "desirability")
 QUESTIONS, ALLOYS, NOISE = 12, 150, 0.05
@@ -113,17 +111,8 @@ def compute(
         for kind in KINDS
         for method in METHODS
     ]
-    rows = []
-    with one_thread():
-        for key in tqdm(keys, unit="person", disable=not compute_missing):
-            row = KEPT.find(**key)
-            if row is None and compute_missing:
-                row = KEPT.get(lambda key=key: _row(key), **key)
-            if row is not None:
-                rows.append(
-                    {**{name: row[name] for name in KEYS}, **dict(enumerate(map(float, row["regret"].split())))}
-                )
-    return pd.DataFrame(rows, columns=[*KEYS, *range(QUESTIONS + 1)])
+    rows = KEPT.rows(keys, _row, compute_missing=compute_missing)
+    return spread(rows, KEYS, "regret", QUESTIONS + 1)
 
 
 def verdict(table: pd.DataFrame) -> pd.DataFrame:

@@ -18,7 +18,6 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from alloygrad.campaigns.campaign import Campaign
 from alloygrad.objectives import Limit, Maximise
@@ -27,7 +26,6 @@ from compendium import store
 from compendium.pareto import runs
 from compendium.pareto.landscapes import LANDSCAPES, Landscape, Properties
 from compendium.running.kept import Kept
-from compendium.threads import one_thread
 
 CASES: dict[str, tuple[Objective, ...]] = {
     "sma_n4": (Maximise("enthalpy"), Limit("hysteresis", at_most=20), Limit("working_temperature", at_least=100)),
@@ -119,13 +117,10 @@ def run(name: str, seed: int) -> dict:
 
 def compute(names: Iterable[str] = CASES, *, seeds: int = SEEDS, compute_missing: bool = True) -> pd.DataFrame:
     """Return the rows of all campaigns that are recorded or stored, seed by seed; compute what is missing, if asked."""
-    rows = []
-    with one_thread():
-        for seed in tqdm(range(seeds), unit="seed", disable=not compute_missing):
-            for name in names:
-                key = dict(zip(KEYS, (name, runs.FIRST_SEED + seed, BEHAVIOUR), strict=True))
-                row = KEPT.find(**key)
-                if row is None and compute_missing:
-                    row = KEPT.get(lambda key=key: run(key["landscape"], key["seed"]), **key)
-                rows += [row] if row is not None else []
+    keys = [
+        dict(zip(KEYS, (name, runs.FIRST_SEED + seed, BEHAVIOUR), strict=True))
+        for seed in range(seeds)
+        for name in names
+    ]
+    rows = KEPT.rows(keys, lambda key: run(key["landscape"], key["seed"]), compute_missing=compute_missing)
     return pd.DataFrame(rows, columns=list(KEPT.columns))

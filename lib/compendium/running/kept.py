@@ -1,14 +1,16 @@
 """Rows that are computed once: one JSON file each in the working store, packed into one CSV file of the records."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from tqdm import tqdm
 
 from compendium import store
+from compendium.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,26 @@ class Kept:
             return row
         return _rows(self).get(tuple(key[name] for name in self.keys))
 
+    def rows(
+        self,
+        keys: Sequence[Mapping[str, Hashable]],
+        make: Callable[[Mapping[str, Hashable]], Mapping[str, Any] | None],
+        *,
+        compute_missing: bool = True,
+    ) -> list[dict[str, Any]]:
+        """Return the rows that there are of `keys`, in their order; compute what is missing, in one thread, if asked.
+
+        make: gives what a row holds beside its key, or None where it cannot be computed here; it is not kept then.
+        """
+        found = []
+        with one_thread():
+            for key in tqdm(keys, desc=self.name, unit="row", disable=not compute_missing):
+                row = self.find(**key)
+                if row is None and compute_missing and (made := make(key)) is not None:
+                    row = self.get(lambda made=made: made, **key)
+                found += [] if row is None else [row]
+        return found
+
     def table(self) -> pd.DataFrame:
         """Return the record; empty where there is none."""
         return pd.read_csv(self.path) if self.path.exists() else pd.DataFrame(columns=list(self.columns))
@@ -65,6 +87,12 @@ class Kept:
 
     def _file(self, key: Mapping[str, Hashable]) -> Path:
         return self.folder / ("-".join(str(key[name]) for name in self.keys) + ".json")
+
+
+def spread(rows: Iterable[Mapping[str, Any]], keys: Sequence[str], column: str, n: int) -> pd.DataFrame:
+    """Return the keys of rows and the n numbers that a column holds as text, in columns 0, 1, …"""
+    wide = [{name: row[name] for name in keys} | dict(enumerate(map(float, row[column].split()))) for row in rows]
+    return pd.DataFrame(wide, columns=[*keys, *range(n)])
 
 
 @cache
