@@ -105,6 +105,32 @@ def test_audit_finds_what_was_changed_in_a_compact_record(working, monkeypatch, 
         audit.report_audit(states=2)
 
 
+@pytest.mark.parametrize("loss, sound", [(audit.LOWER * 2, False), (audit.LOWER / 2, True)])
+def test_a_search_that_hangs_on_the_last_digits_is_told_from_a_worse_one(working, monkeypatch, capsys, loss, sound):
+    """One that ends lower at every change of the last digits has become worse; one that does so at some has not."""
+    record_in_full(working)
+    real, changes = audit.trajectory, []
+
+    def searched(settings, space, environment, seed, *, done):
+        recorded = {row["merit"] for row in done} <= merits
+        changes.append(recorded)
+        row = next(real(settings, space, environment, seed, done=done))
+        yield row | {"value": row["value"] - (2 * audit.LOWER if recorded else loss)}
+
+    merits = set(pd.read_parquet(working / FULL)["merit"])
+    monkeypatch.setattr(audit, "trajectory", searched)
+    table = audit.audit(states=1)
+    assert changes == [True] + [False] * (1 if sound else audit.VARIANTS)
+    assert table["last_digits"].tolist() == [1 if sound else 0]
+    assert (table["value"] >= -audit.LOWER).tolist() == [sound]
+    if sound:
+        audit.report_audit(states=1)
+        assert "1 of them came out once" in capsys.readouterr().out
+    else:
+        with pytest.raises(SystemExit, match="Audit failed for 1"):
+            audit.report_audit(states=1)
+
+
 @pytest.mark.parametrize(("column", "what"), [("same_start", "initial counts"), ("same_features", "features")])
 def test_start_and_features_are_recomputed_and_judged(working, monkeypatch, column, what):
     """Regression: both were taken from the record. Each alone fails the audit, whatever else still agrees."""
