@@ -1,10 +1,11 @@
 """The recorded tables that claims are measured on, gathered once; the only file here that knows where they stand."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,18 +58,21 @@ class Results:
 
     def best(self, cell: str, done: int = LAST) -> pd.Series:
         """Best merit after so many experiments, by seed; 0: of the initial data."""
-        key = ("best", cell, done)
-        if key not in self._found:
-            self._found[key] = self.by_seed(
-                cell, lambda rows: rows[rows["experiment"] < done].groupby("seed")["merit"].max()
-            )
-        return self._found[key]
+
+        def best(rows):
+            return rows[rows["experiment"] < done].groupby("seed")["merit"].max()
+
+        return self.once(("best", cell, done), lambda: self.by_seed(cell, best))
 
     def entropy(self, cell: str, done: int = LAST) -> pd.Series:
         """State entropy of all points after so many experiments, in the published form (nats), by seed."""
         key = ("entropy", cell, done)
+        return self.once(key, lambda: self.by_seed(cell, lambda rows: self._entropy(cell, rows, done)))
+
+    def once(self, key: Hashable, compute: Callable[[], Any]) -> Any:
+        """What `compute` returns, computed at the first call with this key: several claims ask for the same number."""
         if key not in self._found:
-            self._found[key] = self.by_seed(cell, lambda rows: self._entropy(cell, rows, done))
+            self._found[key] = compute()
         return self._found[key]
 
     @cached_property

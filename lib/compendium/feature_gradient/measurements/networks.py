@@ -1,5 +1,7 @@
 """Measurements on the simulated laboratories, and on features against raw fractions: claims of section 3 and Fig. 6."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -43,7 +45,7 @@ def network_scores(results: Results, score: str, lowest: float, highest: float, 
     for alloy, name, entry in _networks(results):
         value = entry["random"][score]
         parity = results.parity[alloy].query("property == @name and scheme == 'random'")
-        low, high = score_interval(parity, score, value)
+        low, high = results.once((alloy, name, score), partial(score_interval, parity, score, value))
         parts.append(Part(f"{alloy} {name}", value, low, high, entry["rows"], **_near(lowest, highest, margin, alloy)))
     return parts
 
