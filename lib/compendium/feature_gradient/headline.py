@@ -168,8 +168,8 @@ def in_words(results: Results) -> str:
     numbers = "{value:.2f} nats [{low:.2f}, {high:.2f}]".format(**gain)
     shares = "{value:.0f} % [{low:.0f}, {high:.0f}]".format(**share)
     return (
-        f"Over {len(of)} trainings of the networks the published loop gains {numbers}, and the best of random "
-        f"compositions {shares} of that (95 % intervals)."
+        f"Over {len(of)} trainings of the simulated alloys the published loop adds {numbers}, and the best of random "
+        f"{shares} of that (95 % intervals)."
     ).replace("-", "−")
 
 

@@ -29,6 +29,8 @@ STEPS = (FINEST, 0.0025)
 
 ALLOYS = {name.lower(): name for name in alloys.ALLOYS}
 """What names of cells begin with, and how tables name it."""
+WORDS = {"sma": "shape-memory alloys", "ti": "titanium alloys", "hea": "high-entropy alloys"}
+"""How sentences and titles name it."""
 
 
 @dataclass(frozen=True, eq=False)

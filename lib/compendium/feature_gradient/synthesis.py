@@ -6,8 +6,7 @@ from matplotlib.figure import Figure
 
 from alloygrad.plotting.style import COLUMN
 from compendium.feature_gradient.cells import CELLS, N_ARMS
-from compendium.feature_gradient.figures.panels import ALLOYS as WORDS
-from compendium.feature_gradient.results import ALLOYS, Results
+from compendium.feature_gradient.results import ALLOYS, WORDS, Results
 from compendium.figures import style
 from compendium.judging import statistics
 from compendium.running import landscapes

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from alloygrad.plotting.style import COLUMN, PAGE
 from compendium.feature_gradient.figures.panels import (
-    ALLOYS,
     alloy_panels,
     arms_legend,
     arms_of,
@@ -18,6 +17,7 @@ from compendium.feature_gradient.figures.panels import (
     band_as_bars,
     regret_axis,
 )
+from compendium.feature_gradient.results import WORDS
 from compendium.figures.style import COLOURS, INPUTS, LABELS, MARKERS, curve_of, line_of
 
 VARIANT_DASHES = ((None, None), (4, 1.2), (1.2, 1), (6, 1.2, 1.2, 1.2))
@@ -104,7 +104,7 @@ def searched_inputs(curves: pd.DataFrame, gaps: pd.DataFrame, optima: dict[str, 
         own = gaps[gaps["alloy"] == alloy]
         band(bottom, own["experiment"] + 1, own, color=COLOURS["ascent"])
         bottom.set(xlabel="experiments")
-        top.set_title(f"{ALLOYS[alloy]} (n = {own['n'].min()})")
+        top.set_title(f"{WORDS[alloy]} (n = {own['n'].min()})")
     top, bottom = next(iter(axes.values()))
     top.set_ylabel("simple regret")
     bottom.set_ylabel("Δ best merit so far")

@@ -12,7 +12,6 @@ from matplotlib.ticker import MaxNLocator
 
 from alloygrad.plotting.style import COLUMN, PAGE
 from compendium.feature_gradient.figures.panels import (
-    ALLOYS,
     ARMS,
     SHORT,
     alloy_panels,
@@ -27,6 +26,7 @@ from compendium.feature_gradient.figures.panels import (
     rows_of_arms,
     titled,
 )
+from compendium.feature_gradient.results import WORDS
 from compendium.figures.style import COLOURS, LABELS, MARKERS, curve_of, line_of
 
 
@@ -120,7 +120,7 @@ def more_elements(table: pd.DataFrame, known: pd.DataFrame) -> Figure:
             place = rows["n_elements"] + (0.08 if strong else -0.08)
             band_as_bars(axis, place, rows, most=table["n"].max(), **style)
         axis.plot(best["n_elements"], best["merit"], "k:", lw=0.9, marker="_", ms=5, label="best known")
-        axis.set(xlabel="elements", title=ALLOYS[alloy], xticks=sorted(best["n_elements"].unique()))
+        axis.set(xlabel="elements", title=WORDS[alloy], xticks=sorted(best["n_elements"].unique()))
     next(iter(axes.values())).set_ylabel("figure of merit")
     handles, labels = next(iter(axes.values())).get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3)
@@ -205,7 +205,7 @@ def other_trainings(table: pd.DataFrame, than: str) -> Figure:
         first = rows["training"] == trainings[0]
         numbers = {"filled": rows.loc[first, "n"], "open": rows.loc[~first, "n"]}
         said = [f"{' or '.join(map(str, sorted(set(n))))} {which}" for which, n in numbers.items() if len(n)]
-        panels[0].set_title(f"{ALLOYS[alloy]}\n(n = {', '.join(said)})")
+        panels[0].set_title(f"{WORDS[alloy]}\n(n = {', '.join(said)})")
     filled_and_open(figure, [f"networks of {training}" for training in trainings])
     return figure
 

@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 
 from alloygrad.plotting.style import PAGE
 from compendium.feature_gradient.figures.panels import (
-    ALLOYS,
     ARMS,
     SHORT,
     alloy_panels,
@@ -21,6 +20,7 @@ from compendium.feature_gradient.figures.panels import (
     rows_of_arms,
     titled,
 )
+from compendium.feature_gradient.results import WORDS
 from compendium.figures.style import COLOURS, MARKERS, curve_of, line_of
 
 MEASURES = {
@@ -144,16 +144,16 @@ def scatter_measures(table: pd.DataFrame) -> Figure:
     measures = list(dict.fromkeys(table["measure"]))
     figure, axes = plt.subplots(1, len(measures), figsize=(PAGE, 2.7), sharey=True, squeeze=False)
     shown = [arm for arm in ARMS if arm in set(table["method"])][::-1]
-    marks = {alloy: mark for alloy, mark in zip(ALLOYS, "osD", strict=True) if alloy in set(table["alloy"])}
+    marks = {alloy: mark for alloy, mark in zip(WORDS, "osD", strict=True) if alloy in set(table["alloy"])}
     for axis, measure in zip(axes[0], measures, strict=True):
         axis.axvline(1, color=COLOURS["random"], lw=0.8, ls=":")
         for arm, own in arms_of(table[table["measure"] == measure]):
             for row in own.itertuples():
-                height = shown.index(arm) + 0.22 * (1 - list(ALLOYS).index(row.alloy))
+                height = shown.index(arm) + 0.22 * (1 - list(WORDS).index(row.alloy))
                 axis.plot([row.low, row.high], [height] * 2, color=COLOURS[arm], lw=1.3)
                 axis.plot(row.mean, height, marks[row.alloy], ms=3.8, color=COLOURS[arm])
         axis.set(xlabel=measure)
         rows_of_arms(axis, shown)
     handles = [mpl.lines.Line2D([], [], ls="", marker=mark, ms=4, color="0.3") for mark in marks.values()]
-    figure.legend(handles, [ALLOYS[alloy] for alloy in marks], loc="outside upper center", ncols=3)
+    figure.legend(handles, [WORDS[alloy] for alloy in marks], loc="outside upper center", ncols=3)
     return figure

@@ -6,7 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from alloygrad.plotting.style import COLUMN, PAGE
-from compendium.feature_gradient.figures.panels import ALLOYS, alloy_panels
+from compendium.feature_gradient.figures.panels import alloy_panels
+from compendium.feature_gradient.results import WORDS
 from compendium.figures.style import COLOURS, LABELS, MAPS, MARKERS, line_of
 
 MANY_STATES = 24
@@ -88,7 +89,7 @@ def moved_by_fit(table: pd.DataFrame) -> Figure:
         rows = table[table["alloy"] == alloy].groupby("experiment")[list(FITS)].mean()
         for name, (label, line) in FITS.items():
             axis.plot(rows.index, 100 * rows[name], **line | dict(label=label, clip_on=False))
-        axis.set(title=ALLOYS[alloy], xlabel="experiments already done", ylim=(-3, 103))
+        axis.set(title=WORDS[alloy], xlabel="experiments already done", ylim=(-3, 103))
         axis.set_xscale("symlog", linthresh=10)
         axis.set_xticks([0, 5, 10, 20, 40], ["0", "5", "10", "20", "40"])
         axis.minorticks_off()

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from alloygrad.plotting.style import PAGE
+from compendium.feature_gradient.results import WORDS
 from compendium.figures.style import COLOURS, LABELS, MARKERS
 
 ARMS = ("enumeration", "ascent", "slsqp_log_ei", "slsqp_ei", "best_of_random", "random")
@@ -25,15 +26,13 @@ SHORT = {
 }  # fmt: skip
 """Names of arms that are too long as they stand in ``style.LABELS``."""
 
-ALLOYS = {"sma": "shape-memory alloys", "ti": "titanium alloys", "hea": "high-entropy alloys"}
-
 LEAST_REGRET = 1e-5
 """Below this a regret axis is linear, so that 0 has a place on it."""
 
 
 def alloy_panels(table: pd.DataFrame, height: float, rows: int = 1, **options) -> tuple[Figure, dict]:
     """A page-wide figure and its panels by alloy, those of the table: an axis, or an array of `rows` axes."""
-    names = [alloy for alloy in ALLOYS if alloy in set(table["alloy"])]
+    names = [alloy for alloy in WORDS if alloy in set(table["alloy"])]
     figure, axes = plt.subplots(rows, max(1, len(names)), figsize=(PAGE, height), squeeze=False, **options)
     return figure, dict(zip(names, axes.T if rows > 1 else axes[0], strict=False))
 
@@ -48,7 +47,7 @@ def titled(alloy: str, rows: pd.DataFrame) -> str:
     numbers = pd.Series({arm: own["n"].max() for arm, own in arms_of(rows)})
     usual = numbers.mode().max()
     others = [f"{LABELS[arm]}: {n}" for arm, n in numbers[numbers != usual].items()]
-    return f"{ALLOYS[alloy]}\n({'; '.join([f'n = {usual}', *others])})"
+    return f"{WORDS[alloy]}\n({'; '.join([f'n = {usual}', *others])})"
 
 
 def on_fewer(own: pd.DataFrame, rows: pd.DataFrame) -> bool:
