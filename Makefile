@@ -53,8 +53,8 @@ datasets: .venv/ready ## say which published datasets are available
 $(STAMPS)/%: notebooks/%.ipynb notebooks/profiles/$(PROFILE).yaml $(SOURCES) .venv/ready
 	@mkdir -p $(@D) papermill_runs/$(PROFILE)
 	@echo "— $* ($(PROFILE))"
-	$(RUN)papermill --log-level ERROR --cwd notebooks $(if $(filter paper,$(PROFILE)),,-f notebooks/profiles/$(PROFILE).yaml) $(EXTRA) $< papermill_runs/$(PROFILE)/$*.ipynb
-	@$(BIN)/python -m compendium.running.executed papermill_runs/$(PROFILE)/$*.ipynb
+	$(RUN)papermill --log-level ERROR --cwd notebooks $(if $(filter paper,$(PROFILE)),,-f notebooks/profiles/$(PROFILE).yaml) $(EXTRA) $< $@.ipynb
+	@$(BIN)/python -m compendium.running.executed $@.ipynb papermill_runs/$(PROFILE)/$*.ipynb
 	@touch $@
 
 recompute: ## as reproduce, from an empty store (continues if interrupted; `make clean` empties it); CLUSTER=local|address|yaml

@@ -1,16 +1,20 @@
-"""Take out of an executed notebook what differs from run to run, so that a repeated run leaves no trace in git.
+"""Put an executed notebook in its place, so that a repeated run leaves no trace in git.
 
-    python -m compendium.running.executed papermill_runs/paper/*.ipynb
+    python -m compendium.running.executed data/runs/stamps/paper/05.ipynb papermill_runs/paper/05.ipynb
 
 Times of cells, the patch version of Python, progress bars, addresses of objects and the kernel's names of cells go; all
-else stays as it was.
+else stays as it was. Where the copy that is there has the same sources, and other outputs in no more than their last
+digits, it is left as it is; another processor gives such outputs. What else differs is said.
 """
 
+import base64
 import json
 import re
 import sys
 from pathlib import Path
 from typing import Any
+
+from compendium import last_digits
 
 BAR = re.compile(r"[^\n\r]*\d+%\|[^\n\r]*[\n\r]*|[^\n\r]*\b\d+it \[[^\n\r]*[\n\r]*")
 ADDRESS = re.compile(r"(?<= at )0x[0-9a-f]+")
@@ -41,12 +45,53 @@ def _stripped(output: dict[str, Any]) -> dict[str, Any] | None:
     return output
 
 
-def main(paths: list[str]) -> None:
-    for path in map(Path, paths):
-        notebook = stripped(json.loads(path.read_text(encoding="utf-8")))
-        text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-        path.write_text(text, encoding="utf-8")
+def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """What of two executed notebooks (JSON, stripped) differs by more than last digits: a text for each cell."""
+    if [cell["source"] for cell in one["cells"]] != [cell["source"] for cell in other["cells"]]:
+        return ["its sources"]
+    found = []
+    for number, cells in enumerate(zip(one["cells"], other["cells"], strict=True)):
+        outputs = [cell.get("outputs", []) for cell in cells]
+        if len(outputs[0]) != len(outputs[1]) or not all(map(_same_output, *outputs)):
+            found.append(f"cell {number}")
+    return found
+
+
+def _same_output(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two outputs of a cell are the same but for last digits."""
+    if one["output_type"] != other["output_type"]:
+        return False
+    shown = [output.get("data", {"text/plain": output.get("text", "")}) for output in (one, other)]
+    if set(shown[0]) != set(shown[1]):
+        return False
+    return all(_same_content(kind, shown[0][kind], shown[1][kind]) for kind in shown[0])
+
+
+def _same_content(kind: str, one: Any, other: Any) -> bool:
+    if kind == "image/png":
+        return last_digits.same_picture(*(base64.b64decode("".join(content)) for content in (one, other)))
+    if kind.startswith("text/"):
+        return last_digits.same_text("".join(one), "".join(other))
+    return one == other
+
+
+def main(executed: str, place: str | None = None) -> None:
+    """Strip the notebook `executed`, and put it at `place` (default: where it is).
+
+    A notebook at `place` that differs in last digits alone stays.
+    """
+    made, there = Path(executed), Path(place or executed)
+    notebook = stripped(json.loads(made.read_text(encoding="utf-8")))
+    if there != made and there.exists():
+        old = json.loads(there.read_text(encoding="utf-8"))
+        apart = differences(old, notebook)
+        if not apart:
+            print("" if old == notebook else f"{there.stem}: only last digits differ from the copy, which is kept.")
+            return made.unlink()
+        print(f"{there.stem} is written anew; of the copy differ: {', '.join(apart)}.")
+    made.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    made.replace(there)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(*sys.argv[1:])

@@ -4,6 +4,7 @@ import copy
 import json
 
 import nbformat
+import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from compendium.running import executed
@@ -35,7 +36,8 @@ def test_two_runs_leave_the_same_bytes_and_keep_what_they_show(tmp_path):
     runs = [run(), run("2027", "0x1234abcd", " 50%|██  | 2/4 [00:09<00:09]\r100%|████| 4/4 [00:19<00:00]\n")]
     for path, notebook in zip(paths, runs, strict=True):
         path.write_text(json.dumps(notebook), encoding="utf-8")
-    executed.main([str(path) for path in paths])
+    for path in paths:
+        executed.main(str(path))
     one, other = (path.read_text(encoding="utf-8") for path in paths)
     assert one == other
     read = nbformat.reads(one, as_version=4)
@@ -49,3 +51,30 @@ def test_two_runs_leave_the_same_bytes_and_keep_what_they_show(tmp_path):
 def test_a_stripped_notebook_stays_as_it_is():
     once = executed.stripped(run())
     assert executed.stripped(copy.deepcopy(once)) == once
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("50 % of 3it", "50 % of 3it"), ""),
+        (("0.250 nats", "0.251 nats"), "only last digits differ"),
+        (("0.250 nats", "0.260 nats"), "cell 1"),
+        (("'x'", "'y'"), "its sources"),
+    ],
+)
+def test_a_copy_that_differs_in_last_digits_is_kept_and_others_are_told(tmp_path, capsys, change, said):
+    made, there = tmp_path / "made.ipynb", tmp_path / "there.ipynb"
+    (old, new), kept = change, said in ("", "only last digits differ")
+
+    def write(path, text):
+        source = text if text.startswith("'") else "x"
+        cell = new_code_cell(source, outputs=[new_output("stream", name="stdout", text=text)], id="b")
+        path.write_text(nbformat.writes(new_notebook(cells=[new_markdown_cell("Text.", id="a"), cell])))
+
+    write(made, old)
+    executed.main(str(made), str(there))
+    before = there.read_text(encoding="utf-8")
+    write(made, new)
+    executed.main(str(made), str(there))
+    assert not made.exists() and (there.read_text(encoding="utf-8") == before) is kept
+    assert said in capsys.readouterr().out
