@@ -1,10 +1,40 @@
 -- Tables that notebooks printed as HTML become tables. Columns stand to the left unless they say otherwise, a row of
--- the head without words goes, and a table stays on one page unless it is long.
+-- the head without words goes, and a table stays on one page unless it is long. A paragraph that ends in a colon, or is
+-- a label in bold, stays with what it announces.
 local function parsed(block)
   if block.format == "html" then return pandoc.read(block.text, "html").blocks end
 end
 
-local function text(cell) return pandoc.utils.stringify(cell.contents) end
+-- The words of a cell; a citation counts as its number.
+local function text(cell)
+  local numbered = cell.contents:walk({ RawInline = function(el)
+    local _, n = el.text:gsub("#cite", "")
+    return pandoc.Str(("[00], "):rep(n))
+  end })
+  return pandoc.utils.stringify(numbered)
+end
+
+-- The colour that a table gives to a sign.
+local function coloured(el)
+  local colour = (el.attributes.style or ""):match("color: (#%x+)")
+  if not colour then return nil end
+  local opening = string.format('#text(fill: rgb("%s"))[', colour)
+  return { pandoc.RawInline("typst", opening), el, pandoc.RawInline("typst", "]") }
+end
+
+local function announced(doc)
+  local blocks = pandoc.List()
+  for _, block in ipairs(doc.blocks) do
+    local label = block.t == "Para" and #block.content == 1 and block.content[1].t == "Strong"
+    if label or block.t == "Para" and pandoc.utils.stringify(block):match(":$") then
+      blocks:extend({ pandoc.RawBlock("typst", "#block(sticky: true)["), block, pandoc.RawBlock("typst", "]") })
+    else
+      blocks:insert(block)
+    end
+  end
+  doc.blocks = blocks
+  return doc
+end
 
 -- A break after each underscore: names of columns and properties may be longer than their column is wide.
 local function breakable(t)
@@ -39,4 +69,4 @@ local function set(t)
   return { pandoc.RawBlock("typst", opening), breakable(t), pandoc.RawBlock("typst", "]") }
 end
 
-return { { RawBlock = parsed }, { Table = set } }
+return { { RawBlock = parsed }, { Table = set }, { Span = coloured }, { Pandoc = announced } }

@@ -2,12 +2,14 @@
 
     papermill_runs/paper/*.ipynb ┐            ┌ Sphinx, myst-nb (conf.py, supplement.css)   html/index.html
     figures/ (drawings, claims)  ├ chapters ──┤
-    index.md, back_matter.md     ┘            └ pandoc, typst (supplement.typ)              supplement.pdf
+    index.md, back_matter.md     ┤            └ pandoc, typst (supplement.typ)              supplement.pdf
+    docstrings of alloygrad      ┘ (library.py)
 
 No notebook is executed. `chapter` turns an executed notebook into one that is easy to read. The figures that a cell
-saved follow it, numbered, with the caption that opens the next cell. Tables lose their style; a sentence is set as a
-sentence; progress bars, widgets and injected parameters are dropped. `chapter` writes MyST; `printable` translates it
-for pandoc. On screen the code is folded, in print it is left out. Everything is written to data/runs/supplement/.
+saved follow it, numbered, with the caption that opens the next cell, and the text before the cell names them, since
+print may move a figure. Tables lose their style; a sentence is set as a sentence; progress bars, widgets and injected
+parameters are dropped. `chapter` writes MyST; `printable` translates it for pandoc. On screen the code is folded, in
+print it is left out. Everything is written to data/runs/supplement/.
 """
 
 import ast
@@ -21,6 +23,7 @@ import time
 from fnmatch import fnmatch
 from pathlib import Path
 
+import library
 import nbformat
 import pandas as pd
 import pypandoc
@@ -37,7 +40,9 @@ FIGURES = ROOT / "figures"
 BOOK = ROOT / "data" / "runs" / "supplement"
 
 CAPTION = re.compile(r"\s*\*(?!\*)(.+?)(?<![\s*])\*(?!\*)\s*", re.S)
-NUMBER = re.compile(r"[-−+]?[\d.,]+(e[-+]?\d+)?( ?[%×])?|[-+]?inf|nan%?|None|", re.I)
+NUMBER = re.compile(r"[-−+]?[\d.,]+(e[-+]?\d+)?( ?[%×])?|[-+]?inf|–|None|", re.I)
+SAID = {"NaN": "–", "nan": "–", "nan%": "–", "NaT": "–", "True": "yes", "False": "no"}
+"""What a table says in Python → in print."""
 PYTHON = {"language_info": {"name": "python", "pygments_lexer": "python"}}
 PARTS = {
     "The first paper": "0? 10 11 12 14 15 16 17",
@@ -52,11 +57,20 @@ SCREEN_DPI = 115  # of a drawing on screen: 8 pt text reads as 13 px
 
 
 def tidy(html: str) -> str:
-    """Return a pandas table without its style, with numbers aligned right and the row of index names merged."""
+    """Return a pandas table without its style, with numbers aligned right and the row of index names merged.
+
+    Row numbers without a name are dropped, and `SAID` is put in words.
+    """
     table = BeautifulSoup(html, "html.parser").table
-    for tag in [table, *table("tr")]:
-        tag.attrs = {}
-    head = table.select("thead tr")
+    for tag in [table, *table("tr"), *table(["th", "td"])]:
+        tag.attrs = {name: tag[name] for name in ("colspan", "rowspan") if name in tag.attrs}
+    for cell in table("td"):
+        if cell.text in SAID:
+            cell.string = SAID[cell.text]
+    head, unnamed = table.select("thead tr"), [row.th for row in table.select("tr")]
+    if len(head) == 1 and all(unnamed) and not unnamed[0].text and all(th.text.isdigit() for th in unnamed[1:]):
+        for th in unnamed:
+            th.decompose()
     if len(head) > 1:
         upper, lower = head[-2]("th"), head[-1]("th")
         if len(upper) == len(lower) and not any(u.text and v.text for u, v in zip(upper, lower, strict=True)):
@@ -69,13 +83,18 @@ def tidy(html: str) -> str:
     for row in table("tr"):
         cells = [cell for cell in row(["th", "td"]) for _ in range(int(cell.get("colspan", 1)))]
         for position, cell in enumerate(reversed(cells)):
-            if position in numeric:
+            if "colspan" in cell.attrs:
+                cell["style"] = "text-align: center;" if row.find_parent("thead") else "font-weight: bold;"
+            elif position in numeric:
                 cell["style"] = "text-align: right;"
     return f'<div class="table">{table}</div>'
 
 
-def saved(source: str, number: str) -> list[str]:
-    """Return the drawings of notebook `number` that a cell saves by `save(figure, name, …)`; names may be f-strings."""
+def saved(source: str, number: str, opening: str = "") -> list[str]:
+    """Return the drawings of notebook `number` that a cell saves by `save(figure, name, …)`; names may be f-strings.
+
+    Drawings of one call stand in the order in which `opening`, the notebook's first cell, names them.
+    """
     found = []
     for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
         if "save" in (getattr(call.func, "attr", ""), getattr(call.func, "id", "")) and len(call.args) > 1:
@@ -83,6 +102,7 @@ def saved(source: str, number: str) -> list[str]:
             parts = name.values if isinstance(name, ast.JoinedStr) else [name]
             pattern = "".join(re.escape(p.value) if isinstance(p, ast.Constant) else ".+" for p in parts)
             drawings = sorted(path.stem for path in FIGURES.glob(f"{number}_*.png"))
+            drawings.sort(key=lambda stem: opening.find(f"`{stem}`") % (len(opening) + 1))
             found += [stem for stem in drawings if re.fullmatch(pattern, stem)]
     return found
 
@@ -115,13 +135,30 @@ def figure_cell(name: str, caption: str):
     return cell
 
 
+def followed(names: list[str], caption: str) -> list:
+    """Return the figures that follow a cell; all but the first refer to the caption of the first."""
+    as_before = f"As {{numref}}`fig-{names[0]}`." if caption and names else ""
+    return [figure_cell(name, as_before if i else caption) for i, name in enumerate(names)]
+
+
+def leading(text: str, names: list[str]) -> str:
+    """Let a text that leads to figures name them, unless it does: in print they may stand elsewhere."""
+    if any(f"`{name}`" in text for name in names):
+        return text
+    named = ", ".join(f"`{name}`" for name in names)
+    last = text.rstrip().rsplit("\n", 1)[-1]
+    if last.startswith(("#", "|", "$", "-", "*")) or last.endswith(","):
+        return f"{text.rstrip()}\n\nSee {named}."
+    return f"{text.rstrip()[:-1]} ({named})." if last.endswith(":") else f"{text.rstrip()} See {named}."
+
+
 def chapter(notebook, stem: str, folder: Path, known: set[str]):
     """Return the notebook as a chapter. Pictures that only the notebook holds are written to `folder`.
 
     `known` holds the stems of the book's notebooks; links to others become plain text. Raises ValueError if a figure
     was shown but not saved.
     """
-    cells, shown, waiting = [], set(), []
+    cells, shown, waiting, opening = [], set(), [], notebook.cells[0].source
     for number, cell in enumerate(notebook.cells):
         if "injected-parameters" in cell.metadata.get("tags", []):
             continue
@@ -129,11 +166,10 @@ def chapter(notebook, stem: str, folder: Path, known: set[str]):
             caption = CAPTION.match(cell.source) if waiting else None
             if caption:
                 cell.source = cell.source[caption.end() :]
-            cells += [figure_cell(name, "") for name in waiting[:-1]]
-            cells += [figure_cell(name, caption[1] if caption else "") for name in waiting[-1:]]
+            cells += followed(waiting, caption[1] if caption else "")
             waiting = []
         else:
-            names = [name for name in saved(cell.source, stem[:2]) if name not in shown]
+            names = [name for name in saved(cell.source, stem[:2], opening) if name not in shown]
             drawn = [o for o in cell.outputs if "<Figure size" in o.get("data", {}).get("text/plain", "")]
             if drawn and not names and "image/png" not in drawn[0]["data"]:
                 raise ValueError(
@@ -144,11 +180,13 @@ def chapter(notebook, stem: str, folder: Path, known: set[str]):
             kept = [reduced(o, folder, f"{stem}_{number}_{i}") for i, o in enumerate(kept)]
             cell.outputs, cell.execution_count = [o for o in kept if o], None
             cell.metadata = {"tags": ["hide-input"]}
-            cells += [figure_cell(name, "") for name in waiting]
+            cells += followed(waiting, "")
+            if names and cells and cells[-1].cell_type == "markdown" and "figure" not in cells[-1].metadata:
+                cells[-1].source = leading(cells[-1].source, names)
             waiting, shown = names, shown | set(names)
         if cell.source.strip():
             cells.append(cell)
-    cells += [figure_cell(name, "") for name in waiting]
+    cells += followed(waiting, "")
     for cell in cells:
         if cell.cell_type == "markdown" and "figure" not in cell.metadata:
             cell.source = linked(cell.source, shown, known)
@@ -184,7 +222,7 @@ def contents(stems: list[str]) -> str:
     """Return one list of chapters for each of `PARTS`; chapters that belong to none come first."""
     parts = {name: [s for s in stems if any(fnmatch(s[:2], one) for one in own.split())] for name, own in PARTS.items()}
     rest = sorted(set(stems) - {stem for own in parts.values() for stem in own})
-    listed = {"": rest, **parts, "Data, code and sources": ["back_matter"]}
+    listed = {"": rest, **parts, "Library, data and sources": ["library", "back_matter"]}
     return "\n\n".join(
         "\n".join(["```{toctree}", ":maxdepth: 1", *([f":caption: {name}"] if name else []), "", *own, "```"])
         for name, own in listed.items()
@@ -206,7 +244,12 @@ def printable(notebook, stem: str) -> str:
                 ((kind, content),) = output.data.items()
                 fence = {"text/html": "````{{=html}}\n{}\n````", "text/plain": "````\n{}\n````"}.get(kind, "{}")
                 parts.append(fence.format(content))
-    title, rest = "\n\n".join(parts).split("\n", 1)
+    return titled("\n\n".join(parts), stem)
+
+
+def titled(text: str, stem: str) -> str:
+    """Return the text of a chapter with the label of its title."""
+    title, rest = text.split("\n", 1)
     return f"{title} {{#nb-{stem}}}\n{rest}"
 
 
@@ -218,9 +261,18 @@ def translated(myst: str) -> str:
         r"\{cite\}`([^`]+)`", lambda m: "`" + " ".join(f"#cite(<{k}>)" for k in m[1].split(",")) + "`{=typst}", myst
     )
     myst = myst.replace("```{raw} html", "```{=html}")
-    outline = "```{=typst}\n#contents\n#set heading(outlined: true)\n```"
-    myst = re.sub(r"(```\{toctree\}.*?```\s*)+", lambda _: f"{outline}\n", myst, flags=re.S)
+    myst = re.sub(r"(```\{toctree\}.*?```\s*)+", lambda m: f"```{{=typst}}\n{outline(m[0])}\n```\n", myst, flags=re.S)
     return re.sub(r"```\{bibliography\}.*?```", "```{=typst}\n#references\n```", myst, flags=re.S)
+
+
+def outline(toctrees: str) -> str:
+    """Return the call of `contents` in supplement.typ that lists the parts and chapters of MyST's toctrees."""
+    parts = []
+    for block in re.findall(r"```\{toctree\}\n(.*?)```", toctrees, flags=re.S):
+        caption = re.search(r":caption: (.*)", block)
+        labels = "".join(f'"nb-{stem}", ' for stem in re.findall(r"^(\w+)$", block, flags=re.M))
+        parts.append(f'("{caption[1] if caption else ""}", ({labels}))')
+    return f"#contents(({', '.join(parts)},))"
 
 
 def build(paths: list[Path], book: Path):
@@ -230,16 +282,18 @@ def build(paths: list[Path], book: Path):
     (source / "figures").mkdir(parents=True)
     for drawing in (*FIGURES.glob("*.png"), *FIGURES.glob("*.pdf")):
         shutil.copy(drawing, source / "figures")
-    printed = []
-    for page in ("index", "back_matter"):
-        text = (HERE / f"{page}.md").read_text(encoding="utf-8").replace("{{ scoreboard }}", scoreboard())
-        text = text.replace("{{ contents }}", contents([path.stem for path in paths]))
+    pages = {page: (HERE / f"{page}.md").read_text(encoding="utf-8") for page in ("index", "back_matter")}
+    pages["index"] = pages["index"].replace("{{ scoreboard }}", scoreboard())
+    pages["index"] = pages["index"].replace("{{ contents }}", contents([path.stem for path in paths]))
+    pages["library"] = library.page()
+    for page, text in pages.items():
         (source / f"{page}.md").write_text(text, encoding="utf-8")
-        printed.append(translated(text))
+    printed = [translated(pages["index"])]
     for path in paths:
         read = chapter(nbformat.read(path, as_version=4), path.stem, source / "figures", known)
         nbformat.write(read, source / path.name)
-        printed.insert(-1, printable(read, path.stem))
+        printed.append(printable(read, path.stem))
+    printed += [titled(translated(pages[page]), page) for page in ("library", "back_matter")]
     screen(source, book)
     typeset(source, book / "supplement.pdf", "\n\n".join(printed))
 

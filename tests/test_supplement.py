@@ -11,9 +11,11 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+import alloygrad
 from compendium import ROOT
 
 sys.path.insert(0, str(ROOT / "notebooks"))
+import library
 import supplement
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -70,6 +72,25 @@ def test_names_of_figures_become_references_and_links_out_of_the_book_plain_text
     assert supplement.linked(f"![](../figures/{DRAWN}.png)", set(), set()) == f"![](figures/{DRAWN}.png)"
 
 
+def test_a_text_names_the_figures_that_it_leads_to():
+    lead = {
+        "Where do they go?": "Where do they go? See `12_map`.",
+        "The same:": "The same (`12_map`).",
+        "# The map": "# The map\n\nSee `12_map`.",
+        "It adds up to\n\n$$a$$": "It adds up to\n\n$$a$$\n\nSee `12_map`.",
+        "In `12_map` they stay:": "In `12_map` they stay:",
+    }
+    assert {text: supplement.leading(text, ["12_map"]) for text in lead} == lead
+    assert supplement.leading("See:", ["12_map", "12_arms"]) == "See (`12_map`, `12_arms`)."
+
+
+def test_figures_of_one_cell_share_the_caption_of_the_first():
+    first, second = supplement.followed(["01_merit_sma", "02_merit_ti"], "Both.")
+    assert first.metadata["figure"]["caption"].startswith("Both. ")
+    assert second.metadata["figure"]["caption"].startswith("As {numref}`fig-01_merit_sma`. ")
+    assert "@fig-01_merit_sma" in supplement.translated(second.metadata["figure"]["caption"])
+
+
 def test_what_only_machines_need_is_left_out():
     cells = [cell for cell in read_small().cells if cell.cell_type == "code"]
     assert [cell.source for cell in cells][:2] == ["folds = 10  # of 10", small().cells[3].source]
@@ -109,6 +130,8 @@ def test_a_picture_that_only_the_notebook_holds_is_written_beside_the_others(tmp
 )
 def test_saved_names_the_drawings_of_a_call(call, found):
     assert supplement.saved(call, "01") == found
+    named = supplement.saved(call, "01", "The figures: `01_parity_sma`, `01_merit_sma`.")
+    assert named == [*(s for s in ("01_parity_sma", DRAWN) if s in found), *found[:-2]]
 
 
 def test_tidy_turns_numbers_to_the_right_and_merges_the_row_that_names_the_index():
@@ -118,6 +141,51 @@ def test_tidy_turns_numbers_to_the_right_and_merges_the_row_that_names_the_index
     assert [text for right, text in cells if right] == ["R²", "0.5", "-1.0"]
     shared = pd.DataFrame({"x": [1, 2], "y": ["p", "q"]}, index=pd.MultiIndex.from_tuples([("a", "1"), ("a", "2")]))
     assert re.findall(r'right;">([^<]+)<', supplement.tidy(shared.to_html())) == ["x", "1", "2"]
+
+
+def test_tidy_drops_row_numbers_and_puts_python_in_words():
+    table = pd.DataFrame({"kept": [True, False], "R²": [0.5, float("nan")]})
+    cells = re.findall(r"<t[hd](?: [^>]*)?>([^<]*)<", supplement.tidy(table.to_html()))
+    assert cells == ["kept", "R²", "yes", "0.5", "no", "–"]
+    assert "<th>8</th>" in supplement.tidy(table.set_index(pd.Index([8, 9], name="row")).to_html())
+
+
+def test_the_contents_in_print_are_those_on_screen():
+    parts = supplement.contents(["00_tour", "20_your_alloy"])
+    assert supplement.outline(parts) == (
+        '#contents((("The first paper", ("nb-00_tour", )), ("Your own work", ("nb-20_your_alloy", )), '
+        '("Library, data and sources", ("nb-library", "nb-back_matter", )),))'
+    )
+
+
+# The chapter on the library.
+
+
+def test_every_public_name_has_one_section_with_its_signature_and_its_example():
+    page = library.page()
+    assert sorted(re.findall(r"^### (\w+)$", page, re.M)) == sorted(alloygrad.__all__)
+    assert page.count("```pycon\n>>> ") == len(alloygrad.__all__)
+    assert "Campaign(\n    space, objective, *, inputs=None, surrogate='gp'," in page
+    assert "- `suggest(q=1, *, pending=None, min_distance=None)`: Return the next experiments" in page
+
+
+def test_a_docstring_becomes_a_description_lists_and_an_example():
+    def doubled(number, *, times=1):
+        """Return twice a number.
+
+        Args:
+            number: One,
+                over two lines.
+            times: How often.
+
+        Returns:
+            The double.
+        """
+
+    text = library.entry("doubled", doubled)
+    assert "```python\ndoubled(number, *, times=1)\n```\n\nReturn twice a number." in text
+    assert "**Arguments**\n\n- `number`: One, over two lines.\n- `times`: How often.\n\n" in text
+    assert "**Returns.** The double." in text
 
 
 def test_the_scoreboard_counts_verdicts(tmp_path):
@@ -180,7 +248,7 @@ def book(tmp_path_factory):
 def test_every_link_of_the_pages_resolves_and_nothing_is_loaded_from_elsewhere(book):
     pages = {path.resolve(): BeautifulSoup(path.read_bytes(), "html.parser") for path in book.glob("html/*.html")}
     anchors = {path: {tag["id"] for tag in page.select("[id]")} for path, page in pages.items()}
-    assert {path.stem for path in pages} >= {"index", "01_small", "02_other", "back_matter", "search"}
+    assert {path.stem for path in pages} >= {"index", "01_small", "02_other", "library", "back_matter", "search"}
     for path, page in pages.items():
         for tag in page.select("[href], [src]"):
             target = tag.get("href") or tag.get("src") or ""
