@@ -28,6 +28,10 @@ LEFT_OUT = re.compile(r"alloygrad|pip|setuptools|wheel|triton|(nvidia|cuda)-.*")
 """Not locked: the package itself, packages that every virtual environment has, and packages that only a GPU needs."""
 
 
+NOT_LOCKED = {"atomistic", "molecules", "oracles"}
+"""Extras that are used where they are installed, and belong to no environment."""
+
+
 def resolve(names: list[str], constraints: list[str]) -> list[str]:
     """Return the pins of all packages that pip would install for `names`, in alphabetical order."""
     with tempfile.TemporaryDirectory() as folder:
@@ -48,7 +52,7 @@ def _lower_name(entry: dict) -> str:
 
 def main(upgraded: list[str]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = {name: needed for name, needed in project["optional-dependencies"].items() if name != "oracles"}
+    extras = {name: needed for name, needed in project["optional-dependencies"].items() if name not in NOT_LOCKED}
     groups = [project["dependencies"], *extras.values()]
     names = [name for group in groups for name in group if not name.startswith("alloygrad[")]  # extras of other extras
     before = [line for line in LOCK.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]

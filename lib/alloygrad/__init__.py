@@ -18,7 +18,6 @@ Each package imports only those before it: spaces, features, surrogates, objecti
 and inverse, tables, plotting. `alloygrad.protocols` says what each of them must offer.
 """
 
-from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -64,8 +63,9 @@ def __getattr__(name: str) -> Any:
     """Import what inverse problems need when it is first asked for: SciPy's parts take a second."""
     if name in ("InverseProblem", "Measured", "Parameter", "recover"):
         return getattr(import_module("alloygrad.inverse"), name)
-    near = get_close_matches(name, __all__, n=1)
-    raise AttributeError(f"alloygrad has no {name!r}.{f' Is {near[0]!r} meant?' if near else ''}")
+    from alloygrad.checks import nearest  # no name of the library
+
+    raise AttributeError(f"alloygrad has no {name!r}.{nearest(name, __all__)} help(alloygrad) says what it has.")
 
 
 def __dir__() -> list[str]:

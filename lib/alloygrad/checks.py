@@ -33,6 +33,34 @@ MOST_COMPARED = 10_000
 """So many names are compared with a wrong one, at most."""
 
 
+OTHER_WORDS = {
+    "acquisition": "acq strategy",
+    "at_least": "min minimum lower least above",
+    "at_most": "max maximum upper most below",
+    "budget": "n n_calls n_iter iterations max_calls max_iter",
+    "exclude": "measured",
+    "inputs": "features descriptors",
+    "log_ei": "ei expected_improvement",
+    "maximiser": "optimizer optimiser solver search",
+    "mean": "average avg",
+    "min_distance": "distance spacing",
+    "noise": "alpha sigma",
+    "objective": "target goal aim",
+    "options": "starts n_starts",
+    "pending": "exclude running",
+    "q": "n number batch batch_size n_suggestions n_experiments number_of_experiments",
+    "read_table": "read_csv read_excel load",
+    "seed": "random_state random_seed rng",
+    "selected": "features",
+    "std": "error errors sigma uncertainty yerr",
+    "surrogate": "model kernel estimator regressor",
+    "target": "goal aim outcome",
+    "targets": "y values",
+    "unit": "units",
+}
+"""What other programs call the same: a name that is asked for, and words for which it may be meant."""
+
+
 class UnknownName(KeyError, ValueError):
     """A name that is not in a table; both a KeyError and, as all refused arguments, a ValueError."""
 
@@ -79,13 +107,14 @@ def _misfit(function: Callable, values: tuple, named: Mapping[str, Any]) -> str:
         return ""
     places = [name for name, one in taken.parameters.items() if one.kind is one.POSITIONAL_OR_KEYWORD]
     needed = [name for name in places if taken.parameters[name].default is inspect.Parameter.empty]
-    names = [name for name in taken.parameters if name != "self"]
+    names = [name for name, one in taken.parameters.items() if name != "self" and one.kind is not one.VAR_KEYWORD]
     given = places[: len(values)]
     if unknown := [name for name in named if name not in names]:
-        got = f"got {unknown[0]!r}.{nearest(unknown[0], names)}"
+        got = f"there is no argument {unknown[0]!r}.{nearest(unknown[0], names)}"
     elif len(values) > len(places):
         own = len(places) - ("self" in places)
         got = f"got {len(values) - len(places) + own} values without a name, {own} at most."
+        got += f" Name the others, as in {names[own]}=…." if len(names) > own else ""
     elif twice := [name for name in given if name in named]:
         got = f"got {twice[0]!r} twice."
     else:
@@ -101,12 +130,16 @@ def warn(text: str) -> None:
     warnings.warn(text, UserWarning, stacklevel=level)
 
 
-def require_whole(least: int, advised: int = 1, /, **named: Any) -> None:
-    """Raise ValueError, by name, unless each value is a whole number ≥ `least`; the message shows `advised`."""
+def require_whole(least: int, advised: int = 1, because: str = "", /, **named: Any) -> None:
+    """Raise ValueError, by name, unless each value is a whole number ≥ `least`; the message shows `advised`.
+
+    because: why it may not be smaller, where that is not plain.
+    """
     for name, value in named.items():
         if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+            why = f" ({because})" if because else ""
             raise ValueError(
-                f"Expected {name} as a whole number ≥ {least}; got {name} = {value!r}. Pass for example "
+                f"Expected {name} as a whole number ≥ {least}{why}; got {name} = {value!r}. Pass for example "
                 f"{name}={max(least, advised)}."
             )
 
@@ -134,9 +167,11 @@ def near_names(name: Any, known: Iterable[Any]) -> list:
     """Return names in `known` that are spelt like `name`, then those with the same words and more, as HV and Hv_10."""
     lower = {str(one).lower(): one for one in islice(known, MOST_COMPARED)}
     asked = str(name).lower()
+    meant = [text for text, others in OTHER_WORDS.items() if text in lower and asked in others.split()]
+    meant = [asked] if asked in lower else meant
     alike, words = difflib.get_close_matches(asked, lower, n=3), _words(asked)
     shared = [text for text in lower if words and (own := _words(text)) and (words <= own or own <= words)]
-    return [lower[text] for text in dict.fromkeys([*alike, *shared])]
+    return [lower[text] for text in dict.fromkeys([*meant, *alike, *shared])]
 
 
 def _words(text: str) -> set[str]:
@@ -156,7 +191,7 @@ def require_number(least: float, most: float, unit: str = "", **named: Any) -> N
 def require_callable(what: str, value: Any, example: str) -> None:
     """Raise TypeError unless a value can be called; `example` says what to pass."""
     if not callable(value) or isinstance(value, type):
-        raise TypeError(f"Expected {what} as something that can be called; got {shown(value)}. Pass {example}.")
+        raise TypeError(f"Expected {what} as a function; got {shown(value)}. Pass {example}.")
 
 
 def require_arguments(
@@ -201,7 +236,10 @@ def require_protocol(got: Any, protocol: type, example: str) -> None:
     """Raise TypeError unless `got` is an instance of what `protocol` describes; `example` makes one."""
     if isinstance(got, type) or not isinstance(got, protocol):
         what = protocol.__name__.lower()
-        raise TypeError(f"Expected {what} to be one as `{example}(…)` makes it; got {shown(got)}. Pass such an object.")
+        raise TypeError(
+            f"Expected {'an' if what[0] in 'aeiou' else 'a'} {what}, as {example}(…) returns one; got {shown(got)}. "
+            f"Make one with {example}(…)."
+        )
 
 
 def require_generator(rng: Any) -> None:
@@ -217,6 +255,8 @@ def require_frame(table: Any, names: Collection[str]) -> None:
             f"Expected a DataFrame with the columns {list(names)}; got {shown(table)}. Make it one with "
             "pd.DataFrame(…)."
         )
+    if inside := [name for name in names if name in table.index.names and name not in table]:
+        raise ValueError(f"Expected a column {inside[0]!r}; it is the index of the table. Pass `table.reset_index()`.")
     if twice := [name for name in dict.fromkeys(names) if list(table.columns).count(name) > 1]:
         raise ValueError(f"Expected one column of each name; the table has {twice} more than once. Drop the others.")
 
@@ -229,27 +269,40 @@ def distinct_names(values: Any, what: str, example: str = "['Ti', 'Ni']") -> tup
     return names
 
 
-def numbers(values: Any, name: str, remedy: str = "Correct it, or leave the row out.") -> np.ndarray:
+def numbers(values: Any, name: str, remedy: str = "") -> np.ndarray:
     """Return values (...) as float64; a ValueError names the first that is no number, then says the `remedy`."""
     if isinstance(values, Tensor):
         values = values.detach()
     try:
         return np.asarray(values, dtype=float)
     except (TypeError, ValueError):
-        try:
-            flat = pd.Series(np.ravel(np.asarray(values, dtype=object)))
-        except ValueError:  # rows of different lengths
-            flat = pd.Series([values], dtype=object)
-        wrong = flat[pd.to_numeric(flat, errors="coerce").isna()]
-        got = f"{shown(wrong.iloc[0])} in row {wrong.index[0]}" if len(wrong) else shown(values)
-        raise ValueError(f"Expected numbers for {name!r}; got {got}. {remedy}") from None
+        got = _no_number(values)
+        mend = "Correct it, or leave the row out." if " in row " in got else "Pass numbers."
+        raise ValueError(f"Expected numbers for {name!r}; got {got}. {remedy or mend}") from None
+
+
+def _no_number(values: Any) -> str:
+    """What of some values (...) is no number, and where."""
+    try:
+        found = np.asarray(values, dtype=object)
+        uneven = found.ndim > 0 and any(np.ndim(one) > 0 for one in found.ravel())
+    except ValueError:
+        uneven = True
+    if uneven:
+        return f"rows of {', '.join(dict.fromkeys(str(np.size(row)) for row in values))} numbers"
+    wrong = np.flatnonzero(pd.to_numeric(pd.Series(found.ravel()), errors="coerce").isna())
+    if not found.ndim or not len(wrong):
+        return shown(values)
+    at = np.unravel_index(wrong[0], found.shape)
+    place = ", ".join(f"{word} {i}" for word, i in zip(("row", "column"), at, strict=False))
+    return f"{shown_cell(found[at])} in {place}"
 
 
 def finite_cells(table: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
     """Return columns (rows, n_columns) as float64. Raises ValueError for the first cell that is no finite number."""
     values = table[list(columns)].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
     for row, column in np.argwhere(~np.isfinite(values))[:1]:
-        name, got = columns[column], shown(table[columns[column]].iloc[row])
+        name, got = columns[column], shown_cell(table[columns[column]].iloc[row])
         raise ValueError(
             f"Expected a finite number for {name!r} in {row_name(table, row)}; got {got}. Correct it, or drop the row."
         )
@@ -291,6 +344,21 @@ def element_column(element: str, wanted: str, names: Iterable[Any], unit: str) -
         if column(other):
             return "", f"Columns in {other} are read from a file, with `read_table` and unit={other!r}."
     return "", f"Add a column {wanted!r}, with 0 where the element is absent."
+
+
+def require_columns(values: np.ndarray, names: Sequence[str], one: bool = False) -> np.ndarray:
+    """Return values (..., k) as they are. Raises ValueError unless they have one number for each of k names.
+
+    one: whether they must be (k,).
+    """
+    if values.shape[-1:] != (len(names),) or (one and values.ndim != 1):
+        wanted = f"({'' if one else '..., '}{len(names)}{',' if one else ''})"
+        got = f"an array of shape {values.shape}" if values.ndim else shown(values.item())
+        raise ValueError(
+            f"Expected an array of shape {wanted}, one number for each of {', '.join(names)}; got {got}. Write for "
+            f"example {[0] * len(names) if one else [[0] * len(names)]}, with your numbers."
+        )
+    return values
 
 
 def real_numbers(what: str, values: Any, shape: tuple[int | str, ...], advice: str) -> np.ndarray:
@@ -347,10 +415,12 @@ def require_fractions(fractions: np.ndarray, tolerance: float = TOLERANCE, remed
     sums = fractions.sum(-1)
     sound = (fractions >= -ROUNDING).all(-1) & (np.abs(sums - 1) <= tolerance + ROUNDING)  # false for NaN
     for row in np.flatnonzero(~sound)[:1]:
-        mend = "Divide percentages by 100, or divide rounded rows by their sum."
+        mend = "Correct the row, or leave it out."
+        if (fractions[row] >= 0).all() and np.isfinite(sums[row]):  # what the sum looks like
+            mend = "Divide percentages by 100." if sums[row] > 2 else "Correct the row, or divide it by its sum."
         raise ValueError(
             f"Expected atomic fractions ≥ 0 that sum to 1 (± {tolerance:g}); row {row} is {fractions[row].tolist()} "
-            f"(sum {sums[row]:.7g}). {mend if np.isfinite(sums[row]) else 'Correct the row, or leave it out.'}{remedy}"
+            f"(sum {sums[row]:.7g}). {mend}{remedy}"
         )
 
 
@@ -360,7 +430,7 @@ def require_outcomes(
     """Raise ValueError unless each outcome in `outputs` is among `outcomes`; `others` are columns of something else."""
     if missing := [name for name in outputs if name not in outcomes]:
         names = list(map(str, outcomes))
-        known = {*CHEMICAL_SYMBOLS, *others}
+        known = {*CHEMICAL_SYMBOLS, *others} - {name.capitalize() for name in missing}  # of y, "Y" is no yttrium
         left = [name for name in names if name.removesuffix(" at.%").removesuffix(" wt.%") not in known]
         mend = f"Add a column {missing[0]!r} with what you measured."
         if left:
@@ -371,10 +441,18 @@ def require_outcomes(
         )
 
 
+def shown_cell(cell: Any) -> str:
+    """Return a cell of a table as it is written in a message."""
+    return "an empty cell" if pd.api.types.is_scalar(cell) and pd.isna(cell) else shown(cell)
+
+
 def shown(value: Any) -> str:
     """Return a value as it is written in a message: on one line, and not too long."""
     if isinstance(value, pd.DataFrame):
         return "a DataFrame"
+    if isinstance(value, type) or inspect.isroutine(value):
+        kind, name = "class" if isinstance(value, type) else "function", value.__name__
+        return f"the {kind} {name}" if name.isidentifier() else "a function"
     text = " ".join(repr(value.item() if isinstance(value, np.generic) else value).split())
     return f"{text}{comma(value)}" if len(text) <= 120 else f"{text[:100]} … ({type(value).__name__})"
 

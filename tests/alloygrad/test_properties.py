@@ -365,7 +365,9 @@ def test_a_table_is_read_exactly_or_refused_clearly(sheet):
         if numbered and number <= 20:
             assert all(re.search(rf"^  row {k}[:,]", found, re.M) for k in bad), (bad, found)
         return counted
-    assert not isinstance(outcome, TableError), str(outcome)
+    if isinstance(outcome, TableError):  # most rows have the sum of another unit
+        assert "the unit is probably not" in str(outcome) and len(bad) > len(good)
+        return counted
     assert outcome.rows.tolist() == [k for k, _ in good] and outcome.values.tolist() == targets
     np.testing.assert_allclose(outcome.coordinates, shares, rtol=1e-12, atol=0)
     assert (outcome.coordinates >= 0).all() and np.abs(outcome.coordinates.sum(1) - 1).max() < 1e-12

@@ -189,7 +189,7 @@ def test_targets_beyond_all_measure_are_refused_by_name(value):
     counts, targets = measurements(6)
     targets[3] = value
     for fit in FITS.values():
-        with pytest.raises(ValueError, match=re.escape(f"at most; got target {value} in row 3,")):
+        with pytest.raises(ValueError, match=re.escape(f"at most; got {value} in row 3.")):
             fit(FEATURES, SPACE.fractions(counts), targets)
     campaign = Campaign(SPACE, "y", inputs=FEATURES)
     with pytest.raises(ValueError, match=r"finite outcomes, 1e\+50 at most"):

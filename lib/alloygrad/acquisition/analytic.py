@@ -201,8 +201,8 @@ def _incumbent(best: float) -> float:
     value = best.item() if isinstance(best, Tensor) and best.numel() == 1 else best
     if not is_number(value, LARGEST):
         raise ValueError(
-            f"Expected the best target so far, finite and {LARGEST:.0e} at most; got best = {value!r}. Pass "
-            "one number, such as targets.max(). Drop a target that is not finite, or rescale all."
+            f"Expected the best measured value so far, finite and {LARGEST:.0e} at most; got best = {value!r}. Pass "
+            "one number, such as values.max(). Drop a value that is not finite, or rescale all."
         )
     return float(value)
 

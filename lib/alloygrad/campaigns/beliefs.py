@@ -228,7 +228,9 @@ def require_reference(objectives: Sequence[Objective], reference: Mapping[str, f
     """Raise ValueError unless a reference point names all of several aims, with a finite number each."""
     aims = [one.name for one in objectives if not isinstance(one, Limit)]
     sound = isinstance(reference, Mapping) and set(reference) == set(aims) and all(map(is_number, reference.values()))
-    if reference is not None and (len(aims) == 1 or not sound):
+    if reference is not None and len(aims) == 1:
+        raise ValueError(f"Expected no reference, since {aims[0]!r} is the only aim; got {reference!r}. Leave it out.")
+    if reference is not None and not sound:
         raise ValueError(
             f"Expected a reference as {{name: number}} for each of several aims, here {aims}; got {reference!r}. Give "
             "the worst value that counts of each, for a target the largest distance; or leave it out."

@@ -110,7 +110,7 @@ class Campaign:
         objectives = objectives_of(objective)
         require_reference(objectives, reference)
         own = [name for name, one in signature(Campaign).parameters.items() if one.kind is not one.VAR_KEYWORD]
-        require_options(others=own, **selection)
+        require_options(who="Campaign", own=own, **selection)
         self.space, self.setting, self.seed, self.reference = space, SETTINGS[setting], seed, reference
         self.acquisition = default_acquisition(objectives, acquisition)
         how: dict[str, Any] = dict(setting=self.setting, surrogate=surrogate, inputs=inputs, selection=selection)
@@ -138,6 +138,7 @@ class Campaign:
 
     # -- measurements ----------------------------------------------------------------------------------------------
 
+    @explained("campaign.tell(table), or campaign.tell(points, outcomes)")
     def tell(
         self, data: telling.Data, outcomes: telling.Outcomes | None = None, *, std: telling.Outcomes | None = None
     ) -> None:
@@ -228,6 +229,7 @@ class Campaign:
         """Standard deviation of one measurement of one objective about the truth, in its unit."""
         return self._only.noise_std
 
+    @explained("campaign.posterior(table)")
     def posterior(self, coordinates: pd.DataFrame | ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Return (mean, std), each (...), of coordinates (..., k): of the value itself, in the objective's unit.
 
@@ -238,6 +240,7 @@ class Campaign:
         means, stds = zip(*found, strict=True)
         return found[0] if len(found) == 1 else (np.stack(means, -1), np.stack(stds, -1))
 
+    @explained("campaign.predict(table)")
     def predict(self, data: pd.DataFrame | ArrayLike) -> pd.DataFrame:
         """Return what the model expects, in the objective's unit: columns predicted, std, std_measurement.
 
@@ -267,11 +270,15 @@ class Campaign:
     def warnings(self) -> list[str]:
         """What a user should know about the fit, each with what to do about it."""
         found = [*self._said, *unvaried(self.space, self.coordinates)]
+        names: dict[str, list[str]] = {}
         for one in self.properties:
-            before = f"{one.objective.name}: " if len(self.properties) > 1 else ""
-            found += [before + text for text in one.warnings]
+            for text in one.warnings:
+                names.setdefault(text, []).append(one.objective.name)
+        several = len(self.properties) > 1
+        found += [f"{', '.join(of)}: {text}" if several else text for text, of in names.items()]
         return found + telling.of_points(self.space, self.coordinates)
 
+    @explained("campaign.subset([0, 1, 2])")
     def subset(
         self, rows: ArrayLike | slice, *, inputs: str | Callable | None = None, seed: int | None = None
     ) -> Campaign:
@@ -300,6 +307,7 @@ class Campaign:
         other.rows = [self.rows[row] for row in rows]
         return other
 
+    @explained("campaign.only('hardness_HV')")
     def only(self, name: str) -> Campaign:
         """Return a campaign of one objective, with its model, on the rows in which it was measured.
 
@@ -334,6 +342,7 @@ class Campaign:
         rng = np.random.default_rng([self.seed, 2, len(self.outcomes)])
         return self.beliefs.acquisition(self.acquisition, rng)
 
+    @explained("campaign.ask(4)")
     def ask(
         self,
         q: int = 1,
@@ -373,6 +382,7 @@ class Campaign:
         """The points that a measurement takes: it lies on them, or less than a step away."""
         return self.points[self.space.covers(self.points, self.coordinates)]
 
+    @explained("campaign.suggest(q=4)")
     def suggest(
         self, q: int = 1, *, pending: pd.DataFrame | ArrayLike | None = None, min_distance: float | None = None
     ) -> pd.DataFrame:

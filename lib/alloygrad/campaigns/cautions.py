@@ -36,6 +36,9 @@ REMOTE = 2.0
 """A suggestion further from the nearest measured point than so many times the largest such distance among measured
 points is said to be far from all of them; chosen."""
 
+ROWS_AT_ONCE = 256
+"""Distances of so many points from all others are computed at once, for memory."""
+
 MARGIN = 0.1
 """A suggestion outside the measured range by this share of what is allowed is said to be a guess; chosen."""
 
@@ -103,10 +106,7 @@ def unvaried(space: Space, coordinates: np.ndarray) -> list[str]:
 def remote(space: Space, measured: np.ndarray, new: np.ndarray) -> list[str]:
     """A text for each new point (m, k): what of it lies outside all measurements (n, k), and whether it is far away."""
     low, high = measured.min(0), measured.max(0)
-    between = space.distance(measured[:, None], measured[None])
-    np.fill_diagonal(between, np.inf)
-    own = np.where(between > 0, between, np.inf).min(1)  # repeats have no distance
-    usual = own[np.isfinite(own)].max(initial=0)
+    usual = _usual_distance(space, measured)
     found = []
     for point in new:
         beyond = [
@@ -123,6 +123,16 @@ def remote(space: Space, measured: np.ndarray, new: np.ndarray) -> list[str]:
             )
         found.append(" ".join(texts))
     return found
+
+
+def _usual_distance(space: Space, measured: np.ndarray) -> float:
+    """The largest distance of one of measured points (n, k) from the nearest other one; repeats have none."""
+    usual = 0.0
+    for some in np.array_split(measured, 1 + len(measured) // ROWS_AT_ONCE):
+        between = space.distance(some[:, None], measured[None])
+        own = np.where(between > 0, between, np.inf).min(1)
+        usual = max(usual, own[np.isfinite(own)].max(initial=0))
+    return usual
 
 
 class _Limits(NamedTuple):

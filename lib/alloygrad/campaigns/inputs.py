@@ -58,10 +58,11 @@ def given_inputs(space: Space, inputs: str | Callable | None) -> Callable | None
     """
     if callable(inputs):
         return choose_inputs(space, inputs)
-    if isinstance(inputs, list | tuple):
+    if isinstance(inputs, list | tuple) or (isinstance(inputs, str) and ":" in inputs):
+        listed = [inputs] if isinstance(inputs, str) else list(inputs)
         raise ValueError(
-            f"Expected inputs as 'features', 'fractions' or a FeatureMap; got {list(inputs)}. Wrap the list: "
-            f"inputs=ag.FeatureMap(space.elements, {list(inputs)})."
+            f"Expected inputs as 'features', 'fractions' or a FeatureMap; got {inputs!r}. Make a map: "
+            f"inputs=ag.FeatureMap(space.elements, {listed})."
         )
     if inputs is not None:
         require_known("inputs", inputs, ("features", "fractions", "both"))

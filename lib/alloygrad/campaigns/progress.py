@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from alloygrad.campaigns.campaign import Campaign
-from alloygrad.checks import shown
+from alloygrad.checks import explained, shown
 
 WORTH = 0.1
 """Another experiment is worth it where its expected gain is at least this share of what one measurement scatters by;
@@ -22,6 +22,7 @@ chosen: so small a gain takes hundreds of repeats to tell from none."""
 COLUMNS = ("round", "experiments", "best", "gain", "predicted", "measured", "MAE", "std z")
 
 
+@explained("progress(campaign, table['week'])")
 def progress(campaign: Campaign, rounds: Sequence) -> pd.DataFrame:
     """Return what each round of a campaign of one objective brought.
 
@@ -48,7 +49,7 @@ def progress(campaign: Campaign, rounds: Sequence) -> pd.DataFrame:
     labels = pd.Series(list(rounds))
     if len(labels) != len(campaign.values) or labels.isna().any():
         raise ValueError(
-            f"Expected a round for each of {len(campaign.values)} measurements; got {shown(list(rounds))}. Give one "
+            f"Expected a round for each of {len(campaign.values)} measurements; got {shown(rounds)}. Give one "
             "number or date for each, in the order in which they were told."
         )
     sign, found = campaign.objective.utility, []
@@ -76,6 +77,7 @@ class Outlook(NamedTuple):
     advice: str
 
 
+@explained("outlook(campaign)")
 def outlook(campaign: Campaign) -> Outlook:
     """Return what the next experiment of a campaign of one objective is expected to gain, and whether to make it.
 

@@ -33,6 +33,9 @@ from alloygrad.surrogates.gp import BOUNDS, NOISE, GaussianProcess, standardisat
 SPREADS = (0.01, 100.0)
 """In the setting `paper`, targets whose range lies outside draw a warning: its noise and priors expect about 1."""
 
+START = "Measure what `alloygrad.spaces.starting_design(space, 6)` proposes"
+"""What to do while there is too little to learn from."""
+
 LEAST_NOISE = BOUNDS["noise"][0] * (1 + 1e-9)
 """Learned noise at its lower bound, with room for the rounding of its logarithm."""
 
@@ -111,7 +114,7 @@ class Property:
     def modelled(self) -> np.ndarray:
         """The measurements as models see them, but for `scale`: (n,). Raises ValueError where there are none."""
         if not len(self.values):
-            raise ValueError("Expected measurements to learn from; there are none yet. `tell` the campaign some.")
+            raise ValueError(f"Expected measurements to learn from; there are none yet. {START}, then `tell` it.")
         return self.objective.sign * self.values
 
     @property
@@ -119,6 +122,13 @@ class Property:
         """What the model sees: a map of coordinates (n, k) → (n, F), chosen when first used."""
         if self._features is None:
             modelled, (seed, number) = self.modelled, self.seed
+            if self.space.elements and self.inputs != "fractions" and not np.ptp(modelled):
+                n = len(modelled)
+                raise ValueError(
+                    "Expected at least two measurements with different values of "
+                    f"{self.objective.name!r}, by which features are chosen; got {f'{n} equal ones' if n > 1 else n}. "
+                    f"{START}, or write Campaign(…, inputs='fractions')."
+                )
             rng = np.random.default_rng([seed, 0, number] if number else [seed, 0])
             self._features = choose_inputs(
                 self.space, self.inputs, self.coordinates, modelled, rng=rng, **self.selection
@@ -192,7 +202,7 @@ class Property:
                 f"that {name!r} is what was measured."
             )
         if not self.setting.standardised and spread and not SPREADS[0] <= spread <= SPREADS[1]:
-            found.append(f"Targets range over {spread:.3g}, the setting 'paper' expects about 1: rescale them.")
+            found.append(f"Measured values range over {spread:.3g}, the setting 'paper' expects about 1: rescale them.")
         if self.setting.noise is None and self.model.noise <= LEAST_NOISE:
             found.append(
                 f"The model takes repeated measurements to agree within {self.noise_std:.2g} (its least noise). If "

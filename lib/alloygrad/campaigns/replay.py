@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alloygrad.checks import distinct_names, numbers, require_fractions
+from alloygrad.checks import distinct_names, explained, numbers, require_fractions
 from alloygrad.spaces.pool import Pool
 from alloygrad.surrogates.gp import standardisation
 
@@ -21,6 +21,7 @@ RESOLUTION = 1e-6
 """Fractions of a table that differ by less are one composition."""
 
 
+@explained("replay(['Ti', 'Ni'], compositions, merits)")
 def replay(elements: Sequence[str], compositions: np.ndarray, merits: np.ndarray) -> tuple[Pool, Callable]:
     """Return (space, environment) of measured alloys.
 

@@ -17,9 +17,8 @@ from alloygrad.acquisition.several import JOINT
 from alloygrad.campaigns.cautions import ignored
 from alloygrad.checks import LEAST_ROWS, numbers, require_outcomes, row_name, shown
 from alloygrad.protocols import Objective, Space
-from alloygrad.spaces import Box, CompositionSpace, Pool
-from alloygrad.spaces.composition import composition_of
-from alloygrad.spaces.points import require_points
+from alloygrad.spaces import Box
+from alloygrad.spaces.points import frame_of, require_points, require_steps
 from alloygrad.surrogates.gp import LARGEST
 
 PREDICTED = ("predicted", "std", "std_measurement")
@@ -99,8 +98,9 @@ def read(
     for column in columns:
         if column.shape != coordinates.shape[:1]:
             raise ValueError(
-                f"Expected one outcome for each of {len(coordinates)} points; got shape {column.shape}. Give "
-                "as many outcomes as points."
+                f"Expected one outcome for each of {len(coordinates)} points; got "
+                f"{len(column) if column.ndim == 1 else f'an array of shape {column.shape}'}. Give as many outcomes as "
+                "points."
             )
     stds = _stated(objectives, std, len(coordinates))
     told = Told(coordinates, np.column_stack(columns), stds, [None] * len(coordinates), said, coordinates[:0])
@@ -140,6 +140,7 @@ def values_of(space: Space, objectives: Objectives, outcomes: Outcomes | None) -
         process = getattr(space, "process", space)
         words = process.parameters if isinstance(process, Box) else ()
         others = (*space.names, *words, getattr(space, "label", "formula"), *SUGGESTED)
+        others += tuple(name for one in objectives for name in one.outputs)
         found = []
         for one in objectives:
             require_outcomes(one.outputs, outcomes, others)
@@ -178,37 +179,15 @@ def points_of(space: Space, data: ArrayLike) -> np.ndarray:
     """Return points (n, d) of the space. Raises ValueError for what is none."""
     require_points_or_table(data)
     points = require_points(space, data)
-    if alloys := composition_of(space):
-        _require_steps(alloys, points[:, : len(alloys.elements)])
-    inside = space.contains(points)
-    if not inside.all():
-        bad = points[np.flatnonzero(~inside)[0]]
-        own = "whole steps of a composition" if space.elements else "values within limits, whole where declared"
-        mend = "Pass a DataFrame with values in their units; it may also hold what was measured outside the limits."
-        if isinstance(space, Pool):
-            own = f"row numbers from 0 to {space.size - 1}"
-            mend = f"Name the candidates in a DataFrame with the column {space.label!r}."
+    require_steps(space, points)
+    for row in np.flatnonzero(~space.contains(points))[:1]:
+        at = space.coordinates(points[row])  # a pool says here which rows it has
+        why = space.violations(at)[0] if hasattr(space, "violations") else f"{at.tolist()} is none"
         raise ValueError(
-            f"Expected points of the space; {dict(zip(space.keys, bad.tolist(), strict=True))} is none. "
-            f"Numbers without column names are the space's own: {own}. {mend}"
+            f"Expected points within the limits of the space; in row {row}, {why}. Correct it, or pass "
+            f"{frame_of(space)}, which may hold what was measured outside the limits."
         )
     return points
-
-
-def _require_steps(alloys: CompositionSpace, counts: np.ndarray) -> None:
-    """Raise ValueError unless counts (m, n_elements) sum to a whole composition; says what the sum looks like."""
-    sums, step = counts.sum(1), 100 * alloys.step
-    for row in np.flatnonzero(sums != alloys.total)[:1]:
-        like = {1.0: ", as fractions do", 100.0: ", as at.% do"}.get(round(float(sums[row]), 2), "")
-        table = f"pass a DataFrame in at.% with the columns {', '.join(alloys.elements)}"
-        mends = {
-            ", as fractions do": f"Use `space.counts(fractions)`, or {table}. A file is read with unit='fraction'.",
-            ", as at.% do": f"Divide them by the step, or {table}. A file is read with unit='at.%'.",
-        }
-        raise ValueError(
-            f"Expected points as whole steps of {step:g} at.% that sum to {alloys.total}; row {row} sums to "
-            f"{sums[row]:g}{like}. {mends.get(like, f'Correct the row, or {table}.')}"
-        )
 
 
 def pending_of(space: Space, pending: pd.DataFrame | ArrayLike | None) -> np.ndarray:

@@ -16,7 +16,7 @@ import pandas as pd
 from alloygrad.acquisition.analytic import ACQUISITIONS, log_ei
 from alloygrad.campaigns.campaign import Campaign
 from alloygrad.campaigns.properties import SETTINGS
-from alloygrad.checks import require_known, require_whole
+from alloygrad.checks import numbers, require_known, require_whole, shown
 from alloygrad.features.feature_map import Feature, FeatureMap, parse_feature
 from alloygrad.features.formulas import require_formulas
 from alloygrad.features.selection import SELECTIONS
@@ -70,17 +70,23 @@ def trajectory(
     environment: Environment,
     seed: int,
     *,
-    done: Sequence[Mapping] = (),
+    done: Sequence[Mapping] | pd.DataFrame = (),
+    initial: pd.DataFrame | None = None,
     choose: Callable | None = None,
 ) -> Iterator[dict]:
     """Yield the rows of a trajectory that follow those in `done`, one experiment at a time, the initial ones as well.
+
+    Own measurements to start from, in place of random ones, go by `initial`; a campaign on them alone, without an
+    environment, is a `Campaign` that is told them.
 
     Args:
         settings: How the campaign is run.
         space: What may be tried.
         environment: Called with the coordinates (k,) of one point; returns its merit, or {"merit": …, outcome: …}.
         seed: Names all random numbers.
-        done: Rows of this trajectory that exist already; they are kept as they are.
+        done: Rows of this trajectory that exist already, as this function yields them; they are kept as they are.
+        initial: Own measurements: the space's columns, and `merit`. They may lie outside the space's limits. Nothing is
+            drawn at random then, and `n_initial` has no effect.
         choose: In place of `choose_features`, for those who keep what it returned.
 
     Returns:
@@ -89,27 +95,32 @@ def trajectory(
         does not apply.
 
     Raises:
-        ValueError: Before anything is measured: an environment of other elements than the space's. Later: outcomes that
-            are not numbers, or named like another column.
+        ValueError: Before anything is measured: an environment of other elements than the space's, rows in `done` that
+            are not of this trajectory, `initial` without a merit. Later: outcomes that are not numbers, or named like
+            another column.
     """
     if not isinstance(settings, Settings):
         raise TypeError(f"Expected settings as `Settings(…)` makes them; got {settings!r}. Pass such an object.")
     require_whole(0, seed=seed)
     require_elements(space, environment)
-    rows = list(done)
-    if len(rows) < settings.n_initial:
+    n_initial = settings.n_initial if initial is None else 0
+    rows = _rows_of(space, done, -n_initial)
+    own = None if initial is None else _own(space, initial)
+    if len(rows) < n_initial:
         for row in initial_measurements(settings, space, environment, seed, begun=len(rows)):
             rows.append(row)
             yield row
     points = np.array([[row[key] for key in space.keys] for row in rows], dtype=no_points(space).dtype)
+    points = points.reshape(-1, len(space.keys))
     merits = np.array([row["merit"] for row in rows])
     features = None
     if space.elements:
-        if "features" in rows[-1] and isinstance(rows[-1]["features"], str):
+        if rows and isinstance(rows[-1].get("features"), str):
             names = rows[-1]["features"].split()
+        elif own is not None:
+            names = _chosen(settings, space, own[0], own[1], seed)
         else:
-            initial = slice(settings.n_initial)
-            names = (choose or choose_features)(settings, space, points[initial], merits[initial], seed)
+            names = (choose or choose_features)(settings, space, points[:n_initial], merits[:n_initial], seed)
         features = FeatureMap(space.elements, tuple(parse_feature(name) for name in names))
     campaign = Campaign(
         space,
@@ -122,8 +133,11 @@ def trajectory(
         setting=settings.setting,
         seed=seed,
     )
-    campaign.tell(points, merits)
-    for experiment in range(len(rows) - settings.n_initial, settings.n_experiments):
+    if initial is not None:
+        campaign.tell(initial)
+    if rows:
+        campaign.tell(points, merits)
+    for experiment in range(len(rows) - n_initial, settings.n_experiments):
         started, worked = time.perf_counter(), time.process_time()
         model, best = campaign.model, campaign.best
         fitted = time.perf_counter()
@@ -150,6 +164,30 @@ def trajectory(
             "cpu_seconds": time.process_time() - worked,
         }
         yield joined(row, found)
+
+
+def _rows_of(space: Space, done: Sequence[Mapping] | pd.DataFrame, first: int) -> list[dict]:
+    """Return rows of a trajectory whose experiments are numbered from `first` on. Raises ValueError for others."""
+    rows = done.to_dict("records") if isinstance(done, pd.DataFrame) else list(done)
+    needed = {*space.keys, "merit", "experiment"}
+    for number, row in enumerate(rows, start=first):
+        if not isinstance(row, Mapping) or needed - row.keys() or row["experiment"] != number:
+            got = f"row {number - first}, {shown(dict(row) if isinstance(row, Mapping) else row)}"
+            raise ValueError(
+                f"Expected rows in `done` as `trajectory` yields them, with {', '.join([*space.keys, 'merit'])} and "
+                f"experiment {first}, {first + 1}, …; got {got}. Own measurements go by `initial`, in a DataFrame."
+            )
+    return rows
+
+
+def _own(space: Space, initial: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return coordinates (n, k) and merits (n,) of own measurements. Raises ValueError for what is none."""
+    if not isinstance(initial, pd.DataFrame) or "merit" not in initial or not len(initial):
+        raise ValueError(
+            f"Expected `initial` as a DataFrame with the columns {', '.join(space.names)} and merit, a row for each "
+            f"measurement; got {shown(initial)}. Make it one with pd.DataFrame(…)."
+        )
+    return space.read(initial), numbers(initial["merit"], "merit")
 
 
 def hyperparameters(known: Mapping[str, float], n_features: int) -> dict[str, float]:
@@ -210,9 +248,15 @@ def choose_features(
     settings: Settings, space: Space, points: np.ndarray, merits: np.ndarray, seed: int
 ) -> Sequence[Feature]:
     """Return the features of a trajectory, chosen on its initial data alone."""
+    return _chosen(settings, space, space.coordinates(points), merits, seed)
+
+
+def _chosen(
+    settings: Settings, space: Space, coordinates: np.ndarray, merits: np.ndarray, seed: int
+) -> Sequence[Feature]:
     return SELECTIONS[settings.selection](
         space.elements,
-        space.coordinates(points)[:, : len(space.elements)],
+        coordinates[:, : len(space.elements)],
         merits,
         rng=generator(seed, SELECTION),
         formulas=settings.formulas,

@@ -99,7 +99,8 @@ class FeatureMap:
         if name == FRACTION:
             if unknown := set(symbols) - set(self.elements):
                 raise ValueError(
-                    f"Expected fractions of {list(self.elements)}; got {sorted(unknown)}. Correct the features."
+                    f"Expected fractions of the elements {', '.join(self.elements)}; got 'fraction:{min(unknown)}'. "
+                    "Take it out, or add the element."
                 )
             return torch.tensor(np.array([[e == s for s in symbols] for e in self.elements], dtype=float))
         return torch.tensor(elemental.matrix(self.elements, symbols, self.table), dtype=torch.float64)

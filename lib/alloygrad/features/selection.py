@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alloygrad.checks import require_known, require_number, require_whole
+from alloygrad.checks import nearest, require_number, require_whole
 from alloygrad.features.elements import available
 from alloygrad.features.feature_map import Feature, FeatureMap, all_features, doubles, parse_feature, raw_fractions
 from alloygrad.features.formulas import require_formulas
@@ -177,13 +177,20 @@ OPTIONS = {name: one.default for name, one in signature(genetic).parameters.item
 """Arguments of `genetic` with a default, and that default."""
 
 
-def require_options(*, others: Collection[str] = (), **given: Any) -> None:
+def require_options(*, who: str = "genetic", own: Collection[str] = (), **given: Any) -> None:
     """Raise ValueError for an argument that `genetic` does not know, or that makes no sense.
 
-    others: Names that whoever passes the arguments on knows too; one of them may be meant.
+    Args:
+        who: Whoever passes the arguments on.
+        own: Its own arguments; one of them may be meant.
+        given: The arguments.
     """
     for name in given:
-        require_known("an argument", name, [*OPTIONS, *others])
+        if name not in OPTIONS:
+            raise ValueError(
+                f"Expected an argument of {who}; there is no {name!r}.{nearest(name, [*own, *OPTIONS])} It takes "
+                f"{', '.join(own)}; for the choice of features also {', '.join(OPTIONS)}."
+            )
     options = OPTIONS | given
     require_formulas(options["formulas"])
     require_whole(1, **{name: options[name] for name in ("n_features", "population", "generations")})
@@ -260,23 +267,23 @@ def _prepare(
     n = len(compositions)
     if targets.shape != (n,):
         raise ValueError(
-            f"Expected targets of shape ({n},); got {tuple(targets.shape)}. Give one target for each composition."
+            f"Expected targets of shape ({n},); got {tuple(targets.shape)}. Give one value for each composition."
         )
     for row in (~torch.isfinite(targets)).nonzero()[:1, 0].tolist():
         raise ValueError(f"Expected finite targets; got {targets[row]} in row {row}. Drop the row.")
     if len(targets.unique()) < 2:
         raise ValueError(
-            f"Expected at least two different targets to choose features by; got {f'{n} equal ones' if n > 1 else n}. "
-            "Measure more compositions, or take the inputs 'fractions' until then."
+            "Expected at least two different measured values to choose features by; got "
+            f"{f'{n} equal ones' if n > 1 else n}. Measure more compositions, or take fractions as inputs until then."
         )
     candidates = all_features(formulas, available(elements))
     values = FeatureMap(tuple(elements), tuple(candidates))(compositions)
     # The mean of equal properties varies by rounding errors; scaled to 0 … 1 it would be pure noise.
     varying = (values.amax(0) - values.amin(0) > 1e-9 * values.abs().amax(0)).nonzero()[:, 0]
-    if len(varying) < n_features:
+    if (most := len(varying)) < n_features:
         raise ValueError(
-            f"Expected at least {n_features} features that vary over the measured set; got {len(varying)} of "
-            f"{len(candidates)}. Select fewer, or add formulas."
+            f"Expected at least {n_features} features that differ among the measured compositions; got {most} "
+            f"of {len(candidates)}. Measure other compositions{f', or pass n_features={most}' if most else ''}."
         )
     folds = deal_folds(n, rng) if folds is None else np.asarray(folds)
     if folds.ndim != 2 or folds.shape[1] != n:

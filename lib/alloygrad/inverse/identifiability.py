@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from alloygrad.checks import is_number, require_kind, require_whole
+from alloygrad.checks import explained, is_number, require_kind, require_whole
 from alloygrad.inverse.calls import Calls, feasible_points
 from alloygrad.inverse.problem import InverseProblem, Parameter
 
@@ -154,6 +154,7 @@ def jacobian(calls: Calls, number: int) -> Information:
     return Information(tuple(parameters), slopes)
 
 
+@explained("information(problem, {'a': 3.9})")
 def information(problem: InverseProblem, values: Mapping[str, float]) -> Information:
     """Return what the data would say about the parameters if `values` were true: d + 1 calls, before any fit.
 
@@ -176,15 +177,16 @@ def information(problem: InverseProblem, values: Mapping[str, float]) -> Informa
         raise ValueError(f"Expected values of {names}; {missing} are missing, {unknown} unknown. Correct the names.")
     for each in problem.expensive:
         if not (is_number(value := values[each.name]) and each.lower <= value <= each.upper):
+            limits = f"{each.lower:g} to {each.upper:g} {each.unit}".rstrip()
             raise ValueError(
-                f"Expected {each.name} from {each.lower:g} to {each.upper:g} {each.unit}; got {value!r}. Pass a number "
-                "within these limits, or widen them."
+                f"Expected {each.name} from {limits}; got {value!r}. Pass a number within these limits, or widen them."
             )
     calls = Calls(problem, len(names) + 1, None)
     with calls.keeping():
         return jacobian(calls, calls(problem.shares(values)))
 
 
+@explained("information_in_box(problem)")
 def information_in_box(problem: InverseProblem, *, points: int = 16, seed: int = 0) -> pd.DataFrame:
     """Return expected standard errors at points all over the box: one row per point and parameter.
 

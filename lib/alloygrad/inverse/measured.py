@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alloygrad.checks import explained, real_numbers, shown
+from alloygrad.checks import explained, real_numbers, shown_cell
 
 FLAT = (
     "Pass one column of a table, as table['counts'], or a flattened image. Leave points without a value out, of the "
@@ -39,6 +39,11 @@ class Measured:
     """
 
     def __init__(self, values: Sequence, sigma: Sequence | float | None = None, x: Sequence | None = None) -> None:
+        if isinstance(values, str | Path):
+            raise ValueError(
+                f"Expected measured values as numbers; got the text {str(values)!r}. Read a file with "
+                "Measured.read(path, x='angle', value='counts')."
+            )
         self.values = real_numbers("measured values", values, ("n",), FLAT)
         self.known = sigma is not None
         if sigma is not None and np.size(sigma) not in (1, len(self.values)):
@@ -64,7 +69,9 @@ class Measured:
             FileNotFoundError: There is no such file.
             ValueError: A column is missing or holds something else than numbers, or the file is no CSV file.
         """
-        name = Path(path).name
+        name, where = Path(path).name, str(Path(path).resolve())
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"Expected a CSV file; there is no {where!r}. Correct the path.")
         try:
             table = pd.read_csv(path)
         except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
@@ -81,11 +88,9 @@ class Measured:
         numbers = {column: pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float) for column in wanted}
         for column, found in numbers.items():
             for row in np.flatnonzero(~np.isfinite(found))[:1]:
-                cell = table[column].iloc[row]
-                got = "an empty cell" if pd.isna(cell) else shown(cell)
                 raise ValueError(
-                    f"Expected numbers in column {column!r} of {name}; got {got} in row {row + 2}, the header being "
-                    "row 1. Correct the cell, or delete the row."
+                    f"Expected numbers in column {column!r} of {name}; got {shown_cell(table[column].iloc[row])} in "
+                    f"row {row + 2}, the header being row 1. Correct the cell, or delete the row."
                 )
         return cls(numbers[value], None if sigma is None else numbers[sigma], numbers[x])
 

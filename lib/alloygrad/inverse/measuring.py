@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from alloygrad.checks import real_numbers, require_callable, require_kind, require_known, require_whole
+from alloygrad.checks import explained, real_numbers, require_callable, require_kind, require_known, require_whole
 from alloygrad.inverse.measured import standard_errors
 from alloygrad.inverse.problem import Parameter
 
@@ -32,6 +32,7 @@ MOST_DEGREES = 500  # of tempering, after which an update gives up
 MOST_DRAWS = 500  # a prior gives up where fewer than one draw in as many is feasible
 
 
+@explained("Prior([Parameter('J', 'meV', -4, 0)])")
 @dataclass(frozen=True, eq=False)
 class Prior:
     """What is known before anything is measured: a box, normal within it for some parameters.
@@ -163,7 +164,7 @@ class Particles:
         """
         require_kind("prior", prior, Prior, "Build it with Prior(parameters).")
         require_callable("predict", predict, "a function of (parameters (n, d), points (k,))")
-        require_whole(20, 300, n=n)
+        require_whole(20, 300, "fewer do not describe a distribution", n=n)
         require_whole(0, seed=seed)
         values = prior.draw(n, np.random.default_rng([seed, 0]))
         return cls(prior, predict, values, seed, np.empty(0, dtype=int), np.empty(0), np.empty(0))
@@ -299,6 +300,7 @@ def _rise(logs: np.ndarray, most: float) -> float:
 # -- choosing points ---------------------------------------------------------------------------------------------------
 
 
+@explained("choose(predictions, sigma, 3)")
 def choose(
     predictions: np.ndarray, sigma: np.ndarray, q: int, cost: np.ndarray | None = None, *, seed: int = 0
 ) -> np.ndarray:

@@ -5,10 +5,11 @@ from collections.abc import Callable
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from alloygrad.checks import is_number
+from alloygrad.checks import explained, is_number
 from alloygrad.inverse.measured import standard_errors
 
 
+@explained("blur(4, sigma)")
 def blur(width: float, sigma: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """Return a misfit that smears narrow lines, so that those of model and data overlap before they coincide.
 
@@ -28,6 +29,7 @@ def blur(width: float, sigma: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     return lambda curve: gaussian_filter1d(curve, width) / size
 
 
+@explained("cumulative(sigma)")
 def cumulative(sigma: np.ndarray, groups: np.ndarray | None = None) -> Callable[[np.ndarray], np.ndarray]:
     """Return a misfit of running sums: a line in the wrong place costs the more the farther it is off.
 

@@ -266,6 +266,7 @@ class InverseProblem:
             SimulationError: The simulator fails.
         """
         names = list(self.box.names)
+        require_kind("values", values, Mapping, f"Write for example {{{names[0]!r}: {self.box.lower[0]:g}}}.")
         if missing := [name for name in names if name not in values]:
             raise ValueError(f"Expected values of {names}; got {list(values)}. Add {missing}.")
         return _asked("simulate", SOME, None, self.simulate, **{name: values[name] for name in names})

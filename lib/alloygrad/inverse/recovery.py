@@ -264,7 +264,8 @@ def recover(
     if not isinstance(progress, bool):
         require_callable("progress", progress, "True, False, or a function of the calls")
     free = int((problem.box.upper > problem.box.lower).sum())
-    require_whole(free + 2, 10 * len(problem.parameters), budget=budget)
+    why = "two calls to search, and one for the standard error of each parameter"
+    require_whole(free + 2, 10 * len(problem.parameters), why, budget=budget)
     require_whole(0, seed=seed)
     report = (_print if progress is True else progress) or (lambda calls: None)
     calls = Calls(problem, budget - free, done, report)
@@ -283,6 +284,7 @@ def recover(
     return Recovery(problem, name, seed, calls, information, calls.better_elsewhere())
 
 
+@explained("profile(found, 'a')")
 def profile(found: Recovery, name: str, *, points: int = 9, widths: float = 3.0, budget: int = 200) -> pd.DataFrame:
     """Fix one parameter at several values, fit all others anew: how the misfit rises away from the best value.
 
@@ -305,7 +307,7 @@ def profile(found: Recovery, name: str, *, points: int = 9, widths: float = 3.0,
     require_kind("found", found, Recovery, "Pass what `recover` returned.")
     problem = found.problem
     require_known("parameter", name, [p.name for p in problem.parameters if not p.integer and p.lower < p.upper])
-    require_whole(2, 9, points=points)
+    require_whole(2, 9, "one on each side of the best value", points=points)
     require_whole(1, 10 * len(problem.parameters), budget=budget)
     require_number(1e-6, 1e6, " standard errors", widths=widths)
     (which,) = (each for each in problem.parameters if each.name == name)

@@ -45,7 +45,7 @@ from alloygrad.maximisers.suggestion import Plain, Suggestion
 from alloygrad.protocols import Acquisition, Space
 from alloygrad.spaces import Box, CompositionSpace, Pool, Product, Restricted
 from alloygrad.spaces.composition import require_elements
-from alloygrad.spaces.points import no_points, require_points
+from alloygrad.spaces.points import no_points, require_points, require_steps
 
 
 @dataclass(frozen=True)
@@ -182,14 +182,7 @@ def _excluded(space: Space, exclude: pd.DataFrame | ArrayLike | None) -> np.ndar
         points = points[space.covers(points, coordinates)]
     else:
         points = require_points(space, exclude, "exclude")
-    alloys = getattr(space, "composition", space)
-    if isinstance(alloys, CompositionSpace):
-        sums = points[:, : len(alloys.elements)].sum(1)
-        for row in np.flatnonzero(sums != alloys.total)[:1]:
-            raise ValueError(
-                f"Expected exclude in whole steps that sum to {alloys.total} (100 at.%); row {row} sums to "
-                f"{sums[row]:g}. Pass `space.counts(fractions)`, or a DataFrame in at.%."
-            )
+    require_steps(space, points, "exclude")
     return np.unique(points[space.contains(points)], axis=0)
 
 

@@ -93,9 +93,10 @@ class Limit(Weighted):
         weights_of(self.outcome)
         given = [limit for limit in (self.at_least, self.at_most) if limit not in (-inf, inf)]
         if not given or not all(is_number(limit) for limit in given) or not self.at_least < self.at_most:
+            got = f"at_least = {self.at_least!r} and at_most = {self.at_most!r}" if given else "neither"
             raise ValueError(
-                f"Expected one finite limit, or at_least < at_most, for {self.outcome!r}; got at_least = "
-                f"{self.at_least!r} and at_most = {self.at_most!r}. For example: ag.Limit('hysteresis_K', at_most=10)."
+                f"Expected a number as at_least, as at_most, or both with at_least < at_most, for {self.outcome!r}; "
+                f"got {got}. For example: ag.Limit('hysteresis_K', at_most=10)."
             )
 
     @property

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from alloygrad.checks import is_number, require_frame
+from alloygrad.checks import explained, finite_cells, is_number, require_frame, shown
 from alloygrad.objectives.single import Maximise, Objective
 
 PRIOR = 3.0
@@ -44,6 +44,10 @@ class LearntWeights:
     @property
     def objective(self) -> Objective:
         """The weighted sum to maximise. Raises ValueError while nothing was chosen."""
+        if not len(self.answers):
+            raise ValueError(
+                "Expected at least one answer; got none. Answer `question()`, and learn the weights again."
+            )
         return Maximise(dict(zip(self.outcomes, (self.mean / self.spread).tolist(), strict=True)))
 
     def utility(self, outcomes: pd.DataFrame) -> np.ndarray:
@@ -59,6 +63,7 @@ class LearntWeights:
         return best, most_promising(utility - utility[best], std, best, self.answers)
 
 
+@explained("learn_weights(outcomes, [(0, 1), (2, 1)])")
 def learn_weights(outcomes: pd.DataFrame, answers: Sequence[tuple[int, int]], *, prior: float = PRIOR) -> LearntWeights:
     """Learn the weights of outcomes from choices between alloys.
 
@@ -82,15 +87,20 @@ def learn_weights(outcomes: pd.DataFrame, answers: Sequence[tuple[int, int]], *,
     from scipy.optimize import minimize  # late, since it is slow to import
 
     require_frame(outcomes, ["strength", "elongation"])
-    z = outcomes.to_numpy(dtype=float)
-    pairs = np.asarray(answers, dtype=np.int64).reshape(-1, 2)
+    z = finite_cells(outcomes, list(outcomes))
+    pairs = np.asarray(answers if len(answers) else np.empty((0, 2), dtype=int))
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
+        raise ValueError(
+            f"Expected answers as [(row of the better, row of the worse), …]; got {shown(answers)}. Write for example "
+            "[(0, 1), (2, 1)]."
+        )
     spread = z.std(0)
     if not is_number(prior) or prior <= 0:
         raise ValueError(f"Expected a prior > 0, the spread of weights; got {prior!r}. Leave it out to use {PRIOR:g}.")
     if ((pairs < 0) | (pairs >= len(z))).any():
         raise ValueError(
-            f"Expected answers (better, worse) as row numbers from 0 to {len(z) - 1}; got {pairs.max()} or "
-            f"{pairs.min()}. Count rows from 0."
+            f"Expected answers (better, worse) as row numbers from 0 to {len(z) - 1}; got "
+            f"{pairs[(pairs < 0) | (pairs >= len(z))][0]}. Count rows from 0."
         )
     if not (np.isfinite(spread) & (spread > 0)).all():
         name = outcomes.columns[int(np.argmin(np.nan_to_num(spread)))]

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from alloygrad.checks import numbers, require_kind
+from alloygrad.checks import explained, numbers, require_kind
 from alloygrad.objectives.aims import Limit
 from alloygrad.protocols import Objective, Space
 
@@ -24,6 +24,7 @@ BLOCK = 4096
 """Points compared with a front at once."""
 
 
+@explained("non_dominated(utilities)")
 def non_dominated(utilities: ArrayLike) -> np.ndarray:
     """Return whether each row of utilities (n, m) is dominated by no other: bool (n,). Equal rows are all kept.
 
@@ -54,6 +55,7 @@ def _dominated(y: np.ndarray, front: np.ndarray) -> np.ndarray:
     return found
 
 
+@explained("hypervolume(utilities, reference)")
 def hypervolume(utilities: ArrayLike, reference: ArrayLike) -> float:
     """Return the volume above the reference point that utilities (n, m) dominate.
 

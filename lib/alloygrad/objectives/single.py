@@ -105,8 +105,11 @@ def weights_of(outcome: Any) -> Weights:
         return ((outcome, 1.0),)
     sound = isinstance(outcome, Mapping) and all(isinstance(n, str) and n and is_number(w) for n, w in outcome.items())
     if not sound or not any(outcome.values()):
+        mend = "For example: ag.Maximise('hardness_HV')."
+        if isinstance(outcome, list | tuple):
+            mend = "Write a list of objectives instead: [ag.Maximise('hardness_HV'), ag.Minimise('cost')]."
         raise ValueError(
             f"Expected the name of an outcome or {{name: weight, …}} with finite weights, not all 0; got {outcome!r}. "
-            "For example: ag.Maximise('hardness_HV')."
+            f"{mend}"
         )
     return tuple((name, float(weight)) for name, weight in outcome.items())

@@ -111,4 +111,5 @@ def ternary_maps(
         axis.set_title(title or column, pad=16)  # clear of the ticks' labels
         clipped = "min" if options.get("vmin", -np.inf) > table[column].min() else "neither"
         figure.colorbar(drawn, ax=axis, orientation="horizontal", shrink=0.55, aspect=22, label=label, extend=clipped)
+    figure.draw_without_rendering()  # the titles have their places from the second layout on
     return figure

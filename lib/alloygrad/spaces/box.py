@@ -17,11 +17,12 @@ from alloygrad.checks import (
     finite_cells,
     nearest,
     numbers,
+    require_columns,
     require_frame,
     require_generator,
     require_whole,
     row_name,
-    shown,
+    shown_cell,
 )
 from alloygrad.spaces.points import largest_share, widths
 from alloygrad.symbols import CHEMICAL_SYMBOLS
@@ -70,7 +71,8 @@ class Box:
             integers = distinct_names(integers, "names of whole-number parameters", "['passes']")
         if unknown := set(integers) - set(numeric):
             raise ValueError(
-                f"Expected whole-number parameters among {numeric}; got {sorted(unknown)}. Correct the names."
+                f"Expected whole-number parameters among {numeric}; got {sorted(unknown)}."
+                f"{nearest(sorted(unknown)[0], numeric)} Correct the names."
             )
         self._declared = f"Box({dict(parameters)}, integers={list(integers)})"
         columns: list[tuple[str, float, float, str, bool]] = []  # name, limits, unit, whether whole
@@ -113,13 +115,14 @@ class Box:
 
     def contains(self, points: ArrayLike) -> np.ndarray:
         """Return whether points (..., k) lie within the limits, whole where they must be, one word each: bool (...)."""
-        points = numbers(points, "points")
+        points = require_columns(numbers(points, "points"), self.names)
         whole = ~self.whole | (points == np.rint(points))
         found = ((points >= self.lower) & (points <= self.upper) & whole).all(-1)
         for columns in self.choices.values():
             found &= points[..., columns].sum(-1) == 1
         return found
 
+    @explained("box.sample(3, np.random.default_rng(0))")
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw n points (n, k), uniform."""
         require_whole(0, n=n)
@@ -137,7 +140,7 @@ class Box:
 
     def nearest(self, coordinates: ArrayLike) -> np.ndarray:
         """Return the points nearest to coordinates (..., k): clipped, rounded where whole, the word of the largest."""
-        inside = np.clip(np.asarray(coordinates, dtype=float), self.lower, self.upper)
+        inside = np.clip(require_columns(np.asarray(coordinates, dtype=float), self.names), self.lower, self.upper)
         inside = np.where(self.whole, np.rint(inside), inside)
         for columns in self.choices.values():
             inside[..., columns] = _chosen(np.asarray(coordinates, dtype=float)[..., columns])
@@ -158,7 +161,7 @@ class Box:
 
     def table(self, points: ArrayLike) -> pd.DataFrame:
         """Return points (n, k) as a table, one column per parameter, in its unit or in words."""
-        points, columns = np.asarray(points, dtype=float), {}
+        points, columns = require_columns(np.atleast_2d(np.asarray(points, dtype=float)), self.names), {}
         for name in self.parameters:
             if name in self.choices:
                 columns[name] = np.array(self.words[name], dtype=object)[points[:, self.choices[name]].argmax(1)]
@@ -192,8 +195,8 @@ class Box:
             for row in np.flatnonzero(np.isnan(found[:, self.choices[name]]).any(1))[:1]:
                 raise ValueError(
                     f"Expected one of {list(self.words[name])} for {name!r}; {row_name(table, row)} is "
-                    f"{shown(table[name].iloc[row])}.{nearest(table[name].iloc[row], self.words[name])} Correct the "
-                    "word, or declare it."
+                    f"{shown_cell(table[name].iloc[row])}.{nearest(table[name].iloc[row], self.words[name])} Correct "
+                    "the word, or declare it in the Box."
                 )
         return found
 
@@ -202,6 +205,23 @@ class Box:
         words = {word: number for number, word in enumerate(self.words[name])}
         rows = np.vstack([np.eye(len(words)), np.full(len(words), np.nan)])
         return rows[[words.get(str(cell).strip(), -1) for cell in cells]]
+
+    def violations(self, values: ArrayLike) -> list[str]:
+        """List the limits that values (k,) break, one text for each."""
+        found, values = [], require_columns(numbers(values, "values"), self.names, one=True)
+        for name, value, low, high, unit, whole in zip(
+            self.names, values, self.lower, self.upper, self.units, self.whole, strict=True
+        ):
+            if name in self.parameters and not low <= value <= high:
+                unit = f" {unit}" if unit else ""
+                found.append(f"{name} = {value:g}{unit} lies outside {low:g} … {high:g}{unit}")
+            elif name in self.parameters and whole and value != np.rint(value):
+                found.append(f"{name} = {value:g} is no whole number")
+        for name, columns in self.choices.items():
+            if sorted(values[columns]) != [0.0] * (columns.stop - columns.start - 1) + [1.0]:
+                words = ", ".join(self.words[name])
+                found.append(f"{name} is none of {words} (1 for the word taken, 0 for the others)")
+        return found
 
     def far_outside(self, coordinates: np.ndarray) -> list[str]:
         """Return a warning for each parameter of coordinates (n, k) with a value far outside its limits."""

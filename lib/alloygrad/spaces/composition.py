@@ -41,10 +41,12 @@ from alloygrad.checks import (
     finite_cells,
     numbers,
     require_callable,
+    require_columns,
     require_frame,
     require_generator,
     require_whole,
     row_name,
+    shown,
 )
 from alloygrad.protocols import Space
 from alloygrad.spaces.counting import WHOLE, Node, random_below
@@ -168,8 +170,8 @@ class CompositionSpace:
         total = round(1 / step) if 1e-6 <= step <= 1 else 0
         if not abs(total * step - 1) <= ON_GRID:  # also true for NaN
             raise ValueError(
-                f"Expected a step of which a whole number makes the composition, up to 1e6; got {100 * step:g} at.%. "
-                "Take for example 0.5 at.%."
+                f"Expected a step that divides 100 at.% into whole steps, a million at most; got {100 * step:g} at.%. "
+                "Take for example 0.1, 0.5 or 1 at.%."
             )
         lower, upper = _by_element(lower, elements, "lower"), _by_element(upper, elements, "upper")
         box = [_round_inwards(*limits, total) for limits in zip(elements, lower, upper, strict=True)]
@@ -241,7 +243,8 @@ class CompositionSpace:
 
     def table(self, points: ArrayLike) -> pd.DataFrame:
         """Return counts (n, n_elements) as a table: the formula, then each element in at.%."""
-        shares = np.round(100 * self.fractions(points), 10)  # the decimal number that is meant: 55.1, not 55.1000…01
+        fractions = self.fractions(np.atleast_2d(points))
+        shares = np.round(100 * fractions, 10)  # the decimal number that is meant: 55.1, not 55.1000…01
         table = pd.DataFrame(shares, columns=[f"{element} at.%" for element in self.elements])
         table.insert(0, "formula", [formula(self.elements, row) for row in shares])
         return table
@@ -258,8 +261,8 @@ class CompositionSpace:
             mends = [element_column(name, f"{name} at.%", table.columns, "at.%")[1] for name in missing]
             raise ValueError(
                 f"Expected columns in at.% for {', '.join(self.elements)}; the table lacks {missing} "
-                f"among {list(table.columns)}. {' '.join(dict.fromkeys(mends))} "
-                "Read wt.% and fractions with `read_table`."
+                f"among {list(table.columns)}. {' '.join(dict.fromkeys(mends))}"
+                f"{'' if '`read_table`' in ' '.join(mends) else ' Read wt.% and fractions with `read_table`.'}"
             )
         shares = finite_cells(table, columns)
         others = [name for name in table if str(name).endswith(" at.%") and name not in columns]
@@ -407,6 +410,7 @@ class CompositionSpace:
         self._tree.unrank(totals, ranks.reshape(-1).astype(self._tree.dtype), counts)
         return counts.reshape(*ranks.shape, len(self.elements))
 
+    @explained("space.sample(3, np.random.default_rng(0))")
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw n counts (n, n_elements), each exactly uniform over the grid within all limits."""
         require_whole(0, n=n)
@@ -471,14 +475,7 @@ class CompositionSpace:
         return rounded[self.contains(rounded)]
 
     def _columns_checked(self, values: ArrayLike, one: bool = False) -> np.ndarray:
-        values = np.asarray(values)
-        if values.shape[-1:] != (len(self.elements),) or (one and values.ndim != 1):
-            expected = "(n,)" if one else "(..., n)"
-            raise ValueError(
-                f"Expected an array of shape {expected} for n = {len(self.elements)} elements; got {values.shape}. "
-                f"Give one number for each of {list(self.elements)}."
-            )
-        return values
+        return require_columns(np.asarray(values), self.elements, one)
 
     def _fractions_checked(self, fractions: ArrayLike, one: bool = False) -> np.ndarray:
         fractions = self._columns_checked(numbers(fractions, "fractions"), one)
@@ -500,8 +497,9 @@ class CompositionSpace:
         counts = self._columns_checked(counts)
         if counts.dtype.kind not in "iu":
             raise ValueError(
-                f"Expected counts, integers of whole steps; got {counts.dtype}. Convert fractions with "
-                "`space.counts(fractions)`, a DataFrame in at.% with `space.nearest(space.read(table))`."
+                f"Expected whole numbers of steps of {100 * self.step:g} at.%; got {shown(counts.flat[0])}, which is "
+                "none. Convert fractions with `space.counts(fractions)`, a DataFrame in at.% with "
+                "`space.nearest(space.read(table))`."
             )
         return counts.astype(np.int64, copy=False)
 
@@ -575,15 +573,15 @@ def _declared(
 
 
 def _pair(values: Iterable[float], what: str) -> tuple[float, float]:
+    texts = isinstance(values, str) or (np.iterable(values) and any(isinstance(value, str) for value in values))
     try:
-        values = list(values)
-        if any(isinstance(value, str) for value in values):
+        if texts:
             raise ValueError
         least, most = map(float, values)
     except (TypeError, ValueError):
         raise ValueError(
-            f"Expected two numbers for {what}, least and most, in at.%; got {values!r}. Write for example (20, 55), "
-            "without quotation marks."
+            f"Expected two numbers for {what}, least and most, in at.%; got {shown(values)}. Write for example "
+            f"(20, 55){', without quotation marks' if texts else ''}."
         ) from None
     if not 0 <= least <= most <= 100:  # false for NaN too
         raise ValueError(

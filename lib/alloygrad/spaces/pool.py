@@ -22,6 +22,7 @@ from alloygrad.checks import (
     require_whole,
     row_name,
     shown,
+    shown_cell,
 )
 from alloygrad.spaces.points import largest_share, widths
 
@@ -72,7 +73,8 @@ class Pool:
         names = [*elements, *(name for name in names if name not in elements)]
         if missing := [name for name in names if name not in candidates]:
             raise ValueError(
-                f"Expected features among the columns {list(candidates.columns)}; got {missing}. Correct the names."
+                f"Expected features among the columns {list(candidates.columns)}; got {missing}."
+                f"{nearest(missing[0], candidates)} Correct the names."
             )
         require_frame(candidates, names)
         if not len(candidates) or not names:
@@ -119,6 +121,7 @@ class Pool:
         points = numbers(points, "points")
         return ((points >= 0) & (points < self.size) & (points == np.rint(points)))[..., 0]
 
+    @explained("pool.sample(3, np.random.default_rng(0))")
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw n points (n, 1), each candidate equally likely."""
         require_whole(0, n=n)
@@ -136,7 +139,18 @@ class Pool:
 
     def coordinates(self, points: ArrayLike) -> np.ndarray:
         """Return the features (..., n_features) of points (..., 1)."""
-        return self.features[np.asarray(points, dtype=np.int64)[..., 0]]
+        return self.features[self._rows(points)]
+
+    def _rows(self, points: ArrayLike) -> np.ndarray:
+        """Row numbers (...) of points (..., 1). Raises ValueError where the pool has no such row."""
+        given = np.asarray(points)[..., 0]
+        rows = given.astype(np.int64)
+        for off in given[(rows != given) | (rows < 0) | (rows >= self.size)][:1]:
+            raise ValueError(
+                f"Expected row numbers of this pool, from 0 to {self.size - 1}; got {off:g}. Count rows from 0, or "
+                f"pass a DataFrame with the column {self.label!r}."
+            )
+        return rows
 
     def nearest(self, coordinates: ArrayLike) -> np.ndarray:
         """Return the points (n, 1) whose features are nearest to coordinates (n, n_features), in feature ranges."""
@@ -145,7 +159,7 @@ class Pool:
 
     def table(self, points: ArrayLike) -> pd.DataFrame:
         """Return points (n, 1) as a table: the candidate's name, then its features."""
-        rows = self.candidates.iloc[np.asarray(points, dtype=np.int64)[:, 0]][list(self.names)]
+        rows = self.candidates.iloc[self._rows(np.atleast_2d(points))][list(self.names)]
         return rows.rename_axis(self.label).reset_index()
 
     def read(self, table: pd.DataFrame) -> np.ndarray:
@@ -164,9 +178,8 @@ class Pool:
         if (rows < 0).any():
             row = int(np.argmin(rows))
             name = table[self.label].iloc[row]
-            place = row_name(table, row) + (f" (row {row + 2} of its file)" if table.index[row] == row else "")
             raise ValueError(
-                f"Expected names of candidates of this pool; got {shown(name)} in {place}."
+                f"Expected names of candidates of this pool; got {shown_cell(name)} in {row_name(table, row)}."
                 f"{nearest(name, self.candidates.index, 3)} Correct the name, or leave the row out."
             )
         return self.features[rows]

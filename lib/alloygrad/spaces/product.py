@@ -75,6 +75,12 @@ class Product:
         whole = (counts == np.rint(counts)).all(-1)
         return whole & self.composition.contains(np.rint(counts).astype(np.int64)) & self.process.contains(values)
 
+    def violations(self, coordinates: ArrayLike) -> list[str]:
+        """List the limits that coordinates (k,) break, one text for each."""
+        alloy, made = self.split(coordinates)
+        return self.composition.violations(alloy) + self.process.violations(made)
+
+    @explained("space.sample(3, np.random.default_rng(0))")
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw n points, composition and process uniform and independent."""
         return np.concatenate([self.composition.sample(n, rng), self.process.sample(n, rng)], axis=-1)

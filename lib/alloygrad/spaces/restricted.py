@@ -11,15 +11,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import combinations
-from math import inf
+from math import inf, isfinite
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Never
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from alloygrad.checks import explained, is_number, numbers, require_fractions, require_generator, require_whole, shown
+from alloygrad.checks import (
+    explained,
+    is_number,
+    numbers,
+    require_fractions,
+    require_generator,
+    require_whole,
+    shown,
+)
 from alloygrad.spaces.composition import ON_GRID, CompositionSpace
 
 MOST_SUPPORTS = 20_000
@@ -47,7 +55,33 @@ class Limited(NamedTuple):
             return fractions @ self.weights
         function: Any = self.what
         rows = fractions.reshape(-1, fractions.shape[-1])
-        return np.asarray(function(rows), dtype=float).reshape(fractions.shape[:-1])
+        found = np.asarray(function(rows), dtype=float)
+        if found.size != len(rows):
+            raise ValueError(
+                f"Expected one number for each composition from what is limited, {shown(self.what)}; got values of "
+                f"shape {found.shape} for {len(rows)} compositions. Limit one feature at a time."
+            )
+        return found.reshape(fractions.shape[:-1])
+
+    @property
+    def words(self) -> str:
+        """What is limited, for messages."""
+        if self.label is not None:
+            return self.label or "a limit in wt.%, or on the price,"
+        if isinstance(self.what, Mapping):
+            return " + ".join(f"{weight:g} × {name}" for name, weight in self.what.items())
+        return ", ".join(getattr(self.what, "names", [shown(self.what)]))
+
+    @property
+    def asked(self) -> str:
+        """The two values, for messages."""
+        if isfinite(self.low) and isfinite(self.high):
+            return f"{self.low:g} … {self.high:g}"
+        return f"{self.low:g} at least" if isfinite(self.low) else f"{self.high:g} at most"
+
+    def kept(self, values: np.ndarray) -> np.ndarray:
+        """Return whether values (...) lie between the two."""
+        return (values >= self.low - ON_GRID) & (values <= self.high + ON_GRID)
 
 
 @explained("ag.Restricted(alloys, max_elements=4)")
@@ -87,7 +121,10 @@ class Restricted:
         near: tuple[ArrayLike, float] | None = None,
     ) -> None:
         if not isinstance(composition, CompositionSpace):
-            raise TypeError(f"Expected a CompositionSpace to restrict; got {shown(composition)}. Make one first.")
+            raise TypeError(
+                f"Expected a CompositionSpace to restrict; got {shown(composition)}. Make one with "
+                "ag.CompositionSpace(…)."
+            )
         self.composition, n = composition, len(composition.elements)
         self.elements = self.names = self.keys = composition.elements
         self.max_elements = n if max_elements is None else max_elements
@@ -129,8 +166,9 @@ class Restricted:
             sound = not set(what) - set(self.elements) and all(map(is_number, what.values()))
         if not sound or not (isinstance(what, Mapping) or callable(what)):
             raise ValueError(
-                f"Expected limits as [({{element: weight}}, least, most), …]; got {shown(given)}. Write for example "
-                f"({{{self.elements[0]!r}: 30.0}}, None, 12), or a FeatureMap in place of the weights."
+                f"Expected limits as [({{element: weight}}, least, most), …], of elements among "
+                f"{', '.join(self.elements)}; got {shown(given)}. Write for example ({{{self.elements[0]!r}: 30.0}}, "
+                "None, 12), or a FeatureMap in place of the weights."
             )
         low, high = -inf if given[1] is None else given[1], inf if given[2] is None else given[2]
         if not (isinstance(low, Real) and isinstance(high, Real) and low <= high):
@@ -215,19 +253,34 @@ class Restricted:
         enough = ((counts == 0) | (counts >= steps)).all(-1)
         return self.composition.contains(counts) & few & enough & self._kept(counts)
 
+    def violations(self, fractions: ArrayLike) -> list[str]:
+        """List the limits that fractions (n_elements,) break, one text for each."""
+        found, shares = self.composition.violations(fractions), np.asarray(fractions, dtype=float)
+        if (n := int((shares > ON_GRID).sum())) > self.max_elements:
+            found.append(f"{n} elements are present, and at most {self.max_elements} may be")
+        for name, share, least in zip(self.elements, shares, self.least, strict=True):
+            if ON_GRID < share < least - ON_GRID:
+                found.append(f"{name} = {100 * share:.8g} at.% is below {100 * least:.8g}, its least where present")
+        for one in self.limits:
+            if not one.kept(value := one.of(shares)):
+                found.append(f"{one.words} = {value:.6g} breaks its limit, {one.asked}")
+        if self.near is not None and (away := self.composition.distance(shares, self.near[0]).min()) > self.near[1]:
+            found.append(f"it is {100 * away:.4g} at.% from all of `near`, and may be {100 * self.near[1]:g} at most")
+        return found
+
     def _kept(self, counts: np.ndarray) -> np.ndarray:
         """Whether counts (..., n_elements) keep the linear limits and the distance."""
         fractions = self.composition.fractions(counts)
         kept = np.ones(fractions.shape[:-1], dtype=bool)
         for one in self.limits:
-            found = one.of(fractions)
-            kept &= (found >= one.low - ON_GRID) & (found <= one.high + ON_GRID)
+            kept &= one.kept(one.of(fractions))
         if self.near is not None:
             measured, farthest = self.near
             distance = self.composition.distance(fractions[..., None, :], measured).min(-1)
             kept &= distance <= farthest + ON_GRID
         return kept
 
+    @explained("space.sample(3, np.random.default_rng(0))")
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw n counts (n, n_elements), uniform over all that keep the limits.
 
@@ -245,9 +298,21 @@ class Restricted:
             found = np.concatenate([found, points[self._kept(points)]])
             if len(found) >= n:
                 return found[:n]
+        self._refuse(points)
+
+    def _refuse(self, points: np.ndarray) -> Never:
+        """Raise ValueError with the limits that none of some random counts (m, n_elements) keeps."""
+        fractions, faults = self.composition.fractions(points), []
+        for one in self.limits:
+            values = one.of(fractions)
+            if not one.kept(values).any():
+                span = f" is {values.min():.4g} … {values.max():.4g} within the bounds, and" if one.label != "" else ""
+                asked = f" should be {one.asked}" if span else " excludes all within the bounds"
+                faults.append(f"{one.words}{span}{asked}")
         raise ValueError(
-            f"Expected compositions that keep the limits; {TRIES} rounds of draws found {len(found)} of {n}. Relax the "
-            "linear limits, or raise the farthest distance."
+            "No feasible composition was found: "
+            f"{'; '.join(faults) or 'hardly any within the bounds keeps all limits together'}. Relax the limits, or "
+            "change the bounds of the elements."
         )
 
     def nearest(self, coordinates: ArrayLike) -> np.ndarray:

@@ -167,7 +167,12 @@ class GPModel(Model):
 
         m more rows of the Cholesky factor are computed; the scaling of features stays that of the fit.
         """
-        points, values = given(self.features, points), doubles(values).reshape(-1)
+        points, values = given(self.features, points), doubles(values, "values").reshape(-1)
+        if points.ndim != 2 or len(points) != len(values):
+            raise ValueError(
+                f"Expected one value for each of m points (m, k); got shapes {tuple(values.shape)} and "
+                f"{tuple(points.shape)}. Give as many values as points."
+            )
         with torch.no_grad():
             x = (self.features(points) - self.low) / self.width
             new = x / self.lengthscales
@@ -223,8 +228,10 @@ class GaussianProcess:
         stated: ArrayLike | None = None,
     ) -> protocols.Model:
         """Fit coordinates (n, k) and targets (n,) or (n, m); noise, stated: as of `fit_gp`."""
-        how: dict[str, Any] = {"noise": noise, "stated": stated, "scaled_prior": self.scaled_prior, "merge": True}
-        return fit_columns(lambda one: fit_gp(self.features, points, one, **how), targets)
+        from alloygrad.surrogates.sparse import fit_any  # it builds on this module
+
+        how: dict[str, Any] = {"noise": noise, "stated": stated, "scaled_prior": self.scaled_prior}
+        return fit_columns(lambda one: fit_any(self.features, points, one, **how), targets)
 
 
 def fit_paper(features: Callable[[Tensor], Tensor], points: Tensor | ArrayLike, targets: Tensor | ArrayLike) -> GPModel:
@@ -353,8 +360,9 @@ def prepare(features: Callable[[Tensor], Tensor], points: Tensor | ArrayLike, ta
     for name, values in (("target", targets[:, None]), ("feature", raw)):
         for row, column in (~(values.abs() <= LARGEST)).nonzero()[:1].tolist():  # true for NaN too
             raise ValueError(
-                f"Expected finite numbers, {LARGEST:.0e} at most; got {name} {values[row, column].item()} in row "
-                f"{row}, column {column}. Drop the row, rescale the targets, or select another feature."
+                f"Expected finite {name}s, {LARGEST:.0e} at most; got {values[row, column].item()} in row {row}"
+                f"{f', column {column}' if name == 'feature' else ''}. Drop the row, or "
+                f"{'select another feature' if name == 'feature' else 'rescale them'}."
             )
     low, width = scaling(raw, features.resolution if isinstance(features, FeatureMap) else 0.0)
     inputs = (raw - low) / width

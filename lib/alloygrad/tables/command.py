@@ -11,6 +11,7 @@ Nothing but `start` and `suggest` writes, and they replace no file.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _answer(said.action, Path(said.file))
     except (ValueError, TypeError) as error:
         print(error, file=sys.stderr)
+        if Path(said.file).suffix.lower() in (".yaml", ".yml") and re.search(r"\w=['{(\d]", str(error)):
+            print(f"In {said.file}, write `name: value` for what is written name=value here.", file=sys.stderr)
         return 2
     return 0
 

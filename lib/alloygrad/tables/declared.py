@@ -52,7 +52,7 @@ def held(process: Mapping[str, float | str] | None) -> dict[str, float | str]:
     ):
         raise ValueError(
             f"Expected process as {{column: value, …}}, each value one text or one finite number; got {process!r}. "
-            "Leave out columns that are not held."
+            "Write for example {'anneal_K': 900}, and leave out columns that are not held."
         )
     return dict(process)
 
@@ -90,7 +90,7 @@ def formula_column(table: pd.DataFrame) -> str:
 
 def remedy_for(table: pd.DataFrame, names: Sequence[str]) -> str:
     """What to do where columns are missing."""
-    remedy = "Name the columns exactly so, or pass `columns`, {name: column of the table}."
+    remedy = "Rename the columns of the table to these names, or pass columns={'name': 'column of the table'}."
     missing = [name for name in names if name not in table]
     if missing and (column := formula_column(table)):
         return f"{remedy} If {column!r} holds the compositions, pass formula={column!r}."

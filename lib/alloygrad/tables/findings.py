@@ -3,7 +3,7 @@
 A finding is (row in a spreadsheet program, 0 for the whole table; what; what was done; remedy).
 """
 
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,8 @@ from alloygrad.spaces.composition import ON_GRID, CompositionSpace
 from alloygrad.tables import reading as tables
 from alloygrad.tables.reading import Notes, Problems
 
-MOST_ROWS = 1000
-"""The time of a fit grows with the cube of the number of different points."""
-
-MOST_LISTED = 6
-"""So many repeats of one composition are listed."""
+MOST_ROWS = 20_000
+"""So many different points fit into 2 GB with all their models; of more than a thousand, models are approximate."""
 
 ROUNDED = 5e-4
 """A sum this far from the total is more than the rounding of decimal shares, and said."""
@@ -143,20 +140,14 @@ def repeats(rows: np.ndarray, compositions: np.ndarray, targets: np.ndarray) -> 
     group = alike(compositions)
     for number in np.flatnonzero(np.bincount(group) > 1):
         these = group == number
-        where, values = _listed(map(str, rows[these])), _listed(f"{v:g}" for v in targets[these])
+        where, values = tables.listed(rows[these]), tables.listed(f"{v:g}" for v in targets[these])
         copies = len(set(targets[these])) < these.sum()
         remedy = "Take copies out; true repeats may stay." if copies else "Nothing: the model learns the noise."
         if not copies:
             remedy += " If another column (an anneal, a dopant) tells them apart, hold it in `process`."
-        what = f"rows {where}: one composition, targets {values}"
+        what = f"rows {where}: one composition, measured {values}"
         found.append((int(rows[these][0]), what, "all used; their scatter counts as noise", remedy))
     return found
-
-
-def _listed(texts: Iterable[str]) -> str:
-    """Texts with commas, of more than `MOST_LISTED` only the first and how many there are."""
-    texts = list(texts)
-    return ", ".join(texts[:MOST_LISTED]) + (f", … ({len(texts)} in all)" if len(texts) > MOST_LISTED else "")
 
 
 def unusual(rows: np.ndarray, compositions: np.ndarray, space: CompositionSpace) -> list[tuple]:

@@ -65,8 +65,8 @@ def renamed(table: pd.DataFrame, columns: Mapping[str, str] | None, problems: Pr
     names, renaming = [str(name) for name in table.columns], {}
     for name, column in columns.items():
         if column not in names:
-            hint = nearest(column, names)
-            problems.add(1, f"row 1: no column {column!r}, which `columns` gives for {name!r}", f"Correct it.{hint}")
+            mend = f"Correct the name.{nearest(column, names)} Found: {', '.join(names)}."
+            problems.add(1, f"row 1: no column {column!r}, which `columns` gives for {name!r}", mend)
         elif name in names and name != column:
             fault = f"row 1: a column {name!r}, next to {column!r} that `columns` gives for it"
             problems.add(1, fault, "Take one of them out, or leave it out of `columns`.")

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alloygrad.campaigns.cautions import slipped
-from alloygrad.checks import by_symbol, explained, nearest, require_protocol, shown, warn
+from alloygrad.campaigns.cautions import slipped, unvaried
+from alloygrad.checks import LEAST_ROWS, by_symbol, explained, nearest, require_protocol, shown, shown_cell, warn
 from alloygrad.features import elements
 from alloygrad.objectives import Maximise
 from alloygrad.protocols import Objective, Space
@@ -37,6 +37,9 @@ from alloygrad.tables.shares import to_atomic, to_weight
 __all__ = ["Measured", "Measurements", "read_table", "to_atomic", "to_weight"]
 
 MOST_BYTES = 50_000_000
+
+NOT_MEASURED = "Fill in the number once it is measured. Leave it empty for an alloy under way or failed: then it is "
+NOT_MEASURED += "not suggested again."
 
 MOST_NAMED = 3
 """So many rows that were set aside are named in the warning."""
@@ -73,6 +76,7 @@ class Measurements:
         unit = f" in {self.unit}" if self.unit else ""
         return f"<Measurements: {len(self.table)} rows of {self.file.name}, {' '.join(self.space.names)}{unit}>"
 
+    @explained("table.of('hardness_HV')")
     def of(self, objective: Objective | str) -> Measured:
         """Return the usable rows with the value of an objective, or of a column, and the report on all rows.
 
@@ -99,6 +103,9 @@ class Measurements:
         for line in slipped(values, [f"row {row}" for row in rows], objective.name):
             what, mark, remedy = line.rpartition("? ")
             said.append((int(line[4 : line.index(":")]), what + mark.strip(), "used as it is", remedy))
+        for line in unvaried(self.space, coordinates) if len(rows) >= LEAST_ROWS else []:
+            what, _, remedy = line.partition(". ")
+            said.append((0, what, "used as it is", remedy))
         names, n = list(self.space.elements), len(self.space.elements)
         if alloys := composition_of(self.space):
             said += findings.sums(self.table, names, self.unit, usable)
@@ -108,6 +115,7 @@ class Measurements:
         report = pd.DataFrame(sorted(said, key=lambda one: one[0]), columns=["row", "finding", "done", "remedy"])
         return Measured(rows, coordinates, values, stds[usable], report), faults
 
+    @explained("table.report('hardness_HV')")
     def report(self, objective: Objective | str) -> pd.DataFrame:
         """Return what was found, row by row: columns row (0: the whole table), finding, done, remedy.
 
@@ -174,7 +182,9 @@ class Measurements:
 
     def _values(self, objective: Objective, problems: Problems, notes: Notes) -> tuple[np.ndarray, np.ndarray]:
         """Values (rows,), NaN where a cell has a fault, and what is stated of their standard deviations (rows,)."""
-        columns = reading.numeric(self.table, objective.outputs, self.file, problems=problems, notes=notes)
+        columns = reading.numeric(
+            self.table, objective.outputs, self.file, problems=problems, notes=notes, empty=NOT_MEASURED
+        )
         with np.errstate(over="ignore", invalid="ignore"):  # reported below, by row
             values = objective.value(dict(zip(objective.outputs, columns.T, strict=True)))
         known = {row for row, *_ in problems.found} | {row for row, *_ in self.others}
@@ -262,9 +272,10 @@ def read_table(
     path, process, names = Path(path).expanduser(), declared.held(process), list(space.elements)
     unit = declared.unit_of(space, unit, formula, sites)
     if balance is not None and (balance not in names or formula or sites):
+        mend = "Declare the element in the space with its limits."
         raise ValueError(
-            f"Expected balance as one of {names}, without `formula` or `sites`; got {balance!r}. Declare the element "
-            "in the space with its limits."
+            f"Expected balance as one of {names}, without `formula` or `sites`; got {balance!r}"
+            f"{' next to one of these. Leave one out.' if balance in names else f'. {mend}'}"
         )
     if sheet != 0 and path.suffix.lower() == ".csv":
         raise ValueError(f"Expected no sheet for a .csv file; got {sheet!r}. Leave it out, or name the workbook.")
@@ -300,10 +311,12 @@ def read_table(
     if isinstance(space, Pool) and named:
         names, wanted = [], [space.label]
     further = () if formula or not names else declared.further_columns(table, unit, {*wanted, *process})
+    remedy = declared.remedy_for(table, names)
+    if isinstance(space, Pool) and not named:
+        remedy = f"Name the candidates in a column {space.label!r}, or give each feature a column."
     reading.require_columns(
-        table, [*wanted, *further], path, problems=problems, elements=names, unit=unit,
-        remedy=declared.remedy_for(table, names),
-    )  # fmt: skip
+        table, [*wanted, *further], path, problems=problems, elements=names, unit=unit, remedy=remedy
+    )
     uncertainty = declared.uncertainty_of(table, uncertainty, renaming, path, problems)
     remedy = "Name it as in the table, or leave it out of `process` ({} where nothing is held)."
     kind = "process column"
@@ -342,8 +355,7 @@ def _candidates(table: pd.DataFrame, pool: Pool, problems: Problems) -> np.ndarr
     rows = texts.get_indexer(["" if cell is None else str(cell).strip() for cell in cells])
     for i in np.flatnonzero(rows < 0):
         row, cell = table.index[i], cells[i]
-        got = "an empty cell" if cell is None else shown(cell)
-        what = f"row {row}, column '{pool.label}': {got}, no candidate of the pool"
+        what = f"row {row}, column '{pool.label}': {shown_cell(cell)}, no candidate of the pool"
         problems.add(int(row), what, f"Correct the name, or leave the row out.{nearest(cell, texts, 3)}")
     return np.where((rows >= 0)[:, None], pool.features[rows], np.nan)
 
@@ -357,9 +369,9 @@ def _conditions(table: pd.DataFrame, box: Box, path: Path, problems: Problems, n
             continue
         found.append(box.worded(name, table[name]))
         for row in table.index[np.isnan(found[-1]).any(1)]:
-            got = "an empty cell" if table[name].loc[row] is None else shown(table[name].loc[row])
-            what = f"row {row}, column '{name}': {got}, expected one of {', '.join(box.words[name])}"
-            hint = nearest(table[name].loc[row], box.words[name])
+            cell = table[name].loc[row]
+            what = f"row {row}, column '{name}': {shown_cell(cell)}, expected one of {', '.join(box.words[name])}"
+            hint = nearest(cell, box.words[name])
             problems.add(int(row), what, f"Correct the word, or declare it in the space.{hint}")
     return np.concatenate(found, axis=1)
 

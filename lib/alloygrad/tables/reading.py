@@ -33,6 +33,7 @@ SEPARATORS = {";": "semicolons", "\t": "tabs"}  # that other programs, or other 
 NO_UTF8 = re.compile("[\udc80-\udcff]")
 NO_AMOUNT = re.compile(r"\s*([-–—/]+|n\.?\s*[dam]\.?|na|tr(ace)?s?\.?|nil|none)\s*", re.IGNORECASE)
 TOTALS = {"fraction": (1.0,), "at.%": (100.0,), "wt.%": (100.0,), "mixed": (1.0, 100.0)}  # of a row, by unit
+MOST_LISTED = 6  # rows named in one line
 SUMS_OTHERWISE = {  # what to do, by the unit declared, where all rows have the other total
     "fraction": "Pass unit='at.%', or unit='wt.%' if the shares are by weight.",
     "at.%": "Pass unit='fraction' (atomic).",
@@ -135,12 +136,18 @@ def read_table(path: str | Path, *, sheet: str | int = 0, header_rows: int = 1) 
             data.append((row + [None] * len(names))[: len(names)])
             numbers.append(number)
     if not data and not problems.found:
-        problems.add(0, f"no data below the first {header_rows} row(s)", "Add at least one row of data.")
+        problems.add(0, "no row of data below the column names", "Add at least one row of data.")
     problems.check()
     table = pd.DataFrame(data, columns=names, index=pd.Index(numbers, name="row"), dtype=object)
     table.attrs["further sheets"] = further
     table.attrs["merged"] = {(i + 1, names[j]): first + 1 for (i, j), first in merged.items() if j < len(names)}
     return table
+
+
+def listed(names: Iterable) -> str:
+    """Return names with commas, of more than `MOST_LISTED` only the first and how many there are."""
+    texts = list(map(str, names))
+    return ", ".join(texts[:MOST_LISTED]) + (f", … ({len(texts)} in all)" if len(texts) > MOST_LISTED else "")
 
 
 def _row_of_names(rows: list[list]) -> int:
@@ -193,7 +200,7 @@ def require_columns(
     *,
     problems: Problems | None = None,
     kind: str = "column",
-    remedy: str = "Name the columns exactly so.",
+    remedy: str = "Correct the name, or rename the column of the table.",
     elements: Collection[str] = (),
     unit: str = "",
 ) -> bool:
@@ -235,6 +242,7 @@ def numeric(
     problems: Problems | None = None,
     shares: bool = False,
     notes: Notes | None = None,
+    empty: str = "",
 ) -> np.ndarray:
     """The named columns as finite float64, shape (rows, columns).
 
@@ -242,6 +250,7 @@ def numeric(
     faulty cells come back as NaN; without, they raise one `TableError`. shares: whether the columns are of elements.
     notes: if given, cells may also hold uncertainties, ranges and limits (see `cells`), and what was made of them is
     added there.
+    empty: the remedy for an empty cell, in place of the usual one.
     """
     own = problems or Problems(file)
     columns, absent = list(columns), "; where an element is absent, write 0." if shares else "."
@@ -254,6 +263,7 @@ def numeric(
             values[i, j] = found.value
             if found.fault:
                 remedy = found.remedy + absent if found.remedy is EMPTY else found.remedy
+                remedy = empty if empty and cell is None else remedy
                 if shares and isinstance(cell, str) and NO_AMOUNT.fullmatch(cell):
                     remedy = "Write 0 where an element is absent, a limit such as <0.01 for a trace, bal. for the base."
                 own.add(int(row), f"row {row}, column '{column}': {found.fault}", remedy)
@@ -307,18 +317,20 @@ def fractions(
     declared = np.isin(total, TOTALS[unit])
     good = close & declared
     sound = (values >= 0).all(axis=1)  # a row with a faulty cell has no sum to judge
-    mixed = (sound & declared & (sums > 0)).any()
-    if (sound & close).any() and not mixed:  # said once, not for each row
-        whole, count, others = Problems(file), (sound & close).sum(), total[sound & close][0]
-        fault = f"{count} of {len(table)} rows sum to {others:g}, none to the {TOTALS[unit][0]:g} of the unit {unit!r}"
-        whole.add(0, fault, SUMS_OTHERWISE[unit])
+    fits, others = table.index[sound & declared & (sums > 0)], total[sound & close & ~declared]
+    if len(others) > len(fits):  # said once, not for each row
+        rows = f"row{'s' * (len(fits) > 1)} {listed(fits)}"
+        only, mend = (f"only {rows} to about", f" Then correct {rows}.") if len(fits) else ("none to", "")
+        fault = f"{len(others)} of {len(table)} rows sum to {others[0]:g}, and {only} {TOTALS[unit][0]:g}"
+        whole = Problems(file)
+        whole.add(0, f"{fault}: the unit is probably not {unit!r}", SUMS_OTHERWISE[unit] + mend)
         whole.check()
     for i in np.flatnonzero(sound & ~good):
         row = int(table.index[i])
         if close[i]:
             fault = f"sums to {sums[i]:.6g} in a table declared in {unit}"
-            fault += ": fractions and percent are mixed" if mixed else f", expected {TOTALS[unit][0]:g}"
-            remedy = f"Write every row in {unit}." if mixed else SUMS_OTHERWISE[unit]
+            fault += ": fractions and percent are mixed"
+            remedy = f"Write every row in {unit}."
         else:
             wanted = " or ".join(f"{t:g} ± {t * tolerance:g}" for t in TOTALS[unit])
             fault = f"sums to {sums[i]:.6g}, expected {wanted} ({unit})"

@@ -11,6 +11,7 @@ The command reads it from a YAML file, the notebook from its parameters; both th
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -21,7 +22,7 @@ import pandas as pd
 
 from alloygrad.campaigns.campaign import Campaign
 from alloygrad.campaigns.progress import progress
-from alloygrad.checks import nearest, require_known, require_whole
+from alloygrad.checks import is_number, nearest, require_known, require_number, require_whole, shown
 from alloygrad.features.feature_map import FeatureMap, parse_feature
 from alloygrad.objectives import Limit, Maximise, Minimise, Target
 from alloygrad.protocols import Objective
@@ -41,6 +42,50 @@ KINDS = {
     "limit": "{limit: density, at_most: 8}",
 }
 """Objectives as they are written, by their first word."""
+
+FORMS: dict[str, Any] = {
+    "csv": "my.csv",
+    "bounds": {"Ti": [20, 55], "Ni": [45, 80]},
+    "candidates": "drawer.csv",
+    "maximise": True,
+    "objectives": [{"maximise": "hardness"}, {"limit": "density", "at_most": 8}],
+    "unit": "at.%",
+    "columns": {"hardness": "HV (10 kg)"},
+    "formula": "alloy",
+    "balance": "Fe",
+    "sites": [[["La", "Sr"], 1], [["O"], 3]],
+    "uncertainty": {"hardness": "hardness_std"},
+    "elements": ["Ti", "Ni"],
+    "process": {"anneal_K": 900},
+    "parameters": {"anneal_K": [700, 1100, "K"], "route": ["cast", "rolled"]},
+    "integers": ["passes"],
+    "step": 0.5,
+    "groups": [[["Ti", "Ni"], 0, 55]],
+    "weight_bounds": {"C": [0, 2]},
+    "limits": [["mean:VEC", 5, 8], [{"Ti": 1.0}, None, 0.3]],
+    "prices": {"Ti": 11.5, "Ni": 16},
+    "max_price": 15,
+    "min_distance": 2.5,
+    "melt_grams": 50,
+    "round": "week",
+    "output": "results",
+    "n_features": 4,
+    "selection_generations": 200,
+}
+"""An example of each key whose value has one form; others are checked where they are used."""
+
+NEEDED = ("csv", "bounds", "maximise", "step", "n_features", "selection_generations")
+"""Keys of these whose value may not be left empty."""
+
+KINDS_OF_VALUE: dict[type, tuple[Any, str]] = {
+    str: (str, "a text"),
+    bool: (bool, "true or false"),
+    dict: (Mapping, "a mapping"),
+    list: (list | tuple, "a list"),
+    float: (float, "a number"),
+    int: (float, "a number"),
+}
+"""Type of an example → the class of values that have its form, and what it is called."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +164,23 @@ class Request:
     folder: Path = Path()
 
     def __post_init__(self) -> None:
+        for name, example in FORMS.items():
+            value, (kind, word) = getattr(self, name), KINDS_OF_VALUE[type(example)]
+            fits = is_number(value) if kind is float else isinstance(value, kind)
+            if not fits and (value is not None or name in NEEDED):
+                raise ValueError(
+                    f"Expected {word} for the key {name!r}; got {'nothing' if value is None else shown(value)}. Write "
+                    f"for example `{name}: {_in_yaml(example)}`."
+                )
         require_whole(1, q=self.q)
+        require_whole(1, n_features=self.n_features, selection_generations=self.selection_generations)
+        require_whole(0, seed=self.seed)
+        if self.inputs is not None:
+            require_known("inputs", self.inputs, ("features", "fractions", "both"))
+        if self.min_distance is not None:
+            require_number(0, 100, " at.%", min_distance=self.min_distance)
+        if self.integers and not self.parameters:
+            raise ValueError(f"Expected `parameters` next to `integers`; got {self.integers!r} alone. Declare them.")
 
     @classmethod
     def load(cls, path: str | Path) -> Request:
@@ -132,19 +193,29 @@ class Request:
 
         path = Path(path).expanduser()
         if path.suffix.lower() not in (".yaml", ".yml") or not path.is_file():
-            raise ValueError(f"Expected a YAML file that exists; got {str(path)!r}. Check the name, or write one.")
+            there, mend = "" if path.exists() else ", which does not exist", "Check the name, or write one."
+            if path.suffix.lower() in (".csv", ".xlsx"):
+                mend = f"`alloygrad check {path}` prints a request to start from, for that table."
+            raise ValueError(f"Expected a request, a file that ends in .yaml; got {str(path)!r}{there}. {mend}")
         try:
             said = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ValueError(f"Expected YAML in {path.name}; got {error}. Correct this line.") from None
+            mark = getattr(error, "problem_mark", None)
+            where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+            what = " ".join(str(getattr(error, "problem", None) or error).split())
+            raise ValueError(
+                f"Expected YAML in {path.name}; got in {where}{what}. Correct it there or in the line above: spaces "
+                "instead of tabs, a space after each colon, every bracket closed."
+            ) from None
         known = [one.name for one in fields(cls) if one.name != "folder"]
         if not isinstance(said, Mapping):
-            raise ValueError(f"Expected `key: value` lines in {path.name}; got {said!r}. Start with `csv: my.csv`.")
+            got = "an empty file" if said is None else shown(said)
+            raise ValueError(f"Expected `key: value` lines in {path.name}; got {got}. Start with `csv: my.csv`.")
         for key in said:
             if key not in known:
                 hint = nearest(key, known) or f" Known are {', '.join(known)}."
                 raise ValueError(f"Expected known keys in {path.name}; got {key!r}.{hint}")
-        needed = ("csv",) if "candidates" in said else ("csv", "bounds")
+        needed = ("csv",) if said.get("candidates") else ("csv", "bounds")
         if missing := [key for key in needed if key not in said]:
             raise ValueError(f"Expected the keys csv and bounds in {path.name}; {missing[0]!r} is missing. Add it.")
         return cls(**said, folder=path.parent)
@@ -181,8 +252,11 @@ class Request:
     def wanted(self) -> list[Objective]:
         """Return the objectives. Raises ValueError for what is none."""
         if bool(self.objectives) == (self.target is not None):
-            got = "both" if self.objectives else "neither"
-            raise ValueError(f"Expected a target or objectives; got {got}. Write for example `target: hardness`.")
+            got, mend = ("both", "Leave one out") if self.objectives else ("neither", "Write `target: hardness_HV`")
+            raise ValueError(f"Expected either `target` or `objectives`; got {got}. {mend}.")
+        if isinstance(self.target, list):
+            example = _in_yaml([{"maximise": str(name)} for name in self.target])
+            raise ValueError(f"Expected one outcome as `target`; got {self.target}. Write `objectives: {example}`.")
         if self.target is not None:
             return [(Maximise if self.maximise else Minimise)(self.target)]
         return [_objective(one) for one in self.objectives]
@@ -265,8 +339,18 @@ class Request:
         return writing.write_new(table, self._folder / f"{self.file.stem}_{what}.csv")[1]
 
 
+def _in_yaml(example: Any) -> str:
+    """Return an example as it is written in YAML, on one line."""
+    return json.dumps(example, ensure_ascii=False).replace('"', "")
+
+
 def _limit(said: Any, elements: Sequence[str]) -> Any:
     """A limit as `Restricted` takes it: a feature by its name becomes a map of fractions."""
+    if not isinstance(said, list | tuple) or len(said) != 3:
+        raise ValueError(
+            f"Expected limits as [[what, least, most], …]; got {shown(said)}. Write for example `limits: "
+            f"{_in_yaml(FORMS['limits'])}`, with null for no limit."
+        )
     if isinstance(said, list | tuple) and said and isinstance(said[0], str):
         return (FeatureMap(tuple(elements), (parse_feature(said[0]),)), *said[1:3], said[0])
     return said

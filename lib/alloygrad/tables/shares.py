@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alloygrad.checks import is_number, shown
+from alloygrad.checks import is_number, require_number, shown
 from alloygrad.features import elements
 from alloygrad.tables import cells, designations
 from alloygrad.tables.reading import TOTALS, Problems
@@ -106,6 +106,7 @@ def price_limit(
         most: P.
         names: Elements of the space.
     """
+    require_number(0, 1e9, " per kg", max_price=most)
     per_kg = _prices(prices, names)
     masses = _masses(names)
     return dict(zip(names, (masses * (per_kg - most)).tolist(), strict=True)), None, 0.0, ""

@@ -61,7 +61,10 @@ def write_new(table: pd.DataFrame, path: str | Path) -> tuple[Path, str]:
     named = os.path.relpath(path)
     if path.exists():
         return path, f"{named} holds these suggestions already."
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise ValueError(f"Expected a folder to write to; got the file {str(path.parent)!r}. Name another.") from None
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:  # the file is whole or not there
         temporary = Path(folder, path.name)
         temporary.write_bytes(content)

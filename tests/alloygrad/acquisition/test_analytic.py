@@ -171,5 +171,5 @@ def test_kappa_is_the_weight_of_std():
 @pytest.mark.parametrize("name", ["ei", "log_ei", "pi", "log_pi"])
 @pytest.mark.parametrize("best", [np.inf, -np.inf, np.nan, 1e51])
 def test_an_incumbent_that_no_number_reaches_is_refused(name, best):
-    with pytest.raises(ValueError, match=r"best target so far, finite and 1e\+50 at most; got best = .*\. Drop"):
+    with pytest.raises(ValueError, match=r"best measured value so far, finite and 1e\+50 at most; got best .*\. Drop"):
         A.ACQUISITIONS[name](lambda c: c, best)

@@ -112,7 +112,7 @@ def test_points_and_tables_are_one():
 @pytest.mark.parametrize(
     "data, outcomes, message",
     [
-        ([[200, 0, 0, 0]], 1.0, "is none"),
+        ([[200, 0, 0, 0]], 1.0, "in row 0, Ti = 100 at.% is above 55"),
         ([[0.5, 0.5, 0, 0]], 1.0, "Expected"),
         ([[100, 100, 0]], 1.0, r"shape \(m, 4\)"),
         (SPACE.sample(1, np.random.default_rng(0)), np.nan, "finite outcomes"),

@@ -88,7 +88,7 @@ def test_what_is_not_in_the_table_is_refused():
         ([[1.0]], [1.0], "got"),
         ([[0.5, 0.5], [50, 50]], [1.0, 2.0], r"row 1 is \[50.0, 50.0\] \(sum 100\). Divide percentages by 100"),
         ([[1.1, -0.1]], [1.0], "fractions ≥ 0"),
-        ([[0.5, 0.499998]], [1.0], "rounded rows by their sum"),
+        ([[0.5, 0.499998]], [1.0], "divide it by its sum"),
     ):
         with pytest.raises(ValueError, match=message):
             replay(("Ti", "Ni"), c, y)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import alloygrad as ag
+from alloygrad.campaigns import cautions
 from alloygrad.campaigns.cautions import remote, unvaried
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*rows were set aside")
@@ -140,3 +141,15 @@ def test_a_column_that_is_constant_but_for_rounding_is_no_input(scatter):
     wide = ag.Campaign(space, "HV", inputs="fractions")
     wide.tell(rows.assign(Cr=20 + rng.uniform(-1, 1, 12)).assign(Ni=lambda t: 100 - t["Cr"] - t["Al"]))
     assert 0.01 < wide.model.width[1] < 0.02
+
+
+def test_distances_are_those_of_all_rows_at_once(monkeypatch):
+    space = ag.CompositionSpace({"Ni": (0, 100), "Ti": (0, 100), "Cu": (0, 100)}, step=1)
+    rng = np.random.default_rng(0)
+    c = space.fractions(space.sample(40, rng))
+    c = np.concatenate([c, c[:5]])
+    apart = space.distance(c[:, None], c[None])
+    by_hand = np.where(apart > 0, apart, np.inf).min(1).max()
+    monkeypatch.setattr(cautions, "ROWS_AT_ONCE", 7)
+    assert cautions._usual_distance(space, c) == by_hand
+    assert cautions._usual_distance(space, c[:1]) == 0

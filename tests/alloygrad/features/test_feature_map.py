@@ -172,7 +172,7 @@ def test_errors_name_what_was_expected_and_what_came():
         FeatureMap(ELEMENTS, [])
     with pytest.raises(ValueError, match=r"shape \(\.\.\., 5\); got \(3, 4\).*Ti Ni Cu Hf Zr"):
         FeatureMap(ELEMENTS, ["mean:VEC"])(torch.ones(3, 4))
-    with pytest.raises(ValueError, match=r"fractions of .*; got \['Pd'\]"):
+    with pytest.raises(ValueError, match=r"fractions of .*; got 'fraction:Pd'"):
         FeatureMap(ELEMENTS, ["fraction:Pd"])
     with pytest.raises(KeyError, match="got 'XYZ'"):
         FeatureMap(ELEMENTS, ["mean:XYZ"])

@@ -203,7 +203,7 @@ def test_features_without_variation_are_no_candidates(name):
         return selection.SELECTIONS[name](group, c, c[:, 0], rng=rng, n_features=n_features, **options)
 
     assert set(choose(len(varying)).features) == varying
-    with pytest.raises(ValueError, match=rf"at least {len(varying) + 1} features.* got {len(varying)} of 30\. Select"):
+    with pytest.raises(ValueError, match=rf"at least {len(varying) + 1} features.* got {len(varying)} of 30\. Measure"):
         choose(len(varying) + 1)
 
 
@@ -221,7 +221,7 @@ def test_errors():
         search("genetic", c, y[:-1])
     with pytest.raises(ValueError, match="got nan in row 3"):
         search("genetic", c, np.where(y == y[3], np.nan, y))
-    with pytest.raises(ValueError, match="two different targets to choose features by; got 24 equal ones"):
+    with pytest.raises(ValueError, match="two different measured values to choose features by; got 24 equal ones"):
         search("genetic", c, np.full(24, 2.0))
     with pytest.raises(ValueError, match=r"folds of shape \(repeats, 24\); got \(2, 5\)"):
         search("genetic", c, y, folds=np.zeros((2, 5), int))

@@ -244,7 +244,7 @@ def test_a_wrong_surface_is_an_error(message, change):
         (lambda: LeedCalculator()(square(), "60-100"), "got '60-100'. Pass for example numpy"),
         (lambda: LeedCalculator(l_max=9)(square(), ENERGIES), "up to l_max = 9"),
         (lambda: LeedCalculator(l_max=99), "l_max as one number from 2 to 18 .*got l_max = 99"),
-        (lambda: LeedCalculator(l_max=1), "l_max as a whole number ≥ 2; got l_max = 1"),
+        (lambda: LeedCalculator(l_max=1), "l_max as a whole number ≥ 2 .*; got l_max = 1"),
         (lambda: LeedCalculator(tolerance=0), "tolerance = 0. Pass"),
         (lambda: LeedCalculator(timeout_s="x"), "timeout_s = 'x'. Pass"),
     ],

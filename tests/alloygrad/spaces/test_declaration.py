@@ -30,8 +30,8 @@ def test_percent_and_fractions_declare_the_same_space():
         ({"bounds": {**BOUNDS, "Cu": (0, float("nan"))}}, "the bounds of Cu; got 0 … nan"),
         ({"bounds": {**BOUNDS, "Cu": "0-5"}}, "two numbers for the bounds of Cu"),
         ({"bounds": {**BOUNDS, "Cu": 5}}, "two numbers for the bounds of Cu"),
-        ({"bounds": {**BOUNDS, "Cu": ("0", "10")}}, r"bounds of Cu.*\['0', '10'\].*without quotation marks"),
-        ({"groups": [(["Cu", "Mg"], "0", 15)]}, r"group of Cu Mg.*\['0', 15\].*without quotation marks"),
+        ({"bounds": {**BOUNDS, "Cu": ("0", "10")}}, r"bounds of Cu.*\('0', '10'\).*without quotation marks"),
+        ({"groups": [(["Cu", "Mg"], "0", 15)]}, r"group of Cu Mg.*\('0', 15\).*without quotation marks"),
         ({"bounds": {"al": (80, 100), "Cu": (0, 20)}}, "'al' is no element symbol. Is 'Al' meant"),
         (
             {"groups": [(["Cu", "Mg"], 0, 0.15)], "bounds": {**BOUNDS, "Al": (80, 90)}},

@@ -307,9 +307,9 @@ def test_errors_name_what_was_expected_and_what_came():
         S.fit_paper(features, c, y[:-1])
     with pytest.raises(ValueError, match="n ≥ 1"):
         S.fit_paper(features, c[:0], y[:0])
-    with pytest.raises(ValueError, match=r"finite numbers, 1e\+50 at most; got target nan in row 3"):
+    with pytest.raises(ValueError, match=r"finite targets, 1e\+50 at most; got nan in row 3"):
         S.fit_paper(features, c, np.where(np.arange(40) == 3, np.nan, y))
-    with pytest.raises(ValueError, match=r"got feature inf in row 0, column 1"):
+    with pytest.raises(ValueError, match=r"got inf in row 0, column 1"):
         S.fit_paper(lambda x: torch.stack([x[:, 0], x[:, 1] / 0], -1), c, y)
     for noise in (-1.0, 0.0, np.nan):
         with pytest.raises(ValueError, match=rf"positive noise variance; got {noise}"):

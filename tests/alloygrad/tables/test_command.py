@@ -70,7 +70,7 @@ def test_check_reads_and_writes_nothing(folder, capsys):
         ({"bounds": "leave out"}, "'bounds' is missing. Add it"),
         ({"xyz": "red"}, "got 'xyz'. Known are csv"),
         ({"targt": "HV"}, "got 'targt'. Is 'target' meant?"),
-        ({"target": "leave out"}, "Expected a target or objectives; got neither"),
+        ({"target": "leave out"}, "either `target` or `objectives`; got neither"),
         ({"target": "hv"}, "no column 'hv'; is 'HV' meant?"),
         ({"unit": "wt%"}, "one of ['at.%', 'wt.%', 'fraction']; got 'wt%'"),
         ({"target": "leave out", "objectives": [{"maximize": "HV"}]}, "Expected an objective such as {maximise"),
@@ -79,19 +79,50 @@ def test_check_reads_and_writes_nothing(folder, capsys):
         ({"bounds": {"Al": [0, 3], "Cu": [0, 3]}}, "or add the base element"),
         ({"elements": ["Al", "Cu", "Zn"]}, "got none for ['Zn']. Add them"),
         ({"q": 0}, "Expected q as a whole number"),
+        ({"unit": "leave out"}, "In {folder}/my.yaml, write `name: value` for what is written name=value here."),
+        (
+            {"bounds": ["Al", "Cu"]},
+            "a mapping for the key 'bounds'; got ['Al', 'Cu']. Write for example `bounds: {Ti: [",
+        ),
+        ({"bounds": None}, "a mapping for the key 'bounds'; got nothing"),
+        ({"bounds": {"Al": "80-100", "Cu": [0, 10]}}, "bounds of Al, least and most, in at.%; got '80-100'"),
+        ({"inputs": "feature"}, "one of ['both', 'features', 'fractions']; got 'feature'. Is 'features' meant?"),
+        (
+            {"maximise": "maybe"},
+            "true or false for the key 'maximise'; got 'maybe'. Write for example `maximise: true`",
+        ),
+        ({"maximise": None}, "true or false for the key 'maximise'; got nothing"),
+        ({"elements": "Al"}, "a list for the key 'elements'; got 'Al'"),
+        ({"csv": 3}, "a text for the key 'csv'; got 3. Write for example `csv: my.csv`"),
+        ({"selection_generations": "x"}, "a number for the key 'selection_generations'; got 'x'"),
+        ({"integers": ["T"]}, "Expected `parameters` next to `integers`"),
+        ({"limits": [["mean:VEC", 5]]}, "limits as [[what, least, most], …]; got ['mean:VEC', 5]. Write for example"),
+        ({"limits": [["mean:VEC", 50, 80]]}, "found: mean:VEC is 2."),
+        ({"max_price": 1, "prices": {"Al": 2, "Cu": 9, "Mg": 3}}, "on the price, excludes all within the bounds"),
+        ({"target": ["HV", "cost"]}, "got ['HV', 'cost']. Write `objectives: [{maximise: HV}, {maximise: cost}]`."),
+        ({"objectives": [{"maximise": "cost"}]}, "either `target` or `objectives`; got both. Leave one out."),
+        ({"n": 3}, "got 'n'. Is 'q' meant?"),
+        ({"goal": "HV"}, "got 'goal'. Is 'target' meant?"),
+        ({"output": "my.csv"}, "Expected a folder to write to; got the file"),
     ],
 )
 def test_what_is_wrong_is_one_message(folder, capsys, more, what):
-    assert command.main(["suggest", asked(folder, inputs="fractions", **more)]) == 2
+    assert command.main(["suggest", asked(folder, **{"inputs": "fractions"} | more)]) == 2
     said = capsys.readouterr().err
-    assert what in said and "Traceback" not in said
+    assert what.replace("{folder}", str(folder)) in said and "Traceback" not in said
 
 
 def test_what_is_no_request_is_refused(folder, capsys):
-    (folder / "my.yaml").write_text("csv: [1\n")
-    assert command.main(["suggest", str(folder / "my.yaml")]) == 2 and "Expected YAML" in capsys.readouterr().err
-    assert command.main(["suggest", str(folder / "none.yaml")]) == 2
-    assert "Expected a YAML file that exists" in capsys.readouterr().err
+    (folder / "list.yaml").write_text("csv: [1\n")
+    (folder / "empty.yaml").write_text("")
+    for name, text in (
+        ("list.yaml", "Expected YAML in list.yaml; got in line 2, column 1: expected ',' or ']'"),
+        ("empty.yaml", "Expected `key: value` lines in empty.yaml; got an empty file. Start with `csv: my.csv`."),
+        ("none.yaml", "none.yaml', which does not exist. Check the name, or write one."),
+        ("my.csv", f"`alloygrad check {folder}/my.csv` prints a request to start from, for that table."),
+    ):
+        assert command.main(["suggest", str(folder / name)]) == 2
+        assert text in capsys.readouterr().err
 
 
 def test_inputs_are_chosen_by_held_out_errors():

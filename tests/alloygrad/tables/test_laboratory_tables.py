@@ -298,7 +298,22 @@ def test_a_thousand_repeats_of_ten_alloys_are_one_quick_model(tmp_path):
     assert len(campaign.values) == 1200 and len(campaign.model.targets) == 10
     assert campaign.noise_std == pytest.approx(1, rel=0.1)
     report = table.report("Af")
+    assert "Ni is 50 in all measurements" in report["finding"][0]
+    report = report[report["row"] > 0]
     assert len(report) == 10 and report["finding"].str.contains(r"… \(120 in all\)").all()
+
+
+def test_more_than_a_thousand_different_alloys_are_used_and_the_approximation_is_said(tmp_path):
+    grid = CompositionSpace(dict(zip(NITINOL.elements, [(45, 55), (30, 55), (0, 15)], strict=True)), step=0.25)
+    points = np.unique(grid.sample(2000, np.random.default_rng(0)), axis=0)[:1050]
+    at = 100 * grid.fractions(points)
+    text = "".join(f"{a},{b},{c},{a + 0.1 * b * c:.4f}\n" for a, b, c in at)
+    table = read_table(write(tmp_path / "t.csv", f"Ni,Ti,Hf,Af\n{text}"), NITINOL, unit="at.%")
+    campaign = Campaign(NITINOL, "Af", inputs="fractions")
+    campaign.tell(table)
+    assert len(campaign.values) == 1050 and any("approximation" in text for text in campaign.warnings)
+    truth = at[:, 0] + 0.1 * at[:, 1] * at[:, 2]
+    assert np.abs(campaign.posterior(at / 100)[0] - truth).max() < 0.02 * np.ptp(truth)
 
 
 # -- elements and sites -----------------------------------------------------------------------------

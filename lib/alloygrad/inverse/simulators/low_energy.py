@@ -200,7 +200,7 @@ class LeedCalculator:
     """
 
     def __init__(self, *, l_max: int = 7, tolerance: float = 1e-2, timeout_s: float = 300.0) -> None:
-        require_whole(_LEAST_L, 7, l_max=l_max)
+        require_whole(_LEAST_L, 7, "CLEED fails with fewer", l_max=l_max)
         require_number(_LEAST_L, _MOST_L, " (CLEED's limit)", l_max=l_max)
         require_number(1e-9, 0.999, tolerance=tolerance)
         require_number(1e-3, 1e9, " s", timeout_s=timeout_s)

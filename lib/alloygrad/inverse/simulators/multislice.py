@@ -143,7 +143,7 @@ class Multislice:
     _forms: dict[tuple[str, float], np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        require_whole(4, 40, nx=self.shape[0], ny=self.shape[1])
+        require_whole(4, 40, "fewer pixels hold no image", nx=self.shape[0], ny=self.shape[1])
         require_number(0.1, 1e4, " Å", side_x=self.sides_A[0], side_y=self.sides_A[1])
         if not len(self.slices_A):
             raise ValueError("Expected at least one slice; got none. Pass its thickness in Å.")
