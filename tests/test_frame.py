@@ -27,7 +27,9 @@ def names(requirements: Iterable[str]) -> set[str]:
     return {canonicalize_name(Requirement(line).name) for line in requirements} - {"alloygrad"}
 
 
-ORACLES = EXTRAS.pop("oracles") + EXTRAS.pop("molecules")  # used where installed, in no environment
+ORACLES = [
+    line for name in ("atomistic", "molecules", "oracles") for line in EXTRAS.pop(name)
+]  # used where installed, in no environment
 DIRECT = names([*PROJECT["dependencies"], *(line for extra in EXTRAS.values() for line in extra)])
 
 

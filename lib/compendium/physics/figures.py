@@ -11,7 +11,7 @@ from compendium.judging import statistics
 from compendium.physics.elements import SYMBOLS
 from compendium.physics.measured import WITHIN
 
-__all__ = ["compositions", "save", "shares", "strengths", "trade_off"]
+__all__ = ["compositions", "potential", "save", "shares", "strengths", "trade_off"]
 
 COLOURS = {"campaign": style.COLOURS["ascent"], "random": style.COLOURS["random"]}
 LABELS = {"campaign": "campaign (log EHVI)", "random": "random alloys"}
@@ -79,4 +79,27 @@ def shares(curves: pd.DataFrame, initial: int, least: float) -> Figure:
         axis.text(0.5, 0.5, "no run on record", transform=axis.transAxes, ha="center")
     else:
         axis.legend(loc="center right")
+    return figure
+
+
+def potential(parity: pd.DataFrame, best: pd.DataFrame) -> Figure:
+    """Draw the potential's bulk moduli of metals against the handbook's, and what campaigns on it reach.
+
+    parity: of `atomistic.parity`; best: of `atomistic.best_so_far`.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 2.5))
+    left.axline((100, 100), slope=1, color="0.6", lw=0.8)
+    for crystal, marker in (("bcc", "o"), ("fcc", "s")):
+        own = parity[parity["crystal"] == crystal]
+        left.plot(own["handbook_GPa"], own["modulus_GPa"], marker, color=PALETTE[0], ms=4, label=crystal)
+        for row in own.itertuples():
+            left.annotate(row.metal, (row.handbook_GPa, row.modulus_GPa), xytext=(4, -8), textcoords="offset points")
+    left.set(xlabel="handbook, bulk modulus (GPa)", ylabel="potential (GPa)")
+    left.legend()
+    for (arm, seed), own in best.groupby(["arm", "seed"], sort=False):
+        label = LABELS[arm].split(" (")[0] if seed == best["seed"].min() else None
+        right.plot(own["experiment"] + 1, own["best_GPa"], color=COLOURS[arm], lw=0.8, label=label)
+    right.set(xlabel="alloys after the first eight", ylabel="largest bulk modulus (GPa)")
+    if len(best):
+        right.legend()
     return figure
