@@ -252,11 +252,13 @@ def _spellings(value: Decimal) -> st.SearchStrategy[str]:
 def judged(cells: tuple[str, ...], names: list[str], unit: str, weight: float) -> Row:
     """A row and what is to become of it, worked out in whole numbers from the digits."""
     *shares, target = (_number(cell) for cell in cells[: len(names) + 1])
+    total = 1 if unit == "fraction" else 100
+    if "bal." in cells[: len(names)] and shares.count(None) == 1:  # takes what the others leave
+        shares[shares.index(None)] = max(total - sum(share for share in shares if share is not None), Fraction(0))
     if target is None or None in shares or not abs(float(target) * weight) <= 1e50:
         return Row(cells, "no number")
     if min(shares) < 0:
         return Row(cells, "negative")
-    total = 1 if unit == "fraction" else 100
     if abs(sum(shares) / total - 1) > Fraction(2, 1000):
         return Row(cells, "sum")
     if unit == "wt.%":

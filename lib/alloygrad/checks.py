@@ -48,17 +48,25 @@ OTHER_WORDS = {
     "objective": "target goal aim",
     "options": "starts n_starts",
     "pending": "exclude running",
+    "posterior": "predict",
     "q": "n number batch batch_size n_suggestions n_experiments number_of_experiments",
     "read_table": "read_csv read_excel load",
     "seed": "random_state random_seed rng",
     "selected": "features",
+    "suggest": "propose recommend next",
     "std": "error errors sigma uncertainty yerr",
     "surrogate": "model kernel estimator regressor",
+    "table": "head frame dataframe data",
     "target": "goal aim outcome",
     "targets": "y values",
+    "tell": "fit add train observe update",
     "unit": "units",
 }
 """What other programs call the same: a name that is asked for, and words for which it may be meant."""
+
+
+OWN = ("self", "cls")
+"""First arguments of methods, which nobody writes."""
 
 
 class UnknownName(KeyError, ValueError):
@@ -73,7 +81,8 @@ Called = TypeVar("Called", bound=Callable)
 def explained(example: str) -> Callable[[Called], Called]:
     """Return a decorator for a public class or function: arguments that do not fit it raise a TypeError in words.
 
-    The message lists the arguments, names the one that is wrong, and shows the `example`.
+    The message lists the arguments, names the one that is wrong, and shows the `example`. Of a class, an attribute that
+    is not there is explained as well.
     """
 
     def decorate(called: Called) -> Called:
@@ -90,10 +99,20 @@ def explained(example: str) -> Callable[[Called], Called]:
 
         if isinstance(called, type):
             called.__init__ = checked  # type: ignore[misc]
+            called.__getattr__ = _no_attribute  # type: ignore[attr-defined]
             return called
         return checked  # type: ignore[return-value]  # takes and returns the same
 
     return decorate
+
+
+def _no_attribute(one: Any, name: str) -> Any:
+    """Raise AttributeError with the public names of an object, where it does not have this one."""
+    kind = type(one)
+    if name.startswith("_") or hasattr(kind, name):  # asked for by Python; or it is there, and failed
+        return object.__getattribute__(one, name)
+    known = [known for known in dir(one) if not known.startswith("_")]
+    raise AttributeError(f"{kind.__name__} has no {name!r}.{nearest(name, known)} It has {', '.join(known)}.")
 
 
 def _misfit(function: Callable, values: tuple, named: Mapping[str, Any]) -> str:
@@ -106,13 +125,14 @@ def _misfit(function: Callable, values: tuple, named: Mapping[str, Any]) -> str:
     else:
         return ""
     places = [name for name, one in taken.parameters.items() if one.kind is one.POSITIONAL_OR_KEYWORD]
-    needed = [name for name in places if taken.parameters[name].default is inspect.Parameter.empty]
-    names = [name for name, one in taken.parameters.items() if name != "self" and one.kind is not one.VAR_KEYWORD]
+    starred = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [name for name, one in taken.parameters.items() if one.default is one.empty and one.kind not in starred]
+    names = [name for name, one in taken.parameters.items() if name not in OWN and one.kind is not one.VAR_KEYWORD]
     given = places[: len(values)]
     if unknown := [name for name in named if name not in names]:
         got = f"there is no argument {unknown[0]!r}.{nearest(unknown[0], names)}"
     elif len(values) > len(places):
-        own = len(places) - ("self" in places)
+        own = len([name for name in places if name not in OWN])
         got = f"got {len(values) - len(places) + own} values without a name, {own} at most."
         got += f" Name the others, as in {names[own]}=…." if len(names) > own else ""
     elif twice := [name for name in given if name in named]:
@@ -165,8 +185,10 @@ def nearest(name: Any, known: Iterable[Any], most: int = 1) -> str:
 
 def near_names(name: Any, known: Iterable[Any]) -> list:
     """Return names in `known` that are spelt like `name`, then those with the same words and more, as HV and Hv_10."""
-    lower = {str(one).lower(): one for one in islice(known, MOST_COMPARED)}
-    asked = str(name).lower()
+    lower, asked = {}, str(name).lower()
+    for one in islice(known, MOST_COMPARED):
+        if str(one).lower() not in lower or str(one)[:1] == str(name)[:1]:  # of maximise and Maximise, as asked
+            lower[str(one).lower()] = one
     meant = [text for text, others in OTHER_WORDS.items() if text in lower and asked in others.split()]
     meant = [asked] if asked in lower else meant
     alike, words = difflib.get_close_matches(asked, lower, n=3), _words(asked)
@@ -342,7 +364,7 @@ def element_column(element: str, wanted: str, names: Iterable[Any], unit: str) -
         return like, f"Rename {like!r} to {wanted!r}."
     for other in ("at.%", "wt.%"):  # 0 in a new column would then be wrong
         if column(other):
-            return "", f"Columns in {other} are read from a file, with `read_table` and unit={other!r}."
+            return "", f"Columns in {other} are read from a file, with `read_table(…, unit={other!r})`."
     return "", f"Add a column {wanted!r}, with 0 where the element is absent."
 
 
@@ -371,6 +393,7 @@ def real_numbers(what: str, values: Any, shape: tuple[int | str, ...], advice: s
         found = np.asarray(values.detach() if isinstance(values, Tensor) else values)
     except ValueError:  # rows of different lengths
         found = np.array(None)
+    found = np.asarray(values, dtype=object) if found.dtype.kind in "US" else found  # of numbers among texts
     fits = found.ndim == len(shape) and all(
         have == want if isinstance(want, int) else have > 0 for have, want in zip(found.shape, shape, strict=True)
     )

@@ -1,5 +1,7 @@
 """Mistakes at every public entry: the error says what was expected, what came, and what to do, and nothing is lost."""
 
+import copy
+import pickle
 from inspect import signature
 
 import numpy as np
@@ -181,7 +183,7 @@ NUMBERS = [
     (lambda: ALLOYS.snap([50, 30, 20]), "[50.0, 30.0, 20.0] (sum 100). Divide percentages by 100"),
     (lambda: ag.FeatureMap(("Ti",), ["mean:A"], pd.DataFrame({"A": ["1,0"]}, index=["Ti"])), "'1,0' A of Ti. decimal"),
     (lambda: OVEN.read(pd.DataFrame({"T": [np.nan], "passes": [1]})), "'T' in row 0; got an empty cell."),
-    (lambda: pool(gap=[1, np.nan]), "'gap' of candidate 1 is nan."),
+    (lambda: pool(gap=[1, np.nan]), "'gap' of candidate 1 is an empty cell."),
     (lambda: told(OVEN).predict([[400, 1], [np.nan, 1]]), "finite 'T' in row 1 is nan."),
     (lambda: ALLOYS.counts([[0.5, 0.5, 0], [49, 51, 0]]), "at most 1 Ti = 49. Divide percentages by 100"),
     (lambda: search(space=OVEN, exclude=[["a", 1]]), "'exclude' 'a' in row 0"),
@@ -389,6 +391,23 @@ READER = [  # what a reader tried, and did not understand at first reading
     (lambda: learn_weights(TABLE, [0, 1, 2]), "[(row of the better, row of the worse), …]; got [0, 1, 2]."),
     (lambda: learn_weights(TABLE, []).objective, "at least one answer; got none. `question()`"),
     (lambda: hypervolume([[1, 2]]), "hypervolume(utilities, reference); 'reference' is missing."),
+    (
+        lambda: ag.CompositionSpace.from_fractions(["Ti"]),
+        "from_fractions(elements, lower, upper, step, groups); 'lower'",
+    ),
+    (lambda: ag.Measured.read("my.csv"), "Measured.read(path, x, value, sigma); 'x' is missing."),
+    (lambda: ag.Campaign(OVEN, "y", inputs=FEATURES), "a space with the elements Ti Ni Cu got a Box without any."),
+    (lambda: ag.Pool("my.csv"), "got 'my.csv'. `alloygrad.tables.candidates.read_candidates` reads a file."),
+    (lambda: pool(a=["1,5", "2,0"]), "'1,5' (with a comma in place of the decimal point). Fill it in"),
+    (lambda: ag.Box({"route": "cast"}), "or a list of words for 'route'; got 'cast'. ['cast', 'rolled']."),
+    (lambda: told(ROUTED).predict([[400, "cast"]]), "'cast' in row 0, column 1. DataFrame with the columns T, route."),
+    (lambda: kept(told(), pd.DataFrame({"formula": ["TiNi"], "y": [1]})), "a column. `read_table(…, formula=…)`."),
+    (lambda: ag.Measured([1, "a", 3]), "got 'a' at index 1."),
+    (lambda: ag.read_table("my.csv", ALLOYS, unit="wt%"), "'wt%'. Is 'wt.%' meant?"),
+    (
+        lambda: ag.CompositionSpace({"Ti": {"least": 20}, "Ni": (0, 80)}),
+        "got {'least': 20}. Write for example (20, 55).",
+    ),
     (lambda: several().tell(POINTS, {"y": VALUES}), "outcome 'z' among the columns; got y. Add a column 'z'"),
     (lambda: kept(told(), labelled().rename(columns={"y": "Y"})), "'y' among the columns; Is 'Y' meant?"),
 ]
@@ -435,6 +454,37 @@ def test_rows_that_are_set_aside_are_said_where_the_user_looks(tmp_path):
     assert first.filename == second.filename == __file__
 
 
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: told().fit(), "Campaign has no 'fit'. Is 'tell' meant?"),
+        (lambda: fit().predict(FRACTIONS), "GPModel has no 'predict'. Is 'posterior' meant?"),
+        (lambda: told().sugest(), "Campaign has no 'sugest'. Is 'suggest' meant?"),
+        (lambda: ALLOYS.elemnts, "CompositionSpace has no 'elemnts'. Is 'elements' meant?"),
+    ],
+)
+def test_an_attribute_that_is_not_there_is_explained(call, text):
+    with pytest.raises(AttributeError) as missing:
+        call()
+    assert str(missing.value).startswith(text) and "It has " in str(missing.value)
+    assert pickle.loads(pickle.dumps(ALLOYS)) == copy.deepcopy(ALLOYS) == ALLOYS
+    assert not hasattr(ALLOYS, "process") and getattr(OVEN, "composition", 3) == 3
+
+
+def test_an_error_inside_a_property_is_not_covered(monkeypatch):
+    monkeypatch.setattr("alloygrad.campaigns.properties.standardisation", lambda values: values.nothing)
+    with pytest.raises(AttributeError, match="object has no attribute 'nothing'"):
+        _ = told().scale
+
+
+@pytest.mark.parametrize("name", ["measured", "waiting", "index", "T"])
+def test_an_outcome_may_have_any_name(name):
+    """Also one that a table of `read_table`, or a DataFrame, has as an attribute."""
+    campaign = ag.Campaign(LINES, name)
+    campaign.tell(pd.DataFrame({"n": [1, 2, 5], name: [3.0, 4.0, 5.0]}))
+    assert campaign.values.tolist() == [3, 4, 5]
+
+
 def test_the_unit_of_most_rows_is_named_where_another_is_declared(tmp_path):
     """One stray row changes nothing of it; where the stray rows are fewer, they are set aside."""
     file = tmp_path / "my.csv"
@@ -471,7 +521,8 @@ def test_nothing_pending_may_be_an_empty_list_or_table():
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"), [("maximize", "maximise"), ("Minimize", "Minimise"), ("campaign", "Campaign")]
+    ("name", "meant"),
+    [("maximize", "maximise"), ("Maximize", "Maximise"), ("Minimize", "Minimise"), ("campaign", "Campaign")],
 )
 def test_a_misspelt_name_of_the_library_says_which_is_meant(name, meant):
     with pytest.raises(AttributeError, match=f"alloygrad has no '{name}'. Is '{meant}' meant\\?"):

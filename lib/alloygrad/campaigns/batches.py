@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from alloygrad.campaigns.beliefs import Beliefs
 from alloygrad.campaigns.cautions import remote
-from alloygrad.checks import require_known, require_protocol
+from alloygrad.checks import require_callable, require_known, require_protocol
 from alloygrad.maximisers import Suggestion, method_for
 from alloygrad.maximisers.options import AscentOptions, Options
 from alloygrad.objectives import Limit
@@ -22,6 +22,9 @@ from alloygrad.surrogates import SURROGATES
 
 if TYPE_CHECKING:
     from alloygrad.campaigns.campaign import Campaign
+
+Cost = Callable[[Tensor], Tensor]
+"""Coordinates (..., k) → costs (...), above 0, by operations of torch."""
 
 PENALTY = 1e10
 """Subtracted from the acquisition value too near an earlier pick; no acquisition function spans as much."""
@@ -69,6 +72,18 @@ def searcher(
     return name, built
 
 
+def require_cost(cost: Any, acquisition: str | None) -> Cost | None:
+    """Return a cost, or None. Raises ValueError for what is none, or an acquisition that is not logarithmic."""
+    if cost is not None:
+        require_callable("cost", cost, "a function of coordinates (..., k) → costs (...)")
+        if acquisition is not None and not acquisition.startswith("log_"):
+            raise ValueError(
+                f"Expected a logarithmic acquisition next to `cost`; got {acquisition!r}. Leave it out, or take "
+                "'log_ei'."
+            )
+    return cost
+
+
 def batch(
     beliefs: Beliefs,
     name: str,
@@ -80,6 +95,7 @@ def batch(
     waiting: np.ndarray,
     apart: float,
     rng: np.random.Generator,
+    cost: Cost | None = None,
 ) -> list[Suggestion]:
     """Return q suggestions.
 
@@ -93,16 +109,19 @@ def batch(
         waiting: Coordinates (w, k) of experiments under way, which are among the beliefs.
         apart: Least distance of two picks, and of a pick from what is under way, as a share.
         rng: Draws what the acquisition function draws.
+        cost: What an experiment costs: then the gain for this cost is maximised.
     """
     picks: list[Suggestion] = []
     for _ in range(q):
         plain = beliefs.acquisition(name, rng)
-        acquire: Acquisition = plain
+        acquire: Acquisition = plain if cost is None else _PerCost(plain, cost)
         taken = np.array([*waiting, *(space.coordinates(pick.point) for pick in picks)])
         if len(taken):
-            acquire = _Apart(plain, taken, space.distance, apart - 1e-9)
+            acquire = _Apart(acquire, taken, space.distance, apart - 1e-9)
         pick = search(acquire, exclude=exclude)
         at = space.coordinates(pick.point)
+        if cost is not None:  # told is the gain itself
+            pick = replace(pick, value=plain(torch.from_numpy(at)).item())
         said = [pick.warning]
         if isinstance(acquire, _Apart) and acquire.near(torch.from_numpy(at)):
             pick = replace(pick, value=plain(torch.from_numpy(at)).item())
@@ -133,6 +152,33 @@ def described(campaign: Campaign, picks: Sequence[Suggestion]) -> pd.DataFrame:
     said[0] += campaign.warnings
     table["warning"] = [" ".join(filter(None, texts)) for texts in said]
     return table.set_axis(pd.RangeIndex(1, len(picks) + 1, name="suggestion"))
+
+
+@dataclass(frozen=True)
+class _PerCost:
+    """A logarithmic acquisition function less the logarithm of a cost: the logarithm of the gain for a cost of 1."""
+
+    acquire: Acquisition
+    cost: Cost
+
+    @property
+    def surrogate(self) -> Model | None:
+        return self.acquire.surrogate if isinstance(self.acquire, OfModel) else None
+
+    @property
+    def logarithmic(self) -> bool:
+        return True
+
+    @property
+    def differentiable(self) -> bool:
+        return self.acquire.differentiable
+
+    def __call__(self, points: Tensor) -> Tensor:
+        return self.acquire(points) - self.cost(points).log()
+
+    def exceeding(self, points: Tensor, floor: float) -> Tensor:
+        with torch.no_grad():
+            return self(points)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from alloygrad.campaigns import telling
-from alloygrad.campaigns.batches import batch, described, searcher
+from alloygrad.campaigns.batches import Cost, batch, described, require_cost, searcher
 from alloygrad.campaigns.beliefs import (
     Beliefs,
     Goals,
@@ -72,6 +72,8 @@ class Campaign:
         seed: Everything random follows from it and from the measurements.
         reference: With several objectives, {name: worst value that counts}, for a target the largest distance; unless
             given, it follows the front.
+        cost: What an experiment costs: a function of coordinates, a tensor (..., k), that returns a tensor (...) of
+            numbers above 0. Then the gain divided by the cost is maximised; suggestions still state the gain itself.
         selection: Arguments of `features.selection.genetic`.
 
     Raises:
@@ -100,6 +102,7 @@ class Campaign:
         setting: str = "safe",
         seed: int = 0,
         reference: Mapping[str, float] | None = None,
+        cost: Cost | None = None,
         **selection: Any,
     ) -> None:
         require_known("setting", setting, SETTINGS)
@@ -112,7 +115,7 @@ class Campaign:
         own = [name for name, one in signature(Campaign).parameters.items() if one.kind is not one.VAR_KEYWORD]
         require_options(who="Campaign", own=own, **selection)
         self.space, self.setting, self.seed, self.reference = space, SETTINGS[setting], seed, reference
-        self.acquisition = default_acquisition(objectives, acquisition)
+        self.acquisition, self.cost = default_acquisition(objectives, acquisition), require_cost(cost, acquisition)
         how: dict[str, Any] = dict(setting=self.setting, surrogate=surrogate, inputs=inputs, selection=selection)
         self.properties = tuple(
             Property(space, one, seed=(seed, number), **how) for number, one in enumerate(objectives)
@@ -181,6 +184,7 @@ class Campaign:
         """What was measured, in the objectives' units: (n,), or (n, m) of several, NaN where one is missing."""
         return self.outcomes if len(self.properties) > 1 else self.outcomes[:, 0]
 
+    @explained("campaign.front()")
     def front(self) -> pd.DataFrame:
         """Return the measured rows that no other one beats in every aim, of those that keep all limits.
 
@@ -375,7 +379,7 @@ class Campaign:
             )
         search = partial(maximise, space=self.space, method=self.maximiser, rng=rng, options=self.options)
         apart = self.space.spacing if min_distance is None else min_distance / 100
-        near: dict[str, Any] = dict(exclude=exclude, waiting=waiting, apart=apart)
+        near: dict[str, Any] = dict(exclude=exclude, waiting=waiting, apart=apart, cost=self.cost)
         return batch(beliefs, self.acquisition, self.space, search, q, rng=rng, **near)
 
     def _measured(self) -> np.ndarray:

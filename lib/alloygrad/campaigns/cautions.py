@@ -96,7 +96,11 @@ def unvaried(space: Space, coordinates: np.ndarray) -> list[str]:
     found = []
     for i, limits in enumerate(_limits(space)):
         low, high = coordinates[:, i].min(), coordinates[:, i].max()
-        if limits.most - limits.least > limits.step and high - low < limits.step / 2:
+        if limits.word:
+            if not high:
+                what = f"No measurement has {limits.word}: what the model says of it is a guess"
+                found.append(f"{what}. Measure some, or leave the word out.")
+        elif limits.most - limits.least > limits.step and high - low < limits.step / 2:
             what = f"{space.names[i]} is {limits.shown(low)} in all measurements"
             what += f", and may vary from {limits.shown(limits.least)} to {limits.shown(limits.most)}{limits.unit}"
             found.append(f"{what}: what the model says of other values is a guess. Measure some, or fix it.")
@@ -110,9 +114,9 @@ def remote(space: Space, measured: np.ndarray, new: np.ndarray) -> list[str]:
     found = []
     for point in new:
         beyond = [
-            f"{name} {limits.shown(value)}{limits.unit} (measured: {limits.shown(a)} … {limits.shown(b)})"
+            limits.outside(name, value, a, b)
             for name, limits, value, a, b in zip(space.names, _limits(space), point, low, high, strict=True)
-            if max(a - value, value - b) > limits.slack(b - a)
+            if max(a - value, value - b) > limits.slack(b - a) and (value or not limits.word)
         ]
         texts = [f"Outside what was measured: {', '.join(beyond)}; take the prediction for a guess."] if beyond else []
         away = space.distance(point, measured).min()
@@ -143,6 +147,7 @@ class _Limits(NamedTuple):
     step: float  # a narrower range is rounding
     unit: str
     factor: float = 1.0
+    word: str = ""  # where 1 stands for a word and 0 for all others
 
     def slack(self, width: float) -> float:
         """By how much a value may lie outside a measured range of some width before it is said."""
@@ -152,6 +157,12 @@ class _Limits(NamedTuple):
     def shown(self, value: float) -> str:
         return f"{self.factor * value:.4g}"
 
+    def outside(self, name: str, value: float, low: float, high: float) -> str:
+        """A value outside a measured range."""
+        if self.word:
+            return f"{self.word} (never measured)"
+        return f"{name} {self.shown(value)}{self.unit} (measured: {self.shown(low)} … {self.shown(high)})"
+
 
 def _limits(space: Space) -> list[_Limits]:
     """Limits of each coordinate of a space; none of a pool's."""
@@ -160,9 +171,11 @@ def _limits(space: Space) -> list[_Limits]:
         each = zip(alloys.lower, alloys.upper, strict=True)
         found += [_Limits(low, high, alloys.step, " at.%", 100.0) for low, high in each]
     if isinstance(box := getattr(space, "process", space), Box):
-        for low, high, whole, unit in zip(box.lower, box.upper, box.whole, box.units, strict=True):
+        words = {column for columns in box.choices.values() for column in box.names[columns]}
+        for name, low, high, whole, unit in zip(box.names, box.lower, box.upper, box.whole, box.units, strict=True):
             step = 1.0 if whole else 1e-9 * max(abs(low), abs(high))
-            found.append(_Limits(low, high, step, f" {unit}" if unit else ""))
+            word = name.replace("=", " = ", 1) if name in words else ""
+            found.append(_Limits(low, high, step, f" {unit}" if unit else "", word=word))
     return found or [_Limits(-np.inf, np.inf, np.inf, "") for _ in space.names]
 
 

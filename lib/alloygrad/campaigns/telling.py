@@ -68,7 +68,7 @@ def read(
             f"Expected outcomes as numbers; got the text {outcomes!r}. The column {names} of a table is found by "
             "itself: leave outcomes out."
         )
-    if hasattr(data, "measured"):
+    if hasattr(data, "measured") and not isinstance(data, pd.DataFrame):  # which may have a column of this name
         if outcomes is not None:
             got = "a mapping" if isinstance(outcomes, Mapping) else f"{np.size(outcomes)} numbers"
             raise ValueError(

@@ -62,6 +62,7 @@ class Measured:
         self.x = real_numbers("x", np.arange(len(self.values)) if x is None else x, self.values.shape, advice)
 
     @classmethod
+    @explained("Measured.read('my.csv', x='angle', value='counts')")
     def read(cls, path: str | Path, *, x: str, value: str, sigma: str | None = None) -> "Measured":
         """Read a CSV file (UTF-8, commas) by the names of its columns.
 

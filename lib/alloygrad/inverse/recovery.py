@@ -39,6 +39,7 @@ SHORTEST_MOVE = 1e-5
 """Steps shorter than this share of every range are no reason to go on: data without noise allow them for long."""
 
 
+@explained("ag.recover(problem, budget=60)")
 @dataclass(frozen=True, eq=False)
 class Recovery:
     """What was recovered: parameters with standard errors, the fitted curve, and every call on the way."""
@@ -124,6 +125,7 @@ class Recovery:
         found = dict(zip(self.covariance, np.sqrt(np.diag(self.covariance)), strict=True))
         return {each.name: float(found.get(each.name, np.nan)) for each in self.problem.parameters}
 
+    @explained("found.table()")
     def table(self) -> pd.DataFrame:
         """Return one row per parameter: value, standard error, unit, limits, and in short what `warnings` say of it."""
         errors = self.standard_errors

@@ -105,7 +105,7 @@ def weights_of(outcome: Any) -> Weights:
         return ((outcome, 1.0),)
     sound = isinstance(outcome, Mapping) and all(isinstance(n, str) and n and is_number(w) for n, w in outcome.items())
     if not sound or not any(outcome.values()):
-        mend = "For example: ag.Maximise('hardness_HV')."
+        mend = "Write for example 'hardness_HV', or {'hardness_HV': 1, 'cost': -2}."
         if isinstance(outcome, list | tuple):
             mend = "Write a list of objectives instead: [ag.Maximise('hardness_HV'), ag.Minimise('cost')]."
         raise ValueError(

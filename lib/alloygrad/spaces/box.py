@@ -277,8 +277,8 @@ def _limits(name: str, values: Sequence) -> tuple[float, float]:
         low, high = float(values[0]), float(values[1])
     except (TypeError, ValueError, KeyError):
         raise ValueError(
-            f"Expected (least, most) or (least, most, unit) for {name!r}; got {values!r}. Write numbers without "
-            "quotation marks, for example (700, 1100)."
+            f"Expected (least, most), (least, most, unit) or a list of words for {name!r}; got {values!r}. Write for "
+            "example (700, 1100), without quotation marks, or ['cast', 'rolled']."
         ) from None
     if len(values) == 3 and not isinstance(values[2], str):
         raise ValueError(f"Expected a text as the unit of {name!r}; got {values[2]!r}. Write ({low:g}, {high:g}, 'K').")

@@ -135,6 +135,7 @@ class CompositionSpace:
         )
 
     @classmethod
+    @explained("CompositionSpace.from_fractions(['Ni', 'Ti'], lower=[0.4, 0.4], upper=[0.6, 0.6])")
     def from_fractions(
         cls,
         elements: Sequence[str],
@@ -259,6 +260,8 @@ class CompositionSpace:
         table, columns = by_symbol(table, self.elements, "at.%"), list(self.elements)
         if missing := [name for name in columns if name not in table]:
             mends = [element_column(name, f"{name} at.%", table.columns, "at.%")[1] for name in missing]
+            if len(missing) == len(columns) and all(mend.startswith("Add ") for mend in mends):
+                mends = ["Give each element a column. Formulas are read from a file, with `read_table(…, formula=…)`."]
             raise ValueError(
                 f"Expected columns in at.% for {', '.join(self.elements)}; the table lacks {missing} "
                 f"among {list(table.columns)}. {' '.join(dict.fromkeys(mends))}"
@@ -519,6 +522,11 @@ def require_elements(space: Space, function: Callable, what: str = "an environme
     """
     require_callable(what, function, "a function of the coordinates of one point")
     elements = tuple(getattr(function, "elements", None) or space.elements)
+    if elements and not space.elements:
+        raise ValueError(
+            f"Expected a space with the elements {' '.join(elements)} for {what} of them; got a {type(space).__name__} "
+            "without any. Pass a CompositionSpace, or a function of this space's own coordinates."
+        )
     if elements != tuple(space.elements):
         raise ValueError(
             f"Expected {what} of the elements {' '.join(space.elements)}, in this order; got one of "
@@ -573,9 +581,10 @@ def _declared(
 
 
 def _pair(values: Iterable[float], what: str) -> tuple[float, float]:
-    texts = isinstance(values, str) or (np.iterable(values) and any(isinstance(value, str) for value in values))
+    listed = isinstance(values, list | tuple) and any(isinstance(value, str) for value in values)
+    texts = isinstance(values, str) or listed
     try:
-        if texts:
+        if texts or isinstance(values, Mapping):
             raise ValueError
         least, most = map(float, values)
     except (TypeError, ValueError):

@@ -117,7 +117,8 @@ def require_steps(space: Space, points: np.ndarray, name: str = "points") -> Non
 
 def require_coordinates(space: Space, data: ArrayLike) -> np.ndarray:
     """Return coordinates (n, k). Raises ValueError for another shape, or for what is not finite, or no fractions."""
-    coordinates, names = np.atleast_2d(numbers(data, "coordinates")), space.names
+    remedy = f"Write numbers, or pass {frame_of(space)}."
+    coordinates, names = np.atleast_2d(numbers(data, "coordinates", remedy)), space.names
     if coordinates.ndim != 2 or coordinates.shape[1] != len(names):
         raise ValueError(
             f"Expected coordinates of shape (n, {len(names)}), each a row of {', '.join(names)}; got an array of shape "

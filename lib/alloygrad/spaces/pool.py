@@ -6,12 +6,14 @@ A point is a row number, (..., 1) whole numbers ≥ 0; what models see of it are
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
 from alloygrad.checks import (
+    comma,
     distinct_names,
     explained,
     nearest,
@@ -58,10 +60,13 @@ class Pool:
         self, candidates: pd.DataFrame, features: Sequence[str] | None = None, *, elements: Sequence[str] = ()
     ) -> None:
         if not isinstance(candidates, pd.DataFrame):
-            raise TypeError(
-                f"Expected candidates as a DataFrame, one row each; got a {type(candidates).__name__}. Make "
-                "it one with pd.DataFrame(…)."
+            file = isinstance(candidates, str | Path)
+            mend = (
+                "`alloygrad.tables.candidates.read_candidates` reads a file."
+                if file
+                else "Make it one: pd.DataFrame(…)."
             )
+            raise TypeError(f"Expected candidates as a DataFrame, one row each; got {shown(candidates)}. {mend}")
         if not isinstance(elements, list | tuple) or elements:
             elements = distinct_names(elements, "element names for the pool")
         if features is not None and (isinstance(features, str) or not np.iterable(features)):
@@ -95,12 +100,14 @@ class Pool:
         values = candidates[names].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
         for row, column in np.argwhere(~np.isfinite(values))[:1]:
             where = f"{names[column]!r} of candidate {candidates.index[row]!r}"
-            texts = pd.to_numeric(candidates[names[column]], errors="coerce").isna().all()
-            named = f"If it holds the names, use `candidates.set_index({names[column]!r})`; otherwise name "
-            raise ValueError(
-                f"Expected finite features; {where} is {shown(candidates[names[column]].iloc[row])}. "
-                f"{named if texts else 'Fill it in, drop the row, or name '}the columns to use as `features`."
-            )
+            cell = candidates[names[column]].iloc[row]
+            mend = "Fill it in, drop the row, or name the columns to use as `features`."
+            if pd.to_numeric(candidates[names[column]], errors="coerce").isna().all() and not comma(cell):
+                mend = (
+                    f"If it holds the names, use `candidates.set_index({names[column]!r})`; otherwise name the columns "
+                )
+                mend += "to use as `features`."
+            raise ValueError(f"Expected finite features; {where} is {shown_cell(cell)}. {mend}")
         if elements:
             require_fractions(values[:, : len(elements)])
         self.candidates, self.names, self.features = candidates, tuple(names), values

@@ -36,6 +36,9 @@ MOST_SUPPORTS = 20_000
 MOST_COUNTED = 200_000
 """Compositions that are counted one by one, at most, where limits are kept by rejection."""
 
+AT_ONCE = 10_000_000
+"""Differences of fractions that are held at once."""
+
 TRIES = 200
 """Rounds of rejection, in which hardly anything was found, before a space is said to be empty."""
 
@@ -275,10 +278,15 @@ class Restricted:
         for one in self.limits:
             kept &= one.kept(one.of(fractions))
         if self.near is not None:
-            measured, farthest = self.near
-            distance = self.composition.distance(fractions[..., None, :], measured).min(-1)
-            kept &= distance <= farthest + ON_GRID
+            kept[kept] = self._is_near(fractions[kept])
         return kept
+
+    def _is_near(self, fractions: np.ndarray) -> np.ndarray:
+        """Whether fractions (rows, n_elements) lie near to one of `near`; rows by rows, for memory."""
+        measured, farthest = self.near or (fractions, inf)
+        parts = np.array_split(fractions, 1 + fractions.size * len(measured) // AT_ONCE)
+        nearest = [self.composition.distance(some[:, None], measured).min(1) for some in parts]
+        return np.concatenate(nearest) <= farthest + ON_GRID
 
     @explained("space.sample(3, np.random.default_rng(0))")
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -309,6 +317,8 @@ class Restricted:
                 span = f" is {values.min():.4g} … {values.max():.4g} within the bounds, and" if one.label != "" else ""
                 asked = f" should be {one.asked}" if span else " excludes all within the bounds"
                 faults.append(f"{one.words}{span}{asked}")
+        if self.near is not None and self.composition.distance(fractions[:, None], self.near[0]).min() > self.near[1]:
+            faults.append(f"all within the bounds are further than {100 * self.near[1]:g} at.% from `near`")
         raise ValueError(
             "No feasible composition was found: "
             f"{'; '.join(faults) or 'hardly any within the bounds keeps all limits together'}. Relax the limits, or "

@@ -60,6 +60,7 @@ BLOCK = 512
 """Compositions evaluated at once; the (BLOCK, n) kernel then stays in cache."""
 
 
+@explained("ag.fit_gp(features, points, targets)")
 @dataclass(frozen=True, eq=False)
 class GPModel(Model):
     """A Gaussian process with fixed hyperparameters; a call returns (mean, std). n points, F features, float64."""

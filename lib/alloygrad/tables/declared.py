@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from alloygrad.checks import is_number, shown
+from alloygrad.checks import is_number, nearest, shown
 from alloygrad.features import elements
 from alloygrad.protocols import Space
 from alloygrad.spaces import Pool
@@ -38,7 +38,7 @@ def require_unit(unit: str | None, formula: str | None) -> None:
     """Raise ValueError unless the unit of element columns is declared; formulas of ratios need none."""
     if unit not in UNITS and not (formula and unit is None):
         raise ValueError(
-            f"Expected the unit of the element columns, one of {list(UNITS)}; got {unit!r}. Pass "
+            f"Expected the unit of the element columns, one of {list(UNITS)}; got {unit!r}.{nearest(unit, UNITS)} Pass "
             f"for example unit={UNITS[0]!r}."
         )
 

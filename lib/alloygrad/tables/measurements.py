@@ -56,6 +56,7 @@ class Measured:
     report: pd.DataFrame  # row (0: the table), finding, done, remedy
 
 
+@explained("ag.read_table('my.csv', space, unit='at.%')")
 @dataclass(frozen=True, eq=False, repr=False)
 class Measurements:
     """A table read for one space; outcomes are looked up when an objective names them."""
@@ -153,10 +154,11 @@ class Measurements:
         problems = Problems(self.file)
         reading.require_columns(self.table, outputs, self.file, problems=problems, elements=self.space.elements)
         problems.check()
-        problems.found += self.faults
         undeclared = [name for name in self.further if name not in outputs]
         whole = max(reading.TOTALS.get(self.unit, (0,)))
         findings.undeclared(self.table, undeclared, self.file, problems, known=elements.load().index, whole=whole)
+        explained_by = {row for row, *_ in problems.found}  # an element that is not declared is what the sum lacks
+        problems.found += [one for one in self.faults if one[0] not in explained_by or ": sums to " not in one[1]]
         return problems
 
     @property

@@ -228,7 +228,10 @@ def require_columns(
         hint = f"; is '{like}' meant?" if like else ""
         faults.append(f"row 1: no {kind} '{column}'{hint}")
     for fault in faults:
-        own.add(1, fault, " ".join(dict.fromkeys([remedy, *mends, found])))
+        none = len(mends) == len(elements) and all(
+            mend.startswith("Add ") for mend in mends
+        )  # they are named otherwise
+        own.add(1, fault, " ".join(dict.fromkeys([remedy, *([] if none else mends), found])))
     if problems is None:
         own.check()
     return not wrong

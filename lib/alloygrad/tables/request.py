@@ -30,7 +30,7 @@ from alloygrad.spaces import Box, CompositionSpace, Pool, Product, Restricted, s
 from alloygrad.tables import reading, validation, writing
 from alloygrad.tables.candidates import read_candidates
 from alloygrad.tables.measurements import Measurements, read_table
-from alloygrad.tables.shares import atomic_bounds, price_limit, weight_limits
+from alloygrad.tables.shares import atomic_bounds, price_function, price_limit, weight_limits
 
 SHORT = 25
 """Generations of the search for features in each fold; on the example of eight elements it found what 200 find."""
@@ -65,6 +65,8 @@ FORMS: dict[str, Any] = {
     "limits": [["mean:VEC", 5, 8], [{"Ti": 1.0}, None, 0.3]],
     "prices": {"Ti": 11.5, "Ni": 16},
     "max_price": 15,
+    "per_price": True,
+    "farthest": 10,
     "min_distance": 2.5,
     "melt_grams": 50,
     "round": "week",
@@ -115,6 +117,8 @@ class Request:
             at.%/100, or a feature such as "mean:VEC" or "mismatch:R" (δ).
         prices: {element: price per kg}, of all elements: shown with each suggestion.
         max_price: The largest price per kg of a suggestion.
+        farthest: No suggestion is further, in at.%, from all alloys of the table.
+        per_price: Whether the gain per price is maximised, not the gain.
         q: How many experiments to suggest.
         min_distance: Least distance of two suggestions, at.%.
         melt_grams: Mass of a melt: adds the grams of each element to weigh in, and writes a weighing sheet (.xlsx).
@@ -152,6 +156,8 @@ class Request:
     limits: Sequence = ()
     prices: Mapping[str, float] | None = None
     max_price: float | None = None
+    farthest: float | None = None
+    per_price: bool = False
     q: int = 4
     min_distance: float | None = None
     melt_grams: float | None = None
@@ -225,9 +231,11 @@ class Request:
         """Path of the table."""
         return self.folder / Path(self.csv).expanduser()
 
-    def space(self) -> CompositionSpace | Product | Restricted | Pool:
-        """Return what may be tried. Raises ValueError as the spaces do."""
+    def space(self, table: Measurements | None = None) -> CompositionSpace | Product | Restricted | Pool:
+        """Return what may be tried; with a table, as near to it as asked. Raises ValueError as the spaces do."""
         if self.candidates is not None:
+            if self.farthest is not None:
+                raise ValueError("Expected `bounds` next to `farthest`; got `candidates`. Leave one of them out.")
             listed = self.folder / Path(self.candidates).expanduser()
             return read_candidates(listed, unit=self.unit, formula=self.formula)
         names = self.elements or list(self.bounds)
@@ -243,8 +251,12 @@ class Request:
         limits += weight_limits(by_weight, alloys.elements)
         if self.max_price is not None:
             limits.append(price_limit(self.prices or {}, self.max_price, alloys.elements))
-        if self.max_elements is not None or self.least or limits:
-            alloys = Restricted(alloys, max_elements=self.max_elements, least=self.least, limits=limits)
+        near = None
+        if table is not None and self.farthest is not None:
+            made = table.coordinates[:, : len(names)]
+            near = (made[np.isfinite(made).all(1)], self.farthest)
+        if self.max_elements is not None or self.least or limits or near is not None:
+            alloys = Restricted(alloys, max_elements=self.max_elements, least=self.least, limits=limits, near=near)
         if not self.parameters:
             return alloys
         return Product(alloys, Box(self.parameters, integers=self.integers))
@@ -276,11 +288,13 @@ class Request:
     def campaign(self, inputs: str, *, generations: int | None = None) -> Campaign:
         """Return a campaign that has been told the table, with given inputs of its models."""
         wanted, table = self.wanted(), self.read()
+        cost = price_function(self.prices or {}, table.space.elements) if self.per_price else None
         campaign = Campaign(
-            table.space,
+            self.space(table),
             wanted if len(wanted) > 1 else wanted[0],
             inputs=inputs,
             seed=self.seed,
+            cost=cost,
             n_features=self.n_features,
             generations=generations or self.selection_generations,
         )
@@ -365,7 +379,10 @@ def _objective(said: Any) -> Objective:
     kind, rest = kinds[0], {key: value for key, value in said.items() if key not in kinds}
     allowed = {"target": {"value"}, "limit": {"at_least", "at_most"}}.get(kind, set())
     if set(rest) - allowed or (kind == "target" and "value" not in rest):
-        raise ValueError(f"Expected an objective such as {KINDS[kind]}; got {dict(said)!r}. Correct its keys.")
+        raise ValueError(
+            f"Expected an objective such as {KINDS[kind]}; got {dict(said)!r}. Correct its keys; a limit is an entry "
+            "of its own."
+        )
     if kind == "target":
         return Target(said["target"], rest["value"])
     if kind == "limit":

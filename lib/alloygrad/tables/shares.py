@@ -6,12 +6,14 @@ them. Weight shares w_i become atomic fractions c_i, and back, by the atomic mas
     c_i = (w_i/A_i) / Σ_j (w_j/A_j),    w_i = c_i A_i / Σ_j c_j A_j
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
 from alloygrad.checks import is_number, require_number, shown
 from alloygrad.features import elements
@@ -120,6 +122,22 @@ def price_of(fractions: np.ndarray, prices: Mapping[str, float], names: Sequence
         15.51
     """
     return to_weight(fractions, names) @ _prices(prices, names)
+
+
+def price_function(prices: Mapping[str, float], names: Sequence[str]) -> Callable[[Tensor], Tensor]:
+    """Return the price per kg as a function of coordinates (..., k) whose first columns are atomic fractions.
+
+    Raises ValueError unless each element has a price above 0.
+    """
+    per_kg, masses = (torch.tensor(values) for values in (_prices(prices, names), _masses(names)))
+    if not per_kg.min() > 0:
+        raise ValueError(f"Expected prices above 0 to count the gain per price; got {shown(prices)}. Correct them.")
+
+    def price(coordinates: Tensor) -> Tensor:
+        weights = coordinates[..., : len(names)] * masses
+        return weights @ per_kg / weights.sum(-1)
+
+    return price
 
 
 def _prices(prices: Any, names: Sequence[str]) -> np.ndarray:

@@ -292,3 +292,50 @@ def test_best_so_far():
     curves = best_so_far(rows.sample(frac=1, random_state=0))
     assert curves.index.tolist() == [-1, 0, 1] and curves.columns.tolist() == [0, 1]
     assert curves[0].tolist() == [3, 3, 5] and curves[1].tolist() == [1, 4, 4]
+
+
+@pytest.mark.parametrize("name", ["enumeration", "safe"])
+def test_own_measurements_in_place_of_random_ones_are_the_same_campaign(name, undisturbed):
+    """Given the alloys that would have been drawn, the experiments are those of the whole trajectory."""
+    whole, settings = undisturbed[name], SETTINGS[name]
+    own = SPACE.table(np.array([[row[key] for key in SPACE.keys] for row in whole[:7]]))
+    own["merit"] = [row["merit"] for row in whole[:7]]
+    others = replace(settings, n_initial=99)  # of no effect
+    rows = list(trajectory(others, SPACE, hills, 3, initial=own))
+    assert [row["experiment"] for row in rows] == [0, 1, 2, 3]
+    assert [[row[key] for key in SPACE.keys] for row in rows] == [[row[key] for key in SPACE.keys] for row in whole[7:]]
+    later = list(trajectory(others, SPACE, hills, 3, initial=own, done=pd.DataFrame(rows[:2])))
+    assert [row["merit"] for row in later] == [row["merit"] for row in rows[2:]]
+
+
+def test_own_measurements_may_lie_outside_the_limits():
+    wide = CompositionSpace({name: (0, 70) for name in LIMITS}, step=2.5)
+    points = wide.sample(20, np.random.default_rng(0))
+    own = wide.table(points).assign(merit=hills(wide.fractions(points))["merit"])
+    assert 0 < SPACE.contains(SPACE.counts(wide.fractions(points))).sum() < 20 or not SPACE.contains(points).all()
+    settings = Settings("enumeration", setting="safe", n_features=2, n_experiments=2)
+    for row in trajectory(settings, SPACE, hills, 0, initial=own):
+        assert SPACE.contains([row[key] for key in SPACE.keys])
+
+
+OWN = pd.DataFrame([[50.0, 50.0, 0.0, 0.0, 1.0]] * 3, columns=[*ELEMENTS, "merit"])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"done": OWN}, r"Own measurements go by `initial`"),
+        ({"done": [{"merit": 1.0}]}, r"experiment -7, -6, …; got row 0, \{'merit': 1.0\}"),
+        ({"done": ["a"]}, "got row 0, 'a'"),
+        ({"initial": OWN.drop(columns="merit")}, "the columns Ti, Ni, Cu, Hf and merit"),
+        ({"initial": OWN[:0]}, "a row for each measurement"),
+        ({"initial": [[0.5, 0.5, 0, 0]]}, r"Make it one with pd.DataFrame\(…\)"),
+        ({"initial": OWN.assign(Ti=40)}, "sum to 100"),
+    ],
+)
+def test_rows_that_are_none_are_refused_before_anything_is_measured(given, message):
+    def never(c):
+        raise AssertionError("measured")
+
+    with pytest.raises(ValueError, match=message):
+        next(trajectory(SETTINGS["enumeration"], SPACE, never, 0, **given))

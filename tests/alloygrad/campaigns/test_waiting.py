@@ -75,6 +75,44 @@ def test_four_single_suggestions_are_as_good_as_a_batch_of_four(tmp_path):
     np.testing.assert_allclose(batch["log_ei"], pending["log_ei"], atol=0.05)
 
 
+ALLOYS = ag.CompositionSpace({"Ti": (40, 60), "Ni": (30, 60), "Cu": (0, 20)}, step=2)
+SHEET = ag.Box({"anneal_K": (700, 1100, "K"), "passes": (1, 4)}, integers=["passes"])
+KINDS = {
+    "composition": ALLOYS,
+    "restricted": ag.Restricted(ALLOYS, least=4.0),
+    "box": SHEET,
+    "product": ag.Product(ALLOYS, SHEET),
+    "product of a restricted one": ag.Product(ag.Restricted(ALLOYS, least=4.0), SHEET),
+    "words": ag.Box({"route": ["cast", "rolled", "printed"], "hours": (1, 9)}, integers=["hours"]),
+    "pool": ag.Pool(pd.DataFrame(np.random.default_rng(0).random((40, 3)), columns=list("abc"))),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_single_suggestions_with_pending_ones_are_as_good_as_a_batch_in_every_space(kind):
+    """As far apart and of the same expected improvement; none is measured, pending or failed."""
+    space, rng = KINDS[kind], np.random.default_rng(4)
+    points = np.unique(space.sample(16, rng), axis=0)[:11]
+    failed, known = points[:2], points[2:]
+    at = space.coordinates(known)
+    weights = np.arange(1, at.shape[1] + 1) / np.maximum(np.ptp(at, axis=0), 1e-9)
+    campaign = ag.Campaign(space, "y", inputs="fractions", seed=0)
+    campaign.tell(known, np.sin(2 * (at - at.min(0)) @ weights))
+    batch, pending = campaign.ask(3, pending=failed), failed
+    values = []
+    for _ in range(3):
+        (one,) = campaign.ask(1, pending=pending)
+        pending, values = np.concatenate([pending, one.point[None]]), [*values, one.value]
+    for made in (np.array([one.point for one in batch]), pending[2:]):
+        assert space.contains(made).all()
+        every = np.concatenate([points, made])
+        assert len(np.unique(every, axis=0)) == len(every)
+        where = space.coordinates(made)
+        apart = space.distance(where[:, None], where[None])[~np.eye(3, dtype=bool)]
+        assert apart.min() >= space.spacing - 1e-9
+    np.testing.assert_allclose([one.value for one in batch], values, atol=0.05)
+
+
 SPACES = {
     "absent": (ag.CompositionSpace({"Ni": (50, 90), "Cr": (5, 20), "Nb": (0, 8)}), "Nb", 0),
     "constant": (ag.CompositionSpace({"Ni": (50, 90), "Cr": (5, 20), "Nb": (0, 8)}), "Nb", 4),
@@ -109,6 +147,21 @@ def test_a_parameter_that_never_varies_is_a_guess_too():
     assert "anneal 1000 K (measured: 900 … 900)" in remote(space, c, np.array([[0.5, 0.5, 1000]]))[0]
 
 
+@pytest.mark.parametrize("route", [["cast", "rolled"], ["cast"], ["rolled", "rolled", "cast"]])
+def test_a_word_that_was_never_measured_is_said(route):
+    space = ag.Box({"route": ["cast", "rolled", "printed"], "hours": (1, 9)}, integers=["hours"])
+    rows = pd.DataFrame({"hours": np.arange(1, 9), "route": [route[i % len(route)] for i in range(8)]})
+    campaign = ag.Campaign(space, "y", seed=0)
+    campaign.tell(rows.assign(y=rows["hours"] * 2.0 + (rows["route"] == "cast")))
+    said = [text for text in campaign.warnings if text.startswith("No measurement has")]
+    missing = [word for word in ("cast", "rolled", "printed") if word not in route]
+    assert [text.split(":")[0].rpartition(" = ")[2] for text in said] == missing
+    assert all("Measure some, or leave the word out." in text for text in said)
+    new = remote(space, space.read(rows), space.read(pd.DataFrame({"hours": [3.0], "route": ["printed"]})))
+    assert "route = printed (never measured); take the prediction for a guess" in new[0] and "0 … 0" not in new[0]
+    assert not remote(space, space.read(rows), space.read(rows[:1]))[0]
+
+
 def test_a_point_far_from_all_others_is_said_and_one_between_is_not():
     space = ag.CompositionSpace({"Ni": (0, 100), "Ti": (0, 100)})
     c = np.array([[0.1, 0.9], [0.12, 0.88], [0.14, 0.86], [0.14, 0.86], [0.9, 0.1]])
@@ -117,13 +170,19 @@ def test_a_point_far_from_all_others_is_said_and_one_between_is_not():
     assert not remote(space, c, np.array([[0.13, 0.87]]))[0] and not unvaried(space, c)
 
 
-def test_too_few_different_compositions_are_said_though_there_are_many_rows():
-    campaign = ag.Campaign(
-        ag.CompositionSpace({"Fe": (60, 80), "Mn": (15, 35), "Si": (0, 15)}), "Af", inputs="fractions"
-    )
-    rows = pd.DataFrame({"Fe": [73.1] * 5 + [70.0] * 5, "Mn": [21.7] * 5 + [25.0] * 5, "Si": [5.2] * 5 + [5.0] * 5})
-    campaign.tell(rows.assign(Af=np.arange(10.0)))
-    assert any("at least 5 different points" in text and "2 measured" in text for text in campaign.warnings)
+FEW = {"two alloys": [(73.1, 21.7, 5.2), (70, 25, 5)], "one alloy": [(70, 25, 5)], "four alloys": [
+    (70, 25, 5), (72, 22, 6), (75, 20, 5), (66, 30, 4)]}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FEW)
+def test_too_few_different_compositions_are_said_though_there_are_many_rows(kind):
+    space = ag.CompositionSpace({"Fe": (60, 80), "Mn": (15, 35), "Si": (0, 15)})
+    campaign = ag.Campaign(space, ag.Minimise("Af"), inputs="fractions")
+    rows = pd.DataFrame(np.repeat(FEW[kind], 5, axis=0), columns=["Fe", "Mn", "Si"])
+    campaign.tell(rows.assign(Af=np.arange(len(rows)) % 7 + 0.0))
+    said = f"{len(FEW[kind])} measured"
+    assert any("at least 5 different points" in text and said in text for text in campaign.warnings)
+    assert said in campaign.suggest(2)["warning"].iloc[0]
 
 
 @pytest.mark.parametrize("scatter", [0.0, 0.1, 0.2])

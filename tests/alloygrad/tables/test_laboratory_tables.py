@@ -5,7 +5,7 @@ import pytest
 
 from alloygrad.campaigns.campaign import Campaign
 from alloygrad.objectives import Maximise
-from alloygrad.spaces import CompositionSpace
+from alloygrad.spaces import Box, CompositionSpace, Product
 from alloygrad.tables import designations
 from alloygrad.tables.cells import read as cell
 from alloygrad.tables.headings import of_element
@@ -301,6 +301,56 @@ def test_a_thousand_repeats_of_ten_alloys_are_one_quick_model(tmp_path):
     assert "Ni is 50 in all measurements" in report["finding"][0]
     report = report[report["row"] > 0]
     assert len(report) == 10 and report["finding"].str.contains(r"… \(120 in all\)").all()
+
+
+@pytest.mark.parametrize("kind", ["a formula column", "unequal numbers", "a parameter of its own"])
+def test_repeats_beyond_a_thousand_rows_are_merged_however_they_are_written(tmp_path, kind):
+    rng = np.random.default_rng(1)
+    numbers = rng.integers(1, 280, size=9) if kind == "unequal numbers" else np.full(9, 115)
+    numbers[0] += 1005 - min(1005, numbers.sum())
+    hafnium = np.repeat(np.arange(9), numbers)
+    space, names, more = NITINOL, "Ni,Ti,Hf", {"unit": "at.%"}
+    cells = [f"50,{50 - i},{i}" for i in hafnium]
+    if kind == "a formula column":
+        names, cells, more = "alloy", [f"Ni50Ti{50 - i}Hf{i}" if i else "NiTi" for i in hafnium], {"formula": "alloy"}
+    if kind == "a parameter of its own":
+        space, names = Product(NITINOL, Box({"anneal_K": (700, 1000)})), "Ni,Ti,Hf,anneal_K"
+        cells = [f"{cell},{700 + 30 * i}" for cell, i in zip(cells, hafnium, strict=True)]
+    lines = [f"{cell},{60 + 20 * i + rng.normal():.3f}" for cell, i in zip(cells, hafnium, strict=True)]
+    table = read_table(write(tmp_path / "t.csv", f"{names},Af\n" + "\n".join(lines) + "\n"), space, **more)
+    campaign = Campaign(space, "Af", inputs="fractions")
+    campaign.tell(table)
+    assert len(campaign.values) >= 1005 and len(campaign.model.targets) == 9
+    assert campaign.noise_std == pytest.approx(1, rel=0.1)
+
+
+@pytest.mark.parametrize("kind", ["absent", "constant", "constant but for rounding", "a parameter"])
+def test_what_never_varies_is_a_line_of_the_report(tmp_path, kind):
+    space, names, more = NITINOL, "Ni,Ti,Hf", ""
+    hafnium = {"absent": 0, "constant": 5}.get(kind, 6)
+    what = f"Hf is {hafnium} in all measurements, and may vary from 0 to 30 at.%"
+    if kind == "a parameter":
+        space, names, more = Product(NITINOL, Box({"anneal_K": (700, 1000, "K")})), "Ni,Ti,Hf,anneal_K", ",900"
+        what = "anneal_K is 900 in all measurements, and may vary from 700 to 1000 K"
+    shares = [hafnium + (0.1 * (i % 2) if "rounding" in kind else 3 * i * (kind == "a parameter")) for i in range(6)]
+    lines = [f"{52 - i},{48 + i - h:.2f},{h:.2f}{more},{300 + i}" for i, h in enumerate(shares)]
+    path = write(tmp_path / "t.csv", f"{names},HV\n" + "\n".join(lines) + "\n")
+    report = read_table(path, space, unit="at.%").report("HV")
+    (one,) = report[report["finding"].str.contains("in all measurements")].itertuples(index=False)
+    assert one.row == 0 and one.finding.startswith(what) and one.remedy == "Measure some, or fix it."
+
+
+@pytest.mark.parametrize("cells", [["", ""], ["", "cracked"], ["n.d.", ""]])
+def test_a_row_without_an_outcome_is_to_be_kept(tmp_path, cells):
+    """Taking it out, as an empty cell of an element asks for, would have the alloy suggested again."""
+    lines = [f"50,{50 - i},{i},{300 + i}" for i in range(5)] + [f"50,30,20,{cells[0]}", f"50,25,25,{cells[1]}"]
+    table = read_table(write(tmp_path / "t.csv", "Ni,Ti,Hf,HV\n" + "\n".join(lines) + "\n"), NITINOL, unit="at.%")
+    report = table.report("HV").set_index("row")
+    for row, written in zip((7, 8), cells, strict=True):
+        if not written:
+            assert report.loc[row, "remedy"].endswith("Leave it empty for an alloy under way or failed: then it is "
+                                                      "not suggested again.")  # fmt: skip
+    assert len(table.waiting(["HV"])) == 2
 
 
 def test_more_than_a_thousand_different_alloys_are_used_and_the_approximation_is_said(tmp_path):

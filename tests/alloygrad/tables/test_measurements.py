@@ -104,6 +104,14 @@ def test_a_table_that_cannot_be_used_gives_one_message_with_remedies(tmp_path, k
         read(path, **options)
 
 
+def test_an_element_that_is_not_declared_is_said_once_for_each_row(tmp_path):
+    """What the sum of the others lacks follows from it."""
+    path = write(tmp_path / "t.csv", [(85 - i, 5 + i, 4, 6, 100) for i in range(6)], "Al,Cu,Mg,Zn,HV")
+    with pytest.raises(TableError, match=r"7 problems[\s\S]*row 7, column 'Zn': 6, an element") as error:
+        read(path)
+    assert "sums to" not in str(error.value) and "Correct the shares" not in str(error.value)
+
+
 def test_too_many_different_rows_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(findings, "MOST_ROWS", 4)
     repeated = write(tmp_path / "r.csv", [*GOOD[:4], *GOOD[:4]])
@@ -121,7 +129,7 @@ def test_too_many_different_rows_are_refused(tmp_path, monkeypatch):
         ("Al,Cu,Mn,HV", "at.%", "", "Add a column 'Mg', with 0 where the element is absent."),
         ("Al,Cu,Mg_at,HV", "at.%", "; is 'Mg_at' meant?", "Rename 'Mg_at' to 'Mg'."),
         ("Al,Cu,mg (wt%),HV", "wt.%", "; is 'mg (wt%)' meant?", "Rename 'mg (wt%)' to 'Mg'."),
-        ("Al,Cu,Mg wt.%,HV", "at.%", "", "Columns in wt.% are read from a file, with `read_table` and unit='wt.%'."),
+        ("Al,Cu,Mg wt.%,HV", "at.%", "", "Columns in wt.% are read from a file, with `read_table(…, unit='wt.%')`."),
     ],
 )
 def test_no_measurement_is_proposed_for_an_element(tmp_path, header, unit, meant, remedy):

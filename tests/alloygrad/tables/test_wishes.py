@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 
 import alloygrad as ag
@@ -82,6 +83,62 @@ def test_a_price_is_shown_and_kept(tmp_path):
     assert (found["price per kg"] <= 12).all() and not any(name.startswith("limit") for name in found)
     with pytest.raises(ValueError, match=r"Expected prices as .* of all of"):
         written(tmp_path, measured(), bounds=limits, max_price=12.0, prices={"Al": 1}).space()
+
+
+@pytest.mark.parametrize("parameters", [{}, {"anneal_K": [700, 900]}])
+def test_no_suggestion_is_further_from_the_table_than_asked(tmp_path, parameters):
+    rows = measured(8).assign(**({"anneal_K": np.linspace(700, 900, 8)} if parameters else {}))
+    more = dict(bounds={name: [0, 60] for name in ALLOYS.elements}, step=1, parameters=parameters)
+    near, free = (written(tmp_path, rows, **more, **own) for own in ({"farthest": 3}, {}))
+    made = rows[list(ALLOYS.elements)].to_numpy()
+
+    def away(request):
+        found, _ = request.suggest(request.campaign("fractions"))
+        at = found[[f"{name} at.%" for name in ALLOYS.elements]].to_numpy()
+        return (np.abs(at[:, None] - made[None]).sum(-1) / 2).min(1).max()
+
+    assert away(near) <= 3 + 1e-9 and away(free) > 3
+    with pytest.raises(ValueError, match="Expected `bounds` next to `farthest`"):
+        written(tmp_path, rows, candidates="list.csv", farthest=3).space()
+
+
+def test_the_gain_per_price_is_what_is_maximised(tmp_path):
+    """By enumeration; what is told stays the gain itself."""
+    prices = {"Al": 300.0, "Co": 30.0, "Cr": 1.0, "Ni": 16.0}
+    bounds = {name: [0, 60] for name in ALLOYS.elements}
+    asked = dict(bounds=bounds, step=5, prices=prices, q=1)
+    request = written(tmp_path, measured(), per_price=True, **asked)
+    campaign, grid = request.campaign("fractions"), ag.CompositionSpace({n: (0, 60) for n in ALLOYS.elements}, step=5)
+    every = np.concatenate(list(grid.enumerate()))
+    every = every[~(every[:, None] == campaign.points[None]).all(-1).any(1)]
+    gain = campaign.acquire()(torch.from_numpy(grid.fractions(every))).detach().numpy()
+    best = int(np.argmax(gain - np.log(price_of(grid.fractions(every), prices, grid.elements))))
+    found, _ = request.suggest(campaign)
+    assert grid.counts(grid.read(found)).tolist() == [every[best].tolist()]
+    assert found["log_ei"].item() == pytest.approx(gain[best], abs=1e-6)
+    other, _ = written(tmp_path, measured(), **asked).suggest(
+        written(tmp_path, measured(), **asked).campaign("fractions")
+    )
+    assert other["log_ei"].item() > found["log_ei"].item() and (found["price per kg"] < other["price per kg"]).all()
+    with pytest.raises(ValueError, match="Expected prices above 0"):
+        written(tmp_path, measured(), per_price=True, **asked | {"prices": {**prices, "Al": 0}}).campaign("fractions")
+    with pytest.raises(ValueError, match="Expected prices as"):
+        written(tmp_path, measured(), per_price=True, **asked | {"prices": None}).campaign("fractions")
+
+
+@pytest.mark.parametrize("objective", ["HV", [ag.Maximise("HV"), ag.Minimise("density")]])
+def test_a_cost_that_is_the_same_everywhere_changes_nothing(objective):
+    rows = measured().assign(density=lambda t: 8 - 0.05 * t["Al"])
+    found = []
+    for cost in (None, lambda points: torch.full(points.shape[:-1], 7.0, dtype=torch.float64)):
+        campaign = ag.Campaign(ALLOYS, objective, inputs="fractions", cost=cost)
+        campaign.tell(rows)
+        found.append(campaign.suggest(2)["formula"].tolist())
+    assert found[0] == found[1]
+    with pytest.raises(ValueError, match="Expected a logarithmic acquisition next to `cost`"):
+        ag.Campaign(ALLOYS, "HV", acquisition="ei", cost=lambda points: points[..., 0])
+    with pytest.raises(TypeError, match="Expected cost as a function"):
+        ag.Campaign(ALLOYS, "HV", cost=3.0)
 
 
 def test_features_stay_within_limits(tmp_path):
