@@ -64,7 +64,7 @@ def wheel(tmp_path_factory) -> Path:
 def test_the_wheel_holds_the_library_and_its_elements_and_no_study(wheel):
     files = set(zipfile.ZipFile(wheel).namelist())
     assert {file.split("/")[0].split("-")[0] for file in files} == {"alloygrad"}
-    assert "alloygrad/features/elements.csv" in files
+    assert {f"alloygrad/features/{name}" for name in ("elements.csv", "mixing_enthalpies.csv")} <= files
     assert {str(path.relative_to(ROOT / "lib")) for path in (ROOT / "lib" / "alloygrad").rglob("*.py")} <= files
 
 

@@ -38,6 +38,7 @@ OTHER_WORDS = {
     "at_least": "min minimum lower least above",
     "at_most": "max maximum upper most below",
     "budget": "n n_calls n_iter iterations max_calls max_iter",
+    "cost": "price prices",
     "exclude": "measured",
     "inputs": "features descriptors",
     "log_ei": "ei expected_improvement",

@@ -408,6 +408,12 @@ READER = [  # what a reader tried, and did not understand at first reading
         lambda: ag.CompositionSpace({"Ti": {"least": 20}, "Ni": (0, 80)}),
         "got {'least': 20}. Write for example (20, 55).",
     ),
+    (lambda: new(cost=lambda points: points), "one number above 0 for each point, (8,); got shape (8, 3)."),
+    (
+        lambda: new(cost=lambda points: points[..., 0] - 1),
+        "cost number above 0 got -0 along the last axis, Ti, Ni, Cu",
+    ),
+    (lambda: new(cost=lambda points: points.numpy()[..., 0]), "cost to return a torch tensor got a ndarray."),
     (lambda: several().tell(POINTS, {"y": VALUES}), "outcome 'z' among the columns; got y. Add a column 'z'"),
     (lambda: kept(told(), labelled().rename(columns={"y": "Y"})), "'y' among the columns; Is 'Y' meant?"),
 ]

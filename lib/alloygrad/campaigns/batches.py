@@ -72,7 +72,7 @@ def searcher(
     return name, built
 
 
-def require_cost(cost: Any, acquisition: str | None) -> Cost | None:
+def require_cost(cost: Any, acquisition: str | None, space: Space) -> Cost | None:
     """Return a cost, or None. Raises ValueError for what is none, or an acquisition that is not logarithmic."""
     if cost is not None:
         require_callable("cost", cost, "a function of coordinates (..., k) → costs (...)")
@@ -80,6 +80,16 @@ def require_cost(cost: Any, acquisition: str | None) -> Cost | None:
             raise ValueError(
                 f"Expected a logarithmic acquisition next to `cost`; got {acquisition!r}. Leave it out, or take "
                 "'log_ei'."
+            )
+        at = torch.from_numpy(np.array(space.coordinates(space.sample(8, np.random.default_rng(0)))))
+        found = cost(at)
+        if not isinstance(found, Tensor) or found.shape != at.shape[:-1] or not (found > 0).all():
+            got = f"a {type(found).__name__}"
+            if isinstance(found, Tensor):
+                got = f"shape {tuple(found.shape)}" if found.shape != at.shape[:-1] else f"{found.min().item():.4g}"
+            raise ValueError(
+                f"Expected cost to return a torch tensor with one number above 0 for each point, here (8,); got {got}. "
+                f"Compute it with torch along the last axis, {', '.join(space.names)}, as in 1 + points[..., 0]."
             )
     return cost
 

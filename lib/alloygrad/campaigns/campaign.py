@@ -115,7 +115,8 @@ class Campaign:
         own = [name for name, one in signature(Campaign).parameters.items() if one.kind is not one.VAR_KEYWORD]
         require_options(who="Campaign", own=own, **selection)
         self.space, self.setting, self.seed, self.reference = space, SETTINGS[setting], seed, reference
-        self.acquisition, self.cost = default_acquisition(objectives, acquisition), require_cost(cost, acquisition)
+        self.acquisition = default_acquisition(objectives, acquisition)
+        self.cost = require_cost(cost, acquisition, space)
         how: dict[str, Any] = dict(setting=self.setting, surrogate=surrogate, inputs=inputs, selection=selection)
         self.properties = tuple(
             Property(space, one, seed=(seed, number), **how) for number, one in enumerate(objectives)

@@ -161,7 +161,8 @@ class _Limits(NamedTuple):
         """A value outside a measured range."""
         if self.word:
             return f"{self.word} (never measured)"
-        return f"{name} {self.shown(value)}{self.unit} (measured: {self.shown(low)} … {self.shown(high)})"
+        span = " … ".join(dict.fromkeys([self.shown(low), self.shown(high)]))  # one number where they are the same
+        return f"{name} {self.shown(value)}{self.unit} (measured: {span})"
 
 
 def _limits(space: Space) -> list[_Limits]:

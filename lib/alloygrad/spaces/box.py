@@ -209,27 +209,30 @@ class Box:
     def violations(self, values: ArrayLike) -> list[str]:
         """List the limits that values (k,) break, one text for each."""
         found, values = [], require_columns(numbers(values, "values"), self.names, one=True)
-        for name, value, low, high, unit, whole in zip(
-            self.names, values, self.lower, self.upper, self.units, self.whole, strict=True
-        ):
-            if name in self.parameters and not low <= value <= high:
-                unit = f" {unit}" if unit else ""
-                found.append(f"{name} = {value:g}{unit} lies outside {low:g} … {high:g}{unit}")
-            elif name in self.parameters and whole and value != np.rint(value):
-                found.append(f"{name} = {value:g} is no whole number")
+        for i in np.flatnonzero(self._numeric).tolist():
+            if not self.lower[i] <= values[i] <= self.upper[i]:
+                found.append(f"{self.names[i]} = {values[i]:g}{self._unit(i)} lies outside {self._limits(i)}")
+            elif self.whole[i] and values[i] != np.rint(values[i]):
+                found.append(f"{self.names[i]} = {values[i]:g} is no whole number")
         for name, columns in self.choices.items():
             if sorted(values[columns]) != [0.0] * (columns.stop - columns.start - 1) + [1.0]:
                 words = ", ".join(self.words[name])
                 found.append(f"{name} is none of {words} (1 for the word taken, 0 for the others)")
         return found
 
+    def _unit(self, i: int) -> str:
+        return f" {self.units[i]}" if self.units[i] else ""
+
+    def _limits(self, i: int) -> str:
+        return f"{self.lower[i]:g} … {self.upper[i]:g}{self._unit(i)}"
+
     def far_outside(self, coordinates: np.ndarray) -> list[str]:
         """Return a warning for each parameter of coordinates (n, k) with a value far outside its limits."""
         width = np.where(self.upper > self.lower, self.upper - self.lower, np.abs(self.upper))
         beyond = np.maximum(self.lower - coordinates, coordinates - self.upper)
         return [
-            f"{name} was measured at {coordinates[row, i]:g}, far outside its limits {self.lower[i]:g} … "
-            f"{self.upper[i]:g}. Correct the value if it is a slip; otherwise widen the limits, or leave the row out."
+            f"{name} was measured at {coordinates[row, i]:g}{self._unit(i)}, far outside its limits {self._limits(i)}. "
+            "Correct the value if it is a slip; otherwise widen the limits, or leave the row out."
             for i, name in enumerate(self.names)
             if len(coordinates) and beyond[row := beyond[:, i].argmax(), i] > FAR * width[i]
         ]

@@ -39,8 +39,9 @@ MOST_COUNTED = 200_000
 AT_ONCE = 10_000_000
 """Differences of fractions that are held at once."""
 
-TRIES = 200
-"""Rounds of rejection, in which hardly anything was found, before a space is said to be empty."""
+TRIES, PATIENCE, MOST_DRAWN = 200, 20, 32_768
+"""Rounds of rejection, in which hardly anything was found, before a space is said to be empty; those in which about as
+many are drawn as are missing; and how many are drawn at most in a later round."""
 
 
 class Limited(NamedTuple):
@@ -297,9 +298,12 @@ class Restricted:
         require_whole(0, n=n)
         require_generator(rng)
         share = self._sizes / self._sizes.sum()
-        found = np.empty((0, len(self.elements)), dtype=np.int64)
-        for _ in range(TRIES):
+        found, tried = np.empty((0, len(self.elements)), dtype=np.int64), 0
+        for number in range(TRIES):
             wanted = max(n - len(found), 1) if not self._rejects else max(256, 2 * (n - len(found)))
+            if number >= PATIENCE and len(found):  # few are kept: more are drawn at once
+                wanted = min(MOST_DRAWN, wanted * (tried // len(found)))
+            tried += wanted
             drawn = rng.multinomial(wanted, share)
             parts = [self._supports[i].sample(int(drawn[i]), rng) for i in np.flatnonzero(drawn)]
             points = rng.permutation(np.concatenate(parts))

@@ -23,6 +23,7 @@ import pandas as pd
 from alloygrad.campaigns.campaign import Campaign
 from alloygrad.campaigns.progress import progress
 from alloygrad.checks import is_number, nearest, require_known, require_number, require_whole, shown
+from alloygrad.features import mixing
 from alloygrad.features.feature_map import FeatureMap, parse_feature
 from alloygrad.objectives import Limit, Maximise, Minimise, Target
 from alloygrad.protocols import Objective
@@ -114,7 +115,7 @@ class Request:
         weight_bounds: {element: [least, most]}, wt.%, next to `bounds`.
         bounds_unit: "wt.%" where `bounds` are by weight; the grid stays one of at.%.
         limits: [[what, least, most], …]; null for no limit. What is limited is {element: weight}, for Σ weight ×
-            at.%/100, or a feature such as "mean:VEC" or "mismatch:R" (δ).
+            at.%/100, a feature such as "mean:VEC" or "mismatch:R" (δ), or "mixing_enthalpy" in kJ/mol.
         prices: {element: price per kg}, of all elements: shown with each suggestion.
         max_price: The largest price per kg of a suggestion.
         farthest: No suggestion is further, in at.%, from all alloys of the table.
@@ -365,7 +366,9 @@ def _limit(said: Any, elements: Sequence[str]) -> Any:
             f"Expected limits as [[what, least, most], …]; got {shown(said)}. Write for example `limits: "
             f"{_in_yaml(FORMS['limits'])}`, with null for no limit."
         )
-    if isinstance(said, list | tuple) and said and isinstance(said[0], str):
+    if said[0] == mixing.NAME:
+        return (mixing.mixing_enthalpy(elements), *said[1:3], said[0])
+    if isinstance(said[0], str):
         return (FeatureMap(tuple(elements), (parse_feature(said[0]),)), *said[1:3], said[0])
     return said
 

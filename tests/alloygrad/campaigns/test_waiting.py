@@ -98,9 +98,9 @@ def test_single_suggestions_with_pending_ones_are_as_good_as_a_batch_in_every_sp
     weights = np.arange(1, at.shape[1] + 1) / np.maximum(np.ptp(at, axis=0), 1e-9)
     campaign = ag.Campaign(space, "y", inputs="fractions", seed=0)
     campaign.tell(known, np.sin(2 * (at - at.min(0)) @ weights))
-    batch, pending = campaign.ask(3, pending=failed), failed
+    batch, pending = campaign.ask(2, pending=failed), failed
     values = []
-    for _ in range(3):
+    for _ in range(2):
         (one,) = campaign.ask(1, pending=pending)
         pending, values = np.concatenate([pending, one.point[None]]), [*values, one.value]
     for made in (np.array([one.point for one in batch]), pending[2:]):
@@ -108,7 +108,7 @@ def test_single_suggestions_with_pending_ones_are_as_good_as_a_batch_in_every_sp
         every = np.concatenate([points, made])
         assert len(np.unique(every, axis=0)) == len(every)
         where = space.coordinates(made)
-        apart = space.distance(where[:, None], where[None])[~np.eye(3, dtype=bool)]
+        apart = space.distance(where[:, None], where[None])[~np.eye(2, dtype=bool)]
         assert apart.min() >= space.spacing - 1e-9
     np.testing.assert_allclose([one.value for one in batch], values, atol=0.05)
 
@@ -144,7 +144,7 @@ def test_a_parameter_that_never_varies_is_a_guess_too():
     space = ag.Product(ag.CompositionSpace({"Ni": (40, 60), "Ti": (40, 60)}), ag.Box({"anneal": (700, 1100, "K")}))
     c = np.column_stack([np.linspace(0.4, 0.6, 6), np.linspace(0.6, 0.4, 6), np.full(6, 900)])
     assert unvaried(space, c)[0].startswith("anneal is 900 in all measurements, and may vary from 700 to 1100 K")
-    assert "anneal 1000 K (measured: 900 … 900)" in remote(space, c, np.array([[0.5, 0.5, 1000]]))[0]
+    assert "anneal 1000 K (measured: 900)" in remote(space, c, np.array([[0.5, 0.5, 1000]]))[0]
 
 
 @pytest.mark.parametrize("route", [["cast", "rolled"], ["cast"], ["rolled", "rolled", "cast"]])

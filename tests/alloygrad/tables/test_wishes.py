@@ -7,6 +7,7 @@ import torch
 import yaml
 
 import alloygrad as ag
+from alloygrad.features.mixing import mixing_enthalpy
 from alloygrad.tables import command
 from alloygrad.tables.candidates import read_candidates
 from alloygrad.tables.reading import TableError
@@ -88,7 +89,7 @@ def test_a_price_is_shown_and_kept(tmp_path):
 @pytest.mark.parametrize("parameters", [{}, {"anneal_K": [700, 900]}])
 def test_no_suggestion_is_further_from_the_table_than_asked(tmp_path, parameters):
     rows = measured(8).assign(**({"anneal_K": np.linspace(700, 900, 8)} if parameters else {}))
-    more = dict(bounds={name: [0, 60] for name in ALLOYS.elements}, step=1, parameters=parameters)
+    more = dict(bounds={name: [0, 60] for name in ALLOYS.elements}, step=1, parameters=parameters, q=1)
     near, free = (written(tmp_path, rows, **more, **own) for own in ({"farthest": 3}, {}))
     made = rows[list(ALLOYS.elements)].to_numpy()
 
@@ -142,15 +143,18 @@ def test_a_cost_that_is_the_same_everywhere_changes_nothing(objective):
 
 
 def test_features_stay_within_limits(tmp_path):
-    limits = [["mean:VEC", 6.5, None], ["mismatch:R", None, 0.06]]
+    limits = [["mean:VEC", 6.5, None], ["mismatch:R", None, 0.06], ["mixing_enthalpy", -12, 4]]
     request = written(tmp_path, measured(), bounds={n: [5, 60] for n in ALLOYS.elements}, step=5, limits=limits)
     space, grid = request.space(), ag.CompositionSpace({n: (5, 60) for n in ALLOYS.elements}, step=5)
     every = np.concatenate(list(grid.enumerate()))
     features = ag.FeatureMap(grid.elements, ["mean:VEC", "mismatch:R"])(grid.fractions(every)).numpy()
-    assert (space.contains(every) == ((features[:, 0] >= 6.5) & (features[:, 1] <= 0.06))).all()
+    enthalpy = mixing_enthalpy(grid.elements)(grid.fractions(every))
+    inside = (features[:, 0] >= 6.5) & (features[:, 1] <= 0.06) & (enthalpy >= -12) & (enthalpy <= 4)
+    assert (space.contains(every) == inside).all()
     assert 0 < space.size < len(every)
     found, _ = request.suggest(request.campaign("fractions"))
     assert (found["mean:VEC"] >= 6.5).all() and (found["mismatch:R"] <= 0.06).all()
+    assert (found["mixing_enthalpy"] >= -12).all()
 
 
 def test_bounds_by_weight_hold_for_every_composition_of_the_grid(tmp_path):
