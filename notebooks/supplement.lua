@@ -65,7 +65,7 @@ local function set(t)
     local align = spec[1] == "AlignDefault" and "AlignLeft" or spec[1]
     t.colspecs[j] = { align, wide and lengths[j] and lengths[j] / total or nil }
   end
-  local opening = string.format("#tabular(head: %s, long: %s)[", #t.head.rows > 0, words > 250)
+  local opening = string.format("#tabular(head: %s, long: %s)[", #t.head.rows > 0, words > 120)
   return { pandoc.RawBlock("typst", opening), breakable(t), pandoc.RawBlock("typst", "]") }
 end
 

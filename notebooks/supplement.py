@@ -83,8 +83,10 @@ def tidy(html: str) -> str:
     for row in table("tr"):
         cells = [cell for cell in row(["th", "td"]) for _ in range(int(cell.get("colspan", 1)))]
         for position, cell in enumerate(reversed(cells)):
-            if "colspan" in cell.attrs:
-                cell["style"] = "text-align: center;" if row.find_parent("thead") else "font-weight: bold;"
+            if "colspan" in cell.attrs and row.find_parent("thead"):
+                cell["style"] = "text-align: center;"
+            elif "colspan" in cell.attrs and not cell.strong:
+                cell.string.wrap(BeautifulSoup("", "html.parser").new_tag("strong"))
             elif position in numeric:
                 cell["style"] = "text-align: right;"
     return f'<div class="table">{table}</div>'
@@ -181,8 +183,9 @@ def chapter(notebook, stem: str, folder: Path, known: set[str]):
             cell.outputs, cell.execution_count = [o for o in kept if o], None
             cell.metadata = {"tags": ["hide-input"]}
             cells += followed(waiting, "")
-            if names and cells and cells[-1].cell_type == "markdown" and "figure" not in cells[-1].metadata:
-                cells[-1].source = leading(cells[-1].source, names)
+            last = next((c for c in reversed(cells) if c.cell_type == "markdown" or c.outputs), cell)
+            if names and last.cell_type == "markdown" and "figure" not in last.metadata:
+                last.source = leading(last.source, names)
             waiting, shown = names, shown | set(names)
         if cell.source.strip():
             cells.append(cell)
@@ -218,11 +221,15 @@ def scoreboard(path: Path = FIGURES / "13_claims.csv") -> str:
     return f"{len(verdicts)} claims: {' · '.join(f'{n} {verdict}' for verdict, n in verdicts.value_counts().items())}."
 
 
-def contents(stems: list[str]) -> str:
-    """Return one list of chapters for each of `PARTS`; chapters that belong to none come first."""
+def by_part(stems: list[str]) -> dict[str, list[str]]:
+    """Return the chapters of each of `PARTS`; chapters that belong to none come first, under ""."""
     parts = {name: [s for s in stems if any(fnmatch(s[:2], one) for one in own.split())] for name, own in PARTS.items()}
-    rest = sorted(set(stems) - {stem for own in parts.values() for stem in own})
-    listed = {"": rest, **parts, "Library, data and sources": ["library", "back_matter"]}
+    return {"": sorted(set(stems) - {stem for own in parts.values() for stem in own})} | parts
+
+
+def contents(stems: list[str]) -> str:
+    """Return one list of chapters for each part."""
+    listed = by_part(stems) | {"Library, data and sources": ["library", "back_matter"]}
     return "\n\n".join(
         "\n".join(["```{toctree}", ":maxdepth: 1", *([f":caption: {name}"] if name else []), "", *own, "```"])
         for name, own in listed.items()
@@ -288,8 +295,8 @@ def build(paths: list[Path], book: Path):
     pages["library"] = library.page()
     for page, text in pages.items():
         (source / f"{page}.md").write_text(text, encoding="utf-8")
-    printed = [translated(pages["index"])]
-    for path in paths:
+    printed, places = [translated(pages["index"])], {path.stem: path for path in paths}
+    for path in (places[stem] for own in by_part(list(places)).values() for stem in own):
         read = chapter(nbformat.read(path, as_version=4), path.stem, source / "figures", known)
         nbformat.write(read, source / path.name)
         printed.append(printable(read, path.stem))

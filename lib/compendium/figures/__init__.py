@@ -39,7 +39,8 @@ def save(figure: Figure, name: str, *, data: pd.DataFrame, profile: str = "paper
 
 
 def _drawn(figure: Figure) -> bytes:
-    """A figure as PNG."""
+    """A figure as PNG. Layouts with legends outside settle at the second drawing."""
+    figure.draw_without_rendering()
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()

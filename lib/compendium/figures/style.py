@@ -1,6 +1,11 @@
 """The compendium's figures: the library's style, and colours, markers and names that mean the same everywhere."""
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
 import matplotlib as mpl
+import pandas as pd
 
 from alloygrad.plotting import models
 from alloygrad.plotting.style import PALETTE, STYLE
@@ -74,7 +79,34 @@ LABELS = {
     "box": "map to a box, L-BFGS-B",
 }
 
+TABLES = {name: label.replace("\n", " ") for name, label in LABELS.items()} | {"sma": "SMA", "ti": "Ti", "hea": "HEA"}
+"""What tables say for a name: the label of figures, in one line."""
+
+WORD = re.compile(r"(?<![\w/.-])\w+(?![\w/.-])")
+"""A word that is not part of a path."""
+
 mpl.rcParams.update(STYLE)
+
+
+def worded(table: pd.DataFrame, words: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Return a table that names loops, surrogates, properties and alloys in words, in index, columns and cells.
+
+    Replaced are texts that are keys of `TABLES` or `words`, and keys with an underscore within longer texts.
+    """
+    known = TABLES | dict(words or {})
+
+    def said(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return known.get(value) or WORD.sub(lambda m: known.get(m[0], m[0]) if "_" in m[0] else m[0], value)
+
+    def renamed(labels: pd.Index) -> pd.Index:
+        if isinstance(labels, pd.MultiIndex):
+            return pd.MultiIndex.from_tuples([tuple(map(said, one)) for one in labels], names=map(said, labels.names))
+        return pd.Index([said(one) for one in labels], name=said(labels.name))
+
+    found = table.map(said)
+    return found.set_axis(renamed(table.index)).set_axis(renamed(table.columns), axis=1)
 
 
 def line_of(name: str, *, thin: bool = False) -> dict:

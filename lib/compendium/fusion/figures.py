@@ -1,5 +1,6 @@
 """Figures of campaigns on pools: tables in, matplotlib figures out."""
 
+import textwrap
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -25,20 +26,59 @@ ARMS = {
 """Colour, marker and label of who chooses, the same in every figure."""
 
 LEARNERS = {
-    "isotropic": dict(color=PALETTE[0], marker="o", label="Gaussian process, one lengthscale"),
+    "isotropic": dict(color=PALETTE[2], marker="s", label="Gaussian process, one lengthscale"),
     "tanimoto": dict(color=PALETTE[4], marker="D", label="Gaussian process, Tanimoto"),
-    "gp": dict(color=PALETTE[2], marker="s", label="Gaussian process, all lengthscales"),
+    "gp": dict(color=PALETTE[9], marker="o", label="Gaussian process, all lengthscales"),
     "extra_trees": dict(color=PALETTE[1], marker="^", label="extra trees"),
 }
 """Colour, marker and label of a learner."""
 
 RANDOM = dict(color="0.45", ls=":", lw=1.2, label="random (expected)")
 
+TITLES = {
+    "crossed_barrel": "printed barrels",
+    "oer_plate_3496": "OER catalysts 3496",
+    "oer_plate_4098": "OER catalysts 4098",
+    "hplc": "chromatography",
+    "mmli_opv": "organic photovoltaics",
+    "jdft2d": "two-dimensional crystals",
+    "dielectric": "dielectrics",
+    "perovskites": "perovskites",
+    "stability": "stability of crystals",
+    "esol": "solubility",
+    "buchwald": "coupling reactions",
+    "alloys_sma": "shape-memory alloys",
+    "alloys_hea": "high-entropy alloys",
+    "alloys_ti": "titanium alloys",
+    "lnp3": "lipid nanoparticles",
+    "dispersants": "dispersants",
+    "dye_lasers": "laser dyes",
+    "elastic": "elastic crystals",
+}
+"""Pools in words."""
+
+
+def named(pool: str) -> str:
+    """Return a pool in words."""
+    return TITLES.get(pool, pool)
+
+
+def worded(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with pools and arms in words."""
+    return style.worded(table, TITLES | {arm: str(look["label"]) for arm, look in ARMS.items()})
+
+
+def cell_named(cell: str) -> str:
+    """Return the alloy and the number of elements of a cell such as "sma_n10_ascent"."""
+    alloy, elements, *_ = cell.split("_")
+    return f"{style.TABLES.get(alloy, alloy)}, N = {elements.removeprefix('n')}"
+
 
 def _panels(names: Sequence[str], height: float = 1.7, columns: int = 3) -> tuple[Figure, np.ndarray]:
     columns = min(columns, len(names))
     rows = -(-len(names) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(PAGE, height * rows + 0.6), squeeze=False)
+    figure.get_layout_engine().set(hspace=0.07)  # a title clear of the label above it
     for axis in axes.flat[len(names) :]:
         axis.remove()
     return figure, axes
@@ -63,7 +103,7 @@ def found_against_batches(runs: pd.DataFrame) -> Figure:
                 axis.plot(mine.index, mine, ms=3, **look, lw=2.2 if arm == "ensemble" else 1.0)
         size, seeds = pools.DECLARED[pool]["size"], own["seed"].nunique()
         axis.plot(batches, discovery.TOP * (discovery.INITIAL + discovery.BATCH * batches) / size, **RANDOM)
-        axis.set(title=f"{pool}, n = {seeds}", ylim=(-0.3, 10.3), yticks=range(0, 11, 2), xlabel="batch of 8")
+        axis.set(title=f"{named(pool)}, n = {seeds}", ylim=(-0.3, 10.3), yticks=range(0, 11, 2), xlabel="batch of 8")
         axis.grid(axis="y", lw=0.4)
     for axis in axes[:, 0]:
         axis.set_ylabel("of the ten best, found")
@@ -95,7 +135,11 @@ def matrix(table: pd.DataFrame) -> Figure:
         look = dict(color="w" if value > 6 else "0.15", weight="bold" if best else "normal")
         if np.isfinite(value):
             axis.text(column, row, f"{value:.1f}", ha="center", va="center", **look)
-    axis.set_xticks(range(wide.shape[1]), wide.columns, rotation=35, ha="right")
+    axis.set_xticks(
+        range(wide.shape[1]),
+        [textwrap.fill(named(pool), 13, break_long_words=False) for pool in wide.columns],
+        fontsize=6,
+    )
     axis.set_yticks(range(len(wide)), [ARMS[arm]["label"] for arm in wide.index])
     axis.tick_params(length=0)
     return figure
@@ -103,7 +147,7 @@ def matrix(table: pd.DataFrame) -> Figure:
 
 def distributions(tasks: Sequence[pools.Task]) -> Figure:
     """Draw one panel per task: a histogram of its first target, shaded from the tenth best candidate on."""
-    figure, axes = _panels(tasks, height=1.5)
+    figure, axes = _panels(tasks, height=1.7)
     for axis, task in zip(axes.flat, tasks, strict=False):
         name = task.outcomes.columns[0]
         values, direction = task.outcomes[name].to_numpy(), task.directions[0]
@@ -112,7 +156,7 @@ def distributions(tasks: Sequence[pools.Task]) -> Figure:
         tenth = direction * np.sort(direction * values)[-10]
         axis.axvspan(*sorted((tenth, axis.get_xlim()[direction > 0])), color=PALETTE[3], alpha=0.3, lw=0)
         better = "larger" if direction > 0 else "smaller"
-        axis.set(title=f"{task.name}, {len(values):,}", xlabel=f"{name} ({better} is better)")
+        axis.set(title=f"{named(task.name)}, {len(values):,}", xlabel=f"{name.replace('_', ' ')} ({better} is better)")
     for axis in axes[:, 0]:
         axis.set_ylabel("candidates")
     return figure
@@ -144,12 +188,12 @@ def trust(table: pd.DataFrame) -> Figure:
 
 
 SEES = {
-    "paper": dict(color="0.45", marker="s", label="four features, as published"),
-    "features": dict(color=PALETTE[1], marker="^", label="four features"),
-    "fractions": dict(color=PALETTE[2], marker="D", label="fractions"),
-    "both": dict(color=PALETTE[0], marker="o", label="features and fractions"),
+    "paper": dict(color=style.COLOURS["ascent"], marker="o", label="ascent on four features, as published"),
+    "features": dict(color=PALETTE[9], marker="D", label="four features"),
+    "fractions": dict(color=PALETTE[4], marker="P", label="fractions"),
+    "both": dict(color=PALETTE[3], marker="s", label="features and fractions"),
 }
-"""Colour, marker and label of what the model of a campaign on alloys sees."""
+"""Colour, marker and label of what the model of a campaign on alloys sees; the first paper's arm keeps its own."""
 
 
 def merit_against_experiments(runs: pd.DataFrame) -> Figure:
@@ -171,7 +215,7 @@ def merit_against_experiments(runs: pd.DataFrame) -> Figure:
                 mean, error = mine.mean(), mine.sem().fillna(0)
                 axis.plot(mean.index, mean, ms=3, markevery=10, **look)
                 axis.fill_between(mean.index, mean - error, mean + error, color=look["color"], alpha=0.2, lw=0)
-        axis.set(title=f"{landscape}, n = {own['seed'].nunique()}", xlabel="experiments")
+        axis.set(title=f"{landscape} (n = {own['seed'].nunique()})", xlabel="experiments")
         axis.grid(axis="y", lw=0.4)
     for axis in axes[:, 0]:
         axis.set_ylabel("largest merit so far")
@@ -192,9 +236,11 @@ def one_step(table: pd.DataFrame) -> Figure:
     for axis, name in zip(axes[0], names, strict=True):
         own = table[table["cell"] == name]
         hits = own.groupby("model", sort=False)["hits"]
-        axis.errorbar(hits.mean(), list(hits.groups), xerr=hits.sem().fillna(0), fmt="o", color=PALETTE[0], ms=4)
+        axis.errorbar(hits.mean(), list(hits.groups), xerr=hits.sem().fillna(0), fmt="o", color="0.2", ms=4)
         axis.axvline(own["share"].mean(), **{key: RANDOM[key] for key in ("color", "ls", "lw")})
-        axis.set(title=f"{name}, n = {own['seed'].nunique()}", xlim=(0, 1.05), xlabel="share of eight picks")
+        axis.set(
+            title=f"{cell_named(name)} (n = {own['seed'].nunique()})", xlim=(0, 1.05), xlabel="share of eight picks"
+        )
         axis.grid(axis="x", lw=0.4)
     axes[0, 0].invert_yaxis()
     return figure

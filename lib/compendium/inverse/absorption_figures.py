@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -111,5 +112,6 @@ def posterior(stages: Mapping[str, np.ndarray], truth: Sequence[float], labels: 
         axis.plot(truth[i], truth[j], "+", ms=9, mew=1.4, color="0.1", label="truth")
         axis.set(xlabel=labels[i], ylabel=labels[j])
     handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=4, markerscale=2.5)
+    dots = [mpl.lines.Line2D([], [], ls="", marker="o", ms=4, mew=0, color=dot.get_color()) for dot in handles[:-1]]
+    figure.legend([*dots, handles[-1]], names, loc="outside upper center", ncols=4)
     return figure

@@ -16,7 +16,7 @@ from alloygrad.inverse.identifiability import CANNOT_TELL, Information
 from alloygrad.plotting.style import COLUMN, PAGE, PALETTE
 from compendium.figures import paths, save, style
 
-__all__ = ["LABELS", "SEARCHERS", "STAGES", "paths", "save", "style"]
+__all__ = ["LABELS", "SEARCHERS", "STAGES", "paths", "save", "style", "worded"]
 
 SEARCHERS = {
     "hybrid": dict(color=PALETTE[0], marker="o", label="hybrid (default)"),
@@ -48,11 +48,20 @@ DATA, FIT, TRUTH = "0.45", PALETTE[3], PALETTE[0]
 LABELS = {
     "z_Ti": "z(Ti)", "z_O1": "z(O1)", "z_O2": "z(O2)", "x_Pb": "x(Pb)", "z_Pb": "z(Pb)", "march": "texture r",
     "width": "peak width", "zero": "zero shift", "d12": "d₁₂", "d23": "d₂₃", "d34": "d₃₄", "u_surface": "u, surface",
-    "u_bulk": "u, bulk", "V_i": "V_i (damping)", "delta_V0": "ΔV₀", "coarse": "coarse misfit", "fine": "fine misfit",
+    "u_bulk": "u, bulk", "V_i": "V_i (damping)", "delta_V0": "ΔV₀", "tilt_x": "tilt along c",
+    "tilt_y": "tilt across c", "C1": "defocus C₁", "A1_x": "astigmatism A₁, axes",
+    "A1_y": "astigmatism A₁, diagonals", "ti_shift": "Ti shift", "spread": "image spread",
+    "coarse": "coarse misfit", "fine": "fine misfit",
     "ten_dq": "10Dq", "beta_dd": "β (3d–3d)", "beta_pd": "β (2p–3d)", "exchange": "exchange field h",
     "gamma": "width Γ", "shift": "shift",
 }  # fmt: skip
 """Names of parameters in words."""
+
+
+def worded(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with searchers, parameters and columns in words."""
+    words = {name: str(look["label"]) for name, look in SEARCHERS.items()}
+    return style.worded(table, words | LABELS | {"standard_error": "standard error"})
 
 
 def label(name: str) -> str:
@@ -128,6 +137,7 @@ def fisher(information: Information, box: pd.DataFrame | None = None) -> Figure:
     right.barh(places, worst[table.index] * np.sign(worst[worst.abs().idxmax()]), height=0.55, color=PALETTE[4], lw=0)
     right.set(xlabel="worst-determined direction", xlim=(-1.05, 1.05))
     right.tick_params(left=False)
+    figure.get_layout_engine().set(wspace=0.06)
     figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
 
@@ -309,8 +319,8 @@ def _with_unit(problem: InverseProblem, name: str) -> str:
 def plus_minus(row: pd.Series) -> str:
     """Return a value with its standard error, rounded to two digits of the latter."""
     digits = max(0, 1 - int(np.floor(np.log10(row["standard_error"]))))
-    return f"{row['value']:.{digits}f} ± {row['standard_error']:.{digits}f} {row['unit']}".rstrip()
+    return f"{row['value']:.{digits}f} ± {row['standard_error']:.{digits}f} {row['unit']}".rstrip().replace("-", "−")
 
 
 def _reference(row: pd.Series) -> str:
-    return f"{row['reference']:.5g} {row['unit']}".rstrip()
+    return f"{row['reference']:.4g} {row['unit']}".rstrip().replace("-", "−")

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -72,9 +73,10 @@ def chain_maps(table: pd.DataFrame, found: Recovery, waves: Mapping[str, tuple[n
         drawn = axis.pcolormesh(L, energy, image, shading="nearest", rasterized=True, **_limits(title, table["value"]))
         _panel(figure, axis, title, drawn)
         axis.set_xlabel("L (2π/c)")
+    edge = [patheffects.withStroke(linewidth=2.2, foreground="0.2")]  # so that the white line shows in the legend, too
     for (name, (L, energy)), style in zip(waves.items(), ("-", "--"), strict=False):
-        axes[0].plot(L, energy, style, color="w", lw=0.9, label=name)
-    axes[0].legend(loc="lower left", labelcolor="w")
+        axes[0].plot(L, energy, style, color="w", lw=0.9, label=name, path_effects=edge)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left")
     axes[0].set(ylabel="energy transfer (meV)", ylim=(table["energy"].min(), table["energy"].max()))
     return figure
 

@@ -51,6 +51,12 @@ WORDS = {
 }
 
 
+def worded(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with landscapes, inner loops and objectives in words."""
+    words = {name: label.partition(" (")[0] for name, label in WORDS.items()}
+    return style.worded(table, LABELS | TITLES | words)
+
+
 def in_words(one: Objective) -> str:
     """Return an aim or a limit in words, with its unit."""
     name = WORDS.get(one.name, one.name)
@@ -73,15 +79,22 @@ def mean_curves(curves: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(rows[1:] or rows, ignore_index=True)
 
 
-def share_against(table: pd.DataFrame, x: str = "experiment") -> Figure:
+def nothing() -> Figure:
+    """Draw a line that says why there is nothing to draw."""
+    figure = plt.figure(figsize=(PAGE, 0.8))
+    figure.text(0.5, 0.5, "no campaign on record", ha="center", va="center")
+    return figure
+
+
+def share_against(
+    table: pd.DataFrame, x: str = "experiment", label: str = "share of the front's hypervolume"
+) -> Figure:
     """Draw the share of the front's hypervolume against experiments or CPU seconds: a panel for each landscape.
 
-    table: columns landscape, arm, mean, low, high, n and x.
+    table: columns landscape, arm, mean, low, high, n and x. label: what the shares are.
     """
     if table.empty:
-        figure = plt.figure(figsize=(PAGE, 0.8))
-        figure.text(0.5, 0.5, "no campaign on record", ha="center", va="center")
-        return figure
+        return nothing()
     names = list(table["landscape"].unique())
     figure, axes = plt.subplots(1, len(names), figsize=(PAGE, 2.6), squeeze=False)
     for axis, name in zip(axes[0], names, strict=True):
@@ -93,7 +106,9 @@ def share_against(table: pd.DataFrame, x: str = "experiment") -> Figure:
         axis.set_title(f"{TITLES.get(name, name)} (n = {rows['n'].min()})", pad=3)
         if x != "experiment":
             axis.set_xscale("log")
-    axes[0, 0].set_ylabel("share of the front's hypervolume")
+        if table["low"].min() < 0:
+            axis.axhline(0, color="0.4", lw=0.6, zorder=0)
+    axes[0, 0].set_ylabel(label)
     figure.supxlabel("experiments" if x == "experiment" else "CPU seconds of the inner loop", fontsize=8)
     arms = table["arm"].unique()
     handles = [mpl.lines.Line2D([], [], color=COLOURS[a], marker=MARKERS[a], ms=3, label=LABELS[a]) for a in arms]
@@ -135,13 +150,31 @@ def parallel(landscape: Landscape) -> Figure:
     return figure
 
 
+def leads(curves: pd.DataFrame, of: str = "ascent") -> pd.DataFrame:
+    """Return by how much one inner loop finds more than each other one: as `mean_curves`, over paired seeds.
+
+    curves: as `runs.gather` returns them.
+    """
+    steps, keys = [column for column in curves if isinstance(column, int)], ["landscape", "below", "seed"]
+    first, rows = curves[curves["arm"] == of].set_index(keys)[steps], []
+    for _, own in curves[curves["arm"] != of].groupby("arm", sort=False):
+        other = own.set_index(keys)
+        rows.append((first - other[steps]).dropna().join(other["arm"]).reset_index())
+    return mean_curves(pd.concat(rows) if rows else curves.iloc[:0])
+
+
 def gains(parts: Sequence[Part], margin: float) -> Figure:
     """Draw how much more of a front the default reaches than each other inner loop, with intervals where there are any.
 
-    parts: as `measurements.front_gain` returns them, named "landscape, − inner loop".
+    parts: as `measurements.front_gain` returns them, named "landscape, − inner loop"; those without seeds are left out.
     """
+    ran = {part.name.partition(", − ")[2] for part in parts if part.n}
+    parts = [part for part in parts if part.name.partition(", − ")[2] in ran]
+    if not parts:
+        return nothing()
     names = list(dict.fromkeys(part.name.partition(", − ")[0] for part in parts))
-    figure, axes = plt.subplots(1, len(names), figsize=(PAGE, 2.4), sharey=True, squeeze=False)
+    size = (PAGE, 0.8 + 0.22 * len(ran))
+    figure, axes = plt.subplots(1, len(names), figsize=size, sharey=True, squeeze=False)
     for axis, name in zip(axes[0], names, strict=True):
         own = [part for part in parts if part.name.startswith(f"{name}, ")]
         for row, part in enumerate(reversed(own)):
@@ -188,6 +221,9 @@ PREFERENCES = {
 }
 
 
+PERSONS = {"weights": "weigh the properties", "desirability": "want enough of each property"}
+
+
 def regrets(table: pd.DataFrame) -> Figure:
     """Draw the mean regret of what is recommended against the number of questions, a panel for each kind of person.
 
@@ -203,7 +239,8 @@ def regrets(table: pd.DataFrame) -> Figure:
                 mean, low, high = statistics.mean_interval(own[questions].to_numpy(dtype=float))
                 axis.plot(questions, mean, ms=3, **look)
                 axis.fill_between(questions, low, high, color=look["color"], alpha=0.15, lw=0)
-        axis.set_title(f"{kind} (n = {table.loc[table['kind'] == kind, 'person'].nunique()})", pad=3)
+        n = table.loc[table["kind"] == kind, "person"].nunique()
+        axis.set_title(f"persons who {PERSONS.get(kind, kind)} (n = {n})", pad=3)
     axes[0, 0].set(ylabel="regret, share of the range", ylim=(0, None))
     figure.supxlabel("questions answered", fontsize=8)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
@@ -234,6 +271,9 @@ def missed(table: pd.DataFrame) -> Figure:
                 row.number, (row.cpu_seconds, row.missed), fontsize=6, xytext=(3, 3), textcoords="offset points"
             )
     axis.set(xscale="log", xlabel="CPU seconds for a state", ylabel="share of states missed", ylim=(0, None))
+    axis.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 1.5, 2, 3, 4)))
+    axis.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
 
@@ -249,7 +289,8 @@ def shortfalls(table: pd.DataFrame) -> Figure:
         ("peer", "peer_seconds"): dict(color=PALETTE[3], marker="^", label="qLogNEHVI, optimize_acqf (BoTorch)"),
     }
     for (value, seconds), look in looks.items():
-        own = table.dropna(subset=[value])
+        if (own := table.dropna(subset=[value])).empty:
+            continue
         short = np.exp(np.minimum(own[value] - own["largest"], 0).to_numpy(dtype=float))
         left.plot(np.linspace(0, 1, len(short)), np.sort(short), ms=2.5, lw=0.8, **look)
         right.plot(np.linspace(0, 1, len(short)), np.sort(own[seconds].to_numpy(dtype=float)), ms=2.5, lw=0.8, **look)

@@ -163,7 +163,7 @@ DRAWN = {
     "best_so_far": lambda: figures.best_so_far(campaigns(LOOPS[::2]), 25.0),
     "best_so_far at the optimum, without intervals": lambda: figures.best_so_far(campaigns().assign(**NONE), 0.9),
     "best_so_far_by_elements": lambda: figures.best_so_far_by_elements(
-        campaigns(n_elements=[3, 4]), known([3, 4]), 0.005
+        campaigns(n_elements=[3, 4]), known([3, 4], alloy=["SMA"]), 0.005
     ),
     "more_elements": lambda: figures.more_elements(
         final(method=["ascent"], alloy=["sma", "ti"], n_elements=[3, 4], experiments=[50, 60]),
@@ -265,9 +265,11 @@ def test_the_best_so_far_and_its_regret_are_those_of_the_table():
 
 def test_panels_that_lack_curves_say_so():
     for n_elements, numbers in (([3], 1), ([], 0)):
-        figure = figures.best_so_far_by_elements(campaigns(n_elements=n_elements), known(), 0.005)
+        figure = figures.best_so_far_by_elements(campaigns(n_elements=n_elements), known(alloy=["Ti"]), 0.005)
+        assert figure.legends[0].get_title().get_text() == "titanium alloys"
         texts = [[text.get_text() for text in axis.texts] for axis in figure.axes]
-        assert texts == numbers * [["Ti50 Ni50\nn = 8, 9, 9"]] + (5 - numbers) * [["not yet computed"]]
+        said = numbers * ["n = 8, 9, 9"] + (5 - numbers) * ["not yet computed"]
+        assert texts == [["Ti50 Ni50", text] for text in said]
         dashes = [axis.lines[-1].get_linestyle() for axis in figure.axes]
         assert dashes == ["--"] * 3 + [":"] * 2  # true optimum, best known
 

@@ -29,7 +29,7 @@ def runs() -> pd.DataFrame:
 def test_a_line_for_each_arm_and_one_for_random_experiments():
     figure = figures.found_against_batches(runs())
     axes = figure.axes
-    assert [axis.get_title() for axis in axes] == ["hplc, n = 2", "jdft2d, n = 2"]
+    assert [axis.get_title() for axis in axes] == ["chromatography, n = 2", "two-dimensional crystals, n = 2"]
     assert all(len(axis.lines) == 3 for axis in axes)
     assert axes[0].lines[0].get_ydata().tolist() == list(range(11))
     assert axes[0].lines[2].get_ydata()[-1] == pytest.approx(1000 / 1007)
@@ -38,6 +38,10 @@ def test_a_line_for_each_arm_and_one_for_random_experiments():
 def test_the_matrix_prints_what_is_found():
     figure = figures.matrix(discovery.summary(runs()))
     assert sorted(text.get_text() for text in figure.axes[0].texts) == ["10.0", "10.0", "3.0", "3.0"]
+
+
+def test_every_pool_has_a_name_in_words():
+    assert set(figures.TITLES) == set(pools.DECLARED)
 
 
 def test_nothing_on_record_is_said():
@@ -70,11 +74,11 @@ def test_the_ten_best_are_marked_on_the_side_that_is_better():
 
 def test_steps_and_ablations_are_a_point_for_each_model():
     steps = pd.DataFrame({
-        "cell": ["a", "a", "b", "b"], "seed": 0, "model": ["one", "other"] * 2,
+        "cell": ["sma_n10_ascent"] * 2 + ["ti_n4_ascent"] * 2, "seed": 0, "model": ["one", "other"] * 2,
         "hits": [0.5, 1, 0, 0.25], "gain": 0.0, "share": 0.3,
     })  # fmt: skip
     figure = figures.one_step(steps)
-    assert [axis.get_title() for axis in figure.axes] == ["a, n = 1", "b, n = 1"]
+    assert [axis.get_title() for axis in figure.axes] == ["SMA, N = 10 (n = 1)", "Ti, N = 4 (n = 1)"]
     assert figure.axes[0].lines[0].get_xdata().tolist() == [0.5, 1]
     lost = figures.ablation(pd.DataFrame({"arm": ["x", "y"], "n": 2, "lost": [1.0, -1.0], "error": 0.1}))
     assert lost.axes[0].lines[0].get_xdata().tolist() == [1, -1]

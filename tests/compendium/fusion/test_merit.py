@@ -63,7 +63,7 @@ def test_a_gain_is_taken_seed_by_seed_and_says_when_the_other_is_passed():
 
 def test_runs_are_drawn_with_their_number():
     figure = figures.merit_against_experiments(made_up(0.5).iloc[:-1])  # the last seed has one arm alone
-    assert [axis.get_title() for axis in figure.axes] == ["HEA, n = 7"] and len(figure.axes[0].lines) == 2
+    assert [axis.get_title() for axis in figure.axes] == ["HEA (n = 7)"] and len(figure.axes[0].lines) == 2
 
 
 def test_one_step_counts_picks_that_beat_the_best_known():

@@ -37,6 +37,23 @@ def test_shares_and_gains_have_a_line_and_an_interval_for_each_inner_loop():
     (axis,) = figures.gains(parts, 0.005).axes
     drawn = [float(line.get_xdata()[0]) for line in axis.lines[1:-1:2]]  # intervals and marks, then the line at 0
     assert sorted(drawn) == pytest.approx(sorted(part.value for part in parts))
+    ran = measurements.Results(table[table["arm"].isin(["ascent", "random"])])
+    few = measurements.front_gain(ran, ["hea_n5"], others, 0.005, 0.1, runs.EXPERIMENTS)
+    (axis,) = figures.gains(few, 0.005).axes
+    assert [label.get_text() for label in axis.get_yticklabels()] == [figures.LABELS["random"]]
+
+
+def test_a_lead_is_the_mean_difference_of_the_seeds_that_both_have():
+    table = curves()
+    lacking = table[~((table["arm"] == "random") & (table["seed"] > 1))]
+    leads = figures.leads(lacking)
+    assert set(leads["arm"]) == set(figures.LABELS) - {"ascent"}
+    own, other = (table[table["arm"] == arm].set_index("seed")[100] for arm in ("ascent", "random"))
+    last = leads[(leads["arm"] == "random") & (leads["experiment"] == 100)].iloc[0]
+    assert last["n"] == 2 and last["mean"] == pytest.approx((own - other)[:2].mean())
+    (axis,) = figures.share_against(leads, label="more").axes
+    assert axis.get_ylabel() == "more"
+    assert "no campaign" in figures.share_against(figures.leads(table.iloc[:0])).texts[0].get_text()
 
 
 def test_states_limits_choices_and_starts_are_drawn():

@@ -53,4 +53,4 @@ from compendium.feature_gradient.figures.tour import (
     ten_experiments,
 )
 from compendium.figures import paths, save, slider
-from compendium.figures.style import COLOURS, INPUTS, LABELS, MAPS
+from compendium.figures.style import COLOURS, INPUTS, LABELS, MAPS, TABLES, worded

@@ -1,6 +1,5 @@
 """Whole campaigns: what has been found after so many experiments, with which inner loop, how much it cost."""
 
-import textwrap
 from collections.abc import Mapping
 
 import matplotlib as mpl
@@ -54,10 +53,11 @@ def best_so_far_by_elements(table: pd.DataFrame, known: pd.DataFrame, margin: fl
     """One alloy, a panel for each number of elements: best merit so far and the best there is, or that is known.
 
     table: columns n_elements, method, experiment, mean, low, high, n. known: columns n_elements, step, merit, exact,
-    composition (its name); one row a panel, also where the table has nothing. margin: of merit, shaded below the best.
+    composition (its name), alloy; one row a panel, also where the table has nothing. margin: of merit, shaded below the
+    best.
     """
     down = -(-len(known) // 3)
-    size = dict(figsize=(PAGE, 0.5 + 1.75 * down), sharex=True, squeeze=False)
+    size = dict(figsize=(PAGE, 0.7 + 1.8 * down), sharex=True, squeeze=False)
     figure, axes = plt.subplots(down, min(3, len(known)), **size)
     for axis in axes.flat[len(known) :]:
         axis.remove()
@@ -71,10 +71,11 @@ def best_so_far_by_elements(table: pd.DataFrame, known: pd.DataFrame, margin: fl
         axis.axhline(panel.merit, color="0.2", lw=0.8, ls="--" if panel.exact else ":")
         _leave_out_the_rise(axis, rows, panel.merit)
         numbers = ", ".join(str(own["n"].iloc[0]) for _, own in arms_of(rows))
-        axis.set_title(f"N = {panel.n_elements}, step {100 * panel.step:g} at.%", pad=3)
+        axis.set_title(f"N = {panel.n_elements}, step {100 * panel.step:g} at.%", pad=11)
+        below = dict(ha="center", va="bottom", fontsize=5.5, color="0.3", transform=axis.transAxes)
+        axis.text(0.5, 1.02, panel.composition, **below)
         if len(rows):
-            said = f"{textwrap.fill(panel.composition, 34)}\nn = {numbers}"
-            axis.text(0.98, 0.03, said, ha="right", va="bottom", fontsize=6, transform=axis.transAxes)
+            axis.text(0.98, 0.03, f"n = {numbers}", ha="right", va="bottom", fontsize=6, transform=axis.transAxes)
         else:
             axis.set_yticks([])
             axis.text(0.5, 0.5, "not yet computed", ha="center", va="center", color="0.5", transform=axis.transAxes)
@@ -84,7 +85,8 @@ def best_so_far_by_elements(table: pd.DataFrame, known: pd.DataFrame, margin: fl
     for exact, label in ((True, "true optimum"), (False, "best known")):
         if (known["exact"] == exact).any():
             handles.append(mpl.lines.Line2D([], [], color="0.2", lw=0.8, ls="--" if exact else ":", label=label))
-    figure.legend(handles=handles, loc="outside upper center", ncols=5, handlelength=2.8)
+    alloy = dict(title=WORDS[str(known["alloy"].iloc[0]).lower()], title_fontsize=8)
+    figure.legend(handles=handles, loc="outside upper center", ncols=5, handlelength=2.8, **alloy)
     return figure
 
 

@@ -55,7 +55,7 @@ def parity(histogram: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
         x, y, across, up = (0.04, 0.96, "left", "top") if high <= low else (0.96, 0.04, "right", "bottom")  # emptier
         said = f"R² = {r2:.3f}\nMAE = {mae:.3f}".replace("-", "−")
         axis.text(x, y, said, transform=axis.transAxes, ha=across, va=up, fontsize=7)
-        axis.set(xlim=(-4.1, 4.1), ylim=(-4.1, 4.1), aspect="equal")
+        axis.set(xlim=(-4.1, 4.1), ylim=(-4.1, 4.1), aspect="equal", xticks=range(-3, 4), yticks=range(-3, 4))
         if row == 0:
             axis.set_title(LABELS.get(name, name))
         if column == 0:

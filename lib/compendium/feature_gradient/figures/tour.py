@@ -81,19 +81,21 @@ def ascent_paths(
     maps, near: compositions (at.%) with log_ei, `near` those of the grid around the pick. paths: a column start
     and at.%, what each ascent had reached after one evaluation, two, …, in this order. climbs: the same for rounds.
     """
-    figure = plt.figure(figsize=(PAGE, 2.9))
-    left, right = figure.add_subplot(1, 2, 1, **AXES), figure.add_subplot(1, 2, 2, **AXES)
+    figure = plt.figure(figsize=(PAGE, 2.75))
+    panels = figure.subfigures(1, 2, width_ratios=(1, 1.7))
+    left, right = (panel.add_subplot(**AXES) for panel in panels)
+    bar = dict(label="log EI", orientation="horizontal", shrink=0.6, aspect=22)
     window(left, maps, elements)
     drawn = shade(left, maps, elements, "log_ei", cmap=MAPS["log_ei"], vmin=maps["log_ei"].max() - DEPTH)
     ways(left, paths, elements)
     mark(left, elements, **marks)
-    figure.colorbar(drawn, ax=left, label="log EI", extend="min", shrink=0.7, aspect=25)
+    panels[0].colorbar(drawn, ax=left, extend="min", **bar)
     window(right, near, elements, ticks=0.5)
     drawn = shade(right, near, elements, "log_ei", cmap=MAPS["log_ei"])
     right.scatter(*at(near, elements), s=2, lw=0, color="w", alpha=0.7)
     ways(right, climbs, elements, marker="o", ms=2.5)
     mark(right, elements, **marks)
-    figure.colorbar(drawn, ax=right, label="log EI", shrink=0.7, aspect=25)
+    panels[1].colorbar(drawn, ax=right, **bar)
     return figure
 
 
