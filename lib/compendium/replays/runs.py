@@ -25,6 +25,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import norm
 from scipy.stats import t as student
 
 import alloygrad as ag
@@ -32,7 +33,7 @@ from compendium import store
 from compendium.replays import tables
 from compendium.running.kept import Kept
 
-SHARE, INITIAL, MOST = 0.01, 20, 60
+INITIAL, MOST = 20, 60
 SEEDS, FIRST_SEED = 20, 100
 BEHAVIOUR = 1
 """Raised when a change of the code changes what a run gives."""
@@ -53,7 +54,7 @@ def task(name: str) -> tables.Task:
 
 def first_rows(own: tables.Task, seed: int) -> list[int]:
     """Return the rows with which a run begins: none of the best is among them."""
-    others = np.setdiff1d(np.arange(len(own.values)), own.best(SHARE))
+    others = np.setdiff1d(np.arange(len(own.values)), own.best(tables.SHARE))
     return np.random.default_rng([2000, seed]).choice(others, INITIAL, replace=False).tolist()
 
 
@@ -111,7 +112,7 @@ ARMS: dict[str, Callable[[tables.Task, int], Choose]] = {
 def run(name: str, arm: str, seed: int) -> dict:
     """Run one replay; the columns of its row beyond the keys."""
     own, started = task(name), time.process_time()
-    choose, rows, best = ARMS[arm](own, seed), first_rows(own, seed), set(own.best(SHARE).tolist())
+    choose, rows, best = ARMS[arm](own, seed), first_rows(own, seed), set(own.best(tables.SHARE).tolist())
     while not best & set(rows) and len(rows) < INITIAL + MOST:
         rows.append(choose(rows))
     assert len(set(rows)) == len(rows), f"{arm} measured an alloy of {name} twice"
@@ -141,6 +142,31 @@ def compute(
     return pd.DataFrame(KEPT.rows(wanted, make, compute_missing=compute_missing), columns=list(KEPT.columns))
 
 
+def summary(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per table and arm, and one for random experiments.
+
+    Columns: table, arm, n (runs), experiments (geometric mean), low, high (95 %, Student's t), met (share of runs with
+    success). Of random experiments, the exact mean.
+    """
+    rows = []
+    for (name, arm), own in runs.groupby(["table", "arm"], sort=False):
+        mean, low, high = _interval(np.log(own["experiments"].astype(float)))
+        met = (own["experiments"] <= MOST).mean()
+        rows.append(
+            {"table": name, "arm": arm, "n": len(own), "experiments": mean, "low": low, "high": high, "met": met}
+        )
+    for name in dict.fromkeys(runs["table"]):
+        rows.append({"table": name, "arm": "random", "experiments": expected(*tables.numbers(name))})
+    return pd.DataFrame(rows, columns=["table", "arm", "n", "experiments", "low", "high", "met"])
+
+
+def _interval(logarithms: pd.Series) -> tuple[float, float, float]:
+    """Return the geometric mean of numbers and its 95 % interval, given their logarithms (n,)."""
+    n, mean = len(logarithms), logarithms.mean()
+    half = student.ppf(0.975, n - 1) * logarithms.sem() if n > 1 else np.inf
+    return float(np.exp(mean)), float(np.exp(mean - half)), float(np.exp(mean + half))
+
+
 def expected(candidates: int, best: int) -> float:
     """Return the mean number of random experiments, drawn without repeats, until one of the best is measured.
 
@@ -161,16 +187,27 @@ def differences(runs: pd.DataFrame, one: str = "campaign", other: str = "botorch
     rows = []
     for name in dict.fromkeys(runs["table"]):
         d = (wide.loc[name][one] - wide.loc[name][other]).dropna()
-        half = student.ppf(0.975, max(len(d) - 1, 1)) * d.sem() if len(d) > 1 else np.inf
-        ratio, low, high = np.exp([d.mean(), d.mean() - half, d.mean() + half])
+        ratio, low, high = _interval(d)
         rows.append({"table": name, "n": len(d), "ratio": ratio, "low": low, "high": high, "behind": low > 1})
     return pd.DataFrame(rows, columns=["table", "n", "ratio", "low", "high", "behind"])
+
+
+def overall(found: pd.DataFrame) -> tuple[float, float, float]:
+    """Return the geometric mean over tables of the ratios of `differences`, and its 95 % interval (normal)."""
+    logarithms = np.log(found["ratio"])
+    errors = np.log(found["high"] / found["low"]) / 2 / student.ppf(0.975, np.maximum(found["n"] - 1, 1))
+    half = norm.ppf(0.975) * np.sqrt((errors**2).sum()) / len(found)
+    low, mean, high = np.exp(logarithms.mean() + np.array([-half, 0, half]))
+    return float(mean), float(low), float(high)
 
 
 def verdict(found: pd.DataFrame) -> str:
     """Return in words whether both criteria hold, of a table of `differences`."""
     behind = found.loc[found["behind"], "table"].tolist()
-    mean = float(np.exp(np.log(found["ratio"]).mean()))
+    mean, low, high = overall(found)
     first = f"behind by more than noise on {', '.join(behind)}" if behind else "behind by more than noise on no table"
     second = "ahead" if mean < 1 else "not ahead"
-    return f"The campaign is {first}, and {second} on the mean: it needs {mean:.2f} times as many experiments."
+    return (
+        f"The campaign is {first}, and {second} on the mean: it needs {mean:.2f} times as many experiments (95 %: "
+        f"{low:.2f} to {high:.2f})."
+    )

@@ -8,7 +8,7 @@ import pytest
 
 from alloygrad.tables import designations
 from compendium.environments import datasets
-from compendium.replays import runs, tables
+from compendium.replays import figures, runs, tables
 
 
 def made_up(n=40):
@@ -69,7 +69,7 @@ def test_every_arm_meets_one_of_the_best_and_repeats(monkeypatch, arm):
     found = [runs.run("made up", arm, seed=3)["experiments"] for _ in range(2)]
     assert found[0] == found[1] <= 8
     own = made_up()
-    assert not set(runs.first_rows(own, 3)) & set(own.best(runs.SHARE))
+    assert not set(runs.first_rows(own, 3)) & set(own.best(tables.SHARE))
     assert runs.first_rows(own, 3) != runs.first_rows(own, 4)
 
 
@@ -90,3 +90,36 @@ def test_the_verdict_follows_paired_differences():
     text = runs.verdict(found.reset_index())
     assert "behind by more than noise on behind" in text and "and ahead on the mean" in text
     assert "on no table, and ahead" in runs.verdict(found.drop("behind").reset_index())
+
+
+def test_the_interval_of_the_mean_over_tables_is_that_of_independent_tables():
+    rng, n, sd = np.random.default_rng(0), 20, np.array([0.3, 0.6, 1.2])
+    rows = []
+    for table, own in enumerate(sd):
+        for seed, log_ratio in enumerate(own * rng.normal(size=n)):
+            rows += [dict(table=table, seed=seed, arm="campaign", experiments=10 * np.exp(log_ratio))]
+            rows += [dict(table=table, seed=seed, arm="botorch", experiments=10.0)]
+    drawn = pd.DataFrame(rows)
+    mean, low, high = runs.overall(runs.differences(drawn))
+    logs = np.log(drawn[drawn["arm"] == "campaign"].pivot(index="seed", columns="table", values="experiments") / 10)
+    error = np.sqrt((logs.var() / n).sum()) / 3
+    assert np.log(mean) == pytest.approx(logs.mean().mean())
+    assert np.log(high / low) == pytest.approx(2 * 1.96 * error, rel=1e-3)
+
+
+def test_the_record_holds_every_arm_on_the_same_seeds():
+    table = runs.KEPT.table()
+    seeds = table.groupby(["table", "arm"])["seed"].agg(lambda own: sorted(own))
+    assert set(seeds.index) == {(name, arm) for name in tables.NAMES for arm in runs.ARMS}
+    assert all(own == list(range(runs.FIRST_SEED, runs.FIRST_SEED + runs.SEEDS)) for own in seeds)
+    assert table["experiments"].between(1, runs.MOST + 1).all() and not table["code"].str.contains("dirty").any()
+
+
+def test_the_figure_draws_every_table_and_arm(monkeypatch):
+    monkeypatch.setattr(tables, "numbers", lambda name: (100, 2))
+    table = runs.KEPT.table()
+    figure = figures.experiments(runs.summary(table), runs.differences(table))
+    left, right = figure.axes
+    assert [one.get_text() for one in left.get_yticklabels()] == list(figures.TABLES.values())
+    assert len(left.containers) == len(runs.ARMS) and len(right.containers) == 1
+    figures.plt.close(figure)
