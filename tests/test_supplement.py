@@ -147,11 +147,16 @@ def test_tidy_drops_row_numbers_and_puts_python_in_words():
     table = pd.DataFrame({"kept": [True, False], "R²": [0.5, float("nan")]})
     cells = re.findall(r"<t[hd](?: [^>]*)?>([^<]*)<", supplement.tidy(table.to_html()))
     assert cells == ["kept", "R²", "yes", "0.5", "no", "–"]
+    grouped = "<table><thead><tr><th>a</th><th>b</th></tr></thead><tbody><tr><th colspan=2>c</th></tr></tbody></table>"
+    assert "<strong>c</strong>" in supplement.tidy(grouped)
     assert "<th>8</th>" in supplement.tidy(table.set_index(pd.Index([8, 9], name="row")).to_html())
 
 
 def test_the_contents_in_print_are_those_on_screen():
     parts = supplement.contents(["00_tour", "20_your_alloy"])
+    assert supplement.by_part(["13_claims", "14_surrogates", "99_none"])[""] == ["99_none"]
+    in_order = [stem for own in supplement.by_part(["13_claims", "14_surrogates"]).values() for stem in own]
+    assert in_order == ["14_surrogates", "13_claims"]
     assert supplement.outline(parts) == (
         '#contents((("The first paper", ("nb-00_tour", )), ("Your own work", ("nb-20_your_alloy", )), '
         '("Library, data and sources", ("nb-library", "nb-back_matter", )),))'
