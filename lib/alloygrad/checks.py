@@ -79,11 +79,12 @@ class UnknownName(KeyError, ValueError):
 Called = TypeVar("Called", bound=Callable)
 
 
-def explained(example: str) -> Callable[[Called], Called]:
+def explained(example: str, surplus: str = "") -> Callable[[Called], Called]:
     """Return a decorator for a public class or function: arguments that do not fit it raise a TypeError in words.
 
     The message lists the arguments, names the one that is wrong, and shows the `example`. Of a class, an attribute that
-    is not there is explained as well.
+    is not there is explained as well. surplus: the message, with {0} for the first value and so on, where more values
+    come without a name than may.
     """
 
     def decorate(called: Called) -> Called:
@@ -96,6 +97,9 @@ def explained(example: str) -> Callable[[Called], Called]:
             except TypeError:
                 if not (reason := _misfit(function, values, named)):
                     raise
+                if surplus and " values without a name" in reason:
+                    own = values[1:] if isinstance(called, type) else values
+                    raise TypeError(surplus.format(*map(shown, own))) from None
                 raise TypeError(f"{reason} Write for example {example}.") from None
 
         if isinstance(called, type):

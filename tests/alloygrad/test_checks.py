@@ -266,7 +266,8 @@ NAMES = [
     (lambda: ag.Box({"T": (1, 5)}, integers=True), "True ['passes']"),
     (lambda: pool(ab=[1, 2], a=[1, 2], features="ab"), "'ab' ['ab']"),
     (lambda: pool(Ti=[0.5, 0.2], Ni=[0.5, 0.8], elements="Ti"), "'Ti' ['Ti', 'Ni']"),
-    (lambda: pool(candidate=[1, 2]), "'candidate' rename"),
+    (lambda: pool(candidate=["a", "b"], x=[1, 2]), "the column 'candidate'. Call `table.set_index('candidate')`"),
+    (lambda: pool(pd.Index(["a", "b"], name="x"), x=[1, 2]), "'x' rename"),
     (lambda: pool(name=["x", "y"], a=[1, 2]), "'name' 'x'. candidates.set_index('name')"),
     (lambda: pool(index=["x", None], a=[1, 2]), "an empty name"),
     (lambda: ag.Pool(pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"])), "['a'] more than once"),
@@ -291,7 +292,7 @@ CALLS = [
     (lambda: ag.Box(), "Box(parameters, integers); 'parameters' is missing. ag.Box("),
     (lambda: ag.Box({"T": (1, 2)}, ["T"]), "got 2 values without a name, 1 at most. ag.Box("),
     (lambda: ag.Box({"T": (1, 2)}, integer=["T"]), "no argument 'integer'. Is 'integers' meant? ag.Box("),
-    (lambda: ag.Limit("a", 1, at_least=2), "got 'at_least' twice. ag.Limit("),
+    (lambda: ag.Limit("a", 700), "(name, at_least=… or at_most=…); got 700 without a side. ag.Limit('a', at_most=700)"),
     (lambda: ag.Target("a"), "'wanted' is missing. ag.Target("),
     (lambda: ag.maximise(lambda c: c[..., 0]), "'space' is missing. ag.maximise("),
     (lambda: ag.log_ei(told().model), "'best' is missing. ag.log_ei("),
@@ -353,7 +354,10 @@ READER = [  # what a reader tried, and did not understand at first reading
     (lambda: told().predict(), "Campaign.predict(data); 'data' is missing. campaign.predict(table)."),
     (lambda: ALLOYS.sample(3), "sample(n, rng); 'rng' is missing. space.sample(3, np.random.default_rng(0))."),
     (lambda: begun(1).suggest(), "two measurements with different values of 'y', got 1. starting_design inputs="),
-    (lambda: begun(3).suggest(), "different values of 'y', got 3 equal ones. Campaign(…, inputs='fractions')."),
+    (
+        lambda: begun(3).suggest(),
+        "different values of 'y', got 3 equal ones. All 3 values of 'y' are 1. Check the column",
+    ),
     (lambda: new().suggest(), "none yet. Measure what `alloygrad.spaces.starting_design(space, 6)` proposes"),
     (lambda: alike().suggest(), "4 features that differ among the measured compositions; got 0 of 30. other"),
     (lambda: kept(told(OVEN), [[400, 1], [1200, 2]], [1, 2]), "in row 1, T = 1200 K lies outside 300 … 900 K."),
@@ -416,6 +420,7 @@ READER = [  # what a reader tried, and did not understand at first reading
     (lambda: new(cost=lambda points: points.numpy()[..., 0]), "cost to return a torch tensor got a ndarray."),
     (lambda: several().tell(POINTS, {"y": VALUES}), "outcome 'z' among the columns; got y. Add a column 'z'"),
     (lambda: kept(told(), labelled().rename(columns={"y": "Y"})), "'y' among the columns; Is 'Y' meant?"),
+    (lambda: kept(told(), labelled(y="x", z=1)), "numbers for 'y'; 'x' None of its 2 values Columns of numbers: z."),
 ]
 
 MISTAKES = [(call, parts, ValueError) for call, parts in UNKNOWN + NUMBERS + SHAPES + NAMES]
@@ -557,5 +562,9 @@ def test_a_dataframe_is_read_by_the_names_of_its_columns():
 
 def test_help_names_everything_public():
     assert set(ag.__all__) <= set(dir(ag))
-    assert repr(told()) == "<Campaign: y in a CompositionSpace, 8 measurements>"
+    assert repr(told()) == "<Campaign: maximise y; in a CompositionSpace of Ti Ni Cu, 8 measurements>"
+    aims = [ag.Minimise("a"), ag.Limit("b", at_least=3, at_most=8), ag.Limit("c", at_most=2), ag.Target("d", 60)]
+    aims.append(ag.Desirability({"e": (90, 20)}))
+    said = "minimise a; b ≥ 3 and ≤ 8; c ≤ 2; d near 60; maximise desirability (e 90 … 20)"
+    assert repr(ag.Campaign(OVEN, aims)) == f"<Campaign: {said}; in a Box of T passes, 0 measurements>"
     assert repr(OVEN) == "Box({'T': (300, 900, 'K'), 'passes': (1, 5)}, integers=['passes'])"

@@ -331,7 +331,7 @@ def _read(sheet: Sheet, content: bytes, folder: str):
     path.write_bytes(content)
     try:
         with warnings.catch_warnings(action="error"):
-            warnings.filterwarnings("ignore", ".*set aside", UserWarning)
+            warnings.filterwarnings("ignore", ".*set aside|.*lie outside the limits", UserWarning)
             return read_table(path, sheet.space, unit=sheet.unit).of(sheet.objective)
     except TableError as error:
         return error
@@ -362,7 +362,7 @@ def test_a_table_is_read_exactly_or_refused_clearly(sheet):
     if not good:
         assert isinstance(outcome, TableError)
         number, found = _shape(outcome)
-        if numbered and number <= 20:
+        if numbered and number <= 20 and "holds no numbers" not in found:
             assert all(re.search(rf"^  row {k}[:,]", found, re.M) for k in bad), (bad, found)
         return counted
     if isinstance(outcome, TableError):  # most rows have the sum of another unit
@@ -379,9 +379,14 @@ def test_a_table_is_read_exactly_or_refused_clearly(sheet):
 
     limits = sheet.space.polytope()
     sums = shares @ limits.masks.T
-    excess = [limits.lower - shares, shares - limits.upper, limits.group_lower - sums, sums - limits.group_upper]
-    steps = sheet.space.total * np.hstack(excess).max(1)
+    own = sheet.space.total * np.hstack([limits.lower - shares, shares - limits.upper]).max(1)
+    groups = sheet.space.total * np.hstack([limits.group_lower - sums, sums - limits.group_upper])
+    steps = np.maximum(own, groups.max(1, initial=-np.inf))
     said = set(report["row"][report["done"].str.startswith("used for the model")])  # half a step or more outside
+    many = report["finding"].str.extract(r"^(\d+) of \d+ rows lie outside the limits")[0].dropna().tolist()
+    if many:  # one line for all beyond the limits of an element, also where no outcome is measured
+        assert int(many[0]) >= (own > 0.501).sum() and 0 in said
+        steps = np.where(own > 0.499, np.nan, steps)
     assert set(outcome.rows[steps > 0.501]) <= said and not said & set(outcome.rows[steps < 0.499])
     return counted
 

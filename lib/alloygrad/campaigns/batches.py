@@ -13,7 +13,7 @@ from torch import Tensor
 
 from alloygrad.campaigns.beliefs import Beliefs
 from alloygrad.campaigns.cautions import remote
-from alloygrad.checks import require_callable, require_known, require_protocol
+from alloygrad.checks import require_callable, require_known, require_protocol, warn
 from alloygrad.maximisers import Suggestion, method_for
 from alloygrad.maximisers.options import AscentOptions, Options
 from alloygrad.objectives import Limit
@@ -34,6 +34,9 @@ HOPELESS = -20.0
 
 WITHOUT_GRADIENT = {"ascent": "lattice"}
 """A space's search → the one in its place, where a surrogate has no gradient and names none (`protocols.Searched`)."""
+
+LEAST_SUGGESTED = 3
+"""Of so many suggestions, or more, it is said where most lie outside what was measured: one alone often does."""
 
 LIGHT = AscentOptions(screen=1024, starts_per_element=4, climbers=16, nearby_rounds=3)
 """How `ascent` searches where each value needs several models, unless told otherwise: a third of its default effort.
@@ -159,7 +162,14 @@ def described(campaign: Campaign, picks: Sequence[Suggestion]) -> pd.DataFrame:
     table["nearest_row"] = pd.array([campaign.rows[i] for i in distances.argmin(1)], dtype="object")
     far = remote(space, campaign.coordinates, coordinates)
     said = [[pick.warning, text] for pick, text in zip(picks, far, strict=True)]
-    said[0] += campaign.warnings
+    said[0] = [*campaign.serious, *said[0], *campaign.mild]
+    guesses = sum(map(bool, far))
+    grave = [
+        f"{guesses} of {len(picks)} suggestions lie outside what was measured: take their predictions for guesses, or "
+        "narrow the limits. The column 'warning' says where."
+    ]
+    for text in [*campaign.serious, *(grave if 2 * guesses > len(picks) >= LEAST_SUGGESTED else [])]:
+        warn(text)
     table["warning"] = [" ".join(filter(None, texts)) for texts in said]
     return table.set_axis(pd.RangeIndex(1, len(picks) + 1, name="suggestion"))
 

@@ -33,7 +33,7 @@ from alloygrad.campaigns.beliefs import (
     objectives_of,
     require_reference,
 )
-from alloygrad.campaigns.cautions import repeated, unvaried
+from alloygrad.campaigns.cautions import equal, few, repeated, unvaried
 from alloygrad.campaigns.properties import SETTINGS, Property
 from alloygrad.checks import (
     explained,
@@ -49,7 +49,11 @@ from alloygrad.maximisers import Suggestion, maximise
 from alloygrad.maximisers.options import Options
 from alloygrad.objectives import Limit, Maximise, Target
 from alloygrad.protocols import Acquisition, Model, Objective, Space, Surrogate
+from alloygrad.spaces import Box
 from alloygrad.spaces.points import no_points, require_coordinates
+
+MOST_SHOWN = 12
+"""So many names of the space are shown."""
 
 
 @explained("ag.Campaign(space, ag.Maximise('hardness_HV'), seed=0)")
@@ -83,7 +87,7 @@ class Campaign:
     Example:
         >>> import alloygrad as ag
         >>> campaign = ag.Campaign(ag.Box({"x": (0, 1)}), ag.Minimise("y"), seed=0)
-        >>> for x in (0.0, 0.4, 0.6, 1.0):
+        >>> for x in (0.0, 0.2, 0.4, 0.7, 1.0):
         ...     campaign.tell([[x]], (x - 0.5) ** 2)
         >>> round(float(campaign.suggest()["x"].iloc[0]), 1)
         0.5
@@ -129,11 +133,13 @@ class Campaign:
         self.rows: list = []
         self.waiting = np.empty((0, len(space.names)))  # coordinates of rows of tables without any outcome
         self._said: tuple[str, ...] = ()  # of the tables
+        self._outside: tuple[str, ...] = ()  # the same, of many rows outside the limits
 
     def __repr__(self) -> str:
         """Return the objectives, the space and how much is measured."""
-        names = ", ".join(one.name for one in self.objectives)
-        return f"<Campaign: {names} in a {type(self.space).__name__}, {len(self.outcomes)} measurements>"
+        aims = "; ".join(map(str, self.objectives))
+        names = " ".join(self.space.names[:MOST_SHOWN]) + (" …" if len(self.space.names) > MOST_SHOWN else "")
+        return f"<Campaign: {aims}; in a {type(self.space).__name__} of {names}, {len(self.outcomes)} measurements>"
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
@@ -163,6 +169,7 @@ class Campaign:
         known = (self.coordinates, self.outcomes), (told.coordinates, told.values)
         again = repeated(*(np.column_stack([at, np.nan_to_num(values, nan=np.inf)]) for at, values in known))
         self._said = tuple(dict.fromkeys([*self._said, *told.said, *again]))
+        self._outside = tuple(dict.fromkeys([*self._outside, *told.outside]))
         self.points = np.concatenate([self.points, self.space.nearest(told.coordinates)], dtype=self.points.dtype)
         self.coordinates = np.concatenate([self.coordinates, told.coordinates])
         self.outcomes = np.concatenate([self.outcomes, told.values])
@@ -273,7 +280,26 @@ class Campaign:
 
     @property
     def warnings(self) -> list[str]:
-        """What a user should know about the fit, each with what to do about it."""
+        """What a user should know about the fit, each with what to do about it, the gravest first."""
+        return [*self.serious, *self.mild]
+
+    @property
+    def serious(self) -> list[str]:
+        """Those of the warnings without which no suggestion should be read: `suggest` issues them as well."""
+        same = [text for one in self.properties for text in equal(one.values, one.objective.name)]
+        box, made = self._made
+        slips = box.far_outside(made) if box else []
+        return [*few(self.space, self.coordinates), *self._outside, *same, *slips]
+
+    @property
+    def _made(self) -> tuple[Box | None, np.ndarray]:
+        """The parameters of a process, if there are any, and what was measured of them (n, n_parameters)."""
+        box = getattr(self.space, "process", self.space)
+        return (box, self.coordinates[:, -len(box.names) :]) if isinstance(box, Box) else (None, self.coordinates)
+
+    @property
+    def mild(self) -> list[str]:
+        """The other warnings: they stand in the column "warning" only."""
         found = [*self._said, *unvaried(self.space, self.coordinates)]
         names: dict[str, list[str]] = {}
         for one in self.properties:
@@ -281,7 +307,8 @@ class Campaign:
                 names.setdefault(text, []).append(one.objective.name)
         several = len(self.properties) > 1
         found += [f"{', '.join(of)}: {text}" if several else text for text, of in names.items()]
-        return found + telling.of_points(self.space, self.coordinates)
+        box, made = self._made
+        return found + (box.not_whole(made) if box else [])
 
     @explained("campaign.subset([0, 1, 2])")
     def subset(
@@ -407,6 +434,12 @@ class Campaign:
             objectives with its name before them; with limits, feasible: the probability that all are kept; the
             acquisition value, of standardised utilities, each counting the rows above as measured; distance to the
             nearest measured point in per cent, and nearest_row, its row in the table it was read from; warning.
+            Of the objectives [Maximise("yield_MPa"), Minimise("cost")] there are thus the columns "yield_MPa
+            predicted", "yield_MPa std", "yield_MPa std_measurement", "cost predicted" and so on, and none is called
+            "predicted" alone.
+
+        What is serious among the warnings (too few alloys, many rows outside the limits, values that are all equal,
+        parameters far outside theirs, most suggestions outside what was measured) is a `UserWarning` as well.
 
         Raises:
             ValueError: Nothing is measured, or fewer than q points are left.

@@ -8,6 +8,8 @@ import pandas as pd
 import torch
 
 from alloygrad.checks import LEAST_ROWS
+from alloygrad.features import elements
+from alloygrad.features.elements import to_atomic, to_weight
 from alloygrad.protocols import Space
 from alloygrad.spaces import Box
 from alloygrad.spaces.composition import composition_of
@@ -41,6 +43,80 @@ ROWS_AT_ONCE = 256
 
 MARGIN = 0.1
 """A suggestion outside the measured range by this share of what is allowed is said to be a guess; chosen."""
+
+
+MANY_OUTSIDE, LEAST_OUTSIDE = 1 / 3, 3
+"""Of measured rows more than this share, and so many at least, outside the limits are said: the unit may be wrong."""
+
+
+def few(space: Space, coordinates: np.ndarray) -> list[str]:
+    """A line where fewer than `LEAST_ROWS` different points are among those measured, coordinates (n, k)."""
+    n = len(np.unique(coordinates, axis=0))
+    if n >= LEAST_ROWS:
+        return []
+    one, many = ("alloy", "alloys") if tuple(space.names) == tuple(space.elements) else ("point", "points")
+    return [
+        f"Only {n} {'different ' * (n > 1)}{many if n != 1 else one} {'are' if n != 1 else 'is'} measured; at least "
+        f"{LEAST_ROWS} are needed. Until then predicted and std mean nothing: measure {LEAST_ROWS - n} more "
+        f"(`alloygrad.spaces.starting_design(space, {LEAST_ROWS})` proposes some)."
+    ]
+
+
+def mostly_outside(space: Space, coordinates: np.ndarray, unit: str, remedy: str = "unit={!r}") -> list[str]:
+    """A line where many measured rows, coordinates (n, k), lie outside the limits of a space.
+
+    Args:
+        space: The space.
+        coordinates: What was measured.
+        unit: In which the table was read; "" where no other one is possible.
+        remedy: How another unit is declared.
+    """
+    outside = _outside(space, coordinates)
+    n = int(outside.any(1).sum())
+    if n < LEAST_OUTSIDE or n <= MANY_OUTSIDE * len(coordinates):
+        return []
+    what = f"{n} of {len(coordinates)} rows lie outside the limits ({_furthest(space, coordinates, outside)})"
+    alloys = composition_of(space)
+    if unit and alloys and set(alloys.elements) <= set(elements.load().index):
+        names, k = alloys.elements, len(alloys.elements)
+        other, convert = ("at.%", to_weight) if unit == "wt.%" else ("wt.%", to_atomic)
+        turned = np.column_stack([convert(coordinates[:, :k], names), coordinates[:, k:]])
+        m = int(_outside(space, turned).any(1).sum())
+        if 2 * m < n:
+            does = f"only {m} {'does' if m == 1 else 'do'}" if m else "none does"
+            declared = "at.%" if unit == "fraction" else unit
+            return [
+                f"{what} when read as {declared}. Read as {other}, {does}: is {remedy.format(other)} meant? If it is "
+                f"{declared}, widen the limits."
+            ]
+    return [f"{what}. Check the unit and the limits; widen them if such experiments may be suggested."]
+
+
+def _outside(space: Space, coordinates: np.ndarray) -> np.ndarray:
+    """Whether each of coordinates (n, k) lies outside its own limits, by more than rounding."""
+    least, most, step, *_ = map(np.array, zip(*_limits(space), strict=True))
+    slack = np.where(np.isfinite(step), step / 2, 0.0)
+    return (coordinates < least - slack) | (coordinates > most + slack)
+
+
+def _furthest(space: Space, coordinates: np.ndarray, outside: np.ndarray) -> str:
+    """The coordinate that is most often `outside` (n, k), and how far."""
+    i = int(outside.sum(0).argmax())
+    limits, values = _limits(space)[i], coordinates[outside[:, i], i]
+    up = values.max() - limits.most >= limits.least - values.min()
+    value, limit = (values.max(), limits.most) if up else (values.min(), limits.least)
+    word = "up" if up else "down"
+    return f"{space.names[i]} {word} to {limits.shown(value)}{limits.unit}, limit {limits.shown(limit)}"
+
+
+def equal(values: np.ndarray, name: str) -> list[str]:
+    """A line where all of some values (n,) are one."""
+    if len(values) < 2 or np.ptp(values):
+        return []
+    return [
+        f"{'Both' if len(values) == 2 else f'All {len(values)}'} values of {name!r} are {values[0]:g}. Check the "
+        "column: wrong one, or filled down?"
+    ]
 
 
 def left_out(campaign: "Campaign | Property") -> pd.DataFrame:

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from alloygrad.campaigns.cautions import MOST_SAID, doubtful, left_out, slipped
+from alloygrad.campaigns.cautions import MOST_SAID, doubtful, equal, left_out, slipped
 from alloygrad.campaigns.inputs import choose_inputs, given_inputs
 from alloygrad.maximisers.options import FEW
 from alloygrad.protocols import Model, Objective, Space, Surrogate
@@ -123,11 +123,13 @@ class Property:
         if self._features is None:
             modelled, (seed, number) = self.modelled, self.seed
             if self.space.elements and self.inputs != "fractions" and not np.ptp(modelled):
-                n = len(modelled)
+                n, name = len(modelled), self.objective.name
+                mend = f"{START}, or write Campaign(…, inputs='fractions')."
+                if n > 2:
+                    mend = " ".join(equal(self.values, name))
                 raise ValueError(
-                    "Expected at least two measurements with different values of "
-                    f"{self.objective.name!r}, by which features are chosen; got {f'{n} equal ones' if n > 1 else n}. "
-                    f"{START}, or write Campaign(…, inputs='fractions')."
+                    f"Expected at least two measurements with different values of {name!r}, by which features are "
+                    f"chosen; got {f'{n} equal ones' if n > 1 else n}. {mend}"
                 )
             rng = np.random.default_rng([seed, 0, number] if number else [seed, 0])
             self._features = choose_inputs(
@@ -195,11 +197,6 @@ class Property:
             found.append(
                 f"The stated uncertainties of {name!r} are not used. Take the surrogate 'gp' in the setting 'safe', "
                 "which uses them."
-            )
-        if not spread and len(self.values) > 1:
-            found.append(
-                f"All {len(self.values)} outcomes are {self.values[0]:g}: a model needs outcomes that differ. Check "
-                f"that {name!r} is what was measured."
             )
         if not self.setting.standardised and spread and not SPREADS[0] <= spread <= SPREADS[1]:
             found.append(f"Measured values range over {spread:.3g}, the setting 'paper' expects about 1: rescale them.")

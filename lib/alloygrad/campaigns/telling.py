@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 
 from alloygrad.acquisition.analytic import ACQUISITIONS
 from alloygrad.acquisition.several import JOINT
-from alloygrad.campaigns.cautions import ignored
-from alloygrad.checks import LEAST_ROWS, numbers, require_outcomes, row_name, shown
+from alloygrad.campaigns.cautions import ignored, mostly_outside
+from alloygrad.checks import numbers, require_outcomes, row_name, shown, warn
 from alloygrad.protocols import Objective, Space
 from alloygrad.spaces import Box
 from alloygrad.spaces.points import frame_of, require_points, require_steps
@@ -52,6 +52,7 @@ class Told:
     rows: list  # numbers in the table, or None
     said: list[str]  # warnings
     waiting: np.ndarray  # coordinates (w, k) of rows without any outcome
+    outside: tuple[str, ...] = ()  # a warning where many rows lie outside the limits
 
 
 def read(
@@ -83,14 +84,18 @@ def read(
         told = _of_table(space, objectives, data)
         _require_sound(objectives, told, "row {}".format)
         outputs = list(dict.fromkeys(name for one in objectives for name in one.outputs))
+        told = replace(told, outside=getattr(data, "outside", ()))
         return replace(told, waiting=data.waiting(outputs)) if hasattr(data, "waiting") else told
     place: Callable[[int], str] = "row {}".format
     said: list[str] = []
+    outside: list[str] = []
     if isinstance(data, pd.DataFrame):
         coordinates = space.read(data)
         columns = values_of(space, objectives, data if outcomes is None else outcomes)
         if space.elements:
             said = ignored(data, [*space.names, *(name for one in objectives for name in one.outputs)])
+        unit = "at.%" if space.elements else ""
+        outside = mostly_outside(space, coordinates, unit, "`read_table(…, unit={!r})`")
         place = partial(row_name, data)
     else:
         coordinates = space.coordinates(points_of(space, data))
@@ -103,8 +108,11 @@ def read(
                 "points."
             )
     stds = _stated(objectives, std, len(coordinates))
-    told = Told(coordinates, np.column_stack(columns), stds, [None] * len(coordinates), said, coordinates[:0])
+    rows: list = [None] * len(coordinates)
+    told = Told(coordinates, np.column_stack(columns), stds, rows, said, coordinates[:0], tuple(outside))
     _require_sound(objectives, told, place)
+    for text in outside:
+        warn(text)
     return told
 
 
@@ -144,7 +152,7 @@ def values_of(space: Space, objectives: Objectives, outcomes: Outcomes | None) -
         found = []
         for one in objectives:
             require_outcomes(one.outputs, outcomes, others)
-            known = {name: numbers(outcomes[name], name) for name in one.outputs}
+            known = {name: numbers(outcomes[name], name, _texts_only(outcomes, name, others)) for name in one.outputs}
             found.append(np.atleast_1d(one.value(known)))
         return found
     if len(objectives) > 1:
@@ -153,6 +161,18 @@ def values_of(space: Space, objectives: Objectives, outcomes: Outcomes | None) -
             f"{np.shape(outcomes)}. Pass {{{names}}}."
         )
     return [np.atleast_1d(numbers(outcomes, objectives[0].name))]
+
+
+def _texts_only(outcomes: Mapping[str, ArrayLike] | pd.DataFrame, name: str, others: Sequence[str]) -> str:
+    """What to do where no value of an outcome is a number; "" where one is."""
+
+    def none(column: Any) -> bool:
+        return bool(pd.to_numeric(pd.Series(outcomes[column]), errors="coerce").isna().all())
+
+    if np.ndim(outcomes[name]) != 1 or not none(name):
+        return ""
+    left = [str(one) for one in outcomes if one not in others and np.ndim(outcomes[one]) == 1 and not none(one)]
+    return f"None of its {np.size(outcomes[name])} values is a number. Columns of numbers: {', '.join(left) or 'none'}."
 
 
 def _stated(objectives: Objectives, std: Outcomes | None, n: int) -> np.ndarray:
@@ -236,18 +256,3 @@ def _require_sound(objectives: Objectives, told: Told, place: Callable[[int], st
             f"Expected at least one outcome in every row; all of {[one.name for one in objectives]} are missing in "
             f"{place(int(bad))}. Leave the row out."
         )
-
-
-def of_points(space: Space, coordinates: np.ndarray) -> list[str]:
-    """Return warnings about where was measured, coordinates (n, k), whatever was."""
-    found = []
-    if (n := len(np.unique(coordinates, axis=0))) < LEAST_ROWS:
-        found.append(
-            f"Expected at least {LEAST_ROWS} different points, since a model of one input has four numbers to "
-            f"learn; {n} measured. Measure more before you trust a suggestion."
-        )
-    process = getattr(space, "process", space)
-    if isinstance(process, Box):
-        made = coordinates[:, -len(process.names) :]
-        found += process.far_outside(made) + process.not_whole(made)
-    return found

@@ -156,6 +156,18 @@ def available(elements: Sequence[str], table: pd.DataFrame | None = None) -> tup
     return tuple(table.columns[table.loc[list(elements)].notna().all()])
 
 
+def to_atomic(weights: np.ndarray, symbols: Sequence[str]) -> np.ndarray:
+    """Return atomic fractions (..., n_elements) of shares by weight (..., n_elements), in any unit."""
+    moles = np.asarray(weights) / matrix(symbols, ["RAM"])[:, 0]
+    return moles / moles.sum(-1, keepdims=True)
+
+
+def to_weight(fractions: np.ndarray, symbols: Sequence[str]) -> np.ndarray:
+    """Return fractions by weight (..., n_elements) of atomic fractions (..., n_elements)."""
+    masses = np.asarray(fractions) * matrix(symbols, ["RAM"])[:, 0]
+    return masses / masses.sum(-1, keepdims=True)
+
+
 def _check_elements(elements: Sequence[str], table: pd.DataFrame) -> None:
     if not isinstance(table, pd.DataFrame):
         raise TypeError(f"Expected the table as a DataFrame, elements × properties; got {table!r}. Pass None, or one.")

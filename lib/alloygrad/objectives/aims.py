@@ -16,8 +16,8 @@ Source: Derringer and Suich, J. Quality Technology 12 (1980) 214, for the desira
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from math import inf
+from dataclasses import dataclass, field
+from math import inf, isfinite
 from typing import ClassVar
 
 import numpy as np
@@ -48,6 +48,10 @@ class Target(Weighted):
     wanted: float
     sign: ClassVar[int] = 1
 
+    def __str__(self) -> str:
+        """Return what is wanted, in words."""
+        return f"{self.name} near {self.wanted:g}"
+
     def __post_init__(self) -> None:
         weights_of(self.outcome)
         if not is_number(self.wanted):
@@ -66,7 +70,10 @@ class Target(Weighted):
         return -np.abs(np.asarray(value) - self.wanted)
 
 
-@explained("ag.Limit('hysteresis_K', at_most=10)")
+@explained(
+    "ag.Limit('hysteresis_K', at_most=10)",
+    surplus="Expected Limit(name, at_least=… or at_most=…); got {1} without a side. Write ag.Limit({0}, at_most={1}).",
+)
 @dataclass(frozen=True)
 class Limit(Weighted):
     """The condition that an outcome lies on one side of a value, or between two; joined to objectives, it is none.
@@ -85,9 +92,14 @@ class Limit(Weighted):
     """
 
     outcome: str | Mapping[str, float]
-    at_least: float = -inf
-    at_most: float = inf
+    at_least: float = field(default=-inf, kw_only=True)
+    at_most: float = field(default=inf, kw_only=True)
     sign: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        """Return the condition, in words."""
+        sides = [(self.at_least, "≥"), (self.at_most, "≤")]
+        return f"{self.name} {' and '.join(f'{sign} {limit:g}' for limit, sign in sides if isfinite(limit))}"
 
     def __post_init__(self) -> None:
         weights_of(self.outcome)
@@ -134,6 +146,11 @@ class Desirability:
 
     ramps: Mapping[str, tuple[float, float]]
     sign: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        """Return what is wanted, in words."""
+        ramps = ", ".join(f"{name} {worst:g} … {best:g}" for name, (worst, best) in self.ramps.items())
+        return f"maximise desirability ({ramps})"
 
     def __post_init__(self) -> None:
         sound = isinstance(self.ramps, Mapping) and len(self.ramps) > 0

@@ -46,6 +46,10 @@ class Objective(Weighted):
     weights: Weights
     sign: int
 
+    def __str__(self) -> str:
+        """Return what is wanted, in words."""
+        return f"{'maximise' if self.sign > 0 else 'minimise'} {self.name}"
+
     def utility(self, value: ArrayLike) -> np.ndarray:
         """Return the larger-is-better form (...) of a value (...), or the value of a utility: they differ in sign."""
         return self.sign * np.asarray(value)

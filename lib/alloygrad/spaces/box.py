@@ -232,7 +232,7 @@ class Box:
         beyond = np.maximum(self.lower - coordinates, coordinates - self.upper)
         return [
             f"{name} was measured at {coordinates[row, i]:g}{self._unit(i)}, far outside its limits {self._limits(i)}. "
-            "Correct the value if it is a slip; otherwise widen the limits, or leave the row out."
+            "Correct the value if it is a slip (another unit?); otherwise widen the limits, or leave the row out."
             for i, name in enumerate(self.names)
             if len(coordinates) and beyond[row := beyond[:, i].argmax(), i] > FAR * width[i]
         ]

@@ -88,6 +88,11 @@ class Pool:
                 "rows and columns."
             )
         self.label = str(candidates.index.name or "candidate")
+        if candidates.index.name is None and self.label in candidates:
+            raise ValueError(
+                f"Expected the names of the candidates as the index; got them in the column {self.label!r}. Call "
+                f"`table.set_index({self.label!r})`, and pass what it returns."
+            )
         if candidates.index.nlevels > 1 or candidates.index.hasnans or self.label in names:
             raise ValueError(
                 f"Expected an index with one name for each candidate, and no feature called {self.label!r} as the "

@@ -9,7 +9,7 @@ interpolation between the inducing points, whose error is added to its noise (FI
 
 With D = diag(d), all measurements together say as much as m measurements ỹ at u with the covariance Λ,
 
-    Λ = (A D⁻¹ Aᵀ)⁻¹,   ỹ − m = Λ A D⁻¹ (y − m),
+    Λ = (A D⁻¹ Aᵀ)⁻¹ = L S⁻¹ Lᵀ,   ỹ − m = Λ A D⁻¹ (y − m),   L Lᵀ = K_uu, W = L⁻¹ K_uf, S = W D⁻¹ Wᵀ,
 
 so that the posterior is that of an exact process with K_uu + Λ in place of K + σ² I. Where u holds all measured points,
 A = I and it is the exact one. A measurement is left out as in the exact process, with the covariance
@@ -43,6 +43,10 @@ LEARNT_ON = 500
 
 JITTER = 1e-8
 """Added to the diagonal of K_uu, in units of the output scale."""
+
+UNMEASURED, ROUNDING = 1e-8, 1e-13
+"""The least information on a direction of the prior that is reckoned with, and its share of all information: less is
+rounding where inducing points stand closer than any lengthscale. A variance is wrong by this share of the prior's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +149,7 @@ def _carried(
         part.outputscale,
         part.mean,
         found.cholesky,
-        torch.cholesky_solve(found.targets[:, None], found.cholesky)[:, 0],
+        found.weights,
         part.log_posterior,
         noise=part.noise,
         noise_learned=part.noise_learned,
@@ -174,6 +178,7 @@ class Condensed(NamedTuple):
 
     targets: Tensor  # (m,): ỹ
     cholesky: Tensor  # (m, m): of K_uu + Λ
+    weights: Tensor  # (m,): (K_uu + Λ)⁻¹ ỹ
     mean: Tensor  # (n,): each measurement predicted from all others
     variance: Tensor  # (n,)
     least: float  # a bound from below on the eigenvalues of Λ
@@ -192,23 +197,24 @@ def condensed(x: Tensor, inducing: Tensor, y: Tensor, variances: Tensor, outputs
     prior = matern52(inducing, inducing, outputscale)[-1]
     prior.diagonal().add_(JITTER * outputscale)
     lower = torch.linalg.cholesky(prior)
-    white = torch.linalg.solve_triangular(lower, matern52(inducing, x, outputscale)[-1], upper=False)  # (m, n)
+    white = torch.linalg.solve_triangular(lower, matern52(inducing, x, outputscale)[-1], upper=False)  # (m, n): W
     d = variances + (outputscale - white.square().sum(0)).clamp_min(0)
-    # C⁻¹ = D⁻¹ − D⁻¹ Wᵀ (I + W D⁻¹ Wᵀ)⁻¹ W D⁻¹ with W = L⁻¹ K_uf
-    said = (white / d) @ white.mT
-    pulled = white @ (y / d)
-    whole = torch.linalg.cholesky(said + torch.eye(len(said), dtype=said.dtype))
-    solved = torch.cholesky_solve(pulled[:, None], whole)[:, 0]
+    said, one = (white / d) @ white.mT, torch.eye(len(prior), dtype=prior.dtype)  # S
+    whole = torch.linalg.cholesky(said + one)
+    solved = torch.cholesky_solve((white @ (y / d))[:, None], whole)
+    weights = torch.linalg.solve_triangular(lower.mT, solved, upper=True)
+    # C⁻¹ = D⁻¹ − D⁻¹ Wᵀ (I + S)⁻¹ W D⁻¹
     inverse = 1 / d - torch.linalg.solve_triangular(whole, white, upper=False).square().sum(0) / d.square()
-    residual = y / d - (white.mT @ solved) / d
-    # Λ⁻¹ = A D⁻¹ Aᵀ with A = L⁻ᵀ W
-    pull = torch.linalg.solve_triangular(lower.mT, torch.cat([said, pulled[:, None]], 1), upper=True)
-    precision = torch.linalg.solve_triangular(lower.mT, pull[:, :-1].mT, upper=True)
-    factor = torch.linalg.cholesky((precision + precision.mT) / 2)
-    targets = torch.cholesky_solve(pull[:, -1:], factor)[:, 0]
+    residual = y / d - (white.mT @ solved)[:, 0] / d
+    # K_uu + Λ = L (I + S⁻¹) Lᵀ; directions of which nothing is measured get the least that floats can tell
+    said += max(UNMEASURED, ROUNDING * said.diagonal().sum().item()) * one
+    factor = lower @ torch.linalg.cholesky(one + torch.cholesky_inverse(torch.linalg.cholesky(said)))
+    pull = torch.linalg.solve_triangular(lower.mT, said, upper=True)
+    precision = torch.linalg.solve_triangular(lower.mT, pull.mT, upper=True)  # Λ⁻¹
     return Condensed(
-        targets,
-        torch.linalg.cholesky(prior + torch.cholesky_inverse(factor)),
+        (factor @ (factor.mT @ weights))[:, 0],
+        factor,
+        weights[:, 0],
         y - residual / inverse,
         1 / inverse,
         least=1 / precision.abs().sum(0).max().item(),

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from alloygrad.checks import by_symbol
+from alloygrad.features.elements import to_atomic
 from alloygrad.spaces.pool import Pool
 from alloygrad.symbols import CHEMICAL_SYMBOLS
 from alloygrad.tables import cells, declared, designations, headings, reading, shares
@@ -50,7 +51,7 @@ def read_candidates(path: str | Path, *, unit: str | None = None, formula: str |
     if elements:
         declared.require_unit(unit, None)
         values = reading.fractions(table, elements, str(unit), path, problems=problems, notes={})
-        values = shares.to_atomic(values, elements) if unit == "wt.%" else values
+        values = to_atomic(values, elements) if unit == "wt.%" else values
     features = elements or [str(name) for name in table if name != label and _numeric(table[name])]
     if not elements:
         values = reading.numeric(table, features, path, problems=problems, notes={})

@@ -137,7 +137,9 @@ def _draft(path: Path, table: pd.DataFrame, elements: list[str], texts: list[str
         lines.append(f"bounds: {{{', '.join(measured)}}}  # as measured; write least and most in at.%")
     elif texts:
         lines += [f"formula: {texts[0]}", "bounds:  # {Al: [0, 10], Ni: [20, 80], …} in at.%, all elements"]
-    lines.append(f"target: {numbers[-1] if numbers else ''}  # one of: {', '.join(numbers)}")
+    last = numbers[-1] if numbers else ""
+    lines.append(f"target: {last}  # one of: {', '.join(numbers)}")
+    lines.append(f"# the smaller the better: write `objectives: [{{minimise: {last or 'cost'}}}]` in place of `target`")
     return lines
 
 

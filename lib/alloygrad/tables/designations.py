@@ -1,7 +1,7 @@
 """Compositions written as one text: a formula or a designation.
 
     Al0.5CoCrFeNi, (Fe0.5Co0.5)75B25, La0.7Sr0.3MnO3    a formula: amounts after the symbols, 1 unless given
-    Ti-6Al-4V, Fe-18Cr-8Ni                              a designation: the base first, then per cent before symbols
+    Ti-6Al-4V, 18Cr-8Ni-Fe, Fe(bal.)-18wt.%Cr           a designation: per cent before symbols; the base has none
 
 The amounts of a formula are ratios of atoms, those of a designation per cent. A unit behind it, as in "Ti-50Ni (at.%)",
 says what they are; otherwise the unit declared for the table does.
@@ -21,7 +21,8 @@ NOTE = re.compile(r"\s+\(\s*[a-z][a-z \-]*\)$|\s+[a-z][a-z\-]*$")
 ATOMIC = ("at", "mol", "atomic")
 AMOUNT = r"\d+\.?\d*|\.\d+"
 TOKEN = re.compile(rf"([A-Z][a-z]?)|([(\[])|([)\]])|({AMOUNT})")
-PERCENT = re.compile(rf"({AMOUNT})%?([A-Z][a-z]?)")
+PERCENT = re.compile(rf"({AMOUNT})((?:at|wt|mass|mol)\.?(?=%))?%?([A-Z][a-z]?)")
+BASE = re.compile(r"([A-Z][a-z]?)[(\[]?(?:bal|balance|base|rem|remainder|rest)\.?[)\]]?", re.IGNORECASE)
 CLOSING = {"(": ")", "[": "]"}
 
 REMEDY = "Write a formula such as Al0.5CoCrFeNi, or a designation such as Ti-6Al-4V; or give each element a column."
@@ -64,7 +65,9 @@ def parse(text: Any) -> Designation:
     text = MARKUP.sub("", text.translate(SUBSCRIPTS))
     parts = [part for part in DASHES.split(text) if part]
     if len(parts) > 1 and any(PERCENT.fullmatch(part) for part in parts):
-        return Designation(_percents(parts), True, unit)
+        return Designation(_percents(parts), True, _unit_within(parts, unit))
+    if len(parts) > 1 and not any(map(str.isupper, text)):
+        raise DesignationError("symbols of elements begin with a capital letter, as in Ti-6Al-4V")
     if len(parts) > 1 and not all(re.fullmatch(rf"[A-Z][a-z]?({AMOUNT})", part) for part in parts):
         raise DesignationError("no amounts stand with these elements")
     amounts = _formula("".join(parts))
@@ -81,16 +84,31 @@ def looks_like_one(text: Any) -> bool:
         return False
 
 
+def _unit_within(parts: list[str], unit: str) -> str:
+    """The unit that stands with the amounts, or the one `unit` behind the text. Raises where they differ."""
+    words = [match[2] for part in parts if (match := PERCENT.fullmatch(part)) and match[2]]
+    said = {"at.%" if word.rstrip(".") in ATOMIC else "wt.%" for word in words} | ({unit} if unit else set())
+    if len(said) > 1:
+        raise DesignationError(f"it has amounts in {' and in '.join(sorted(said))}")
+    return next(iter(said), "")
+
+
 def _percents(parts: list[str]) -> dict[str, float]:
-    """Per cent of "6Al" …; the first part may be the base, a symbol alone, which takes the rest."""
-    base = parts[0] if _symbol(parts[0]) else ""
-    amounts: dict[str, float] = {base: 0.0} if base else {}
-    for part in parts[bool(base) :]:
+    """Per cent of "6Al" …; one part may be the base, a symbol alone or with "bal.", which takes the rest."""
+    amounts: dict[str, float] = {}
+    base = ""
+    for part in parts:
+        marked = BASE.fullmatch(part)
+        symbol = marked[1] if marked and _symbol(marked[1]) else part
+        if _symbol(symbol) and not base:
+            base = symbol
+            amounts[base] = amounts.get(base, 0.0)
+            continue
         match = PERCENT.fullmatch(part)
         if not match:
             raise DesignationError(f"{part!r} is no amount with an element, such as 6Al")
-        _require_symbol(match[2])
-        amounts[match[2]] = amounts.get(match[2], 0.0) + float(match[1])
+        _require_symbol(match[3])
+        amounts[match[3]] = amounts.get(match[3], 0.0) + float(match[1])
     total = sum(amounts.values())
     if total > 100 + 0.2 or (not base and abs(total - 100) > 0.2):
         raise DesignationError(f"its amounts sum to {total:g}, {'at most' if base else 'expected'} 100")

@@ -3,12 +3,15 @@
 A finding is (row in a spreadsheet program, 0 for the whole table; what; what was done; remedy).
 """
 
+import re
 from collections.abc import Collection, Container, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from alloygrad.checks import TOLERANCE
+from alloygrad.features import elements
 from alloygrad.spaces.box import Box
 from alloygrad.spaces.composition import ON_GRID, CompositionSpace
 from alloygrad.tables import reading as tables
@@ -23,6 +26,9 @@ ROUNDED = 5e-4
 SAME = 1e-6
 """Fractions that differ by less are the same composition."""
 
+
+MOST_NAMED = 3
+"""So many rows with the same fault, or that were set aside, are named one by one."""
 
 SLIP = "Correct the value if it is a slip (another unit?); otherwise widen the limits, or leave the row out."
 
@@ -79,6 +85,42 @@ def undeclared(
                 problems.add(int(row), f"row {row}, column '{column}': {held}, an element that is not declared", remedy)
 
 
+UNDECLARED = re.compile(r"row \d+, column '([^']+)': .*, an element that is not declared")
+
+
+def grouped(faults: Sequence[tuple]) -> list[tuple]:
+    """Return findings with one in place of many rows that hold the same element, which the space does not have.
+
+    It comes first; its row is 0.
+    """
+    columns = [match[1] if (match := UNDECLARED.fullmatch(fault[1])) else "" for fault in faults]
+    many = [name for name in dict.fromkeys(columns) if name and columns.count(name) > MOST_NAMED]
+    found: list[tuple] = []
+    for name in many:
+        symbol = name.split()[0]
+        what = f"column {name!r} ({columns.count(name)} rows above 0) is an element that the space does not have"
+        what += f": add {symbol!r}: (0, …) to it" if symbol in elements.load().index else ""
+        found.append((0, what, *faults[columns.index(name)][2:]))
+    return found + [fault for fault, column in zip(faults, columns, strict=True) if column not in many]
+
+
+def explained_sums(
+    table: pd.DataFrame, names: Sequence[str], further: Sequence[str], unit: str, problems: Problems
+) -> None:
+    """Name the element that the space does not have where just its amount is lacking in the sum of a row."""
+    whole = tables.TOTALS[unit][0]
+    for column in further if any(": sums to " in what for _, what, _ in problems.found) else ():
+        shares = tables.numeric(table, [*names, column], "", shares=True, problems=Problems(""), notes={})
+        close = np.abs(shares.sum(1) / whole - 1) <= TOLERANCE
+        rows = set(table.index[close & (shares[:, -1] > 0)])
+        for i, (row, what, _) in enumerate(problems.found):
+            if row in rows and ": sums to " in what:
+                held = str(table[column].loc[row])[:40]
+                fault = f"row {row}, column '{column}': {held}, an element that is not declared"
+                mend = f"Add {column.split()[0]!r}: (0, …) to the space, or take the rows out."
+                problems.found[i] = (row, fault, mend)
+
+
 def check_usable(n: int, different: int, faults: Sequence[tuple], path: Path) -> None:
     """Raise a `TableError`, with all faults of rows, where none of n is usable, or too many `different` points are.
 
@@ -91,7 +133,7 @@ def check_usable(n: int, different: int, faults: Sequence[tuple], path: Path) ->
         remedy = "Keep the rows nearest to what you want to make, or those of one `process`."
         problems.add(0, f"{different} different points in {n} usable rows, expected {MOST_ROWS} at most", remedy)
     if problems.found:
-        for row, what, _, remedy in faults:
+        for row, what, _, remedy in grouped(faults):
             problems.add(row, what, remedy)
         problems.check()
 

@@ -63,7 +63,12 @@ def renamed(table: pd.DataFrame, columns: Mapping[str, str] | None, problems: Pr
             "{'Ni': 'nickel (at.%)'}."
         )
     names, renaming = [str(name) for name in table.columns], {}
+    turned = {column: name for name, column in columns.items() if name in names and column not in names}
+    if turned:
+        problems.add(1, "row 1: `columns` is the wrong way round", f"Write columns={turned}.")
     for name, column in columns.items():
+        if column in turned:
+            continue
         if column not in names:
             mend = f"Correct the name.{nearest(column, names)} Found: {', '.join(names)}."
             problems.add(1, f"row 1: no column {column!r}, which `columns` gives for {name!r}", mend)
@@ -94,7 +99,7 @@ def without_units(table: pd.DataFrame, unit: str, problems: Problems) -> tuple[p
     rows = table.iloc[1 : 1 + LOOKED_AT]
     if len(rows) < 2:
         return table, []
-    numbers = [j for j in range(table.shape[1]) if _mostly_numbers(rows.iloc[:, j])]
+    numbers = [j for j in range(table.shape[1]) if mostly_numbers(rows.iloc[:, j])]
     first = [table.iloc[0, j] for j in numbers]
     texts = [cell for cell in first if cell is not None]
     if not texts or any(not isinstance(cell, str) or any(map(str.isdigit, cell)) for cell in texts):
@@ -124,6 +129,7 @@ def _is_unit(cell: str) -> bool:
     return bool(UNITS.fullmatch(cell.strip()))
 
 
-def _mostly_numbers(column: pd.Series) -> bool:
+def mostly_numbers(column: pd.Series) -> bool:
+    """Return whether most filled cells of a column hold numbers."""
     filled: list[Any] = [cell for cell in column if cell is not None]
     return bool(filled) and 2 * sum(not cells.read(cell, share=True).fault for cell in filled) > len(filled)

@@ -13,6 +13,7 @@ contains text, negative values or values above 100 % (unless the element is ofte
 read.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,28 +22,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alloygrad.campaigns.cautions import slipped, unvaried
+from alloygrad.campaigns.cautions import mostly_outside, slipped, unvaried
 from alloygrad.checks import LEAST_ROWS, by_symbol, explained, nearest, require_protocol, shown, shown_cell, warn
 from alloygrad.features import elements
+from alloygrad.features.elements import to_atomic, to_weight
 from alloygrad.objectives import Maximise
 from alloygrad.protocols import Objective, Space
 from alloygrad.spaces.box import Box
 from alloygrad.spaces.composition import composition_of
 from alloygrad.spaces.pool import Pool
 from alloygrad.surrogates.evidence import LARGEST
-from alloygrad.tables import declared, findings, headings, reading, shares
+from alloygrad.tables import cells, declared, findings, headings, reading, shares
 from alloygrad.tables.reading import Notes, Problems
-from alloygrad.tables.shares import to_atomic, to_weight
 
 __all__ = ["Measured", "Measurements", "read_table", "to_atomic", "to_weight"]
 
 MOST_BYTES = 50_000_000
 
+ONE_OUTSIDE = re.compile(": outside the limits: (?!group )")
+"""A finding on one row outside the limits of an element or a parameter, not of a group alone."""
+
 NOT_MEASURED = "Fill in the number once it is measured. Leave it empty for an alloy under way or failed: then it is "
 NOT_MEASURED += "not suggested again."
-
-MOST_NAMED = 3
-"""So many rows that were set aside are named in the warning."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +72,7 @@ class Measurements:
     others: tuple  # (row, finding, done, remedy): measured under another process
     remarks: tuple = ()  # the same, of what was made of the table
     uncertainty: Mapping[str, str] = field(default_factory=dict)  # outcome → column of its standard deviations
+    outside: tuple[str, ...] = ()  # a warning where many rows lie outside the limits
 
     def __repr__(self) -> str:
         """Return where the rows come from and what they hold."""
@@ -84,10 +86,14 @@ class Measurements:
         Raises:
             TableError: A column is missing, or no row is usable.
         """
+        return self._usable(objective)[0]
+
+    def _usable(self, objective: Objective | str) -> tuple[Measured, list[tuple]]:
+        """The same and the faults. Raises TableError where no row is usable."""
         found, faults = self._found(objective)
         different = findings.alike(found.coordinates).max(initial=-1) + 1
         findings.check_usable(len(found.rows), different, faults, self.file)
-        return found
+        return found, faults
 
     def _found(self, objective: Objective | str) -> tuple[Measured, list[tuple]]:
         """The same and the faults, however few rows are usable."""
@@ -99,7 +105,8 @@ class Measurements:
         faults = [(row, what, "set aside", remedy) for row, what, remedy in problems.found] + list(self.others)
         usable = ~self.table.index.isin({row for row, *_ in faults})
         rows, values, coordinates = self.table.index.to_numpy()[usable], values[usable], self.coordinates[usable]
-        said = faults + list(self.remarks) + findings.noted(notes, rows) + findings.repeats(rows, coordinates, values)
+        said = findings.grouped(faults) + list(self.remarks) + findings.noted(notes, rows)
+        said += findings.repeats(rows, coordinates, values)
         said += findings.merged(self.table, objective.outputs)
         for line in slipped(values, [f"row {row}" for row in rows], objective.name):
             what, mark, remedy = line.rpartition("? ")
@@ -113,6 +120,10 @@ class Measurements:
             said += findings.unusual(rows, coordinates[:, :n], alloys)
         if isinstance(box := getattr(self.space, "process", self.space), Box):
             said += findings.beyond_box(rows, coordinates[:, n:], box)
+        if self.outside:
+            what, _, remedy = self.outside[0].partition(". ")
+            said = [one for one in said if not ONE_OUTSIDE.search(one[1])]
+            said.append((0, what, "used for the model, never suggested", remedy))
         report = pd.DataFrame(sorted(said, key=lambda one: one[0]), columns=["row", "finding", "done", "remedy"])
         return Measured(rows, coordinates, values, stds[usable], report), faults
 
@@ -133,11 +144,11 @@ class Measurements:
             ValueError: The table was read for another space.
         """
         self._require_space(space)
-        found = self.of(objective)
-        dropped = found.report[found.report["done"] == "set aside"].drop_duplicates("row")
-        for text in self._set_aside(dropped[~dropped["row"].isin(self._aside)]["finding"]):
+        found, faults = self._usable(objective)
+        dropped = _first(faults)
+        for text in self._set_aside({row: what for row, what in dropped.items() if row not in self._aside}):
             warn(text)  # of the others `read_table` has warned
-        said = self._set_aside(dropped["finding"])
+        said = self._set_aside(dropped)
         return found.coordinates, found.values, found.stds, found.rows.tolist(), said
 
     def waiting(self, outputs: Sequence[str]) -> np.ndarray:
@@ -154,18 +165,32 @@ class Measurements:
         problems = Problems(self.file)
         reading.require_columns(self.table, outputs, self.file, problems=problems, elements=self.space.elements)
         problems.check()
+        self._require_numbers(outputs, problems)
         undeclared = [name for name in self.further if name not in outputs]
         whole = max(reading.TOTALS.get(self.unit, (0,)))
         findings.undeclared(self.table, undeclared, self.file, problems, known=elements.load().index, whole=whole)
         explained_by = {row for row, *_ in problems.found}  # an element that is not declared is what the sum lacks
-        problems.found += [one for one in self.faults if one[0] not in explained_by or ": sums to " not in one[1]]
+        known = re.compile(r".*: sums to .*|.*, an element that is not declared")
+        problems.found += [one for one in self.faults if one[0] not in explained_by or not known.fullmatch(one[1])]
         return problems
+
+    def _require_numbers(self, outputs: Sequence[str], problems: Problems) -> None:
+        """Raise a `TableError` for an outcome whose column holds texts and not one number."""
+        for name in outputs:
+            column = [cell for cell in self.table[name] if cell is not None]
+            texts = [cell for cell in column if isinstance(cell, str) and cells.read(cell, share=True).fault]
+            if column and len(texts) == len(column):
+                others = [str(one) for one in self.table if one not in self.space.names]
+                known = [one for one in others if headings.mostly_numbers(self.table[one])]
+                what = f"column {name!r} holds no numbers ({len(texts)} texts such as {texts[0]!r})"
+                remedy = f"Columns of numbers: {', '.join(known) or 'none'}. Name one of them in the objective."
+                problems.add(0, f"{what}, so it cannot be an objective", remedy)
+        problems.check()
 
     @property
     def _aside(self) -> dict[int, str]:
         """The rows that are set aside whatever the objective: row → finding."""
-        faults = sorted([*self.faults, *self.others], key=lambda one: one[0])
-        return {row: what for row, what, *_ in reversed(faults)}
+        return _first([*self.faults, *self.others])
 
     def _require_space(self, space: Space) -> None:
         if space.names != self.space.names:
@@ -174,11 +199,12 @@ class Measurements:
                 f"{' '.join(self.space.names)}. Read it again with the campaign's space."
             )
 
-    def _set_aside(self, dropped: Sequence[str]) -> list[str]:
-        """One warning that names rows that were set aside."""
+    def _set_aside(self, dropped: Mapping[int, str]) -> list[str]:
+        """One warning that names rows that were set aside, by their findings."""
         if not (aside := len(dropped)):
             return []
-        named = "; ".join(dropped[:MOST_NAMED]) + ("; …" if aside > MOST_NAMED else "")
+        texts = [what for _, what in findings.grouped(list(dropped.items()))]
+        named = "; ".join(texts[: findings.MOST_NAMED]) + ("; …" if len(texts) > findings.MOST_NAMED else "")
         rows = f"{aside} of {len(self.table)} rows were set aside"
         return [f"{self.file.name}: {rows}: {named}. See `table.report(objective)`."]
 
@@ -213,6 +239,14 @@ class Measurements:
             squares += np.where(known, ((high - low) / 2) ** 2, 0.0)
             stated |= known
         return np.where(stated, np.sqrt(squares), np.nan)
+
+
+def _first(faults: Sequence[tuple]) -> dict[int, str]:
+    """The first finding of each row, in the order of rows."""
+    found: dict[int, str] = {}
+    for row, what, *_ in sorted(faults, key=lambda one: one[0]):
+        found.setdefault(row, what)
+    return found
 
 
 @explained("ag.read_table('my.csv', space, unit='at.%')")
@@ -329,6 +363,7 @@ def read_table(
     if names:
         table = shares.settled(table, names, unit, problems)
         found = reading.fractions(table, names, unit, path, problems=problems, notes=notes)
+        findings.explained_sums(table, names, further, unit, problems)
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):  # rows that are set aside
             parts.append(to_atomic(found, names) if unit == "wt.%" else found)
     if isinstance(space, Pool) and named:
@@ -340,11 +375,15 @@ def read_table(
     other_process = findings.other_process(table, process, path, problems)
     remarks += findings.noted(notes, table.index)
     remarks += findings.merged(table, [*wanted, *process, formula or ""])
+    faults, coordinates = tuple(problems.found), np.concatenate(parts, axis=1)
+    used = ~table.index.isin({row for row, *_ in [*faults, *other_process]})
+    declarable = "" if formula or sites or not names else unit
+    outside = tuple(mostly_outside(space, coordinates[used], declarable))
     found = Measurements(
-        path, space, unit, table, np.concatenate(parts, axis=1), further, tuple(problems.found), tuple(other_process),
-        tuple(remarks), uncertainty,
+        path, space, unit, table, coordinates, further, faults, tuple(other_process), tuple(remarks), uncertainty,
+        outside,
     )  # fmt: skip
-    for text in found._set_aside(list(found._aside.values())[::-1]):
+    for text in [*found._set_aside(found._aside), *outside]:
         warn(text)
     return found
 

@@ -267,14 +267,23 @@ def numeric(
             if found.fault:
                 remedy = found.remedy + absent if found.remedy is EMPTY else found.remedy
                 remedy = empty if empty and cell is None else remedy
+                fault = f"row {row}, column '{column}': {found.fault}"
                 if shares and isinstance(cell, str) and NO_AMOUNT.fullmatch(cell):
                     remedy = "Write 0 where an element is absent, a limit such as <0.01 for a trace, bal. for the base."
-                own.add(int(row), f"row {row}, column '{column}': {found.fault}", remedy)
+                    fault += ": write 0 where an element is absent, a limit such as <0.01 for a trace"
+                own.add(int(row), fault, remedy)
             elif found.used and notes is not None:
                 notes[int(row), column] = (str(cell), found)
     if problems is None:
         own.check()
     return values
+
+
+def _halved(row: int, columns: Sequence[str], notes: Notes | None) -> str:
+    """Say which cells of a row are limits, of which half is counted; "" where none is."""
+    held = [(name, *found) for name in columns if (found := (notes or {}).get((row, name)))]
+    limits = [f"{cell!r} in {name} counted as {content.value:g}" for name, cell, content in held if "<" in cell]
+    return f" ({', '.join(limits)})" if limits else ""
 
 
 def fractions(
@@ -336,7 +345,7 @@ def fractions(
             remedy = f"Write every row in {unit}."
         else:
             wanted = " or ".join(f"{t:g} ± {t * tolerance:g}" for t in TOTALS[unit])
-            fault = f"sums to {sums[i]:.6g}, expected {wanted} ({unit})"
+            fault = f"sums to {sums[i]:.6g}{_halved(row, columns, notes)}, expected {wanted} ({unit})"
             remedy = f"Correct the shares of {', '.join(columns)}, or add the element that is missing."
         own.add(row, f"row {row}: {fault}", remedy)
     if problems is None:

@@ -12,6 +12,7 @@ The command reads it from a YAML file, the notebook from its parameters; both th
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -270,6 +271,15 @@ class Request:
         if isinstance(self.target, list):
             example = _in_yaml([{"maximise": str(name)} for name in self.target])
             raise ValueError(f"Expected one outcome as `target`; got {self.target}. Write `objectives: {example}`.")
+        if hint := _directed(self.target):
+            kind, name = hint
+            headings = () if not self.file.is_file() else reading.read_table(self.file, sheet=self.sheet).columns
+            if self.target not in [*headings, *(self.columns or {})]:
+                example = _in_yaml([{kind: name}])
+                raise ValueError(
+                    f"Expected the name of an outcome as `target`; got {shown(self.target)}. Write `objectives: "
+                    f"{example}` in its place."
+                )
         if self.target is not None:
             return [(Maximise if self.maximise else Minimise)(self.target)]
         return [_objective(one) for one in self.objectives]
@@ -357,6 +367,15 @@ class Request:
 def _in_yaml(example: Any) -> str:
     """Return an example as it is written in YAML, on one line."""
     return json.dumps(example, ensure_ascii=False).replace('"', "")
+
+
+def _directed(target: Any) -> tuple[str, str] | None:
+    """(maximise or minimise, outcome) where a target says a direction as well: "minimise cost", "-cost"."""
+    if isinstance(target, Mapping) and len(target) == 1:
+        first, rest = next(iter(target.items()))
+        target = f"{first} {rest}" if isinstance(rest, str) else ""
+    match = re.fullmatch(r"(?:(max|min)(?:imi[sz]e)?[\s:]\s*|-\s*)(\S.*)", str(target).strip(), re.IGNORECASE)
+    return match and ("maximise" if (match[1] or "").lower() == "max" else "minimise", match[2])
 
 
 def _limit(said: Any, elements: Sequence[str]) -> Any:

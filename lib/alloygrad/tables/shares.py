@@ -17,23 +17,12 @@ from torch import Tensor
 
 from alloygrad.checks import is_number, require_number, shown
 from alloygrad.features import elements
+from alloygrad.features.elements import to_atomic, to_weight
 from alloygrad.tables import cells, designations
 from alloygrad.tables.reading import TOTALS, Problems
 
 TOLERANCE = 0.002
 """Shares may differ from their total by this part of it, for rounding."""
-
-
-def to_atomic(weights: np.ndarray, symbols: Sequence[str]) -> np.ndarray:
-    """Return atomic fractions (..., n_elements) of shares by weight (..., n_elements), in any unit."""
-    moles = np.asarray(weights) / _masses(symbols)
-    return moles / moles.sum(-1, keepdims=True)
-
-
-def to_weight(fractions: np.ndarray, symbols: Sequence[str]) -> np.ndarray:
-    """Return fractions by weight (..., n_elements) of atomic fractions (..., n_elements)."""
-    masses = np.asarray(fractions) * _masses(symbols)
-    return masses / masses.sum(-1, keepdims=True)
 
 
 def _masses(symbols: Sequence[str]) -> np.ndarray:

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from alloygrad.checks import is_number
+from alloygrad.features.elements import to_weight
 from alloygrad.protocols import Space
-from alloygrad.tables.shares import price_of, to_weight
+from alloygrad.tables.shares import price_of
 
 
 def with_weights(table: pd.DataFrame, space: Space) -> pd.DataFrame:

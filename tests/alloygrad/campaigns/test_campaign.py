@@ -321,8 +321,10 @@ def test_few_different_points_are_said(n, repeats, warned):
     counts = np.repeat(SPACE.sample(n, np.random.default_rng(0)), repeats, axis=0)
     campaign = Campaign(SPACE, "y", inputs=FEATURES)
     campaign.tell(counts, np.arange(float(len(counts))))
-    found = [text for text in campaign.warnings if text.startswith("Expected at least 5 different points")]
-    assert len(found) == warned and (not found or f"; {n} measured." in found[0])
+    found = [text for text in campaign.warnings if "at least 5 are needed" in text]
+    counted = "1 alloy is" if n == 1 else f"{n} different alloys are"
+    assert len(found) == warned and (not found or found[0].startswith(f"Only {counted} measured;"))
+    assert not found or f"predicted and std mean nothing: measure {5 - n} more" in found[0] == campaign.warnings[0]
 
 
 def test_rows_of_a_subset_are_numbers_a_mask_or_a_slice():

@@ -1,5 +1,8 @@
 """Slips in sound measurements: each is named with its row and what to do, and common sound data draw no warning."""
 
+import re
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -79,4 +82,31 @@ def test_a_table_that_is_told_twice_is_said():
 
 
 def test_equal_outcomes_are_said():
-    assert any("All 7 outcomes are 3" in text and "'H'" in text for text in told([3.0] * 7).warnings)
+    campaign, said = told([3.0] * 7), "All 7 values of 'H' are 3. Check the column: wrong one, or filled down?"
+    assert campaign.warnings.count(said) == 1
+    with pytest.warns(UserWarning, match=re.escape(said)):
+        assert campaign.suggest()["warning"].item().startswith(said)
+
+
+def test_a_value_in_another_unit_comes_first_and_most_suggestions_outside_are_said():
+    """One suggestion outside is usual at first; of several, most are worth a warning."""
+    box = Box({"T_K": (300, 900, "K"), "h": (1, 5)})
+    rows = pd.DataFrame({"T_K": [400, 450, 420, 430, 410, 30], "h": [1, 1.2, 1.4, 1.1, 1.3, 1.5]})
+    campaign = Campaign(box, "y")
+    campaign.tell(rows.assign(y=rows["h"] + rows["T_K"] / 100))
+    with pytest.warns(UserWarning) as said:
+        found = campaign.suggest(3)["warning"]
+    assert found.iloc[0].startswith("T_K was measured at 30 K, far outside its limits 300 … 900 K. Correct the value")
+    outside = found.str.contains("Outside what was measured").sum()
+    assert outside >= 2 and any(str(one.message).startswith(f"{outside} of 3 suggestions lie outside") for one in said)
+    with pytest.warns(UserWarning) as alone:
+        campaign.suggest()
+    assert len(alone) == 1
+
+
+def test_a_sound_campaign_warns_of_nothing():
+    points = SPACE.sample(25, np.random.default_rng(0))
+    campaign = Campaign(SPACE, "H", inputs="fractions")
+    with warnings.catch_warnings(action="error"):
+        campaign.tell(points, points @ [0.1, 0.2, 0.3])
+        campaign.suggest(3)

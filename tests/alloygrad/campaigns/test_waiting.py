@@ -180,9 +180,12 @@ def test_too_few_different_compositions_are_said_though_there_are_many_rows(kind
     campaign = ag.Campaign(space, ag.Minimise("Af"), inputs="fractions")
     rows = pd.DataFrame(np.repeat(FEW[kind], 5, axis=0), columns=["Fe", "Mn", "Si"])
     campaign.tell(rows.assign(Af=np.arange(len(rows)) % 7 + 0.0))
-    said = f"{len(FEW[kind])} measured"
-    assert any("at least 5 different points" in text and said in text for text in campaign.warnings)
-    assert said in campaign.suggest(2)["warning"].iloc[0]
+    n = len(FEW[kind])
+    said = f"Only {'1 alloy is' if n == 1 else f'{n} different alloys are'} measured; at least 5 are needed."
+    with pytest.warns(UserWarning) as warned:
+        found = campaign.suggest(2)["warning"].iloc[0]
+    assert found.startswith(said) and campaign.warnings[0].startswith(said)
+    assert [str(one.message).startswith(said) for one in warned] == [True] and warned[0].filename == __file__
 
 
 @pytest.mark.parametrize("scatter", [0.0, 0.1, 0.2])

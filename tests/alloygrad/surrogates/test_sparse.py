@@ -101,3 +101,26 @@ def test_a_fantasy_lowers_the_variance_there_and_leaves_the_mean(small):
     assert later.posterior(at)[1] < std
     with pytest.raises(ValueError, match="Ask the model before `condition`"):
         later.leave_one_out()
+
+
+@pytest.mark.parametrize("noise", [None, 1e-6])
+@pytest.mark.parametrize("shape", ["a line", "a line with a gap", "a lattice", "a cluster"])
+def test_inducing_points_closer_than_any_lengthscale_do_no_harm(small, shape, noise):
+    """Sixty points on a smooth curve say nearly the same: K_uu is singular in floats, the model is not."""
+    rng = np.random.default_rng(0)
+    x = np.column_stack([rng.random(300), np.zeros(300)])
+    if shape == "a line with a gap":
+        x[:, 0] = np.where(x[:, 0] < 0.5, 0.4 * x[:, 0], 0.6 + 0.4 * x[:, 0])
+    if shape == "a lattice":
+        x = np.stack(np.meshgrid(np.linspace(0, 1, 30), np.linspace(0, 1, 10)), -1).reshape(-1, 2)
+    if shape == "a cluster":
+        x[:290, 0] = 0.5 + 1e-6 * rng.random(290)
+    y = np.sin(4 * x[:, 0]) + x[:, 1] + (0.02 * rng.normal(size=300) if noise is None else 0)
+    model, at = GaussianProcess(doubles).fit(x, y, noise=noise), x[::7] + 1e-4
+    mean, std = model.posterior(at)
+    assert torch.isfinite(mean).all() and (std > 0).all() and (std < 0.5).all()
+    np.testing.assert_allclose(mean, np.sin(4 * at[:, 0]) + at[:, 1], atol=0.05)
+    assert all(torch.isfinite(part).all() for part in model.leave_one_out())
+    later = model.condition(at[:1], mean[:1])
+    torch.testing.assert_close(later.posterior(at)[0], mean, atol=1e-3, rtol=0)
+    assert (later.posterior(at)[1] <= std + 1e-4).all()

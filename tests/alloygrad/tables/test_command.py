@@ -61,6 +61,7 @@ def test_check_reads_and_writes_nothing(folder, capsys):
     assert command.main(["check", str(folder / "my.yaml")]) == command.main(["check", str(folder / "my.csv")]) == 0
     shown = capsys.readouterr().out
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert "write `objectives: [{minimise: cost}]` in place of `target`" in shown
     assert "Al: 14 numbers, 0 texts, 0 empty" in shown and "the rows sum to 100" in shown and "csv: my.csv" in shown
 
 
@@ -102,6 +103,10 @@ def test_check_reads_and_writes_nothing(folder, capsys):
         ({"target": ["HV", "cost"]}, "got ['HV', 'cost']. Write `objectives: [{maximise: HV}, {maximise: cost}]`."),
         ({"objectives": [{"maximise": "cost"}]}, "either `target` or `objectives`; got both. Leave one out."),
         ({"n": 3}, "got 'n'. Is 'q' meant?"),
+        ({"target": "minimise HV"}, "got 'minimise HV'. Write `objectives: [{minimise: HV}]` in its place."),
+        ({"target": "-HV"}, "got '-HV'. Write `objectives: [{minimise: HV}]` in its place."),
+        ({"target": "max HV"}, "got 'max HV'. Write `objectives: [{maximise: HV}]` in its place."),
+        ({"target": {"minimize": "HV"}}, "Write `objectives: [{minimise: HV}]` in its place."),
         ({"goal": "HV"}, "got 'goal'. Is 'target' meant?"),
         ({"output": "my.csv"}, "Expected a folder to write to; got the file"),
     ],

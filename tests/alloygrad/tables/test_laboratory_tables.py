@@ -61,7 +61,13 @@ def test_a_formula_column_gives_the_composition(tmp_path, text):
     assert measured.report["done"].str.contains("set aside").sum() == 0
 
 
-@pytest.mark.parametrize("text", ["Ti-6Al-4V", "Ti–6Al–4V", "Ti-6Al-4V (wt.%)", "6Al-4V-90Ti"])
+DESIGNATIONS = [
+    *("Ti-6Al-4V", "Ti–6Al–4V", "Ti-6Al-4V (wt.%)", "6Al-4V-90Ti", "6Al-4V-Ti", "Ti(bal.)-6Al-4V", "Ti bal.-6Al-4V"),
+    *("Ti-6%Al-4%V", "Ti–6wt.%Al–4wt.%V", "6 wt% Al-4 wt% V-Ti", "Ti-6mass%Al-4mass%V"),
+]
+
+
+@pytest.mark.parametrize("text", DESIGNATIONS)
 def test_a_designation_counts_by_weight_where_it_is_declared_so(tmp_path, text):
     path = write(tmp_path / "t.csv", f"alloy,UTS\n{text},950\n")
     found = read_table(path, TITANIUM, unit="wt.%", formula="alloy").of("UTS").coordinates[0]
@@ -72,6 +78,9 @@ def test_a_designation_counts_by_weight_where_it_is_declared_so(tmp_path, text):
     ("text", "options", "what"),
     [
         ("Ti-6Al-4V", {}, "by atoms or by weight"),
+        ("ti-6al-4v", {"unit": "wt.%"}, "symbols of elements begin with a capital letter, as in Ti-6Al-4V"),
+        ("Ti-6wt.%Al-4at.%V", {"unit": "wt.%"}, r"it has amounts in at.% and in wt.%"),
+        ("Ti-6Al-V", {"unit": "wt.%"}, "'V' is no amount with an element"),
         ("Ti-6Al-4V-ELI", {"unit": "wt.%"}, "'ELI' is no amount with an element"),
         ("Al0.5CoCrFeNi", {"unit": "wt.%"}, r"sum to 4.5, expected 100 \(wt.%\)"),
         ("Al0.5CoCrXxNi", {}, "'Xx' is no element symbol"),
@@ -88,7 +97,7 @@ def test_a_designation_counts_by_weight_where_it_is_declared_so(tmp_path, text):
 )
 def test_a_text_that_is_no_composition_sets_its_row_aside(tmp_path, text, options, what):
     path = write(tmp_path / "t.csv", f"alloy,HV\nCo50Ni50,100\n{text},200\n")
-    space = HEA if "Ti" not in text else TITANIUM
+    space = HEA if "ti" not in text.lower() else TITANIUM
     table = read_table(path, space, formula="alloy", **options)
     report = table.report("HV")
     one = report[(report["row"] == 3) & (report["done"] == "set aside")]

@@ -1,10 +1,12 @@
 """A user's own table: every fault is named and mended or survived, units are converted, nothing is overwritten."""
 
 import hashlib
+import re
 import warnings
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from alloygrad.campaigns.campaign import Campaign
@@ -104,12 +106,20 @@ def test_a_table_that_cannot_be_used_gives_one_message_with_remedies(tmp_path, k
         read(path, **options)
 
 
-def test_an_element_that_is_not_declared_is_said_once_for_each_row(tmp_path):
-    """What the sum of the others lacks follows from it."""
-    path = write(tmp_path / "t.csv", [(85 - i, 5 + i, 4, 6, 100) for i in range(6)], "Al,Cu,Mg,Zn,HV")
-    with pytest.raises(TableError, match=r"7 problems[\s\S]*row 7, column 'Zn': 6, an element") as error:
+@pytest.mark.parametrize("n", [2, 6])
+def test_an_element_that_is_not_declared_is_said_once(tmp_path, n):
+    """What the sum of the others lacks follows from it; where many rows have it, one line says so, and comes first."""
+    path = write(tmp_path / "t.csv", [(85 - i, 5 + i, 4, 6, 100) for i in range(n)], "Al,Cu,Mg,Zn,HV")
+    what = "column 'Zn' (6 rows above 0) is an element that the space does not have: add 'Zn': (0, …) to it"
+    what = what if n > 2 else "row 2, column 'Zn': 6, an element that is not declared"
+    with pytest.raises(TableError) as error:
         read(path)
+    assert error.match("2 problems" if n > 2 else "3 problems") and what in str(error.value)
     assert "sums to" not in str(error.value) and "Correct the shares" not in str(error.value)
+    with pytest.warns(UserWarning, match=re.escape(f"{n} of {n} rows were set aside: {what}")):
+        table = read_table(path, SPACE, unit="at.%")
+    first = table.report("HV").iloc[0]
+    assert first["finding"] == what and first["done"] == "set aside" and len(table.report("HV")) == (n if n < 4 else 1)
 
 
 def test_too_many_different_rows_are_refused(tmp_path, monkeypatch):
@@ -168,7 +178,7 @@ def test_what_would_be_ignored_is_refused(tmp_path):
 
 
 def test_the_report_lists_every_row_though_none_is_usable(tmp_path):
-    table = read_table(write(tmp_path / "t.csv", [(*r[:3], "x") for r in 5 * GOOD]), SPACE, unit="at.%")
+    table = read_table(write(tmp_path / "t.csv", [(*r[:2], r[2] + 5, 1) for r in 5 * GOOD]), SPACE, unit="at.%")
     with pytest.raises(TableError, match=r"0 usable rows[\s\S]*and 11 more: see `table\.report\(objective\)`\n"):
         table.of(Maximise("HV"))
     assert table.report(Maximise("HV"))["row"].tolist() == list(range(2, 32))
@@ -178,9 +188,9 @@ def test_the_report_lists_every_row_though_none_is_usable(tmp_path):
 def test_a_few_rows_are_added_to_others_as_from_a_dataframe(tmp_path):
     campaign = Campaign(SPACE, "HV", inputs="fractions")
     campaign.tell(read_table(write(tmp_path / "t.csv", GOOD[:1]), SPACE, unit="at.%"))
-    assert any("at least 5 different points" in text and "; 1 measured" in text for text in campaign.warnings)
+    assert campaign.warnings[0].startswith("Only 1 alloy is measured; at least 5 are needed.")
     campaign.tell(read_table(write(tmp_path / "t.csv", GOOD[1:]), SPACE, unit="at.%"))
-    assert len(campaign.values) == len(GOOD) and not any("different points" in text for text in campaign.warnings)
+    assert len(campaign.values) == len(GOOD) and not any("are needed" in text for text in campaign.warnings)
 
 
 @pytest.mark.parametrize(("value", "remedy"), [(450, "slip (another unit?)"), (599, "Nothing, or widen the limits.")])
@@ -289,7 +299,9 @@ def test_rows_with_an_element_that_is_not_declared_are_set_aside(tmp_path):
     assert held.rows.tolist() == [2, 3, 4, 5, 6, 7] and "held is 0" in held.report["finding"][0]
     assert read(write(tmp_path / "V.csv", GOOD, "Al,Cu,Mg,V"), target="V").values.tolist() == [r[3] for r in GOOD]
     every = write(tmp_path / "every.csv", [(*row, 0.1) for row in GOOD], "Al,Cu,Mg,HV,Zr")
-    with pytest.raises(TableError, match=r"0 usable row[\s\S]*row 7, column 'Zr': 0.1[\s\S]*Rename the column 'Zr' if"):
+    with pytest.raises(
+        TableError, match=r"0 usable row[\s\S]*column 'Zr' \(6 rows above 0\)[\s\S]*Rename the column 'Zr' if"
+    ):
         read(every)
 
 
@@ -311,7 +323,7 @@ def test_a_non_metal_is_an_element_too(symbol, tmp_path):
     few = write(tmp_path / "few.csv", [(*row, 0.18) for row in GOOD], f"Al,Cu,Mg,HV,{symbol}")
     assert len(read(few, process={symbol: 0.18}).rows) == 6
     assert read(few, target={"HV": 1, symbol: 2}).values.tolist() == [row[3] + 0.36 for row in GOOD]
-    with pytest.raises(TableError, match=f"row 7, column '{symbol}': 0.18[\\s\\S]*Rename the column"):
+    with pytest.raises(TableError, match=f"column '{symbol}' \\(6 rows above 0\\)[\\s\\S]*Rename the column"):
         read(few)
 
 
@@ -343,7 +355,7 @@ def test_an_amount_that_no_alloy_has_is_none_unless_it_may_be_in_ppm(heading, va
     if used:
         assert len(read(path).rows) == used and read(path).report.empty
     else:
-        with pytest.raises(TableError, match=f"column '{heading}': {value}"):
+        with pytest.raises(TableError, match=f"column '{heading}' \\(6 rows above 0\\)"):
             read(path)
 
 
@@ -439,6 +451,73 @@ def test_parameters_outside_their_limits_are_used_and_said(tmp_path, alloy):
 def test_the_unit_is_never_guessed(tmp_path, unit):
     with pytest.raises(ValueError, match=r"one of \['at.%', 'wt.%', 'fraction'\]"):
         read(write(tmp_path / "t.csv", GOOD), unit=unit)
+
+
+@pytest.mark.parametrize(("meant", "unit"), [("wt.%", "at.%"), ("at.%", "wt.%")])
+def test_shares_that_fit_another_unit_better_are_said(tmp_path, meant, unit):
+    """Zirconium is heavy, lithium light: 30 at.% of it are few wt.%."""
+    space = CompositionSpace({"Zr": (50, 80), "Li": (20, 50)} if meant == "at.%" else {"Zr": (20, 50), "Li": (50, 80)})
+    c = np.linspace(0.25, 0.45, 9)
+    c = np.column_stack([c, 1 - c] if meant == "wt.%" else [1 - c, c])
+    shares = 100 * (to_weight(c, ["Zr", "Li"]) if meant == "wt.%" else c)
+    path = write(tmp_path / "t.csv", [(*row, i) for i, row in enumerate(shares.round(3).tolist())], "Zr,Li,HV")
+    with pytest.warns(UserWarning) as said:
+        table = read_table(path, space, unit=unit)
+    text = str(said[0].message)
+    assert (
+        text.startswith("9 of 9 rows lie outside the limits (") and f" when read as {unit}. Read as {meant}, " in text
+    )
+    assert f"none does: is unit='{meant}' meant? If it is {unit}, widen the limits." in text
+    report = table.report("HV")
+    assert report["finding"].str.contains("outside the limits").sum() == 1  # not one for each row
+    campaign = Campaign(space, "HV", inputs="fractions")
+    campaign.tell(table)
+    assert campaign.warnings[0] == text
+    with warnings.catch_warnings(action="error"):
+        assert not any("limits" in text for text in read_table(path, space, unit=meant).report("HV")["finding"])
+
+
+def test_a_dataframe_by_weight_is_said_and_a_few_rows_outside_are_not():
+    space = CompositionSpace({"Zr": (20, 50), "Li": (50, 80)})
+    c = np.linspace(0.25, 0.45, 9)
+    weights = pd.DataFrame(100 * to_weight(np.column_stack([c, 1 - c]), ["Zr", "Li"]), columns=["Zr", "Li"])
+    atomic = pd.DataFrame({"Zr": 100 * c, "Li": 100 - 100 * c})
+    atomic.loc[:2] = [90, 10]
+    campaign = Campaign(space, "HV", inputs="fractions")
+    with pytest.warns(UserWarning, match=r"Read as wt\.%, none does: is `read_table\(…, unit='wt\.%'\)` meant\?"):
+        campaign.tell(weights.assign(HV=range(9)))
+    with warnings.catch_warnings(action="error"):
+        campaign.tell(atomic.assign(HV=range(9)))  # a third, no more
+        campaign.tell(atomic[:2].assign(HV=3))  # two alone may be meant
+    atomic.loc[3] = [90, 10]
+    what = "4 of 9 rows lie outside the limits (Zr up to 90 at.%, limit 50). Check the unit and the limits; widen them"
+    with pytest.warns(UserWarning, match=re.escape(what)):  # by weight, as many
+        campaign.tell(atomic.assign(HV=range(9)))
+
+
+def test_a_column_without_a_number_is_no_objective(tmp_path):
+    path = write(tmp_path / "t.csv", [(*row, f"A{i}", "") for i, row in enumerate(GOOD)], "Al,Cu,Mg,HV,alloy,note")
+    with pytest.raises(TableError) as error:
+        read(path, target="alloy")
+    assert error.match("1 problem\n") and "column 'alloy' holds no numbers (6 texts such as 'A0')" in str(error.value)
+    assert "so it cannot be an objective" in str(error.value) and "Columns of numbers: HV. Name" in str(error.value)
+    with pytest.raises(TableError, match="0 usable rows"):  # nothing is measured yet
+        read(path, target="note")
+
+
+def test_limits_that_enter_a_sum_are_said_and_what_to_write_for_no_amount(tmp_path):
+    path = write(tmp_path / "t.csv", [*GOOD, "90,<0.1,5,100", "95,5,n.d.,100"])
+    what = "row 8: sums to 95.05 ('<0.1' in Cu counted as 0.05), expected 100 ± 0.2 (at.%); row 9, column 'Mg': text "
+    what += "'n.d.' where a number belongs: write 0 where an element is absent, a limit such as <0.01 for a trace. See"
+    with pytest.warns(UserWarning, match=re.escape(what)):
+        assert len(read(path).rows) == 6
+
+
+def test_columns_the_wrong_way_round_are_said(tmp_path):
+    path = write(tmp_path / "t.csv", GOOD)
+    with pytest.raises(TableError, match=r"the wrong way round\nWhat to do:\n  Write columns=\{'hardness': 'HV'\}\."):
+        read(path, target="hardness", columns={"HV": "hardness"})
+    assert len(read(path, target="hardness", columns={"hardness": "HV"}).rows) == 6
 
 
 def test_weight_and_atomic_shares():
