@@ -44,7 +44,7 @@ LIBRARY = [
     (lambda: declare(groups=[("Ti Ni", 0, 50)]), "group 'Ti least"),
     (lambda: Box({"T": (900, 700)}), "'T' 900 700"),
     (lambda: Box({"T": (0.2, 0.8)}, integers=["T"]), "'T' whole"),
-    (lambda: Pool(pd.DataFrame({"x": [1.0, np.nan]})), "'x' nan"),
+    (lambda: Pool(pd.DataFrame({"x": [1.0, np.nan]})), "'x' empty"),
     (lambda: read(unit="percent"), "unit 'percent' at.%"),
     (lambda: read(process={"T": None}), "process None"),
     (lambda: begun(inputs=None, n_features=-1).model, "n_features -1"),

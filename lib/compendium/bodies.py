@@ -11,6 +11,7 @@ BODIES = {
     "feature_gradient": ("cells", "measurements"),
     "fusion": ("measurements",),
     "inverse": ("measurements",),
+    "learning": ("measurements",),
     "pareto": ("measurements",),
     "physics": ("measurements",),
 }

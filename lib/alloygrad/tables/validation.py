@@ -140,10 +140,12 @@ def verdict(table: pd.DataFrame, other: pd.DataFrame, name: str) -> str:
 
     Better: the mean difference of absolute errors exceeds twice its standard error. Not calibrated: more than a fifth
     of the nominal shares lie outside the band of `coverage`, on one side. Where the spread of z is too large all the
-    same, the rows that make it so are counted. What is bad comes with what to do.
+    same, for more far rows than chance allows, these are counted. What is bad comes with what to do.
     """
     here, there, curve = scores(table), scores(other), coverage(table)
-    low, high = curve["observed"] < curve["low"], curve["observed"] > curve["high"]
+    off = curve["observed"] - curve["nominal"]
+    low = (curve["observed"] < curve["low"]) & (off < -SMALL)
+    high = (curve["observed"] > curve["high"]) & (off > SMALL)
     error, deviation, others = (
         (table["measured"] - prediction).abs()
         for prediction in (table["predicted"], table["measured"].mean(), other["predicted"])
@@ -152,15 +154,16 @@ def verdict(table: pd.DataFrame, other: pd.DataFrame, name: str) -> str:
     if not _clearly(deviation - error):
         worth = "not clearly better than"
         remedies.append("take suggestions for guesses until more alloys are measured")
-    far = int((((table["measured"] - table["predicted"]) / table["std"]).abs() > FAR).sum())
-    tails = here["std z"] > 1 + 2 / np.sqrt(2 * len(table)) and not low.mean() > 0.2 and far > 0
+    z = ((table["measured"] - table["predicted"]) / table["std"]).abs()
+    far = int((z > FAR).sum())
+    tails = here["std z"] > 1 + 2 / np.sqrt(2 * len(table)) and not low.mean() > 0.2 and far > 2 * BEYOND * len(table)
     sure = "too sure of itself" if low.mean() > 0.2 else "too cautious" if high.mean() > 0.2 else "calibrated"
     if tails:
         rows = f"for {far} row{'s' if far > 1 else ''} with |z| > {FAR:g}"
         sure += f" for most rows, but far too sure {rows}, which make the spread of z {here['std z']:.2g}"
         remedies.append("check these rows: a few numbers far off widen the errors stated for all others")
     elif low.mean() > 0.2:
-        remedies.append("reckon with larger errors than stated")
+        remedies.append(f"reckon with errors {z.quantile(WITHIN_ONE):.2g} times those stated")
     elif high.mean() > 0.2:
         remedies.append("look for single numbers far off, which make it so")
     if _clearly(error - others):
@@ -174,8 +177,14 @@ def verdict(table: pd.DataFrame, other: pd.DataFrame, name: str) -> str:
     return text + (f" What to do: {'; '.join(remedies)}." if remedies else "")
 
 
-FAR = 3.0
+FAR, BEYOND = 3.0, 2 * norm.sf(3.0)
 """Of calibrated predictions, one in 370 lies beyond so many standard deviations."""
+
+SMALL = 0.02
+"""A share of rows this near to the nominal one is no fault, however many rows tell it."""
+
+WITHIN_ONE = 1 - 2 * norm.sf(1.0)
+"""Share of calibrated predictions within one standard deviation."""
 
 
 def _clearly(difference: pd.Series) -> bool:

@@ -13,7 +13,7 @@ from compendium.figures import save, style
 from compendium.judging import statistics
 from compendium.learning import measurements, runs, suggestions
 
-__all__ = ["curves", "errors", "gains", "mean_curves", "save", "table_of_gains"]
+__all__ = ["curves", "errors", "gains", "mean_curves", "save", "table_of_gains", "worded"]
 
 COLOURS = {"weak": PALETTE[1], "search": PALETTE[2], "dqn": PALETTE[4], "random": style.COLOURS["random"]}
 LABELS = {"weak": "weak loop", "search": "good search", "dqn": "DQN", "random": "random points"}
@@ -41,6 +41,11 @@ HELPS, SUBSTITUTES = 0.05, -0.1
 """Bounds of the criterion in `runs`."""
 
 
+def worded(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with searches and acquisition functions in words."""
+    return style.worded(table, LABELS | {"ei": "expected improvement"})
+
+
 def mean_curves(minima: pd.DataFrame) -> pd.DataFrame:
     """Return means over seeds with 95 % intervals: function, dimensions, acquisition, search, experiment, …, n."""
     steps = [name for name in minima if isinstance(name, int)]
@@ -63,6 +68,7 @@ def curves(means: pd.DataFrame) -> Figure:
             axis.plot(line["experiment"], line["mean"], color=COLOURS[search], dashes=DASHES[acquisition], lw=1)
         axis.set_title(measurements.task_name(function, size))
         axis.set_ylim(bottom=0)
+    axes[0, -1].tick_params(labelbottom=True)
     axes[1, -1].set_axis_off()
     handles = [
         mpl.lines.Line2D(
@@ -94,13 +100,14 @@ def table_of_gains(minima: pd.DataFrame, compared: Mapping = COMPARED) -> pd.Dat
 
 
 def _verdict(low: float, high: float) -> str:
-    if np.isnan(low):
-        return "open"
+    """What an interval says: helps, substitute, worse, no help (and perhaps no substitute), or open."""
     if low >= HELPS:
         return "helps"
+    if low >= SUBSTITUTES:
+        return "substitute"
     if high < SUBSTITUTES:
         return "worse"
-    return "substitute" if low >= SUBSTITUTES else "open"
+    return "no help" if high < HELPS else "open"
 
 
 def gains(table: pd.DataFrame) -> Figure:

@@ -148,16 +148,31 @@ def test_the_verdict_follows_the_numbers():
     assert "Inputs 'x' are not told apart" in verdict(good, good, "x")
     assert "too sure of itself" in verdict(good.assign(std=0.03), poor, "x")
     assert "too cautious" in verdict(good.assign(std=0.4), poor, "x")
+    within = np.quantile((good["measured"] - good["predicted"]).abs() / 0.03, 0.6827)
     # What is bad, and that alone, comes with what to do.
     for table, other, remedies in (
         (good, poor, None),
         (good, good, None),
         (poor, good, "take suggestions for guesses until more alloys are measured; set inputs to 'x'."),
-        (good.assign(std=0.03), poor, "reckon with larger errors than stated."),
+        (good.assign(std=0.03), poor, f"reckon with errors {within:.2g} times those stated."),
         (good.assign(std=0.4), poor, "look for single numbers far off, which make it so."),
     ):
         said = verdict(table, other, "x").partition(" What to do: ")
         assert said[2] == (remedies or "") and said[0].endswith(").")
+
+
+@pytest.mark.parametrize("factor", [1.03, 1.5, 4.0])
+def test_among_thousands_of_rows_only_what_matters_is_said_and_how_much(factor):
+    """Three per cent are outside of what chance allows 5000 rows, and no fault; nor are some 18 rows with |z| > 3."""
+    z = factor * norm.ppf((np.arange(5000) + 0.5) / 5000)
+    table = pd.DataFrame({"measured": np.linspace(0, 900, 5000), "std": 5.0})
+    table["predicted"] = table["measured"] - z * table["std"]
+    assert scores(table)["std z"] > 1.02 and (coverage(table)["observed"] < coverage(table)["low"]).sum() > 3
+    said = verdict(table, table, "x")
+    if factor == 1.03:
+        assert "and calibrated as far as 5000 rows can tell." in said and "What to do" not in said
+    else:
+        assert f"What to do: reckon with errors {factor:.2g} times those stated." in said
 
 
 @pytest.mark.parametrize("n", [30, 100])

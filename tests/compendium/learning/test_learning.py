@@ -198,8 +198,15 @@ def test_where_all_proposals_are_known_a_new_point_is_drawn():
 # Runs
 
 
+def test_the_record_is_repeated_by_the_present_code():
+    key = dict(zip(runs.KEYS, ("ackley", 3, runs.FIRST_SEED, *runs.RANDOM, runs.BEHAVIOUR), strict=True))
+    recorded = runs.KEPT.find(**key)
+    assert recorded and recorded["lowest"] == runs._row(key)["lowest"]
+
+
 def test_a_run_never_rises_and_all_pairs_begin_alike(monkeypatch, tmp_path):
     monkeypatch.setenv("ALLOYGRAD_STORE", str(tmp_path))
+    monkeypatch.setattr(runs, "FIRST_SEED", 900)  # not on record
     monkeypatch.setattr(runs, "EXPERIMENTS", 2)
     monkeypatch.setattr(runs, "METHODS", {name: lambda state, acquisition, rng: SMALL.best for name in arms.SEARCHES})
     table = runs.compute([("ackley", 3)], seeds=1)
@@ -211,6 +218,7 @@ def test_a_run_never_rises_and_all_pairs_begin_alike(monkeypatch, tmp_path):
 
 def test_alloys_are_read_against_the_lowest_of_long_ascents_and_all_runs(monkeypatch, tmp_path):
     monkeypatch.setenv("ALLOYGRAD_STORE", str(tmp_path))
+    monkeypatch.setattr(runs, "FIRST_SEED", 900)
     monkeypatch.setattr(runs, "EXPERIMENTS", 1)
     some = ALLOYS.space.sample(1, np.random.default_rng(5))[0]
     monkeypatch.setattr(runs, "METHODS", {name: lambda state, acquisition, rng: some for name in arms.SEARCHES})

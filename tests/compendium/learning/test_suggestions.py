@@ -80,6 +80,7 @@ def test_a_run_adds_new_alloys_that_are_not_tested_on_and_repeats(arm, monkeypat
 
 def test_runs_are_kept_and_read_again(monkeypatch, tmp_path):
     monkeypatch.setenv("ALLOYGRAD_STORE", str(tmp_path))
+    monkeypatch.setattr(suggestions, "FIRST_SEED", 900)  # not on record
     monkeypatch.setattr(suggestions, "ADDED", 10)
     monkeypatch.setattr(suggestions, "run", lambda arm, seed: np.array([0.5, 0.4]))
     table = suggestions.compute(seeds=2)

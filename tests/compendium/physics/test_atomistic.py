@@ -1,10 +1,11 @@
 """Bulk moduli from an interatomic potential: exact where the potential is made up, and CHGNet where it is installed."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
-from compendium.physics import atomistic
+from compendium.physics import atomistic, figures
 
 
 def made_up(modulus: float, volume: float, cubic: float = 0.0) -> atomistic.Potential:
@@ -63,6 +64,7 @@ def test_runs_of_a_seed_begin_alike_and_keep_within_the_space(monkeypatch):
 
 def test_runs_and_metals_are_kept_and_read_again(monkeypatch, tmp_path):
     monkeypatch.setenv("ALLOYGRAD_STORE", str(tmp_path))
+    monkeypatch.setattr(atomistic, "BEHAVIOUR", 0)  # not on record
     monkeypatch.setattr(atomistic, "METALS", {"W": "bcc"})
     monkeypatch.setattr(atomistic, "chgnet", lambda: made_up(300.0, 15.9))
     monkeypatch.setattr(atomistic, "run", lambda arm, seed: (np.full((9, 5), [4, 3, 3, 3, 3]), np.arange(9.0)))
@@ -85,6 +87,15 @@ def test_the_best_so_far_keeps_the_limit_on_density():
         }
     )
     assert atomistic.best_so_far(runs)["best_GPa"].tolist() == [200, 200, 200, 220]
+
+
+def test_metals_and_runs_are_drawn_also_where_there_are_none():
+    metals = pd.DataFrame({"metal": ["W"], "crystal": ["bcc"], "modulus_GPa": [306.0], "handbook_GPa": [310.0]})
+    best = pd.DataFrame({"arm": ["campaign", "random"], "seed": 0, "experiment": -1, "best_GPa": 200.0})
+    left, right = figures.potential(metals, best).axes
+    assert [text.get_text() for text in left.texts] == ["W"] and len(right.lines) == 2
+    figures.potential(metals[:0], best[:0])
+    plt.close("all")
 
 
 @pytest.mark.filterwarnings("ignore")
