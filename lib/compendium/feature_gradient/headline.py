@@ -168,8 +168,8 @@ def in_words(results: Results) -> str:
     numbers = "{value:.2f} nats [{low:.2f}, {high:.2f}]".format(**gain)
     shares = "{value:.0f} % [{low:.0f}, {high:.0f}]".format(**share)
     return (
-        f"Over {len(of)} trainings of the simulated alloys the published loop adds {numbers}, and the best of random "
-        f"{shares} of that (95 % intervals)."
+        f"With the simulators retrained, {len(of)} trainings in all, the published search adds {numbers}, and the best "
+        f"of random {shares} of that (95 % intervals)."
     ).replace("-", "−")
 
 

@@ -107,19 +107,17 @@ def heart(results: Results) -> str:
         for arm in ("slsqp_ei", "best_of_random")
     }
     whole, alone = virtue(wide), {WORDS[a]: virtue(wide[[a]]) for a in alloys}
+    log_ei = (
+        f"; the published one on the logarithm of its score, {adds['slsqp_log_ei']}" if "slsqp_log_ei" in adds else ""
+    )
     sentences = [
-        f"{LED[whole]} Against exact search its alloys lie {np.exp(gained['slsqp_ei']):.1f} times as far from their "
-        f"neighbours (+{adds['slsqp_ei']} nats of state entropy, a mean log distance).",
+        f"{LED[whole]} Its alloys lie {np.exp(gained['slsqp_ei']):.1f} times as far apart as those of exact search "
+        f"(+{adds['slsqp_ei']} nats of state entropy, a mean log distance, over three kinds of alloys).",
         f"The best of 80 random compositions, which follows no gradient, adds {adds['best_of_random']} as well.",
-        f"A gradient search that arrives adds {adds['ascent']}"
-        + (
-            f", the published loop on the logarithm of expected improvement {adds['slsqp_log_ei']}."
-            if "slsqp_log_ei" in adds
-            else "."
-        ),
+        f"A gradient search that reaches the maximum adds {adds['ascent']}{log_ei}.",
         *(f"For {alloy} alone the answer is: {its}." for alloy, its in alone.items() if its != whole),
-        f"The price, in per cent of what exact search gains over random experiments, is {_listed(lost['slsqp_ei'])} "
-        f"for {_listed([WORDS[a] for a in alloys])}; for the best of random {_listed(lost['best_of_random'])} "
+        f"The wider search costs {_listed(lost['slsqp_ei'])} % of what exact search gains over random experiments, in "
+        f"{_listed([WORDS[a] for a in alloys])}; the best of random costs {_listed(lost['best_of_random'])} % "
         f"({len(wide)} seeds).",
     ]
     return " ".join(sentences)

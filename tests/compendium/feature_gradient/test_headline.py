@@ -112,7 +112,7 @@ def test_the_sentences_wait_for_two_landscapes_of_every_alloy():
     table = headline.over_landscapes(headline.landscapes(whole)).set_index(["alloy", "statistic"])
     row = table.loc[("all", "state entropy of the published loop (nats)")]
     said = headline.in_words(whole).replace("−", "-")
-    assert said.startswith("Over 6 trainings of the simulated alloys the published loop adds")
+    assert said.startswith("With the simulators retrained, 6 trainings in all, the published search adds")
     assert f"adds {row['value']:.2f} nats [{row['low']:.2f}, {row['high']:.2f}], and the best" in said
 
 

@@ -35,10 +35,12 @@ def test_shares_and_differences_are_those_of_the_means():
     answer = question.heart(made)
     for text in (
         "(12 seeds)",
-        f"is {missing['slsqp_ei']['sma']:.0f} and {missing['slsqp_ei']['ti']:.0f} for shape-memory alloys and titanium",
-        f"best of random {missing['best_of_random']['sma']:.0f} and {missing['best_of_random']['ti']:.0f} (",
-        f"expected improvement {gained['slsqp_log_ei']:.2f}.",
-        f"lie {np.exp(gained['slsqp_ei']):.1f} times as far from their neighbours (+{gained['slsqp_ei']:.2f} nats",
+        f"costs {missing['slsqp_ei']['sma']:.0f} and {missing['slsqp_ei']['ti']:.0f} % of what exact search gains",
+        "in shape-memory alloys and titanium alloys;",
+        f"random costs {missing['best_of_random']['sma']:.0f} and {missing['best_of_random']['ti']:.0f} % (",
+        f"logarithm of its score, {gained['slsqp_log_ei']:.2f}.",
+        f"lie {np.exp(gained['slsqp_ei']):.1f} times as far apart as",
+        f"those of exact search (+{gained['slsqp_ei']:.2f} nats",
     ):
         assert text in answer.replace("−", "-")
 
