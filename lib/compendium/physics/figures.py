@@ -93,8 +93,11 @@ def potential(parity: pd.DataFrame, best: pd.DataFrame) -> Figure:
         own = parity[parity["crystal"] == crystal]
         left.plot(own["handbook_GPa"], own["modulus_GPa"], marker, color=PALETTE[0], ms=4, label=crystal)
         for row in own.itertuples():
-            left.annotate(row.metal, (row.handbook_GPa, row.modulus_GPa), xytext=(4, -8), textcoords="offset points")
+            above = row.modulus_GPa > row.handbook_GPa  # the label stands on the far side of the line
+            where = dict(xytext=(-5, 2), ha="right") if above else dict(xytext=(5, -7), ha="left")
+            left.annotate(row.metal, (row.handbook_GPa, row.modulus_GPa), textcoords="offset points", **where)
     left.set(xlabel="handbook, bulk modulus (GPa)", ylabel="potential (GPa)")
+    left.margins(0.1)
     left.legend()
     for (arm, seed), own in best.groupby(["arm", "seed"], sort=False):
         label = LABELS[arm].split(" (")[0] if seed == best["seed"].min() else None
