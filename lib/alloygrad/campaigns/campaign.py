@@ -33,7 +33,7 @@ from alloygrad.campaigns.beliefs import (
     objectives_of,
     require_reference,
 )
-from alloygrad.campaigns.cautions import equal, few, repeated, unvaried
+from alloygrad.campaigns.cautions import equal, few, repeated, slipped, unvaried
 from alloygrad.campaigns.properties import SETTINGS, Property
 from alloygrad.checks import (
     explained,
@@ -43,6 +43,7 @@ from alloygrad.checks import (
     require_protocol,
     require_whole,
     row_numbers,
+    warn,
 )
 from alloygrad.features.selection import require_options
 from alloygrad.maximisers import Suggestion, maximise
@@ -176,7 +177,16 @@ class Campaign:
         self.stds = np.concatenate([self.stds, told.stds])
         self.rows += told.rows
         self.waiting = np.concatenate([self.waiting, told.waiting])
+        before = {text.partition(",")[0] for text in self._slips}
         self._share_out()
+        for text in self._slips:
+            if text.partition(",")[0] not in before:
+                warn(text)
+
+    @property
+    def _slips(self) -> list[str]:
+        """Lines on values that look like slips of a decimal point, or like marks, in any outcome."""
+        return [text for one in self.properties for text in slipped(one.values, one.labels, one.objective.name)]
 
     def _share_out(self) -> None:
         """Give each property the rows in which it was measured."""

@@ -214,6 +214,12 @@ def pending_of(space: Space, pending: pd.DataFrame | ArrayLike | None) -> np.nda
     """Return the coordinates (n, k) of experiments under way: points, or rows of a DataFrame. Errors say so."""
     if pending is None or (isinstance(pending, list | tuple | pd.DataFrame) and not len(pending)):
         return np.empty((0, len(space.names)))
+    listed = pending if isinstance(pending, list | tuple | pd.Series | np.ndarray) else [pending]
+    if texts := [one for one in listed if isinstance(one, str)]:
+        raise ValueError(
+            f"Expected `pending` as rows of the suggestions; got the text {texts[0]!r}. Pass rows of what `suggest` "
+            f"returned, pending=suggested, or {frame_of(space)}."
+        )
     try:
         frame = isinstance(pending, pd.DataFrame)
         return space.read(pending) if frame else space.coordinates(points_of(space, pending))

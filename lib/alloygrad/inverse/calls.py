@@ -125,7 +125,9 @@ class Calls:
                 if earlier
                 else self._kept("error")
             )
-            raise SimulationError(f"{error}{at}{kept}", self.done) from error.__cause__ or error
+            raise SimulationError(
+                f"{error}{at}{kept}", self.done
+            ) from error.__cause__  # None where the message says it all
         except BaseException as stop:  # an interrupt, or an error in a search or a report
             if getattr(stop, "calls", None) is not self.done and self.done:
                 stop.calls = self.done  # type: ignore[attr-defined]

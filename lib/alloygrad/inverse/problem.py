@@ -269,13 +269,13 @@ class InverseProblem:
         require_kind("values", values, Mapping, f"Write for example {{{names[0]!r}: {self.box.lower[0]:g}}}.")
         if missing := [name for name in names if name not in values]:
             raise ValueError(f"Expected values of {names}; got {list(values)}. Add {missing}.")
-        return _asked("simulate", SOME, None, self.simulate, **{name: values[name] for name in names})
+        return _asked("simulate", "", None, self.simulate, **{name: values[name] for name in names})
 
     def curve(self, raw: object, cheap: Mapping[str, float]) -> np.ndarray:
         """Return the curve (n,) of a result of the simulator. Raises SimulationError for another length or NaN."""
         what, function = ("simulate", lambda raw: raw) if self.observe is None else ("observe", self.observe)
         given = f"; the cheap parameters were {cheap}" if cheap else ""
-        advice = f"Let {what} return the curve on the points of the data, as real numbers{given}. {SOME}"
+        advice = f"Let {what} return the curve on the points of the data, as real numbers{given}."
         return _asked(what, advice, self.measured.values.shape, function, raw, **cheap)
 
     def transform(self, which: str, curve: np.ndarray) -> np.ndarray:
@@ -388,12 +388,15 @@ def _asked(what: str, advice: str, shape: tuple | None, function: Callable, *giv
     Raises:
         SimulationError: It raised an error, or returned something else.
     """
+    some = f" {SOME}" if what in ("simulate", "observe") else ""  # not of a wrong length, which all results have
     try:
         found = function(*given, **named)
     except Exception as error:
         got = f"{type(error).__name__}: {error}".rstrip(".")
+        advice = f"{advice}{some}".strip()
         raise SimulationError(f"Expected {what} to return a result; it raised {got}. {advice}") from error
     try:
         return found if shape is None else real_numbers(f"the result of {what}", found, shape, advice)
     except ValueError as error:
-        raise SimulationError(f"{error}{' Is `return` missing?' if found is None else ''}") from None
+        hint = " Is `return` missing?" if found is None else some if " at index " in str(error) else ""
+        raise SimulationError(f"{error}{hint}") from None

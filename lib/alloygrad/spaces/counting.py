@@ -46,9 +46,10 @@ class Node:
                 mend = f"{'Lower' if side == 'lower' else 'Raise'} some of them; limits are in at.%."
                 if side == "upper" and name == WHOLE:
                     mend = "Raise some of them, or add the base element if it is missing; limits are in at.%."
+                must = "must sum to" if name == WHOLE else f"must have at {'most' if side == 'lower' else 'least'}"
                 raise ValueError(
                     f"No feasible composition: the {side} limits ({within}) sum to {step * found:.6g} at.%, but {name} "
-                    f"must have at {'most' if side == 'lower' else 'least'} {step * limit:.6g} at.%. {mend}"
+                    f"{must} {step * limit:.6g} at.%. {mend}"
                 )
             lower, upper = max(lower, least), min(upper, most)
         self.lower, self.upper = int(lower), int(upper)

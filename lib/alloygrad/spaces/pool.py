@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -192,9 +193,18 @@ class Pool:
             name = table[self.label].iloc[row]
             raise ValueError(
                 f"Expected names of candidates of this pool; got {shown_cell(name)} in {row_name(table, row)}."
-                f"{nearest(name, self.candidates.index, 3)} Correct the name, or leave the row out."
+                f"{self.hint(name)}"
             )
         return self.features[rows]
+
+    def hint(self, name: Any) -> str:
+        """Return what to do about a name that no candidate has."""
+        index = self.candidates.index
+        if isinstance(name, str) and list(index) == list(range(self.size)):
+            listed = [*map(str, index[:3]), *(["…"] if self.size > 4 else []), *map(str, index[3:][-1:])]
+            column = next((str(one) for one in self.candidates if name in set(self.candidates[one])), "name")
+            return f" The pool's candidates are {', '.join(listed)}: set the index, `stock.set_index({column!r})`."
+        return f"{nearest(name, index, 3)} Correct the name, or leave the row out."
 
     def covers(self, points: ArrayLike, coordinates: ArrayLike) -> np.ndarray:
         """Return whether a measurement at coordinates (n, n_features) takes its point (n, 1): it has its features."""

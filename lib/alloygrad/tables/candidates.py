@@ -37,7 +37,7 @@ def read_candidates(path: str | Path, *, unit: str | None = None, formula: str |
     """
     path = Path(path).expanduser()
     problems = Problems(path)
-    table, _ = headings.renamed(reading.read_table(path), None, problems)
+    table, _ = headings.renamed(reading.read_table(path), None, problems, "" if formula is not None else unit or "")
     table, _ = headings.without_units(table, unit or "at.%", problems)
     if formula is not None:
         reading.require_columns(table, [formula], path, kind="column of formulas")

@@ -25,6 +25,7 @@ from alloygrad.campaigns.progress import outlook
 from alloygrad.symbols import CHEMICAL_SYMBOLS
 from alloygrad.tables import cells, designations, headings, reading, validation
 from alloygrad.tables.reading import Problems
+from alloygrad.tables.remedies import in_yaml
 from alloygrad.tables.request import Request
 
 KINDS = ("fractions", "features", "both")
@@ -46,11 +47,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings.simplefilter("ignore", UserWarning)  # what they say is printed
             _answer(said.action, Path(said.file))
     except (ValueError, TypeError) as error:
-        print(error, file=sys.stderr)
-        if Path(said.file).suffix.lower() in (".yaml", ".yml") and re.search(r"\w=['{(\d]", str(error)):
-            print(f"In {said.file}, write `name: value` for what is written name=value here.", file=sys.stderr)
+        print(_in_request(error, Path(said.file)), file=sys.stderr)
         return 2
     return 0
+
+
+def _in_request(error: Exception, file: Path) -> str:
+    """Return what an error says with remedies in YAML, and the name of the request where it names no file."""
+    if file.suffix.lower() not in (".yaml", ".yml"):
+        return str(error)
+    named = isinstance(error, reading.TableError) or file.name in str(error)
+    keyed = re.match(r"[a-z_]+: ", str(error))  # a key of the request
+    return in_yaml(f"{'' if named else f'{file.name}, ' if keyed else f'{file.name}: '}{error}")
 
 
 def _answer(action: str, file: Path) -> None:
@@ -76,7 +84,7 @@ def found(request: Request) -> list[str]:
         f"{table.file}: {len(table.table)} rows; used: " + ", ".join(f"{n} for {name}" for name, n in used.items())
     ]
     for row, finding, done, remedy in report.itertuples(index=False):
-        lines.append(f"  {finding if row else f'table: {finding}'} → {done}. {remedy}")
+        lines.append(in_yaml(f"  {finding if row else f'table: {finding}'} → {done}. {remedy}"))
     return [*lines, ""]
 
 
@@ -87,15 +95,18 @@ def answered(request: Request) -> list[str]:
     inputs = request.inputs or best
     other = best if best != inputs else "features" if inputs == "fractions" else "fractions"
     lines = [f"Inputs of the model: {inputs} ({'as asked' if request.inputs else 'the best on held-out folds'})."]
-    lines += [f"{name}: {validation.verdict(one[inputs], one[other], other)}" for name, one in tables.items()]
     campaign = request.campaign(inputs)
+    for one in campaign.properties:
+        held = tables[one.objective.name]
+        said = validation.verdict(held[inputs], held[other], other, one.labels)
+        lines.append(f"{one.objective.name}: {said}")
     for name, table in request.progress(campaign).items():
         lines += ["", f"{name}, round by round:", table.round(4).to_string(index=False)]
     suggested, written = request.suggest(campaign)
     shown = suggested.drop(columns=[*suggested.filter(regex=r" (wt\.%|g)$"), "warning"])
     with pd.option_context("display.width", 120, "display.max_columns", None, "display.precision", 4):
         lines += ["", shown.T.to_string(), ""]
-    lines += [f"Suggestion {number}: {text}" for number, text in suggested["warning"].items() if text]
+    lines += [f"Suggestion {number}: {in_yaml(text)}" for number, text in suggested["warning"].items() if text]
     if request.round is not None and len(campaign.objectives) == 1 and campaign.acquisition == "log_ei":
         lines.append(outlook(campaign).advice)
     return [*lines, written]

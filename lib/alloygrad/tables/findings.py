@@ -126,7 +126,7 @@ def check_usable(n: int, different: int, faults: Sequence[tuple], path: Path) ->
 
     Few rows are accepted, as from a DataFrame: they may add to others. The campaign warns where all are too few.
     """
-    problems = Problems(path, rest=": see `table.report(objective)`")
+    problems = Problems(path, rest=": see `print(table.report(objective).to_string())`")
     if not n:
         problems.add(0, "0 usable rows, expected 1 or more", "Mend the rows that are named.")
     elif different > MOST_ROWS:

@@ -6,7 +6,7 @@ of numbers.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -43,7 +43,13 @@ def of_element(heading: str) -> tuple[str, str]:
     return symbol, "at.%" if unit.lower() in ATOMIC else "wt.%"
 
 
-def renamed(table: pd.DataFrame, columns: Mapping[str, str] | None, problems: Problems) -> tuple[pd.DataFrame, dict]:
+def renamed(
+    table: pd.DataFrame,
+    columns: Mapping[str, str] | None,
+    problems: Problems,
+    unit: str = "",
+    elements: Collection[str] = CHEMICAL_SYMBOLS,
+) -> tuple[pd.DataFrame, dict]:
     """Return a table with its columns named as the space has them, and {old name: new name}.
 
     Empty cells below a heading such as "Fe (bal.)" become "bal.".
@@ -51,7 +57,9 @@ def renamed(table: pd.DataFrame, columns: Mapping[str, str] | None, problems: Pr
     Args:
         table: Raw cells.
         columns: {name in the space, or of an outcome: column of the table}.
-        problems: What is wrong with `columns` is added there.
+        problems: What is wrong with `columns` is added there, and headings that contradict the unit.
+        unit: That is declared; "" where none is.
+        elements: Whose columns are in this unit.
 
     Raises:
         ValueError: `columns` is no mapping of texts.
@@ -77,9 +85,11 @@ def renamed(table: pd.DataFrame, columns: Mapping[str, str] | None, problems: Pr
             problems.add(1, fault, "Take one of them out, or leave it out of `columns`.")
         else:
             renaming[column] = name
+    if unit:
+        _require_unit(names, {name: heading for heading, name in renaming.items()}, unit, elements, problems)
     for heading in names:
-        symbol, unit = of_element(heading)
-        if symbol and heading not in renaming and (new := f"{symbol} {unit}") not in names:
+        symbol, stated = of_element(heading)
+        if symbol and heading not in renaming and (new := f"{symbol} {stated}") not in names:
             renaming[heading] = new
         elif (rest := BALANCE.fullmatch(heading)) and rest[1] in CHEMICAL_SYMBOLS and rest[1] not in names:
             renaming[heading] = rest[1]
@@ -89,6 +99,23 @@ def renamed(table: pd.DataFrame, columns: Mapping[str, str] | None, problems: Pr
     table = table.rename(columns=renaming)
     table.attrs = attrs
     return table, renaming
+
+
+def _require_unit(
+    names: Sequence[str], mapped: Mapping[str, str], unit: str, elements: Collection[str], problems: Problems
+) -> None:
+    """Add to `problems` the headings of elements in another unit than the declared one.
+
+    A heading counts if {element: heading} of the user maps it, or if the element has no other column.
+    """
+    for heading in names:
+        symbol, stated = of_element(heading)
+        if not symbol or symbol not in elements or stated == unit:
+            continue
+        others = [name for name in names if name == symbol or of_element(name) == (symbol, unit)]
+        if mapped.get(symbol) == heading or (symbol not in mapped and not others):
+            fault = f"row 1: the column {heading!r} is in {stated}, declared is {unit!r}"
+            problems.add(1, fault, f"Pass unit={stated!r}, or correct the headings.")
 
 
 def without_units(table: pd.DataFrame, unit: str, problems: Problems) -> tuple[pd.DataFrame, list[tuple]]:

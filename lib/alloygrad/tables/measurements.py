@@ -206,7 +206,7 @@ class Measurements:
         texts = [what for _, what in findings.grouped(list(dropped.items()))]
         named = "; ".join(texts[: findings.MOST_NAMED]) + ("; …" if len(texts) > findings.MOST_NAMED else "")
         rows = f"{aside} of {len(self.table)} rows were set aside"
-        return [f"{self.file.name}: {rows}: {named}. See `table.report(objective)`."]
+        return [f"{self.file.name}: {rows}: {named}. See `print(table.report(objective).to_string())`."]
 
     def _values(self, objective: Objective, problems: Problems, notes: Notes) -> tuple[np.ndarray, np.ndarray]:
         """Values (rows,), NaN where a cell has a fault, and what is stated of their standard deviations (rows,)."""
@@ -320,7 +320,9 @@ def read_table(
         size = f"the file has {path.stat().st_size / 1e6:.0f} MB"
         problems.add(0, size, f"Keep the rows and columns that matter: {MOST_BYTES / 1e6:.0f} MB at most.")
         problems.check()
-    table, renaming = headings.renamed(reading.read_table(path, sheet=sheet), columns, problems)
+    table, renaming = headings.renamed(
+        reading.read_table(path, sheet=sheet), columns, problems, "" if formula or sites else unit, names
+    )
     table.attrs["merged"] = {(row, renaming.get(old, old)): one for (row, old), one in table.attrs["merged"].items()}
     table, remarks = headings.without_units(table, unit, problems)
     problems.check()
@@ -397,7 +399,7 @@ def _candidates(table: pd.DataFrame, pool: Pool, problems: Problems) -> np.ndarr
     for i in np.flatnonzero(rows < 0):
         row, cell = table.index[i], cells[i]
         what = f"row {row}, column '{pool.label}': {shown_cell(cell)}, no candidate of the pool"
-        problems.add(int(row), what, f"Correct the name, or leave the row out.{nearest(cell, texts, 3)}")
+        problems.add(int(row), what, pool.hint(cell).strip())
     return np.where((rows >= 0)[:, None], pool.features[rows], np.nan)
 
 

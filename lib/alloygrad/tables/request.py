@@ -228,6 +228,19 @@ class Request:
             raise ValueError(f"Expected the keys csv and bounds in {path.name}; {missing[0]!r} is missing. Add it.")
         return cls(**said, folder=path.parent)
 
+    def _require_pairs(self) -> None:
+        """Raise ValueError unless bounds are pairs of numbers, as they are written in YAML."""
+        for key, unit in (("bounds", self.bounds_unit), ("weight_bounds", "wt.%")):
+            for name, pair in getattr(self, key).items():
+                if isinstance(pair, list | tuple) and len(pair) == 2 and all(map(is_number, pair)):
+                    continue
+                found = [float(text) for text in re.findall(r"\d+(?:\.\d+)?", str(pair))]
+                low, high = sorted(found) if len(found) == 2 else FORMS[key].get(name, (20, 55))
+                raise ValueError(
+                    f"{key}: {name}: expected [least, most] in {unit}; got {shown(pair)}. Write {name}: "
+                    f"[{low:g}, {high:g}]."
+                )
+
     @property
     def file(self) -> Path:
         """Path of the table."""
@@ -244,6 +257,7 @@ class Request:
         if isinstance(self.bounds, Mapping) and (missing := [name for name in names if name not in self.bounds]):
             raise ValueError(f"Expected bounds for {list(names)}; got none for {missing}. Add them, in at.%.")
         require_known("bounds_unit", self.bounds_unit, ("at.%", "wt.%"))
+        self._require_pairs()
         bounds: Any = {name: self.bounds[name] for name in names}  # checked there
         by_weight = dict(self.weight_bounds)
         if self.bounds_unit == "wt.%":

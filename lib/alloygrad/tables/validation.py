@@ -19,7 +19,7 @@ import pandas as pd
 from scipy.stats import binom, norm
 
 from alloygrad.campaigns.campaign import Campaign
-from alloygrad.campaigns.cautions import DOUBTFUL, doubtful, left_out
+from alloygrad.campaigns.cautions import DOUBTFUL, MOST_SAID, doubtful, left_out
 from alloygrad.campaigns.inputs import Joined, with_fractions
 from alloygrad.features.selection import deal_folds
 from alloygrad.tables.findings import alike
@@ -135,12 +135,13 @@ def scores(table: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def verdict(table: pd.DataFrame, other: pd.DataFrame, name: str) -> str:
+def verdict(table: pd.DataFrame, other: pd.DataFrame, name: str, labels: Sequence | None = None) -> str:
     """What a table of predictions says of a model, and whether `other` inputs, by `name`, do better or worse; in words.
 
     Better: the mean difference of absolute errors exceeds twice its standard error. Not calibrated: more than a fifth
     of the nominal shares lie outside the band of `coverage`, on one side. Where the spread of z is too large all the
     same, for more far rows than chance allows, these are counted. What is bad comes with what to do.
+    labels (n,): names of the rows, such as "Row 6"; numbers of the table's index unless given.
     """
     here, there, curve = scores(table), scores(other), coverage(table)
     off = curve["observed"] - curve["nominal"]
@@ -161,7 +162,9 @@ def verdict(table: pd.DataFrame, other: pd.DataFrame, name: str) -> str:
     if tails:
         rows = f"for {far} row{'s' if far > 1 else ''} with |z| > {FAR:g}"
         sure += f" for most rows, but far too sure {rows}, which make the spread of z {here['std z']:.2g}"
-        remedies.append("check these rows: a few numbers far off widen the errors stated for all others")
+        measured = table["measured"].set_axis(table.index if labels is None else labels)
+        named = _named(measured.iloc[(-z).argsort()[:far]])
+        remedies.append(f"check {named}: a few numbers far off widen the errors stated for all others")
     elif low.mean() > 0.2:
         remedies.append(f"reckon with errors {z.quantile(WITHIN_ONE):.2g} times those stated")
     elif high.mean() > 0.2:
@@ -175,6 +178,14 @@ def verdict(table: pd.DataFrame, other: pd.DataFrame, name: str) -> str:
     text += f"{here['MAE of the mean']:.3g}), and {sure} as far as {len(table)} rows can tell."
     text += f" Inputs {name!r} {compared} (MAE {there['MAE']:.3g})."
     return text + (f" What to do: {'; '.join(remedies)}." if remedies else "")
+
+
+def _named(measured: pd.Series) -> str:
+    """Rows, the furthest first, with what was measured there: "row 6 (170)"."""
+    labels = [row[0].lower() + row[1:] if isinstance(row, str) else f"row {row}" for row in measured.index[:MOST_SAID]]
+    texts = [f"{label} ({value:.4g})" for label, value in zip(labels, measured, strict=False)]
+    texts += [f"{more} more"] if (more := len(measured) - len(texts)) else []
+    return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
 
 
 FAR, BEYOND = 3.0, 2 * norm.sf(3.0)

@@ -1,5 +1,7 @@
 """One campaign for exact and noisy data: unit and direction, the best so far, batches, experiments under way."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from alloygrad.maximisers import maximise
 from alloygrad.objectives import Maximise, Minimise
 from alloygrad.spaces import Box, CompositionSpace, Pool, Product
 from alloygrad.surrogates.gp import fit_gp, fit_paper
+from alloygrad.tables.measurements import read_table
 
 LIMITS = {"Ti": (20, 55), "Ni": (20, 55), "Cu": (0, 20), "Hf": (0, 20)}
 SPACE = CompositionSpace(LIMITS, step=0.5, groups=[(("Ti", "Hf"), 0, 55), (("Ni", "Cu"), 0, 55)])
@@ -357,3 +360,20 @@ def test_next_to_features_a_fraction_below_its_resolution_is_constant():
     campaign = Campaign(space, "y", **SHORT)
     campaign.tell(pd.DataFrame(100 * c, columns=space.names), c[:, 0])
     assert campaign.model.width[-1] == 1 and (campaign.model.width[2:-1] < 1).all()
+
+
+@pytest.mark.parametrize("column", ["name", "alloy"])
+def test_a_pool_without_names_says_how_to_set_them(column, tmp_path):
+    stock = pd.DataFrame({"x": np.arange(7.0), "alloy": list("ABCDEFG")})
+    pool, said = (
+        Pool(stock, ["x"]),
+        "The pool's candidates are 0, 1, 2, …, 6: set the index, `stock.set_index('alloy')`.",
+    )
+    with pytest.raises(ValueError, match=re.escape(said)):
+        Campaign(pool, "y").tell(pd.DataFrame({"candidate": ["B"], "y": [1.0]}))
+    if column == "name":
+        pool, said = Pool(stock[["x"]]), said.replace("'alloy'", "'name'")
+    (tmp_path / "t.csv").write_text("candidate,y\nB,1\n")
+    with pytest.warns(UserWarning, match="no candidate of the pool"):
+        report = read_table(tmp_path / "t.csv", pool).report("y")
+    assert report["remedy"].iloc[0] == said

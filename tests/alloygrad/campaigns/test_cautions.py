@@ -45,12 +45,37 @@ def test_a_mark_for_not_measured_is_found(mark):
     assert not slipped(np.where(values == mark, mark, 5.0), ["R"] * 12, "H")  # nor anything among equal values
 
 
+SMALL = [7, 8.5, 9, 10, 170, 11, 12.5, 15, 18, 19, 21, 23.5]
+
+
+def test_a_gross_slip_in_a_small_table_is_said_when_it_is_told_and_once():
+    """Its factor to the others is hardly larger than their own range, but by number it lies far above them."""
+    table = SPACE.table(SPACE.sample(12, np.random.default_rng(0))).drop(columns="formula").assign(H=SMALL)
+    campaign = Campaign(SPACE, "H", inputs="fractions")
+    said = "Measurement 5: H = 170, all others lie in 7 … 23.5. Is the decimal point misplaced (17)? Correct"
+    with pytest.warns(UserWarning, match=re.escape(said)):
+        campaign.tell(table)
+    assert sum(text.startswith(said) for text in campaign.warnings) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        campaign.tell(table.drop(index=4).head(3).assign(H=[7.5, 9.5, 12]))
+    assert not slipped(np.array([17 if value == 170 else value for value in SMALL]), ["R"] * 12, "H")
+
+
+def test_values_over_many_decades_draw_no_warning_of_a_slip():
+    rng = np.random.default_rng(0)
+    for decades in (1, 2, 4, 8):
+        for n in (10, 12, 20, 40):
+            found = sum(bool(slipped(10 ** (decades * rng.random(n)), ["x"] * n, "y")) for _ in range(300))
+            assert found <= 300 * 0.01
+
+
 def test_sound_values_draw_no_warning_of_a_slip():
     """Normal and exponential samples and a spread over decades: one in a hundred at most; uniform ones near 0: five."""
     rng = np.random.default_rng(0)
     uniform = rng.random
     for draw in (rng.normal, uniform, rng.exponential, lambda size: np.exp(rng.normal(size=size))):
-        for n in (8, 30):
+        for n in (8, 12, 30):
             found = sum(bool(slipped(draw(size=n), ["x"] * n, "y")) for _ in range(300))
             assert found <= 300 * (0.05 if draw is uniform else 0.01)
 

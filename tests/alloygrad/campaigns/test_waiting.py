@@ -215,3 +215,10 @@ def test_distances_are_those_of_all_rows_at_once(monkeypatch):
     monkeypatch.setattr(cautions, "ROWS_AT_ONCE", 7)
     assert cautions._usual_distance(space, c) == by_hand
     assert cautions._usual_distance(space, c[:1]) == 0
+
+
+@pytest.mark.parametrize("pending", [["Al90Cu5Mg5"], "Al90Cu5Mg5", pd.Series(["Al90Cu5Mg5"])])
+def test_formulas_are_no_pending_experiments(pending, tmp_path):
+    said = "got the text 'Al90Cu5Mg5'. Pass rows of what `suggest` returned, pending=suggested, or a DataFrame with the"
+    with pytest.raises(ValueError, match=said):
+        begun(table(tmp_path, [])[0]).suggest(1, pending=pending)

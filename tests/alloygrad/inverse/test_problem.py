@@ -148,7 +148,10 @@ def test_whatever_ends_a_search_holds_the_calls_that_were_made(stop):
             lambda **values: 1 / 0,
             "simulate .* raised ZeroDivisionError: .*by zero. If .* narrow the box, or let `feasible`",
         ),
-        (lambda **values: X[:-1], r"\(150,\); got values of shape \(149,\)"),
+        (
+            lambda **values: X[:-1],
+            r"\(150,\); got values of shape \(149,\)\. Let simulate return .* numbers\. The parameters",
+        ),
         (
             lambda **values: np.where(X > 5, np.nan, 1),
             r"nan at index 75 \(75 of 150 .*narrow the box, or let `feasible`",
@@ -170,6 +173,7 @@ def test_a_broken_simulator_gets_one_error_that_holds_what_was_computed(broken, 
     with pytest.raises(SimulationError, match=message) as caught:
         recover(replace(problem(), simulate=late), done=done, progress=False)
     assert len(done) == 12 and caught.value.calls is done
+    assert isinstance(caught.value.__cause__, ZeroDivisionError | None) and caught.value.__suppress_context__
     assert "(12) are in the list passed" in str(caught.value)
     assert re.search(r"The parameters were \{'c1': \d\.\d{1,3}, ", str(caught.value))  # four digits
     made.clear()

@@ -38,8 +38,11 @@ def test_percent_and_fractions_declare_the_same_space():
             "{Cu Mg} 0.*90 at.*limits are in",
         ),
         ({"bounds": {**BOUNDS, "Cu": (9.1, 9.3)}}, "no multiple of 0.5 at.% within its limits 9.1 … 9.3 at.%"),
-        ({"bounds": {"Al": (90, 100), "Cu": (8, 10), "Mg": (5, 10)}}, "lower limits .* sum to 103 at.%.*at most 100"),
-        ({"bounds": {"Al": (50, 60), "Cu": (0, 10), "Mg": (0, 10)}}, "upper limits .* sum to 75 at.%.*at least 100"),
+        (
+            {"bounds": {"Al": (90, 100), "Cu": (8, 10), "Mg": (5, 10)}},
+            "lower limits .* sum to 103 at.%.*must sum to 100",
+        ),
+        ({"bounds": {"Al": (50, 60), "Cu": (0, 10), "Mg": (0, 10)}}, "upper limits .* sum to 75 at.%.*must sum to 100"),
         ({"bounds": {"Al": (0.8, 0.9), "Cu": (0, 0), "Mg": (0, 0)}}, "Multiply them and the step by 100"),
         (
             {"bounds": {"Al": (0.2, 0.9), "Cu": (0, 0.3), "Mg": (0, 1)}},
@@ -47,7 +50,7 @@ def test_percent_and_fractions_declare_the_same_space():
         ),
         (
             {"bounds": {"Al": (0.2, 1.5), "Cu": (0, 0.3), "Mg": (0, 0.1)}},
-            "sum to 1.5 at.%.*at least 100 at.%. Raise some of them, or add the base element",
+            "sum to 1.5 at.%.*must sum to 100 at.%. Raise some of them, or add the base element",
         ),
         ({"groups": [(["Cu", "Mg"], 25, 30)]}, "sum to 20 at.%, but group {Cu Mg} must have at least 25"),
         ({"groups": [(["Al", "Mg"], 0, 70)]}, "sum to 80 at.%, but group {Al Mg} must have at most 70"),

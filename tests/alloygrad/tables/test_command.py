@@ -80,13 +80,28 @@ def test_check_reads_and_writes_nothing(folder, capsys):
         ({"bounds": {"Al": [0, 3], "Cu": [0, 3]}}, "or add the base element"),
         ({"elements": ["Al", "Cu", "Zn"]}, "got none for ['Zn']. Add them"),
         ({"q": 0}, "Expected q as a whole number"),
-        ({"unit": "leave out"}, "In {folder}/my.yaml, write `name: value` for what is written name=value here."),
+        (
+            {"unit": "leave out"},
+            "'wt.%', 'fraction']; got None. Write for example `unit: at.%`.",
+        ),
         (
             {"bounds": ["Al", "Cu"]},
             "a mapping for the key 'bounds'; got ['Al', 'Cu']. Write for example `bounds: {Ti: [",
         ),
         ({"bounds": None}, "a mapping for the key 'bounds'; got nothing"),
-        ({"bounds": {"Al": "80-100", "Cu": [0, 10]}}, "bounds of Al, least and most, in at.%; got '80-100'"),
+        (
+            {"bounds": {"Al": "80-100", "Cu": [0, 10]}},
+            "my.yaml, bounds: Al: expected [least, most] in at.%; got '80-100'. Write Al: [80, 100].",
+        ),
+        (
+            {"bounds": {"Al": [80], "Cu": [0, 10]}},
+            "bounds: Al: expected [least, most] in at.%; got [80]. Write Al: [20",
+        ),
+        ({"weight_bounds": {"Cu": "0-2"}}, "my.yaml, weight_bounds: Cu: expected [least, most] in wt.%; got '0-2'. Wr"),
+        ({"parameters": {"T": "700-900"}}, "got '700-900'. Write for example [700, 1100], without quotation marks"),
+        ({"groups": ["Al"]}, "Expected a group as [elements, least, most] in at.%; got 'Al'. Write for example `gr"),
+        ({"least": "x"}, "Write for example `least: 5`, or `least: {Al: 5}`."),
+        ({"columns": {"HV": "hardness"}, "target": "hard"}, "my.csv: "),
         ({"inputs": "feature"}, "one of ['both', 'features', 'fractions']; got 'feature'. Is 'features' meant?"),
         (
             {"maximise": "maybe"},

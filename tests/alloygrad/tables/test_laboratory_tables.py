@@ -260,8 +260,26 @@ def test_headings_with_a_unit_are_read(tmp_path, form):
     header = ",".join(f'"{form.format(name)}"' for name in NITINOL.elements)
     path = write(tmp_path / "t.csv", f"{header},Af\n50,47,3,95\n50,44,6,130\n")
     assert read_table(path, NITINOL, unit="at.%").of("Af").coordinates[0].tolist() == [0.5, 0.47, 0.03]
-    with pytest.raises(TableError, match="no column 'Ni'"):
-        read_table(path, NITINOL, unit="wt.%")
+    mapped = {name: form.format(name) for name in NITINOL.elements}
+    for columns in (None, mapped):
+        for unit in ("wt.%", "fraction"):
+            with pytest.raises(TableError) as error:
+                read_table(path, NITINOL, unit=unit, columns=columns)
+            said = f"row 1: the column {form.format('Ni')!r} is in at.%, declared is {unit!r}"
+            assert said in str(error.value) and str(error.value).endswith("Pass unit='at.%', or correct the headings.")
+
+
+@pytest.mark.parametrize("form", ["{} wt.%", "{} (mass%)", "{} [weight percent]"])
+@pytest.mark.parametrize("mapped", [False, True])
+def test_headings_by_weight_under_at_percent_are_an_error(tmp_path, form, mapped):
+    header = ",".join(f'"{form.format(name)}"' for name in NITINOL.elements)
+    path = write(tmp_path / "t.csv", f"{header},Af\n50,47,3,95\n50,44,6,130\n")
+    columns = {name: form.format(name) for name in NITINOL.elements} if mapped else None
+    with pytest.raises(TableError) as error:
+        read_table(path, NITINOL, unit="at.%", columns=columns)
+    assert f"row 1: the column {form.format('Ti')!r} is in wt.%, declared is 'at.%'" in str(error.value)
+    assert str(error.value).endswith("Pass unit='wt.%', or correct the headings.")
+    assert len(read_table(path, NITINOL, unit="wt.%", columns=columns).of("Af").rows) == 2
 
 
 def test_what_is_no_heading_of_an_element():

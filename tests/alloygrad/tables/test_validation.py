@@ -212,7 +212,15 @@ def test_the_verdict_agrees_with_the_spread_of_z_where_few_rows_lie_far_off(quie
     table["predicted"] = table["measured"] - z * table["std"]
     spread, said = scores(table)["std z"], verdict(table, table, "fractions")
     assert spread > 1.3 and f"far too sure for {far} row{'s' * (far > 1)} with |z| > 3" in said
-    assert f"the spread of z {spread:.2g}" in said and "check these rows" in said
+    assert f"the spread of z {spread:.2g}" in said and "check row " in said
+
+
+def test_rows_that_are_far_off_are_named_as_in_their_table():
+    z = 0.3 * np.random.default_rng(0).normal(size=40)
+    z[4] = 10
+    table = pd.DataFrame({"measured": np.full(40, 12.0) + z, "std": 1.0, "predicted": 12.0})
+    rows = [f"Row {i + 2}" for i in range(40)]
+    assert "check row 6 (22): a few numbers far off" in verdict(table, table, "fractions", rows)
 
 
 def test_where_all_other_rows_agree_no_error_is_stated_as_zero():
