@@ -81,6 +81,10 @@ def pool(index=None, **columns) -> ag.Pool:
     return ag.Pool(pd.DataFrame(columns, index=index), **options)
 
 
+def named(candidate: str) -> pd.DataFrame:
+    return pd.DataFrame({"candidate": [candidate], "y": [1.0]})
+
+
 def misspelt(name: str) -> ag.Campaign:
     return ag.Campaign(ag.CompositionSpace({name: (20, 80), "Mo": (20, 80)}, step=1), "y")
 
@@ -358,8 +362,33 @@ READER = [  # what a reader tried, and did not understand at first reading
         lambda: begun(3).suggest(),
         "different values of 'y', got 3 equal ones. All 3 values of 'y' are 1. Check the column",
     ),
-    (lambda: new().suggest(), "none yet. Measure what `alloygrad.spaces.starting_design(space, 6)` proposes"),
-    (lambda: alike().suggest(), "4 features that differ among the measured compositions; got 0 of 30. other"),
+    (lambda: new().suggest(), "none yet. Measure what `alloygrad.spaces.starting_design(space, 5)` proposes"),
+    (lambda: begun(1).suggest(), "got 1. Measure what `alloygrad.spaces.starting_design(space, 5)` proposes, or"),
+    (
+        lambda: alike().suggest(),
+        "measurements of at least 5 different alloys; all 3 are of one (Ti63Ni31Cu6). "
+        "Measure 4 more (`alloygrad.spaces.starting_design(space, 5)` proposes some).",
+    ),
+    (
+        lambda: ag.Target("x", (50, 70)),
+        "got (50, 70) for 'x'. if anything from 50 to 70 will do, write ag.Limit('x', at_least=50, at_most=70) beside",
+    ),
+    (
+        lambda: pool(route=["cast", "rolled", "cast"], a=[1, 2, 3]),
+        "to use as `features`, or make it numbers: `pd.get_dummies(candidates, columns=['route'], dtype=float)`.",
+    ),
+    (
+        lambda: ag.Campaign(ag.Pool(pd.DataFrame({"a": [1, 2]}, ["GaAs", "CdTe"])), "y").tell(named("GaAsP")),
+        "candidates of this pool; got 'GaAsP' in row 0. Is 'GaAs' meant?",
+    ),
+    (
+        lambda: ag.CompositionSpace({"Ti": (0.4, 0.6), "Ni": (0.4, 0.6)}, step=0.005),
+        "`CompositionSpace.from_fractions(elements, lower=[…], upper=[…], step=0.005)`.",
+    ),
+    (
+        lambda: ag.CompositionSpace({"Ti": (0.4, 0.6), "Ni": (0.4, 0.6)}),
+        "`CompositionSpace.from_fractions(elements, lower=[…], upper=[…], step=0.001)`.",
+    ),
     (lambda: kept(told(OVEN), [[400, 1], [1200, 2]], [1, 2]), "in row 1, T = 1200 K lies outside 300 … 900 K."),
     (lambda: kept(told(OVEN), [[400, 1], [500, 9]], [1, 2]), "in row 1, passes = 9 lies outside 1 … 5."),
     (lambda: kept(told(ALLOYS), [[90, 10, 0]], [1]), "in row 0, Ti = 90 at.% is above 80."),

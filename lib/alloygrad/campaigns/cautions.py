@@ -12,7 +12,7 @@ from alloygrad.features import elements
 from alloygrad.features.elements import to_atomic, to_weight
 from alloygrad.protocols import Space
 from alloygrad.spaces import Box
-from alloygrad.spaces.composition import composition_of
+from alloygrad.spaces.composition import composition_of, formula
 from alloygrad.symbols import CHEMICAL_SYMBOLS
 
 if TYPE_CHECKING:
@@ -60,10 +60,24 @@ def few(space: Space, coordinates: np.ndarray) -> list[str]:
     if n >= LEAST_ROWS:
         return []
     one, many = ("alloy", "alloys") if tuple(space.names) == tuple(space.elements) else ("point", "points")
+    different = n > 1 or (one == "point" and len(coordinates) > 1)
     return [
-        f"Only {n} {'different ' * (n > 1)}{many if n != 1 else one} {'are' if n != 1 else 'is'} measured; at least "
+        f"Only {n} {'different ' * different}{many if n != 1 else one} {'are' if n != 1 else 'is'} measured; at least "
         f"{LEAST_ROWS} are needed. Until then predicted and std mean nothing: measure {LEAST_ROWS - n} more "
         f"(`alloygrad.spaces.starting_design(space, {LEAST_ROWS})` proposes some)."
+    ]
+
+
+def one_alloy(space: Space, coordinates: np.ndarray) -> list[str]:
+    """A line where all n ≥ 2 measurements, coordinates (n, k), are of one composition: no feature differs then."""
+    compositions = np.unique(coordinates[:, : len(space.elements)], axis=0)
+    if len(compositions) != 1 or len(coordinates) < 2:
+        return []
+    alloy = formula(space.elements, np.round(100 * compositions[0], 4))
+    both = "both" if len(coordinates) == 2 else f"all {len(coordinates)}"
+    return [
+        f"Expected measurements of at least {LEAST_ROWS} different alloys; {both} are of one ({alloy}). Measure "
+        f"{LEAST_ROWS - 1} more (`alloygrad.spaces.starting_design(space, {LEAST_ROWS})` proposes some)."
     ]
 
 

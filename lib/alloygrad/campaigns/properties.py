@@ -23,8 +23,9 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from alloygrad.campaigns.cautions import MOST_SAID, doubtful, equal, left_out, slipped
+from alloygrad.campaigns.cautions import MOST_SAID, doubtful, equal, left_out, one_alloy, slipped
 from alloygrad.campaigns.inputs import choose_inputs, given_inputs
+from alloygrad.checks import LEAST_ROWS
 from alloygrad.maximisers.options import FEW
 from alloygrad.protocols import Model, Objective, Space, Surrogate
 from alloygrad.surrogates import SURROGATES
@@ -33,7 +34,7 @@ from alloygrad.surrogates.gp import BOUNDS, NOISE, GaussianProcess, standardisat
 SPREADS = (0.01, 100.0)
 """In the setting `paper`, targets whose range lies outside draw a warning: its noise and priors expect about 1."""
 
-START = "Measure what `alloygrad.spaces.starting_design(space, 6)` proposes"
+START = f"Measure what `alloygrad.spaces.starting_design(space, {LEAST_ROWS})` proposes"
 """What to do while there is too little to learn from."""
 
 LEAST_NOISE = BOUNDS["noise"][0] * (1 + 1e-9)
@@ -131,6 +132,9 @@ class Property:
                     f"Expected at least two measurements with different values of {name!r}, by which features are "
                     f"chosen; got {f'{n} equal ones' if n > 1 else n}. {mend}"
                 )
+            if self.space.elements and self.inputs != "fractions":
+                for line in one_alloy(self.space, self.coordinates):
+                    raise ValueError(line)
             rng = np.random.default_rng([seed, 0, number] if number else [seed, 0])
             self._features = choose_inputs(
                 self.space, self.inputs, self.coordinates, modelled, rng=rng, **self.selection

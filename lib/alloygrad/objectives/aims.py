@@ -55,9 +55,14 @@ class Target(Weighted):
     def __post_init__(self) -> None:
         weights_of(self.outcome)
         if not is_number(self.wanted):
+            text = f"Write ag.Target({self.outcome!r}, 60)"
+            pair = self.wanted if isinstance(self.wanted, tuple | list) and len(self.wanted) == 2 else ()
+            if pair and all(map(is_number, pair)) and pair[0] < pair[1]:
+                a, b = pair
+                limit = f"ag.Limit({self.outcome!r}, at_least={a:g}, at_most={b:g})"
+                text += f"; if anything from {a:g} to {b:g} will do, write {limit} beside an aim"
             raise ValueError(
-                f"Expected the value to hit as one finite number; got {self.wanted!r} for {self.outcome!r}. "
-                f"Write ag.Target({self.outcome!r}, 60)."
+                f"Expected the value to hit as one finite number; got {self.wanted!r} for {self.outcome!r}. {text}."
             )
 
     @property

@@ -559,9 +559,10 @@ def _declared(
             )
     box = {name: _pair(bounds[name], f"the bounds of {name}") for name in names}
     if all(most <= 1 for _, most in box.values()):
+        grid = step if step < 0.1 else step / 100  # that of a user of fractions, or one in at.%
         raise ValueError(
             "Expected limits in at.%; got none above 1, which look like fractions. Multiply them and the step by 100, "
-            "or write CompositionSpace.from_fractions(elements, lower=[…], upper=[…])."
+            f"or write `CompositionSpace.from_fractions(elements, lower=[…], upper=[…], step={grid:g})`."
         )
     sums = []
     groups = () if groups is None else groups

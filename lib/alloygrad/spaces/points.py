@@ -26,7 +26,7 @@ SCREENED = 64
 """For each point of a starting design so many random ones are looked at, and 512 at least."""
 
 
-@explained("starting_design(space, 6)")
+@explained("starting_design(space, 5)")
 def starting_design(space: Space, n: int, seed: int = 0) -> pd.DataFrame:
     """Return n experiments to begin with, where nothing is measured yet: points far from each other.
 

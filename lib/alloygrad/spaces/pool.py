@@ -32,6 +32,9 @@ from alloygrad.spaces.points import largest_share, widths
 SAME = 1e-6
 """Features that differ by less than this share of their range are the same, for the rounding of tables."""
 
+FEW_WORDS = 20
+"""So many different words that recur in a column are taken for kinds, each of which may become a column of its own."""
+
 
 @explained("ag.Pool(table)")
 class Pool:
@@ -109,10 +112,7 @@ class Pool:
             cell = candidates[names[column]].iloc[row]
             mend = "Fill it in, drop the row, or name the columns to use as `features`."
             if pd.to_numeric(candidates[names[column]], errors="coerce").isna().all() and not comma(cell):
-                mend = (
-                    f"If it holds the names, use `candidates.set_index({names[column]!r})`; otherwise name the columns "
-                )
-                mend += "to use as `features`."
+                mend = _of_words(candidates[names[column]])
             raise ValueError(f"Expected finite features; {where} is {shown_cell(cell)}. {mend}")
         if elements:
             require_fractions(values[:, : len(elements)])
@@ -214,3 +214,12 @@ class Pool:
     def distance(self, one: ArrayLike, other: ArrayLike) -> np.ndarray:
         """Return the distance (...) of features (..., n_features): the largest difference, in ranges of the pool."""
         return largest_share(one, other, self._width)
+
+
+def _of_words(column: pd.Series) -> str:
+    """What to do about a column that holds no number."""
+    if column.nunique() <= min(FEW_WORDS, len(column) - 1) and column.map(lambda cell: isinstance(cell, str)).all():
+        dummies = f"`pd.get_dummies(candidates, columns=[{column.name!r}], dtype=float)`"
+        return f"Name the columns to use as `features`, or make it numbers: {dummies}."
+    use = f"`candidates.set_index({column.name!r})`"
+    return f"If it holds the names, use {use}; otherwise name the columns to use as `features`."

@@ -24,9 +24,11 @@ import torch
 from alloygrad.campaigns.progress import outlook
 from alloygrad.symbols import CHEMICAL_SYMBOLS
 from alloygrad.tables import cells, designations, headings, reading, validation
+from alloygrad.tables.findings import MOST_NAMED
 from alloygrad.tables.reading import Problems
 from alloygrad.tables.remedies import in_yaml
 from alloygrad.tables.request import Request
+from alloygrad.tables.shares import TOLERANCE
 
 KINDS = ("fractions", "features", "both")
 
@@ -141,17 +143,31 @@ def _draft(path: Path, table: pd.DataFrame, elements: list[str], texts: list[str
     if elements:
         columns = [name for name in table.columns if str(name).partition(" ")[0] in elements]
         read = np.array([[cells.read(cell, share=True).value for cell in table[name]] for name in columns])
-        total = np.nanmedian(np.nansum(read, axis=0))
+        sums = np.nansum(read, axis=0)
+        total = np.nanmedian(sums)
+        off = _off(sums, total)
+        read = read[:, ~off]
         lines.append(f'unit:  # "at.%", "wt.%" or "fraction"; the rows sum to {total:.4g}')
         low, high = np.nanmin(read, axis=1), np.nanmax(read, axis=1)
         measured = [f"{name}: [{a:.4g}, {b:.4g}]" for name, a, b in zip(elements, low, high, strict=True)]
         lines.append(f"bounds: {{{', '.join(measured)}}}  # as measured; write least and most in at.%")
+        if off.any():
+            rows = [f"row {row} sums to {found:.4g}" for row, found in zip(table.index[off], sums[off], strict=True)]
+            named = ", ".join([rows[0], *(one.replace(" sums", "", 1) for one in rows[1:MOST_NAMED])])
+            lines.append(f"# {named}{', …' if len(rows) > MOST_NAMED else ''}: not used for the bounds")
     elif texts:
         lines += [f"formula: {texts[0]}", "bounds:  # {Al: [0, 10], Ni: [20, 80], …} in at.%, all elements"]
     last = numbers[-1] if numbers else ""
     lines.append(f"target: {last}  # one of: {', '.join(numbers)}")
     lines.append(f"# the smaller the better: write `objectives: [{{minimise: {last or 'cost'}}}]` in place of `target`")
     return lines
+
+
+def _off(sums: np.ndarray, total: float) -> np.ndarray:
+    """Which rows (n,) do not sum to 1 or 100 where their median, `total`, does: their unit is another, or wrong."""
+    whole = 1.0 if total < 10 else 100.0
+    off = np.abs(sums / whole - 1) > TOLERANCE + 1e-9
+    return off if abs(total / whole - 1) <= TOLERANCE + 1e-9 else np.zeros(len(sums), dtype=bool)
 
 
 if __name__ == "__main__":

@@ -121,12 +121,18 @@ def explained_sums(
                 problems.found[i] = (row, fault, mend)
 
 
-def check_usable(n: int, different: int, faults: Sequence[tuple], path: Path) -> None:
+def seen(outcome: str) -> str:
+    """The call that prints what was found in a table, for an outcome, "" where none is known."""
+    what = repr(outcome) if outcome else "objective"
+    return f"`print(table.report({what}).to_string())`, with `table = ag.read_table(…)`"
+
+
+def check_usable(n: int, different: int, faults: Sequence[tuple], path: Path, outcome: str) -> None:
     """Raise a `TableError`, with all faults of rows, where none of n is usable, or too many `different` points are.
 
     Few rows are accepted, as from a DataFrame: they may add to others. The campaign warns where all are too few.
     """
-    problems = Problems(path, rest=": see `print(table.report(objective).to_string())`")
+    problems = Problems(path, rest=f": see {seen(outcome)}")
     if not n:
         problems.add(0, "0 usable rows, expected 1 or more", "Mend the rows that are named.")
     elif different > MOST_ROWS:

@@ -92,7 +92,7 @@ class Measurements:
         """The same and the faults. Raises TableError where no row is usable."""
         found, faults = self._found(objective)
         different = findings.alike(found.coordinates).max(initial=-1) + 1
-        findings.check_usable(len(found.rows), different, faults, self.file)
+        findings.check_usable(len(found.rows), different, faults, self.file, _outcome(objective))
         return found, faults
 
     def _found(self, objective: Objective | str) -> tuple[Measured, list[tuple]]:
@@ -146,9 +146,9 @@ class Measurements:
         self._require_space(space)
         found, faults = self._usable(objective)
         dropped = _first(faults)
-        for text in self._set_aside({row: what for row, what in dropped.items() if row not in self._aside}):
+        for text in self._set_aside({row: what for row, what in dropped.items() if row not in self._aside}, objective):
             warn(text)  # of the others `read_table` has warned
-        said = self._set_aside(dropped)
+        said = self._set_aside(dropped, objective)
         return found.coordinates, found.values, found.stds, found.rows.tolist(), said
 
     def waiting(self, outputs: Sequence[str]) -> np.ndarray:
@@ -199,14 +199,22 @@ class Measurements:
                 f"{' '.join(self.space.names)}. Read it again with the campaign's space."
             )
 
-    def _set_aside(self, dropped: Mapping[int, str]) -> list[str]:
-        """One warning that names rows that were set aside, by their findings."""
+    def _set_aside(self, dropped: Mapping[int, str], objective: Objective | None = None) -> list[str]:
+        """One warning that names rows that were set aside, by their findings; the table's last outcome unless given."""
         if not (aside := len(dropped)):
             return []
         texts = [what for _, what in findings.grouped(list(dropped.items()))]
         named = "; ".join(texts[: findings.MOST_NAMED]) + ("; …" if len(texts) > findings.MOST_NAMED else "")
         rows = f"{aside} of {len(self.table)} rows were set aside"
-        return [f"{self.file.name}: {rows}: {named}. See `print(table.report(objective).to_string())`."]
+        name = _outcome(objective) if objective is not None else self._last
+        return [f"{self.file.name}: {rows}: {named}. See {findings.seen(name)}."]
+
+    @property
+    def _last(self) -> str:
+        """The last column that may be an outcome, or ""."""
+        inputs = {*self.space.names, *self.further, *self.uncertainty.values()}
+        known = [str(one) for one in self.table if one not in inputs and headings.mostly_numbers(self.table[one])]
+        return known[-1] if known else ""
 
     def _values(self, objective: Objective, problems: Problems, notes: Notes) -> tuple[np.ndarray, np.ndarray]:
         """Values (rows,), NaN where a cell has a fault, and what is stated of their standard deviations (rows,)."""
@@ -434,3 +442,10 @@ def _with_shares(
     if all(list(table.columns).count(name) == 1 or name == balance for name in names):
         return (made := shares.with_rest(table, names, balance, unit, problems))[0], unit, made[1]
     return table, unit, []
+
+
+def _outcome(objective: Objective | str) -> str:
+    """The outcome by which a report is asked for, or "" where an objective has several."""
+    if isinstance(objective, str):
+        return objective
+    return objective.outputs[0] if len(objective.outputs) == 1 else ""

@@ -17,9 +17,11 @@ VALUE = re.compile(rf"(?<=[Ww]rite for example ){NESTED}|(?<=Write ){NESTED}")
 CALLS = {
     "Pass for example": "Write for example",
     "pass for example": "write for example",
-    "`print(table.report(objective).to_string())`": "`alloygrad check`",
 }
-STARTING = re.compile(r"`alloygrad\.spaces\.starting_design\(space, (\d+)\)` proposes some")
+REPORT = re.compile(
+    r"`print\(table\.report\((?:'[^']*'|objective)\)\.to_string\(\)\)`(?:, with `table = ag\.read_table\(…\)`)?"
+)
+STARTING = re.compile(r"`alloygrad\.spaces\.starting_design\(space, (\d+)\)` proposes")
 
 
 def in_yaml(text: str) -> str:
@@ -29,7 +31,8 @@ def in_yaml(text: str) -> str:
         >>> in_yaml("got None. Pass for example groups=[(['Ti', 'Hf'], 0, 55)].")
         'got None. Write for example `groups: [[[Ti, Hf], 0, 55]]`.'
     """
-    text = STARTING.sub(r"`alloygrad start` with `q: \1` proposes some", text)
+    text = STARTING.sub(r"`alloygrad start` with `q: \1` proposes", text)
+    text = REPORT.sub("`alloygrad check`", text)
     for python, words in CALLS.items():
         text = text.replace(python, words)
     text = AIM.sub(_aim, text)

@@ -6,7 +6,7 @@ import pytest
 
 import alloygrad as ag
 from alloygrad.campaigns import cautions
-from alloygrad.campaigns.cautions import remote, unvaried
+from alloygrad.campaigns.cautions import few, remote, unvaried
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*rows were set aside")
 
@@ -186,6 +186,12 @@ def test_too_few_different_compositions_are_said_though_there_are_many_rows(kind
         found = campaign.suggest(2)["warning"].iloc[0]
     assert found.startswith(said) and campaign.warnings[0].startswith(said)
     assert [str(one.message).startswith(said) for one in warned] == [True] and warned[0].filename == __file__
+
+
+@pytest.mark.parametrize(("n", "said"), [(3, "Only 1 different point is measured"), (1, "Only 1 point is measured")])
+def test_one_point_measured_again_is_one_different_point(n, said):
+    space = ag.Box({"T": (300, 900, "K")})
+    assert few(space, np.full((n, 1), 400.0))[0].startswith(f"{said}; at least 5 are needed.")
 
 
 @pytest.mark.parametrize("scatter", [0.0, 0.1, 0.2])

@@ -65,6 +65,17 @@ def test_check_reads_and_writes_nothing(folder, capsys):
     assert "Al: 14 numbers, 0 texts, 0 empty" in shown and "the rows sum to 100" in shown and "csv: my.csv" in shown
 
 
+def test_rows_that_do_not_sum_to_the_total_give_no_bounds(folder, capsys):
+    table = pd.read_csv(folder / "my.csv")
+    sound = [f"{name}: [{table[name].min():.4g}, {table[name].max():.4g}]" for name in BOUNDS]
+    table.loc[14], table.loc[15] = [0.9, 0.06, 0.04, 100, 10], [70, 20, 7, 100, 10]
+    table.to_csv(folder / "my.csv", index=False)
+    assert command.main(["check", str(folder / "my.csv")]) == 0
+    shown = capsys.readouterr().out
+    assert f"bounds: {{{', '.join(sound)}}}" in shown
+    assert "# row 16 sums to 1, row 17 to 97: not used for the bounds" in shown
+
+
 @pytest.mark.parametrize(
     ("more", "what"),
     [

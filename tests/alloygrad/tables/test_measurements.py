@@ -179,7 +179,8 @@ def test_what_would_be_ignored_is_refused(tmp_path):
 def test_the_report_lists_every_row_though_none_is_usable(tmp_path):
     table = read_table(write(tmp_path / "t.csv", [(*r[:2], r[2] + 5, 1) for r in 5 * GOOD]), SPACE, unit="at.%")
     with pytest.raises(
-        TableError, match=r"0 usable rows[\s\S]*and 11 more: see `print\(table\.report\(objective\)\.to_string\(\)\)`\n"
+        TableError,
+        match=r"0 usable rows[\s\S]*and 11 more: see `print\(table\.report\('HV'\)\.to_string\(\)\)`, with .*\n",
     ):
         table.of(Maximise("HV"))
     assert table.report(Maximise("HV"))["row"].tolist() == list(range(2, 32))
@@ -222,7 +223,7 @@ def test_rows_that_are_set_aside_are_counted_once_in_the_warnings(tmp_path):
     said = "t.csv: 2 of 8 rows were set aside: row 8: sums to 98, expected 100 ± 0.2 (at.%); row 9, column 'HV': text "
     said += (
         "'210,1' where a number belongs (with a comma in place of the decimal point). See "
-        "`print(table.report(objective).to_string())`."
+        "`print(table.report('HV').to_string())`, with `table = ag.read_table(…)`."
     )
     assert campaign.warnings.count(said) == campaign.suggest()["warning"].item().count(said) == 1
     sound = Campaign(SPACE, "HV", inputs="fractions")

@@ -46,3 +46,6 @@ def test_all_other_text_stays():
         assert in_yaml(text) == text
     said = "measure 1 more (`alloygrad.spaces.starting_design(space, 5)` proposes some)."
     assert in_yaml(said) == "measure 1 more (`alloygrad start` with `q: 5` proposes some)."
+    for what in ("'Af (°C)'", "objective"):
+        said = f"See `print(table.report({what}).to_string())`, with `table = ag.read_table(…)`."
+        assert in_yaml(said) == "See `alloygrad check`."
