@@ -207,9 +207,13 @@ class GPModel(Model):
 
         μ_i = y_i − [K⁻¹(y − m)]_i / [K⁻¹]_ii; the variance 1/[K⁻¹]_ii includes the noise.
         """
-        variance = 1 / torch.cholesky_inverse(self.cholesky).diagonal()
-        mean = self.targets - self.weights * variance
+        mean, variance = self._left_out()
         return (mean, variance.sqrt()) if self.repeats is None else self.repeats.left_out(mean, variance, self.noise)
+
+    def _left_out(self) -> tuple[Tensor, Tensor]:
+        """Mean and variance (n,) of each different point, predicted from all others."""
+        variance = 1 / torch.cholesky_inverse(self.cholesky).diagonal()
+        return self.targets - self.weights * variance, variance
 
 
 @dataclass(frozen=True)

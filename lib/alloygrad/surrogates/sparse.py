@@ -75,15 +75,13 @@ class SparseModel(GPModel):
         """Return the model as if `values` (m,) had been measured at coordinates (m, k), hyperparameters kept."""
         return replace(super().condition(points, values), left_out=None)  # type: ignore[call-arg]
 
-    def leave_one_out(self) -> tuple[Tensor, Tensor]:
-        """Predict each measurement from all others, with the same hyperparameters: (mean, std), each (n,)."""
+    def _left_out(self) -> tuple[Tensor, Tensor]:
         if self.left_out is None:
             raise ValueError(
                 "Expected a model of measurements alone to leave one out; got one with fantasies. Ask the model before "
                 "`condition`."
             )
-        mean, variance = self.left_out
-        return (mean, variance.sqrt()) if self.repeats is None else self.repeats.left_out(mean, variance, self.noise)
+        return self.left_out
 
 
 def fit_any(

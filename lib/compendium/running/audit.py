@@ -1,7 +1,8 @@
 """The audit: recorded experiments repeated from the rows before them, and compared."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from tqdm import tqdm
 
 from alloygrad.acquisition.analytic import log_ei
-from alloygrad.campaigns.trajectory import Settings, choose_features, initial_measurements, measure, trajectory
+from alloygrad.campaigns.trajectory import choose_features, initial_measurements, measure, trajectory
 from alloygrad.features.feature_map import FeatureMap, parse_feature
 from alloygrad.surrogates.gp import with_hyperparameters
 from compendium.running import compact
@@ -76,7 +77,9 @@ def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
             counts = start[elements].to_numpy(np.int64)
             chosen = choose_features(settings, space, counts, start["merit"].to_numpy(), then)
             value = "log_ei" if settings.acquisition == "ei" else "value"
-            now, last_digits = _repeated(cell, settings, before, then, value, was[value] - LOWER)
+            enough = -np.inf if _ends_anywhere(cell) else was[value] - LOWER
+            run = partial(trajectory, settings, space, environment, then)
+            now, last_digits = _repeated(run, before, value, enough)
         composition = space.fractions(was[elements].to_numpy(np.int64))
         value = "log_ei" if settings.acquisition == "ei" else "value"
         kind = np.float32 if is_compact else float  # as it was recorded
@@ -98,21 +101,16 @@ def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def _repeated(
-    cell: Cell, settings: Settings, before: list[dict], seed: int, value: str, enough: float
-) -> tuple[dict, int]:
+def _repeated(run: Callable[..., Iterator[dict]], before: list[dict], value: str, enough: float) -> tuple[dict, int]:
     """The experiment after the rows `before` once more, and at which change of their last digits it came out.
 
     The change is 0 if `value` is at least `enough` as it is, or if no change makes it so.
     """
-    space, environment = cell.space(), cell.environment()
 
     def now(change: int) -> dict:
-        done = [{**row, "merit": row["merit"] * (1 + change * LAST_DIGITS)} for row in before]
-        return next(trajectory(settings, space, environment, seed, done=done))
+        return next(run(done=[{**row, "merit": row["merit"] * (1 + change * LAST_DIGITS)} for row in before]))
 
-    first = now(0)
-    if first[value] >= enough or _ends_anywhere(cell):
+    if (first := now(0))[value] >= enough:
         return first, 0
     varied = ((now(change), change) for change in range(1, VARIANTS + 1))
     return next((found for found in varied if found[0][value] >= enough), (first, 0))

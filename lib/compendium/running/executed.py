@@ -86,7 +86,8 @@ def main(executed: str, place: str | None = None) -> None:
         old = json.loads(there.read_text(encoding="utf-8"))
         apart = differences(old, notebook)
         if not apart:
-            print("" if old == notebook else f"{there.stem}: only last digits differ from the copy, which is kept.")
+            if old != notebook:
+                print(f"{there.stem}: only last digits differ from the copy, which is kept.")
             return made.unlink()
         print(f"{there.stem} is written anew; of the copy differ: {', '.join(apart)}.")
     made.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
