@@ -15,7 +15,7 @@ from alloygrad.campaigns.beliefs import Beliefs
 from alloygrad.campaigns.cautions import remote
 from alloygrad.checks import require_callable, require_known, require_protocol, warn
 from alloygrad.maximisers import Suggestion, method_for
-from alloygrad.maximisers.options import AscentOptions, Options
+from alloygrad.maximisers.options import Options
 from alloygrad.objectives import Limit
 from alloygrad.protocols import Acquisition, Model, OfModel, Searched, Space, Surrogate
 from alloygrad.surrogates import SURROGATES
@@ -38,22 +38,14 @@ WITHOUT_GRADIENT = {"ascent": "lattice"}
 LEAST_SUGGESTED = 3
 """Of so many suggestions, or more, it is said where most lie outside what was measured: one alone often does."""
 
-LIGHT = AscentOptions(screen=1024, starts_per_element=4, climbers=16, nearby_rounds=3)
-"""How `ascent` searches where each value needs several models, unless told otherwise: a third of its default effort.
-Tried on log EHVI of three properties at 150 points, of five and ten elements, it found what the default found."""
-
 
 def searcher(
     space: Space,
     surrogate: str | Surrogate,
     maximiser: str | None,
     options: Options | Mapping | None,
-    *,
-    several: bool,
 ) -> tuple[str, Options]:
     """Return the name of the maximiser that searches a space with this surrogate, and its options.
-
-    several: whether each acquisition value needs several models.
 
     Raises:
         ValueError: An unknown name or option, or a maximiser that asks for gradients that the surrogate does not have.
@@ -66,7 +58,7 @@ def searcher(
     searches = kind.searches if isinstance(kind, Searched) else {} if kind.differentiable else WITHOUT_GRADIENT
     name = maximiser or searches.get(space.maximiser, space.maximiser)
     method = method_for(space, name)
-    built = method.build(LIGHT if several and name == "ascent" and options is None else options)
+    built = method.build(options)
     if method.gradients(space, built) and not kind.differentiable:
         raise ValueError(
             f"Expected a maximiser without gradients, as the surrogate {surrogate!r} has none; {name!r} follows them "

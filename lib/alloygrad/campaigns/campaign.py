@@ -126,7 +126,7 @@ class Campaign:
         self.properties = tuple(
             Property(space, one, seed=(seed, number), **how) for number, one in enumerate(objectives)
         )
-        self.maximiser, self.options = searcher(space, surrogate, maximiser, options, several=len(objectives) > 1)
+        self.maximiser, self.options = searcher(space, surrogate, maximiser, options)
         self.points = no_points(space)
         self.coordinates = np.empty((0, len(space.names)))
         self.outcomes = np.empty((0, len(objectives)))  # in the objectives' units, NaN where one is missing

@@ -43,7 +43,7 @@ EXPERIMENTS, NEAR_ENOUGH = 30, 0.99
 
 SEEDS = 20
 
-BEHAVIOUR = 1
+BEHAVIOUR = 2
 """Raised when a change of the code changes a row."""
 
 KEYS = ("landscape", "seed", "behaviour")

@@ -23,7 +23,7 @@ from compendium.pareto.arms import ARMS
 from compendium.pareto.landscapes import FAR, LANDSCAPES, NEAR, Landscape, front_file
 from compendium.threads import one_thread
 
-BEHAVIOUR = 1
+BEHAVIOUR = 2
 """Raised when a change of the code changes what a run gives."""
 
 INITIAL, EXPERIMENTS, SEEDS = 50, 100, 32

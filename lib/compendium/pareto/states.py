@@ -34,7 +34,7 @@ SEEDS = 4
 ASKED = 30
 """States in which BoTorch is asked, spread evenly over all."""
 
-BEHAVIOUR = 1
+BEHAVIOUR = 2
 """Raised when a change of the code changes a row."""
 
 KEYS = ("landscape", "seed", "after", "behaviour")
