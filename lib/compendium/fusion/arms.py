@@ -22,6 +22,7 @@ from alloygrad.protocols import Model, Surrogate
 from alloygrad.surrogates import Ensemble, GaussianProcess, RandomForest
 from alloygrad.surrogates.ensemble import MEMBERS, EnsembleModel
 from alloygrad.surrogates.gp import standardisation
+from compendium.fusion import learners  # noqa: F401  # adds "ridge" and "network" to the ensemble's learners
 
 BATCH = 8
 COMPONENTS = 10
@@ -161,6 +162,8 @@ ABLATED: dict[str, dict] = {
     "without_gp": {"members": ("isotropic", "tanimoto", "extra_trees")},
     "without_extra_trees": {"members": ("isotropic", "tanimoto", "gp")},
     "with_forest": {"members": (*MEMBERS, "forest")},
+    "with_ridge": {"members": (*MEMBERS, "ridge")},
+    "with_network": {"members": (*MEMBERS, "network")},
     "equal_gains": {"equal": True},
     "raw_targets": {"compressed": False},
     "no_disagreement": {"disagreement": 0.0},

@@ -33,6 +33,20 @@ LEARNERS = {
 }
 """Colour, marker and label of a learner."""
 
+ABLATED = {
+    "without_isotropic": "without one lengthscale",
+    "without_tanimoto": "without Tanimoto",
+    "without_gp": "without all lengthscales",
+    "without_extra_trees": "without extra trees",
+    "equal_gains": "equal gains",
+    "raw_targets": "targets not compressed",
+    "no_disagreement": "no disagreement",
+    "with_forest": "with a random forest",
+    "with_ridge": "with a linear regression",
+    "with_network": "with a neural network",
+}
+"""Ensembles with a part left out, or one more."""
+
 RANDOM = dict(color="0.45", ls=":", lw=1.2, label="random (expected)")
 
 TITLES = {
@@ -65,7 +79,8 @@ def named(pool: str) -> str:
 
 def worded(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table with pools and arms in words."""
-    return style.worded(table, TITLES | {arm: str(look["label"]) for arm, look in ARMS.items()})
+    looks = {arm: str(look["label"]) for arm, look in (ARMS | CHOOSERS).items()}
+    return style.worded(table, TITLES | looks | ABLATED)
 
 
 def cell_named(cell: str) -> str:
@@ -115,6 +130,40 @@ def found_against_batches(runs: pd.DataFrame) -> Figure:
 def _nothing() -> Figure:
     figure = plt.figure(figsize=(PAGE, 0.8))
     figure.text(0.5, 0.5, "no campaign on record", ha="center", va="center")
+    return figure
+
+
+CHOOSERS = {
+    "ensemble": ARMS["ensemble"],
+    "gp": dict(color=PALETTE[2], marker="s", label="Gaussian processes"),
+    "qlognehvi": dict(color=PALETTE[6], marker="X", label="BoTorch, qLogNEHVI"),
+    "random": dict(color="0.45", marker=".", label="random"),
+}
+"""Colour, marker and label of who chooses where there are several targets."""
+
+
+def front_against_batches(table: pd.DataFrame) -> Figure:
+    """Draw one panel per pool: the mean share of its hypervolume, one line per arm.
+
+    table: as `several.curves` returns it.
+    """
+    if table.empty:
+        return _nothing()
+    names = list(dict.fromkeys(table["pool"]))
+    figure, axes = _panels(names)
+    for axis, pool in zip(axes.flat, names, strict=False):
+        own = table[table["pool"] == pool]
+        for arm, look in CHOOSERS.items():
+            mine = own[own["arm"] == arm].groupby("batch")["share"].mean()
+            if len(mine):
+                axis.plot(mine.index, mine, ms=3, **look, lw=2.2 if arm == "ensemble" else 1.0)
+        seeds = own.groupby("arm")["seed"].nunique()
+        axis.set(title=f"{named(pool)}, n = {seeds.min()}", xlabel="batch of 8", xticks=range(0, 11, 2))
+        axis.grid(axis="y", lw=0.4)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("share of the\nhypervolume")
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4)
     return figure
 
 
@@ -247,14 +296,16 @@ def one_step(table: pd.DataFrame) -> Figure:
 
 
 def ablation(table: pd.DataFrame) -> Figure:
-    """Draw what each arm finds less than the whole ensemble, with its standard error.
+    """Draw what each arm finds less than the whole ensemble, with its 95 % interval.
 
     table: as `discovery.lost` returns it.
     """
     if table.empty:
         return _nothing()
     figure, axis = plt.subplots(figsize=(0.7 * PAGE, 0.28 * len(table) + 0.9))
-    axis.errorbar(table["lost"], table["arm"], xerr=table["error"].fillna(0), fmt="o", color=PALETTE[0], ms=4)
+    ends = np.abs(table[["low", "high"]].sub(table["lost"], axis=0)).fillna(0).T.to_numpy()
+    names = [ABLATED[arm] for arm in table["arm"]]
+    axis.errorbar(table["lost"], names, xerr=ends, fmt="o", color=PALETTE[0], ms=4)
     axis.axvline(0, color="0.45", lw=1)
     axis.set_xlabel("of the ten best, lost")
     axis.grid(axis="x", lw=0.4)

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import wilcoxon
 
-from compendium.fusion import discovery
+from compendium.fusion import discovery, pools, several
 from compendium.judging.verdicts import Part, measure
 
 OURS = "ensemble"
 PEERS = ("gp_ei", "forest_ei", "mean")
 SOURCE = "data/results/fusion_discovery.csv"
+SEVERAL_SOURCE = "data/results/fusion_several.csv"
 
 
 def complete(runs: pd.DataFrame, pools: Sequence[str], arms: Sequence[str]) -> bool:
@@ -69,3 +70,18 @@ def holm(p: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(p) - place) * p[index]))
         adjusted[index] = largest
     return adjusted.tolist()
+
+
+@measure("pools_front")
+def pools_front(runs: pd.DataFrame, behind: float, but: int) -> list[Part]:
+    """On how many pools of several targets the ensemble finds less of the front than BoTorch; the mean lead."""
+    names = ("pools", "mean lead")
+    table = several.leads(runs)
+    own = table[table["over"] == "qlognehvi"]
+    if set(own["pool"]) != set(pools.SEVERAL):
+        return [Part(name, source=SEVERAL_SOURCE) for name in names]
+    label, mean = f"pools more than {behind} behind", float(own["mean"].mean())
+    return [
+        Part(label, float((own["mean"] < -behind).sum()), n=None, most=but, source=SEVERAL_SOURCE),
+        Part(names[1], mean, n=None, least=0, source=SEVERAL_SOURCE),
+    ]

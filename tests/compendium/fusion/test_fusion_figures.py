@@ -80,10 +80,12 @@ def test_steps_and_ablations_are_a_point_for_each_model():
     figure = figures.one_step(steps)
     assert [axis.get_title() for axis in figure.axes] == ["SMA, N = 10 (n = 1)", "Ti, N = 4 (n = 1)"]
     assert figure.axes[0].lines[0].get_xdata().tolist() == [0.5, 1]
-    lost = figures.ablation(pd.DataFrame({"arm": ["x", "y"], "n": 2, "lost": [1.0, -1.0], "error": 0.1}))
+    lost = figures.ablation(
+        pd.DataFrame({"arm": ["equal_gains", "with_ridge"], "n": 2, "lost": [1.0, -1.0], "low": -2.0, "high": 2.0})
+    )
     assert lost.axes[0].lines[0].get_xdata().tolist() == [1, -1]
     for empty in (
         figures.one_step(steps.iloc[:0]),
-        figures.ablation(pd.DataFrame(columns=["arm", "n", "lost", "error"])),
+        figures.ablation(pd.DataFrame(columns=["arm", "n", "lost", "low", "high"])),
     ):
         assert "no campaign" in empty.texts[0].get_text()
