@@ -79,8 +79,8 @@ def named(pool: str) -> str:
 
 def worded(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table with pools and arms in words."""
-    looks = {arm: str(look["label"]) for arm, look in (ARMS | CHOOSERS).items()}
-    return style.worded(table, TITLES | looks | ABLATED)
+    looks = {arm: str(look["label"]) for arm, look in (MODELS | SEARCHES | ARMS | CHOOSERS).items()}
+    return style.worded(table, TITLES | looks | ABLATED | PARTS)
 
 
 def cell_named(cell: str) -> str:
@@ -310,4 +310,99 @@ def ablation(table: pd.DataFrame) -> Figure:
     axis.set_xlabel("of the ten best, lost")
     axis.grid(axis="x", lw=0.4)
     axis.invert_yaxis()
+    return figure
+
+
+SEARCHES = {
+    "ensemble": ARMS["ensemble"],
+    "turbo": dict(color=PALETTE[2], marker="s", label="BoTorch, TuRBO"),
+    "log_ei": dict(color=PALETTE[6], marker="X", label="BoTorch, log EI"),
+    "cma_es": dict(color=PALETTE[1], marker="^", label="CMA-ES"),
+    "random": dict(color="0.45", marker=".", label="random"),
+}
+"""Colour, marker and label of who chooses on a box."""
+
+PARTS = {
+    "near_only": "near picks alone",
+    "far_only": "far picks alone",
+    "one_learner": "Gaussian process alone",
+}
+"""The ensemble's search with a part left out."""
+
+
+def minima_against_evaluations(table: pd.DataFrame) -> Figure:
+    """Draw one panel per function: the mean of the least value so far, one line per arm, and its standard error.
+
+    table: as `twenty.curves` returns it.
+    """
+    if table.empty:
+        return _nothing()
+    names = list(dict.fromkeys(table["function"]))
+    figure, axes = _panels(names, height=2.3)
+    for axis, name in zip(axes.flat, names, strict=False):
+        own = table[table["function"] == name]
+        for arm, look in SEARCHES.items():
+            mine = own[own["arm"] == arm].groupby("evaluations")["best"]
+            if len(mine):
+                mean, error = mine.mean(), mine.sem().fillna(0)
+                axis.plot(mean.index, mean, ms=3, markevery=5, **look, lw=2.2 if arm == "ensemble" else 1.0)
+                axis.fill_between(mean.index, mean - error, mean + error, color=look["color"], alpha=0.2, lw=0)
+        seeds = own.groupby("arm")["seed"].nunique()
+        axis.set(title=f"{name.capitalize()}, n = {seeds.min()}", xlabel="evaluations", ylim=(0, None))
+        axis.grid(axis="y", lw=0.4)
+    axes[0, 0].set_ylabel("least value so far")
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=5)
+    return figure
+
+
+def batch_costs(table: pd.DataFrame) -> Figure:
+    """Draw processor time of a batch and peak memory against the number of candidates.
+
+    table: as `costs.batches` returns it.
+    """
+    if table.empty:
+        return _nothing()
+    figure, axes = plt.subplots(1, 2, figsize=(0.8 * PAGE, 2.3))
+    for axis, column, label in zip(
+        axes, ("seconds", "megabytes"), ("CPU seconds a batch", "peak memory / MB"), strict=True
+    ):
+        axis.plot(table["candidates"], table[column], color=PALETTE[0], marker="o", ms=4)
+        axis.set(xscale="log", yscale="log", xlabel="candidates", ylabel=label)
+        axis.grid(lw=0.4)
+    axes[0].plot([5000, 4_080_501], [0.3, 20], ls="none", marker="_", ms=14, color="0.3", label="asked for, at most")
+    axes[1].axhline(4096, color="0.3", lw=1)
+    axes[0].legend()
+    return figure
+
+
+MODELS = {
+    "fixed": dict(color=PALETTE[3], marker="v", label="Gaussian process, noise 1e-6"),
+    "learned": dict(color=PALETTE[2], marker="s", label="Gaussian process, noise learned"),
+    "ensemble": dict(color=PALETTE[0], marker="o", label="ensemble"),
+}
+"""Colour, marker and label of whose covariance matrix is factorised."""
+
+
+def conditioning(table: pd.DataFrame) -> Figure:
+    """Draw one panel per number of points: the median condition number against dimensions, one line per model.
+
+    table: as `costs.factorisations` returns it.
+    """
+    if table.empty:
+        return _nothing()
+    sizes = sorted(table["points"].unique())
+    figure, axes = plt.subplots(1, len(sizes), figsize=(PAGE, 2.4), sharey=True, squeeze=False)
+    for axis, size in zip(axes[0], sizes, strict=True):
+        own = table[table["points"] == size]
+        for name, look in MODELS.items():
+            mine = own[own["model"] == name].groupby("dimensions")["condition"].median()
+            axis.plot(mine.index, mine, ms=4, **look)
+        axis.set(xscale="log", yscale="log", xlabel="dimensions", title=f"{size} points")
+        axis.set_xticks(numbers := sorted(own["dimensions"].unique()), numbers)
+        axis.minorticks_off()
+        axis.grid(axis="y", lw=0.4)
+    axes[0, 0].set_ylabel("condition number")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
     return figure

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import wilcoxon
 
-from compendium.fusion import discovery, pools, several
+from compendium.fusion import discovery, pools, several, twenty
 from compendium.judging.verdicts import Part, measure
 
 OURS = "ensemble"
 PEERS = ("gp_ei", "forest_ei", "mean")
 SOURCE = "data/results/fusion_discovery.csv"
 SEVERAL_SOURCE = "data/results/fusion_several.csv"
+TWENTY_SOURCE = "data/results/fusion_twenty.csv"
 
 
 def complete(runs: pd.DataFrame, pools: Sequence[str], arms: Sequence[str]) -> bool:
@@ -84,4 +85,21 @@ def pools_front(runs: pd.DataFrame, behind: float, but: int) -> list[Part]:
     return [
         Part(label, float((own["mean"] < -behind).sum()), n=None, most=but, source=SEVERAL_SOURCE),
         Part(names[1], mean, n=None, least=0, source=SEVERAL_SOURCE),
+    ]
+
+
+@measure("twenty_dimensions")
+def twenty_dimensions(runs: pd.DataFrame, functions: int) -> list[Part]:
+    """On how many functions the ensemble ends below each of its peers, and on how many it ends last of the rivals."""
+    wide = twenty.last(runs).reindex(columns=list(twenty.RIVALS)).dropna()
+    counts = wide.groupby(level="function").size().reindex(list(twenty.FUNCTIONS), fill_value=0)
+    names = ("functions where it is below TuRBO and log EI", "functions where it is the last of four")
+    if counts.min() < twenty.SEEDS:
+        return [Part(name, source=TWENTY_SOURCE) for name in names]
+    table = twenty.leads(runs)
+    better = table[table["over"].isin(twenty.PEERS)].groupby("function")["low"].min() > 0
+    last = wide.groupby(level="function").mean().idxmax(axis=1) == twenty.OURS
+    return [
+        Part(names[0], float(better.sum()), n=None, least=functions, source=TWENTY_SOURCE),
+        Part(names[1], float(last.sum()), n=None, most=0, source=TWENTY_SOURCE),
     ]

@@ -278,6 +278,25 @@ def missed(table: pd.DataFrame) -> Figure:
     return figure
 
 
+SHOWN = {"sma_n4": ("hysteresis", "enthalpy"), "hea_n5": ("yield_strength", "elongation")}
+"""Two objectives in which a front is drawn."""
+
+
+def coverage(fronts: Mapping[str, pd.DataFrame]) -> Figure:
+    """Draw fronts in two of their objectives, each alloy coloured by the share of campaigns that come near it.
+
+    fronts: tables as `runs.covered` returns them, by names in `SHOWN`.
+    """
+    figure, axes = plt.subplots(1, len(fronts), figsize=(PAGE, 2.4), squeeze=False)
+    for axis, (name, table) in zip(axes[0], fronts.items(), strict=True):
+        first, second = SHOWN[name]
+        own = table.sort_values("covered", ascending=False)  # what is missed lies on top
+        shown = axis.scatter(own[first], own[second], c=own["covered"], s=9, cmap="viridis", vmin=0, vmax=1)
+        axis.set(title=TITLES[name], xlabel=WORDS[first], ylabel=WORDS[second])
+    figure.colorbar(shown, ax=list(axes[0]), label="share of campaigns that come near")
+    return figure
+
+
 def shortfalls(table: pd.DataFrame) -> Figure:
     """Draw what share of the largest expected improvement picks have, sorted, and the CPU seconds of their search.
 

@@ -160,6 +160,22 @@ def gather(landscapes: Iterable[str] = LANDSCAPES, *, references: Iterable[str] 
     return pd.DataFrame(rows, columns=["landscape", "arm", "seed", "below", *range(EXPERIMENTS + 1)])
 
 
+def covered(landscape: Landscape, arm: str, within: float = 0.03) -> pd.DataFrame:
+    """Return the true front, and of each of its alloys the share of an inner loop's finished runs that come near it.
+
+    A run comes near an alloy with one of its own, the initial ones included, that is at most `within` of the front's
+    range worse in every objective. Further column: covered.
+    """
+    front, space, near = landscape.front(), landscape.space(), []
+    best = landscape.utilities({name: front[name].to_numpy() for name in front})
+    for (own, seed), table in finished(landscape.name).items():
+        if own == arm:
+            counts = np.concatenate([initial_points(landscape, seed), table[list(space.elements)].to_numpy()])
+            y = landscape.utilities(landscape.measure(space.fractions(counts)))
+            near.append((y >= best[:, None] - within).all(-1).any(1))
+    return front.assign(covered=np.mean(near, axis=0) if near else np.nan)
+
+
 def seconds(landscapes: Iterable[str] = LANDSCAPES) -> pd.DataFrame:
     """Return the mean CPU seconds of an experiment of all finished runs: landscape, arm, cpu_seconds, n."""
     rows = [

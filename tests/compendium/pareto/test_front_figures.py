@@ -87,3 +87,10 @@ def test_aims_and_limits_in_words():
     assert figures.in_words(Target("x", 3)) == "x as near to 3 as possible"
     assert figures.in_words(Limit("elongation", at_least=5)) == "elongation (%) at least 5"
     assert figures.in_words(Limit("elongation", at_least=5, at_most=9)) == "elongation (%) at least 5 and at most 9"
+
+
+def test_a_front_is_drawn_by_who_comes_near_it():
+    table = pd.DataFrame({"yield_strength": [900.0, 1000], "elongation": [40.0, 30], "covered": [0.0, 1.0]})
+    figure = figures.coverage({"hea_n5": table})
+    (drawn,) = figure.axes[0].collections
+    assert drawn.get_offsets()[-1].tolist() == [900, 40] and drawn.get_array().tolist() == [1, 0]

@@ -174,3 +174,18 @@ def test_measurements_judge_made_up_curves():
     assert judge(measurements.front_gain(curves, ["hea_n5"], ["nsga2"], 0.005, **how)) == "reproduced"
     lacking = measurements.front_gain(curves, ["ti_n5"], ["nsga2"], 0.005, **how)
     assert lacking[0].n == 0 and judge(lacking) == "not tested"
+
+
+def test_what_runs_come_near_is_counted_alloy_by_alloy(monkeypatch):
+    landscape = COARSE
+    space, front = landscape.space(), landscape.front()
+    counts = front[list(space.elements)].to_numpy()
+    whole = pd.DataFrame(counts, columns=space.elements)
+    monkeypatch.setattr(runs, "initial_points", lambda landscape, seed: counts[:1])
+    monkeypatch.setattr(
+        runs, "finished", lambda name: {("ascent", 0): whole, ("ascent", 1): whole[:1], ("random", 0): whole}
+    )
+    table = runs.covered(landscape, "ascent", within=1e-5)
+    assert table["covered"].iloc[0] == 1 and set(table["covered"].iloc[1:]) == {0.5}
+    assert (runs.covered(landscape, "ascent", within=2.0)["covered"] == 1).all()
+    assert runs.covered(landscape, "policy")["covered"].isna().all()
