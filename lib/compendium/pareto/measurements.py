@@ -132,7 +132,8 @@ def front_faster(results: Results, times: float, least: float, near: float, stat
         return [Part(name, source=source) for name in names]
     ratio = (own["peer_seconds"] / own["cpu_seconds"]).to_numpy(dtype=float)
     value, low, high = statistics.interval(ratio[:, None], lambda rows: np.median(rows[..., 0], axis=-1))
-    as_good = own["log_ehvi"] - own["peer"] >= np.log(near)
+    theirs = own[["peer", "largest"]].min(axis=1)  # a composition that was measured already is no pick
+    as_good = own["log_ehvi"] - theirs >= np.log(near)
     return [
         Part(names[0], value, low, high, n=len(own), least=times, source=source),
         _share(names[1], as_good, least, states, source),
