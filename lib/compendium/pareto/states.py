@@ -8,9 +8,9 @@ The criteria, set before any state was examined: the default's pick has at least
 hypervolume improvement in at least 97 % of the states; where BoTorch is asked, the default takes a tenth of its CPU
 time in the median, and its pick is as good or better, to one per cent, in at least 95 %.
 
-The first 120 states left the criterion open: 116 of them, and an interval from 92 to 99 %. So 240 more were added, once,
-before any of them was examined; all 360 are judged. BoTorch's pick, rounded, can be a composition that was measured
-already. No search here may return one, so its value counts at most as the largest of the others.
+The first 120 states left the criterion open: 116 of them, and an interval from 92 to 99 %. So 240 more were added,
+once, before any of them was examined; all 360 are judged. BoTorch's pick, rounded, can be a composition that was
+measured already. No search here may return one, so its value counts at most as the largest of the others.
 """
 
 import time
