@@ -23,7 +23,7 @@ from alloygrad import Pool
 from compendium import store
 from compendium.fusion import arms, pools
 from compendium.judging.statistics import paired
-from compendium.running.kept import Kept
+from compendium.running.kept import Kept, by_seed, unrolled
 
 TUNING = ("crossed_barrel", "oer_plate_3496", "mmli_opv", "jdft2d", "dielectric", "esol")
 """Pools on which the ensemble was tuned, named before."""
@@ -92,27 +92,17 @@ def compute(
         seeds: How many.
         compute_missing: Whether to compute; otherwise only what is recorded or stored is returned.
     """
-    wanted = [
-        dict(zip(KEYS, (pool, arm, FIRST_SEED + seed, BEHAVIOUR), strict=True))
-        for pool in names
-        for seed in range(seeds)
-        for arm in chosen
-    ]
 
     def make(key):
         return run(key["pool"], key["arm"], key["seed"]) if pools.available(key["pool"]) else None
 
-    return pd.DataFrame(KEPT.rows(wanted, make, compute_missing=compute_missing), columns=list(KEPT.columns))
+    numbers = range(FIRST_SEED, FIRST_SEED + seeds)
+    return by_seed(KEPT, names, chosen, numbers, BEHAVIOUR, make, compute_missing=compute_missing)
 
 
 def curves(runs: pd.DataFrame) -> pd.DataFrame:
     """Return one row per pool, arm, seed and batch: found of the ten best, and `met` whether any was."""
-    rows = [
-        {"pool": row["pool"], "arm": row["arm"], "seed": row["seed"], "batch": batch, "found": int(found)}
-        for row in runs.to_dict("records")
-        for batch, found in enumerate(row["found"].split())
-    ]
-    table = pd.DataFrame(rows, columns=["pool", "arm", "seed", "batch", "found"])
+    table = unrolled(runs, ["pool", "arm", "seed"], "found", int)
     return table.assign(met=table["found"] > 0)
 
 

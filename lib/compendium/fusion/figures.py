@@ -1,11 +1,12 @@
 """Figures of campaigns on pools: tables in, matplotlib figures out."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from alloygrad.plotting.style import PAGE, PALETTE
@@ -99,6 +100,14 @@ def _panels(names: Sequence[str], height: float = 1.7, columns: int = 3) -> tupl
     return figure, axes
 
 
+def _lines(axis: Axes, table: pd.DataFrame, looks: Mapping[str, Mapping], value: str) -> None:
+    """Draw the mean of a column of `table` against batches, one line per arm; the ensemble's is thick."""
+    for arm, look in looks.items():
+        mine = table[table["arm"] == arm].groupby("batch")[value].mean()
+        if len(mine):
+            axis.plot(mine.index, mine, ms=3, **look, lw=2.2 if arm == "ensemble" else 1.0)
+
+
 def found_against_batches(runs: pd.DataFrame) -> Figure:
     """Draw one panel per pool: the mean number of the ten best that is found, one line per arm.
 
@@ -112,10 +121,7 @@ def found_against_batches(runs: pd.DataFrame) -> Figure:
     batches = np.arange(discovery.BATCHES + 1)
     for axis, pool in zip(axes.flat, names, strict=False):
         own = table[table["pool"] == pool]
-        for arm, look in ARMS.items():
-            mine = own[own["arm"] == arm].groupby("batch")["found"].mean()
-            if len(mine):
-                axis.plot(mine.index, mine, ms=3, **look, lw=2.2 if arm == "ensemble" else 1.0)
+        _lines(axis, own, ARMS, "found")
         size, seeds = pools.DECLARED[pool]["size"], own["seed"].nunique()
         axis.plot(batches, discovery.TOP * (discovery.INITIAL + discovery.BATCH * batches) / size, **RANDOM)
         axis.set(title=f"{named(pool)}, n = {seeds}", ylim=(-0.3, 10.3), yticks=range(0, 11, 2), xlabel="batch of 8")
@@ -153,10 +159,7 @@ def front_against_batches(table: pd.DataFrame) -> Figure:
     figure, axes = _panels(names)
     for axis, pool in zip(axes.flat, names, strict=False):
         own = table[table["pool"] == pool]
-        for arm, look in CHOOSERS.items():
-            mine = own[own["arm"] == arm].groupby("batch")["share"].mean()
-            if len(mine):
-                axis.plot(mine.index, mine, ms=3, **look, lw=2.2 if arm == "ensemble" else 1.0)
+        _lines(axis, own, CHOOSERS, "share")
         seeds = own.groupby("arm")["seed"].nunique()
         axis.set(title=f"{named(pool)}, n = {seeds.min()}", xlabel="batch of 8", xticks=range(0, 11, 2))
         axis.grid(axis="y", lw=0.4)

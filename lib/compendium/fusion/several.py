@@ -33,7 +33,7 @@ from alloygrad.objectives import hypervolume, non_dominated
 from compendium import store
 from compendium.fusion import pools
 from compendium.judging.statistics import paired
-from compendium.running.kept import Kept
+from compendium.running.kept import Kept, by_seed, unrolled
 
 INITIAL, BATCHES, BATCH = 20, 10, 8
 SEEDS, FIRST_SEED = 20, 100
@@ -188,27 +188,17 @@ def compute(
         seeds: How many.
         compute_missing: Whether to compute; otherwise only what is recorded or stored is returned.
     """
-    wanted = [
-        dict(zip(KEYS, (pool, arm, FIRST_SEED + seed, BEHAVIOUR), strict=True))
-        for seed in range(seeds)
-        for pool in names
-        for arm in arms
-    ]
 
     def make(key):
         return run(key["pool"], key["arm"], key["seed"]) if pools.available(key["pool"]) else None
 
-    return pd.DataFrame(KEPT.rows(wanted, make, compute_missing=compute_missing), columns=list(KEPT.columns))
+    numbers = range(FIRST_SEED, FIRST_SEED + seeds)
+    return by_seed(KEPT, names, arms, numbers, BEHAVIOUR, make, compute_missing=compute_missing)
 
 
 def curves(runs: pd.DataFrame) -> pd.DataFrame:
     """Return one row per pool, arm, seed and batch: the share of the pool's hypervolume."""
-    rows = [
-        {"pool": row["pool"], "arm": row["arm"], "seed": row["seed"], "batch": batch, "share": float(share)}
-        for row in runs.to_dict("records")
-        for batch, share in enumerate(row["share"].split())
-    ]
-    return pd.DataFrame(rows, columns=["pool", "arm", "seed", "batch", "share"])
+    return unrolled(runs, ["pool", "arm", "seed"], "share", float)
 
 
 def leads(runs: pd.DataFrame, ours: str = "ensemble") -> pd.DataFrame:

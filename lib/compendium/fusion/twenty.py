@@ -30,7 +30,7 @@ from alloygrad import Box
 from compendium import store
 from compendium.fusion import searches
 from compendium.judging.statistics import paired
-from compendium.running.kept import Kept, spread
+from compendium.running.kept import Kept, by_seed, spread
 
 DIMENSIONS, INITIAL, BATCHES, BATCH = 20, 20, 25, 8
 SEEDS, FIRST_SEED = 10, 100
@@ -138,14 +138,12 @@ def compute(
         seeds: How many.
         compute_missing: Whether to compute; otherwise only what is recorded or stored is returned.
     """
-    wanted = [
-        dict(zip(KEYS, (function, arm, FIRST_SEED + seed, BEHAVIOUR), strict=True))
-        for seed in range(seeds)
-        for function in functions
-        for arm in arms
-    ]
-    rows = KEPT.rows(wanted, lambda key: run(key["function"], key["arm"], key["seed"]), compute_missing=compute_missing)
-    return pd.DataFrame(rows, columns=list(KEPT.columns))
+
+    def make(key):
+        return run(key["function"], key["arm"], key["seed"])
+
+    numbers = range(FIRST_SEED, FIRST_SEED + seeds)
+    return by_seed(KEPT, functions, arms, numbers, BEHAVIOUR, make, compute_missing=compute_missing)
 
 
 def curves(runs: pd.DataFrame) -> pd.DataFrame:

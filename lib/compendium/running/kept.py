@@ -89,6 +89,47 @@ class Kept:
         return self.folder / ("-".join(str(key[name]) for name in self.keys) + ".json")
 
 
+def by_seed(
+    kept: Kept,
+    names: Iterable[Hashable],
+    arms: Iterable[str],
+    seeds: Iterable[int],
+    behaviour: int,
+    make: Callable[[Mapping[str, Hashable]], Mapping[str, Any] | None],
+    *,
+    compute_missing: bool = True,
+) -> pd.DataFrame:
+    """Return the rows that there are of every arm on every task, seed by seed, so that what is there is paired.
+
+    Args:
+        kept: Its keys are a task's name, an arm, a seed and the behaviour.
+        names: Of the tasks.
+        arms: Names.
+        seeds: Numbers.
+        behaviour: Of the code that runs them.
+        make: As of `Kept.rows`.
+        compute_missing: Whether to compute; otherwise only what is recorded or stored is returned.
+    """
+    names, arms = list(names), list(arms)
+    wanted = [
+        dict(zip(kept.keys, (name, arm, seed, behaviour), strict=True))
+        for seed in seeds
+        for name in names
+        for arm in arms
+    ]
+    return pd.DataFrame(kept.rows(wanted, make, compute_missing=compute_missing), columns=list(kept.columns))
+
+
+def unrolled(runs: pd.DataFrame, keys: Sequence[str], column: str, kind: type, number: str = "batch") -> pd.DataFrame:
+    """Return one row for each value that a column of runs holds as text: the keys, its number 0, 1, … and the value."""
+    rows = [
+        {**{name: row[name] for name in keys}, number: place, column: kind(value)}
+        for row in runs.to_dict("records")
+        for place, value in enumerate(row[column].split())
+    ]
+    return pd.DataFrame(rows, columns=[*keys, number, column])
+
+
 def spread(rows: Iterable[Mapping[str, Any]], keys: Sequence[str], column: str, n: int) -> pd.DataFrame:
     """Return the keys of rows and the n numbers that a column holds as text, in columns 0, 1, …"""
     wide = [{name: row[name] for name in keys} | dict(enumerate(map(float, row[column].split()))) for row in rows]
