@@ -142,6 +142,8 @@ def test_measurements_judge_made_up_tables():
     assert judge(measurements.front_maximum(found, 0.97, 0.99, 40)) == "reproduced"
     faster = measurements.front_faster(found, 10, 0.95, 0.99, 30)
     assert faster[0].value == pytest.approx(20) and faster[1].value == pytest.approx(39 / 40)
+    measured = measurements.Results(states=table.assign(peer_seconds=2.0, peer=5.0))  # above the largest: no pick
+    assert measurements.front_faster(measured, 10, 0.95, 0.99, 30)[1].value == pytest.approx(39 / 40)
     rows = [
         {**dict.fromkeys(starts.STATE, place), "starts": kind, "number": n, "used": n, "short": short,
          "cpu_seconds": seconds}
