@@ -8,7 +8,7 @@
     campaign.suggest(q=4)
 
 What may be tried       CompositionSpace, Restricted (further limits on it), Pool, Box, Product
-What is wanted          Maximise, Minimise, Target, Limit, Desirability; several of them in a list
+What is wanted          Maximise, Minimise, Target, Limit, Desirability, Merit; several of them in a list
 What was measured       read_table
 What to do next         Campaign
 By hand                 FeatureMap (material features), fit_gp (the model), log_ei (its score), maximise (the search)
@@ -25,7 +25,7 @@ from alloygrad.acquisition.analytic import log_ei
 from alloygrad.campaigns.campaign import Campaign
 from alloygrad.features.feature_map import FeatureMap
 from alloygrad.maximisers import maximise
-from alloygrad.objectives import Desirability, Limit, Maximise, Minimise, Target
+from alloygrad.objectives import Desirability, Limit, Maximise, Merit, Minimise, Target
 from alloygrad.spaces import Box, CompositionSpace, Pool, Product, Restricted
 from alloygrad.surrogates.gp import fit_gp
 from alloygrad.tables.measurements import read_table
@@ -45,6 +45,7 @@ __all__ = [
     "Limit",
     "Maximise",
     "Measured",
+    "Merit",
     "Minimise",
     "Parameter",
     "Pool",

@@ -10,7 +10,7 @@ from alloygrad.acquisition.analytic import ACQUISITIONS, log_ei
 from alloygrad.campaigns.campaign import Campaign
 from alloygrad.campaigns.inputs import choose_inputs
 from alloygrad.maximisers import METHODS, maximise
-from alloygrad.objectives import Desirability, Limit, Maximise, Minimise, Target
+from alloygrad.objectives import Desirability, Limit, Maximise, Merit, Minimise, Target
 from alloygrad.spaces import Box, CompositionSpace, Pool, Product, Restricted
 from alloygrad.surrogates import SURROGATES
 from alloygrad.surrogates.model import Several
@@ -39,6 +39,7 @@ OBJECTIVES = {
     "target": Target("y", 1.5),
     "limit": Limit("z", at_most=0.2),
     "desirability": Desirability({"y": (0, 4), "z": (1, 0)}),
+    "merit": Merit(lambda p: p["y"] - abs(p["z"]), ["y", "z"]),
 }
 
 

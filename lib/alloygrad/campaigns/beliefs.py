@@ -14,20 +14,24 @@ Improvement counts over the best measured point that keeps all limits; with seve
 lies below the reference point in one aim is worth nothing. Unless given, it lies below the front's worst value in each
 aim, by a share of the range that the front spans.
 
+The outcomes of a `Merit` are as many aims to the models; their merit is the one utility.
+
 Source: Ginsbourger, Le Riche and Carraro 2010, doi 10.1007/978-3-642-10701-6_6, for the believer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from alloygrad.acquisition.analytic import ACQUISITIONS
 from alloygrad.acquisition.boxes import MOST, non_dominated_boxes
+from alloygrad.acquisition.merit import MeritImprovement, normals, sampled
 from alloygrad.acquisition.several import (
     JOINT,
     ChebyshevImprovement,
@@ -39,7 +43,7 @@ from alloygrad.acquisition.several import (
 )
 from alloygrad.campaigns.properties import Property
 from alloygrad.checks import is_number, require_known, require_protocol
-from alloygrad.objectives import Limit, Maximise, Target, non_dominated
+from alloygrad.objectives import Limit, Maximise, Merit, Target, non_dominated
 from alloygrad.protocols import Acquisition, Model, Objective
 
 BELOW = 0.3
@@ -57,10 +61,13 @@ class Goals:
     targets: tuple[float | None, ...]  # of the aims: the value to hit, None where more is better
     limits: tuple[tuple[float, float], ...]
     reference: np.ndarray | None  # (n_aims,) utilities; None: from the front
+    merit: Callable[[Tensor], Tensor] | None = None  # of the aims (..., n_aims)
 
     @classmethod
-    def of(cls, properties: Sequence[Property], reference: Mapping[str, float] | None) -> Goals:
-        """Return what the objectives of properties want of their models."""
+    def of(
+        cls, properties: Sequence[Property], reference: Mapping[str, float] | None, merit: Merit | None = None
+    ) -> Goals:
+        """Return what the objectives of properties want of their models; those of a merit are its outcomes."""
         aims = tuple(i for i, one in enumerate(properties) if not isinstance(one.objective, Limit))
         limited = tuple(i for i in range(len(properties)) if i not in aims)
         point = None
@@ -72,10 +79,13 @@ class Goals:
             tuple(_target(properties[i]) for i in aims),
             tuple(_bounds(properties[i]) for i in limited),
             point,
+            None if merit is None else _merit(merit, [properties[i] for i in aims]),
         )
 
     def utilities(self, known: np.ndarray) -> np.ndarray:
-        """Return utilities (n, n_aims), the larger the better, of modelled values (n, m)."""
+        """Return utilities (n, n_aims), the larger the better, of modelled values (n, m); (n, 1) of a merit."""
+        if self.merit is not None:
+            return self.merit(torch.from_numpy(known[:, list(self.aims)])).numpy()[:, None]
         columns = [
             known[:, i] if target is None else -np.abs(known[:, i] - target)
             for i, target in zip(self.aims, self.targets, strict=True)
@@ -88,6 +98,12 @@ class Goals:
         for i, (low, high) in zip(self.limited, self.limits, strict=True):
             found &= (known[:, i] >= low) & (known[:, i] <= high)
         return found
+
+
+def _merit(merit: Merit, properties: Sequence[Property]) -> Callable[[Tensor], Tensor]:
+    """The merit as a function of what models of its outcomes say."""
+    centre, spread = torch.tensor([one.scale for one in properties], dtype=torch.float64).T
+    return lambda modelled: merit.of(centre + spread * modelled)
 
 
 def _target(one: Property) -> float | None:
@@ -146,7 +162,7 @@ class Beliefs:
     def acquisition(self, name: str, rng: np.random.Generator) -> Acquisition:
         """Return the acquisition function of this name; rng draws a direction for `log_chebyshev`."""
         goals = self.goals
-        if name in ACQUISITIONS and not goals.limited and goals.targets == (None,):
+        if name in ACQUISITIONS and not goals.limited and goals.targets == (None,) and goals.merit is None:
             return ACQUISITIONS[name](self.models[0], self.best)
         return Several(
             tuple(self.models[i] for i in goals.aims),
@@ -160,6 +176,8 @@ class Beliefs:
         goals, kept = self.goals, self.goals.kept(self.known)
         if not kept.any():
             return None
+        if goals.merit is not None:
+            return MeritImprovement(goals.merit, self.best, normals(len(goals.aims)))
         utilities = goals.utilities(self.known[kept])
         if len(goals.aims) == 1:
             return HypervolumeImprovement(np.array([[self.best]]), np.array([[np.inf]]), goals.targets)
@@ -169,6 +187,17 @@ class Beliefs:
         direction = random_direction(len(goals.aims), rng)
         best = chebyshev(utilities, direction, reference).max()
         return ChebyshevImprovement(direction, reference, float(best), goals.targets)
+
+    def merits(self, coordinates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and standard deviation, each (n,), of the merit at coordinates (n, k). ValueError without one."""
+        merit = self.goals.merit
+        if merit is None:
+            raise ValueError("Expected goals with a merit; got none. Make the campaign's objective an ag.Merit.")
+        with torch.no_grad():
+            found = zip(*(self.models[i].posterior(coordinates) for i in self.goals.aims), strict=True)
+            mean, std = (torch.stack(parts, -1) for parts in found)
+            drawn = sampled(merit, mean, std, normals(len(self.goals.aims)))
+        return drawn.mean(-1).numpy(), drawn.std(-1).numpy()
 
     def feasibility(self, coordinates: np.ndarray) -> np.ndarray:
         """Return the probability (n,) that all limits are kept at coordinates (n, k)."""
@@ -186,13 +215,27 @@ def reference_point(utilities: np.ndarray) -> np.ndarray:
     return front.min(0) - BELOW * np.where(span > 0, span, 1.0)
 
 
-def objectives_of(given: Any) -> tuple[Objective, ...]:
-    """Return one objective, or a list of several, as a tuple; a name alone is maximised.
+def objectives_of(given: Any) -> tuple[tuple[Objective, ...], Merit | None]:
+    """Return one objective, or a list of several, as a tuple, and the merit among them, if any.
+
+    A name alone is maximised. In place of a merit stand its outcomes.
 
     Raises:
-        ValueError: No aim among them, or one outcome twice. TypeError for what is no objective.
+        ValueError: No aim among them, one outcome twice, a merit next to other aims. TypeError for what is no
+            objective.
     """
-    listed = given if isinstance(given, list | tuple) else [given]
+    listed = list(given) if isinstance(given, list | tuple) else [given]
+    merit = next((one for one in listed if isinstance(one, Merit)), None)
+    if merit is not None:
+        others = [getattr(one, "name", str(one)) for one in listed if one is not merit and not isinstance(one, Limit)]
+        if others:
+            raise ValueError(
+                f"Expected a Merit as the only aim, with limits or alone; got {', '.join(others)} beside it. Make the "
+                "merit's function of these as well, or look for the front of its outcomes: "
+                f"[{', '.join(f'ag.Maximise({name!r})' for name in merit.outputs)}]."
+            )
+        at = listed.index(merit)
+        listed = [*merit.outputs, *listed[:at], *listed[at + 1 :]]
     objectives = tuple(Maximise(one) if isinstance(one, str) else one for one in listed)
     for one in objectives:
         require_protocol(one, Objective, "ag.Maximise")
@@ -204,28 +247,36 @@ def objectives_of(given: Any) -> tuple[Objective, ...]:
             f"Expected at least one aim; got {'limits on ' + ', '.join(names) if names else 'an empty list'}. Add what "
             "should be as large as possible: ag.Maximise('name')."
         )
-    return objectives
+    return objectives, merit
 
 
-def default_acquisition(objectives: Sequence[Objective], name: str | None) -> str:
+def default_acquisition(objectives: Sequence[Objective], name: str | None, merit: Merit | None = None) -> str:
     """Return the acquisition function to take for these objectives. Raises ValueError for one that cannot be taken."""
     aims = [one for one in objectives if not isinstance(one, Limit)]
-    plain = len(objectives) == 1 and not isinstance(aims[0], Target)
+    plain = len(objectives) == 1 and not isinstance(aims[0], Target) and merit is None
     if plain:
         possible = tuple(ACQUISITIONS)
     else:
-        possible = ("log_ei",) if len(aims) == 1 else JOINT if len(aims) <= MOST else JOINT[1:]
+        one = len(aims) == 1 or merit is not None
+        possible = ("log_ei",) if one else JOINT if len(aims) <= MOST else JOINT[1:]
     if name is None:
         return "log_ei" if plain else possible[0]
     if name not in possible and name in (*ACQUISITIONS, *JOINT):
         what = f"{len(aims)} aims and {len(objectives) - len(aims)} limits" if len(objectives) > 1 else "a target"
+        what = what if merit is None else "a merit"
         raise ValueError(f"Expected for {what} one of {list(possible)} as acquisition; got {name!r}. Leave it out.")
     require_known("acquisition", name, possible)
     return name
 
 
-def require_reference(objectives: Sequence[Objective], reference: Mapping[str, float] | None) -> None:
+def require_reference(
+    objectives: Sequence[Objective], reference: Mapping[str, float] | None, merit: Merit | None = None
+) -> None:
     """Raise ValueError unless a reference point names all of several aims, with a finite number each."""
+    if reference is not None and merit is not None:
+        raise ValueError(
+            f"Expected no reference, since {merit.name!r} is the only aim; got {reference!r}. Leave it out."
+        )
     aims = [one.name for one in objectives if not isinstance(one, Limit)]
     sound = isinstance(reference, Mapping) and set(reference) == set(aims) and all(map(is_number, reference.values()))
     if reference is not None and len(aims) == 1:
@@ -237,7 +288,7 @@ def require_reference(objectives: Sequence[Objective], reference: Mapping[str, f
         )
 
 
-def best_rows(objectives: Sequence[Objective], outcomes: np.ndarray) -> np.ndarray:
+def best_rows(objectives: Sequence[Objective], outcomes: np.ndarray, merit: Merit | None = None) -> np.ndarray:
     """Return the rows of outcomes (n, m) that keep all limits and that no other one of these beats in every aim.
 
     A row in which an outcome is missing is none of them.
@@ -248,5 +299,7 @@ def best_rows(objectives: Sequence[Objective], outcomes: np.ndarray) -> np.ndarr
             kept &= one.kept(values)
         else:
             aims.append(one.utility(values))
+    if merit is not None:
+        aims = [merit.value(dict(zip(merit.outputs, aims, strict=True)))]
     rows = np.flatnonzero(kept)
     return rows[non_dominated(np.column_stack(aims)[rows])]

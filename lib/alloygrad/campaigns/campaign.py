@@ -64,7 +64,8 @@ class Campaign:
     Args:
         space: What may be tried: a CompositionSpace, a Pool, a Box or a Product.
         objective: `Maximise(...)`, `Minimise(...)`, `Target(...)` or `Desirability(...)`; a name alone is maximised.
-            A list of several, and of `Limit(...)`, is looked after together: their front, within the limits.
+            A list of several, and of `Limit(...)`, is looked after together: their front, within the limits. Or a
+            `Merit(...)`, alone or with limits: a known function of outcomes, each of which becomes an objective here.
         inputs: What the model sees. "features": material features chosen on the first measurements; "fractions": the
             coordinates as they are; "both"; or a map of coordinates (n, k) → (n, F), such as a FeatureMap. Unless
             given: features of up to five elements, both of more, and the coordinates where there is no composition.
@@ -115,12 +116,12 @@ class Campaign:
         if isinstance(space, pd.DataFrame):
             raise TypeError("Expected a space; got a DataFrame. Wrap it: ag.Pool(table).")
         require_protocol(space, Space, "ag.CompositionSpace")
-        objectives = objectives_of(objective)
-        require_reference(objectives, reference)
+        objectives, self.merit = objectives_of(objective)
+        require_reference(objectives, reference, self.merit)
         own = [name for name, one in signature(Campaign).parameters.items() if one.kind is not one.VAR_KEYWORD]
         require_options(who="Campaign", own=own, **selection)
         self.space, self.setting, self.seed, self.reference = space, SETTINGS[setting], seed, reference
-        self.acquisition = default_acquisition(objectives, acquisition)
+        self.acquisition = default_acquisition(objectives, acquisition, self.merit)
         self.cost = require_cost(cost, acquisition, space)
         how: dict[str, Any] = dict(setting=self.setting, surrogate=surrogate, inputs=inputs, selection=selection)
         self.properties = tuple(
@@ -138,7 +139,8 @@ class Campaign:
 
     def __repr__(self) -> str:
         """Return the objectives, the space and how much is measured."""
-        aims = "; ".join(map(str, self.objectives))
+        wanted = self.objectives if self.merit is None else [self.merit, *self.objectives[len(self.merit.outputs) :]]
+        aims = "; ".join(map(str, wanted))
         names = " ".join(self.space.names[:MOST_SHOWN]) + (" …" if len(self.space.names) > MOST_SHOWN else "")
         return f"<Campaign: {aims}; in a {type(self.space).__name__} of {names}, {len(self.outcomes)} measurements>"
 
@@ -209,7 +211,7 @@ class Campaign:
         Rows without an outcome of every objective are left out. Columns: the space's, at its nearest points, and the
         outcomes; index: the number of the measurement, from 0.
         """
-        rows = best_rows(self.objectives, self.outcomes)
+        rows = best_rows(self.objectives, self.outcomes, self.merit)
         outcomes = pd.DataFrame(self.outcomes, columns=[one.name for one in self.objectives])
         return pd.concat([self.space.table(self.points), outcomes], axis=1).iloc[rows]
 
@@ -266,7 +268,8 @@ class Campaign:
     def predict(self, data: pd.DataFrame | ArrayLike) -> pd.DataFrame:
         """Return what the model expects, in the objective's unit: columns predicted, std, std_measurement.
 
-        Of several objectives, each has these columns, with its name before them.
+        Of several objectives, each has these columns, with its name before them. Of a merit, "merit predicted" and
+        "merit std" come after them: mean and standard deviation of what the models of its outcomes make of it.
 
         Args:
             data: A DataFrame with the space's columns, or coordinates (n, k): fractions, features, values.
@@ -286,6 +289,8 @@ class Campaign:
                 else [f"{one.objective.name} {word}" for word in telling.PREDICTED]
             )
             table[list(names)] = np.column_stack([mean, std, np.hypot(std, one.noise_std)])
+        if self.merit is not None:
+            table["merit predicted"], table["merit std"] = self.beliefs.merits(coordinates)
         return table
 
     @property
@@ -361,7 +366,7 @@ class Campaign:
         one, other = copy(self.properties[number]), self._with(np.flatnonzero(~np.isnan(self.outcomes[:, number])))
         if isinstance(one.objective, Limit | Target):
             one.objective = Maximise(one.objective.outcome)
-        other.properties, other.reference = (one,), None
+        other.properties, other.reference, other.merit = (one,), None, None
         other.acquisition = default_acquisition(other.objectives, None)
         other.outcomes, other.stds = other.outcomes[:, [number]], other.stds[:, [number]]
         return other
@@ -372,7 +377,7 @@ class Campaign:
     def beliefs(self) -> Beliefs:
         """The models and what they say of the measured points, from which suggestions follow."""
         at = self.space.coordinates(self.points)
-        return Beliefs.of(self.properties, self.outcomes, at, Goals.of(self.properties, self.reference))
+        return Beliefs.of(self.properties, self.outcomes, at, Goals.of(self.properties, self.reference, self.merit))
 
     @property
     def best(self) -> float:

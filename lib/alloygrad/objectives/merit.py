@@ -1,0 +1,100 @@
+"""A known function of several outcomes, each of which is modelled by itself.
+
+    def merit(p):
+        return p["enthalpy_J_per_g"] / 35 - abs(p["austenite_peak_C"] - 60) / 50
+
+    Merit(merit, ["enthalpy_J_per_g", "austenite_peak_C"])
+
+A merit is often less smooth than what it is made of: the distance from a wanted temperature has a kink where it is
+best, and there a model of the merit itself sees a narrow ridge. Here the models are those of the outcomes, and the
+function is applied to what they expect.
+
+Source: Astudillo and Frazier, Bayesian Optimization of Composite Functions, ICML 2019.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from alloygrad.checks import distinct_names, explained, numbers, require_callable, require_outcomes, shown
+
+
+@explained("ag.Merit(lambda p: p['hardness_HV'] / 500 - p['cost'] / 90, ['hardness_HV', 'cost'])")
+@dataclass(frozen=True)
+class Merit:
+    """The objective "a known function of several outcomes as large as possible".
+
+    Args:
+        function: {outcome: values (...)} → merits (...), by what arrays and tensors have in common: +, −, *, /, **,
+            abs() and .clip(…). It should be continuous.
+        outcomes: Names of the outcomes that it needs; each becomes a property with a model of its own.
+
+    Raises:
+        TypeError: What is no function. ValueError: Names that are empty or repeated, or a function that does not return
+            a number for each value, of arrays and of tensors alike.
+
+    Example:
+        >>> wish = Merit(lambda p: p["hardness_HV"] / 500 - abs(p["peak_C"] - 60) / 50, ["hardness_HV", "peak_C"])
+        >>> wish.value({"hardness_HV": [250.0, 500.0], "peak_C": [60.0, 85.0]}).tolist()
+        [0.5, 0.5]
+    """
+
+    function: Callable[[Mapping[str, Any]], Any]
+    outcomes: Sequence[str]
+    sign: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        """Return what is wanted, in words."""
+        return f"maximise {self.name}"
+
+    def __post_init__(self) -> None:
+        require_callable("function", self.function, "a function of {outcome: values (...)} → merits (...)")
+        names = [self.outcomes] if isinstance(self.outcomes, str) else self.outcomes
+        object.__setattr__(self, "outcomes", distinct_names(names, "names of outcomes", "['hardness_HV', 'cost']"))
+        ones = np.linspace(1, 2, 3)
+        for kind, values in (("arrays", ones), ("tensors", torch.from_numpy(ones))):
+            try:
+                found = self.function(dict.fromkeys(self.outcomes, values))
+            except KeyError as error:
+                raise ValueError(
+                    f"Expected a function of the outcomes {', '.join(self.outcomes)}; it asks for {error} as well. "
+                    "Name all that it needs."
+                ) from error
+            except (TypeError, ValueError, AttributeError, RuntimeError) as error:
+                raise ValueError(
+                    f"Expected a function that takes arrays and tensors; given {kind}, it fails: {error}. Write it "
+                    "with +, −, *, /, **, abs() and .clip(…)."
+                ) from error
+            if not isinstance(found, type(values)) or found.shape != values.shape:
+                raise ValueError(
+                    f"Expected {kind} of merits, one for each value (3,); got {shown(found)}. Compute it from "
+                    "p['name'] for each name, without float() or loops."
+                )
+
+    @property
+    def name(self) -> str:
+        """What is optimised, in words."""
+        return f"merit of {', '.join(self.outcomes)}"
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outcomes."""
+        return tuple(self.outcomes)
+
+    def value(self, outcomes: Mapping[str, ArrayLike]) -> np.ndarray:
+        """Return the merits (...) of outcomes, each (...)."""
+        require_outcomes(self.outputs, outcomes)
+        return np.asarray(self.function({name: numbers(outcomes[name], name) for name in self.outputs}))
+
+    def of(self, values: Tensor) -> Tensor:
+        """Return the merits (...) of outcomes (..., m) in the order of `outcomes`."""
+        return self.function({name: values[..., i] for i, name in enumerate(self.outputs)})
+
+    def utility(self, value: ArrayLike) -> np.ndarray:
+        """Return the merit (...) as it is."""
+        return np.asarray(value)
