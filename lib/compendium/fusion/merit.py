@@ -50,6 +50,7 @@ from alloygrad.features.feature_map import FRACTION, Feature
 from compendium import store
 from compendium.environments import trained
 from compendium.environments.alloys import ALLOYS
+from compendium.fusion import tried
 from compendium.running import studies
 from compendium.running.cells import declared
 from compendium.running.kept import Kept
@@ -138,7 +139,11 @@ def run(landscape: str, n_elements: int, arm: str, seed: int) -> dict:
     alloy = ALLOYS[landscape.partition("_")[0]]
     space = alloy.space(n_elements, STEP)
     environment = trained.load(alloy, space.elements, folder=trained.FOLDER / landscape)
-    if arm == OUTCOMES:
+    started = time.process_time()
+    if arm in tried.MODELS:
+        rows = pd.DataFrame(tried.campaign(arm, SAFE, space, environment, seed))
+        rows["cpu_seconds"] = (time.process_time() - started) / EXPERIMENTS
+    elif arm == OUTCOMES:
         rows = pd.DataFrame(on_outcomes(SAFE, space, environment, seed))
     else:
         settings, choose = ARMS[arm]

@@ -9,7 +9,8 @@ from alloygrad import CompositionSpace
 from alloygrad.campaigns.trajectory import Settings, trajectory
 from alloygrad.features.feature_map import FeatureMap
 from alloygrad.surrogates.model import Model
-from compendium.fusion import figures, merit, one_step
+from compendium.environments.alloys import ALLOYS
+from compendium.fusion import figures, merit, one_step, tried
 
 SPACE = CompositionSpace(dict.fromkeys("Fe Ni Cr Co Mn Al".split(), (0, 60)), step=2)
 
@@ -36,6 +37,45 @@ def test_the_best_so_far_begins_with_the_initial_data():
     best = np.array(merit.summarised(rows)["best"].split(), dtype=float)
     assert len(best) == 4 and (np.diff(best) >= 0).all()
     assert best[[0, -1]] == pytest.approx([rows["merit"][:6].max(), rows["merit"].max()], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["features anew", "averaged", "trust region", "in turns, compressed"])
+def test_an_idea_that_was_tried_runs_and_measures_nothing_twice(name):
+    settings = Settings(n_initial=12, n_experiments=2, setting="safe", options={**merit.SEARCH, "screen": 64})
+    rows = pd.DataFrame(tried.campaign(name, settings, SPACE, hill, 0))
+    assert len(rows) == 14 and not rows.duplicated(list(SPACE.keys)).any()
+    assert rows["log_ei"].notna().sum() == 2
+
+
+def test_a_window_follows_gains_and_losses():
+    points = SPACE.sample(8, np.random.default_rng(0))
+    state = tried.State(SPACE, 0, points, hill(SPACE.fractions(points)), 8)
+    best = points[state.merits.argmax()]
+    window = state.window()
+    assert window.contains(best) and np.ptp([window.lower, window.upper], axis=0).max() <= 0.2 + 1e-9
+    assert set(window.elements) == set(SPACE.elements) and window.size < SPACE.size
+    for _ in range(tried.GAINS):
+        state.learn(best, state.merits.max() + 1, 0.0)
+    assert state.width == 2 * tried.WIDTH and state.turn == 0
+    for _ in range(tried.LOSSES):
+        state.learn(best, -9.0, tried.STUCK - 1)
+    assert state.width == tried.WIDTH and state.turn == tried.LOSSES
+
+
+def test_a_campaign_on_outcomes_begins_where_the_others_do():
+    class Alloys:
+        alloy = ALLOYS["HEA"]
+        merit = staticmethod(lambda p: p["yield_strength"] - abs(p["elongation"]) + 0 * p["ultimate_strength"])
+
+        def __call__(self, fractions):
+            outcomes = {name: np.asarray(fractions)[..., i] for i, name in enumerate(self.alloy.properties)}
+            return outcomes | {"merit": self.merit(outcomes)}
+
+    settings = Settings(n_initial=12, n_experiments=4, setting="safe", options={**merit.SEARCH, "screen": 64})
+    rows = pd.DataFrame(merit.on_outcomes(settings, SPACE, Alloys(), 3))
+    same = pd.DataFrame(merit.initial_measurements(settings, SPACE, Alloys(), 3))
+    assert rows.iloc[:12][list(SPACE.keys)].equals(same[list(SPACE.keys)].astype(rows[SPACE.keys[0]].dtype))
+    assert rows["merit"].iloc[12:].max() > rows["merit"].iloc[:12].max() and rows["cpu_seconds"].notna().sum() == 4
 
 
 def made_up(gain: float) -> pd.DataFrame:
