@@ -244,6 +244,7 @@ SEES = {
     "features": dict(color=PALETTE[9], marker="D", label="four features"),
     "fractions": dict(color=PALETTE[4], marker="P", label="fractions"),
     "both": dict(color=PALETTE[3], marker="s", label="features and fractions"),
+    "outcomes": dict(color=PALETTE[0], marker="v", label="each property on fractions"),
 }
 """Colour, marker and label of what the model of a campaign on alloys sees; the first paper's arm keeps its own."""
 

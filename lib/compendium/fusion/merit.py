@@ -52,8 +52,8 @@ from compendium.environments import trained
 from compendium.environments.alloys import ALLOYS
 from compendium.fusion import tried
 from compendium.running import studies
-from compendium.running.cells import declared
-from compendium.running.kept import Kept
+from compendium.running.cells import Cell, declared
+from compendium.running.kept import Kept, unrolled
 from compendium.threads import one_thread
 
 TUNING = ("SMA", "Ti")
@@ -63,6 +63,9 @@ JUDGED = ("HEA", "HEA_retrained", "SMA_retrained", "Ti_retrained")
 """Landscapes of the criterion: an alloy, and other trainings of all three."""
 
 EXPERIMENTS, STEP = 60, 0.001
+SINCE, SHORT = 20, 0.002
+"""A campaign is frozen where its merit stays as it is from experiment 20 on, more than .002 below the best known."""
+
 TUNING_SEED = 1000
 BEHAVIOUR = 1
 """Raised when a change of the code changes what a run gives."""
@@ -137,7 +140,7 @@ def _measured(space: Any, properties: Sequence[str], rows: Sequence[dict]) -> tu
 def run(landscape: str, n_elements: int, arm: str, seed: int) -> dict:
     """Run one campaign; the columns of its row beyond the keys."""
     alloy = ALLOYS[landscape.partition("_")[0]]
-    space = alloy.space(n_elements, STEP)
+    space = alloy.space(n_elements, step_of(landscape, n_elements))
     environment = trained.load(alloy, space.elements, folder=trained.FOLDER / landscape)
     started = time.process_time()
     if arm in tried.MODELS:
@@ -162,11 +165,22 @@ def summarised(rows: pd.DataFrame) -> dict:
     }
 
 
+def _published(landscape: str, n_elements: int) -> Cell | None:
+    """The first paper's cell of the arm "paper"."""
+    return declared().get(f"{landscape.lower()}_n{n_elements}_ascent")
+
+
+def step_of(landscape: str, n_elements: int) -> float:
+    """Return the grid's step: that of the first paper's cell, so that a seed begins with the same alloys."""
+    cell = _published(landscape.partition("_")[0], n_elements)
+    return STEP if cell is None else cell.step
+
+
 @cache
 def recorded(landscape: str, n_elements: int) -> dict[int, dict]:
     """Return the recorded trajectories of the arm "paper" by seed; empty where there are none."""
-    cell = declared().get(f"{landscape.lower()}_n{n_elements}_ascent")
-    if cell is None or cell.step != STEP:
+    cell = _published(landscape, n_elements)
+    if cell is None:
         return {}
     rows = studies.trajectories(cell, cell.planned, compute=False)
     return (
@@ -217,32 +231,22 @@ def compute(
 
 
 def curves(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per landscape, arm, seed and number of experiments: the largest merit so far."""
-    rows = [
-        {
-            "landscape": row["landscape"],
-            "arm": row["arm"],
-            "seed": row["seed"],
-            "experiments": number,
-            "merit": float(value),
-        }
-        for row in runs.to_dict("records")
-        for number, value in enumerate(row["best"].split())
-    ]
-    return pd.DataFrame(rows, columns=["landscape", "arm", "seed", "experiments", "merit"])
+    """Return one row per landscape, number of elements, arm, seed and experiment: the largest merit so far."""
+    table = unrolled(runs, ["landscape", "n_elements", "arm", "seed"], "best", float)
+    return table.rename(columns={"batch": "experiments", "best": "merit"})
 
 
 def gains(runs: pd.DataFrame, over: str = "paper", *, draws: int = 2000) -> pd.DataFrame:
     """Return what each arm gains over another on the same seeds, after all experiments.
 
-    Columns: landscape, arm, n (seeds), merit and that of the other, gain with its 95 % interval (bootstrap of the
-    seeds), `reached`: after how many experiments the mean passes the other arm's final mean, NaN if it does not, and
-    `cost`: CPU time of an experiment over the other arm's.
+    Columns: landscape, n_elements, arm, n (seeds), merit and that of the other, gain with its 95 % interval (bootstrap
+    of the seeds), `reached`: after how many experiments the mean passes the other arm's final mean, NaN if it does not,
+    and `cost`: CPU time of an experiment over the other arm's.
     """
-    table, rows, rng = curves(runs), [], np.random.default_rng(0)
-    seconds = runs.set_index(["landscape", "arm", "seed"])["seconds"].sort_index()
-    for landscape, own in table.groupby("landscape", sort=False):
-        wide = own.pivot(index=["arm", "seed"], columns="experiments", values="merit")
+    rows, rng = [], np.random.default_rng(0)
+    for (landscape, n_elements), own in runs.groupby(["landscape", "n_elements"], sort=False):
+        wide = curves(own).pivot(index=["arm", "seed"], columns="experiments", values="merit")
+        seconds = own.set_index(["arm", "seed"])["seconds"].sort_index()
         known = wide.loc[over] if over in wide.index else wide.iloc[:0]
         for arm in dict.fromkeys(own["arm"]):
             both = wide.loc[arm].index.intersection(known.index)
@@ -254,11 +258,29 @@ def gains(runs: pd.DataFrame, over: str = "paper", *, draws: int = 2000) -> pd.D
             drawn = difference[rng.integers(len(both), size=(draws, len(both)))].mean(1)
             passed = (mine.mean() >= theirs[last].mean()).to_numpy()
             rows.append({
-                "landscape": landscape, "arm": arm, "n": len(both),
+                "landscape": landscape, "n_elements": n_elements, "arm": arm, "n": len(both),
                 "merit": mine[last].mean(), over: theirs[last].mean(), "gain": difference.mean(),
                 "low": np.quantile(drawn, 0.025), "high": np.quantile(drawn, 0.975),
                 "reached": float(passed.argmax()) if passed.any() else np.nan,
-                "cost": seconds[landscape, arm][both].mean() / seconds[landscape, over][both].mean(),
+                "cost": seconds[arm][both].mean() / seconds[over][both].mean(),
             })  # fmt: skip
-    columns = ["landscape", "arm", "n", "merit", over, "gain", "low", "high", "reached", "cost"]
+    columns = ["landscape", "n_elements", "arm", "n", "merit", over, "gain", "low", "high", "reached", "cost"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def frozen(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the share of campaigns with one merit from experiment `SINCE` to the last, `SHORT` below the best known.
+
+    The best known of a landscape and a number of elements is the largest merit of all runs given. Columns: landscape,
+    n_elements, arm, n, frozen.
+    """
+    rows = []
+    for (landscape, n_elements), own in runs.groupby(["landscape", "n_elements"], sort=False):
+        wide = curves(own).pivot(index=["arm", "seed"], columns="experiments", values="merit")
+        last = wide[wide.columns[-1]]
+        stands = (wide[SINCE] == last) & (last < last.max() - SHORT)
+        rows += [
+            {"landscape": landscape, "n_elements": n_elements, "arm": arm, "n": len(mine), "frozen": mine.mean()}
+            for arm, mine in stands.groupby(level="arm", sort=False)
+        ]
+    return pd.DataFrame(rows, columns=["landscape", "n_elements", "arm", "n", "frozen"])

@@ -82,6 +82,7 @@ def made_up(gain: float) -> pd.DataFrame:
     rows = [
         {
             "landscape": "HEA",
+            "n_elements": 10,
             "arm": arm,
             "seed": seed,
             "best": f"{seed} {seed + 0.25} {seed + 1 + more}",
@@ -99,6 +100,21 @@ def test_a_gain_is_taken_seed_by_seed_and_says_when_the_other_is_passed():
     assert row["cost"] == 1.5
     assert np.isnan(merit.gains(made_up(-0.5)).iloc[0]["reached"])
     assert merit.gains(made_up(0.5).query("arm == 'both'")).empty
+
+
+def test_a_frozen_campaign_stands_still_below_the_best_known():
+    def best(late):
+        return " ".join(["0.1", *["0.5"] * 30, *[str(late)] * 30])
+
+    values = {("paper", 0): 0.5, ("paper", 1): 0.8, ("both", 0): 0.9, ("both", 1): 0.6}
+    runs = pd.DataFrame(
+        [
+            {"landscape": "HEA", "n_elements": 10, "arm": arm, "seed": seed, "best": best(late)}
+            for (arm, seed), late in values.items()
+        ]
+    )
+    assert merit.frozen(runs).set_index("arm")["frozen"].to_dict() == {"paper": 0.5, "both": 0.0}
+    assert merit.frozen(runs[runs["seed"] == 1].assign(best="0.5 " * 61)).set_index("arm")["frozen"].eq(0).all()
 
 
 def test_runs_are_drawn_with_their_number():
