@@ -14,7 +14,8 @@ Improvement counts over the best measured point that keeps all limits; with seve
 lies below the reference point in one aim is worth nothing. Unless given, it lies below the front's worst value in each
 aim, by a share of the range that the front spans.
 
-The outcomes of a `Merit` are as many aims to the models; their merit is the one utility.
+The outcomes of a `Merit` are as many aims to the models; their merit is the one utility. Where the number of known
+points is odd, measured or fantasised, improvement counts from its margin above the best.
 
 Source: Ginsbourger, Le Riche and Carraro 2010, doi 10.1007/978-3-642-10701-6_6, for the believer.
 """
@@ -62,6 +63,7 @@ class Goals:
     limits: tuple[tuple[float, float], ...]
     reference: np.ndarray | None  # (n_aims,) utilities; None: from the front
     merit: Callable[[Tensor], Tensor] | None = None  # of the aims (..., n_aims)
+    margin: float = 0.0  # as of `Merit`
 
     @classmethod
     def of(
@@ -80,6 +82,7 @@ class Goals:
             tuple(_bounds(properties[i]) for i in limited),
             point,
             None if merit is None else _merit(merit, [properties[i] for i in aims]),
+            0.0 if merit is None else merit.margin,
         )
 
     def utilities(self, known: np.ndarray) -> np.ndarray:
@@ -177,7 +180,9 @@ class Beliefs:
         if not kept.any():
             return None
         if goals.merit is not None:
-            return MeritImprovement(goals.merit, self.best, normals(len(goals.aims)))
+            height = self.best - float(np.median(goals.utilities(self.known)))
+            level = self.best + goals.margin * max(0.0, height) * (len(self.known) % 2)
+            return MeritImprovement(goals.merit, level, normals(len(goals.aims)))
         utilities = goals.utilities(self.known[kept])
         if len(goals.aims) == 1:
             return HypervolumeImprovement(np.array([[self.best]]), np.array([[np.inf]]), goals.targets)

@@ -5,6 +5,7 @@
     campaign.suggest(q=4)
 
     Campaign(space, [Maximise("strength_MPa"), Maximise("elongation"), Limit("density", at_most=8)])
+    Campaign(space, Merit(lambda p: p["strength_MPa"] / 800 - abs(p["peak_C"] - 60) / 50, ["strength_MPa", "peak_C"]))
 
 The campaign owns its data, their unit and direction, the noise and the experiments under way. Each objective is a
 property with a model of its own (`properties`, where the two settings are described); what follows from all of them
@@ -451,7 +452,7 @@ class Campaign:
             nearest measured point in per cent, and nearest_row, its row in the table it was read from; warning.
             Of the objectives [Maximise("yield_MPa"), Minimise("cost")] there are thus the columns "yield_MPa
             predicted", "yield_MPa std", "yield_MPa std_measurement", "cost predicted" and so on, and none is called
-            "predicted" alone.
+            "predicted" alone. A merit adds "merit predicted" and "merit std".
 
         What is serious among the warnings (too few alloys, many rows outside the limits, values that are all equal,
         parameters far outside theirs, most suggestions outside what was measured) is a `UserWarning` as well.

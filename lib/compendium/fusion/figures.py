@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from alloygrad.plotting.style import PAGE, PALETTE
 from compendium.figures import paths, save, style
-from compendium.fusion import discovery, merit, pools
+from compendium.fusion import discovery, pools
 
 __all__ = ["ARMS", "LEARNERS", "paths", "save", "style"]
 
@@ -84,13 +84,7 @@ def worded(table: pd.DataFrame) -> pd.DataFrame:
     return style.worded(table, TITLES | looks | ABLATED | PARTS)
 
 
-def cell_named(cell: str) -> str:
-    """Return the alloy and the number of elements of a cell such as "sma_n10_ascent"."""
-    alloy, elements, *_ = cell.split("_")
-    return f"{style.TABLES.get(alloy, alloy)}, N = {elements.removeprefix('n')}"
-
-
-def _panels(names: Sequence[str], height: float = 1.7, columns: int = 3) -> tuple[Figure, np.ndarray]:
+def panels(names: Sequence[str], height: float = 1.7, columns: int = 3) -> tuple[Figure, np.ndarray]:
     columns = min(columns, len(names))
     rows = -(-len(names) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(PAGE, height * rows + 0.6), squeeze=False)
@@ -115,9 +109,9 @@ def found_against_batches(runs: pd.DataFrame) -> Figure:
     """
     table = discovery.curves(runs)
     if table.empty:
-        return _nothing()
+        return nothing()
     names = list(dict.fromkeys(table["pool"]))
-    figure, axes = _panels(names)
+    figure, axes = panels(names)
     batches = np.arange(discovery.BATCHES + 1)
     for axis, pool in zip(axes.flat, names, strict=False):
         own = table[table["pool"] == pool]
@@ -133,7 +127,7 @@ def found_against_batches(runs: pd.DataFrame) -> Figure:
     return figure
 
 
-def _nothing() -> Figure:
+def nothing() -> Figure:
     figure = plt.figure(figsize=(PAGE, 0.8))
     figure.text(0.5, 0.5, "no campaign on record", ha="center", va="center")
     return figure
@@ -154,9 +148,9 @@ def front_against_batches(table: pd.DataFrame) -> Figure:
     table: as `several.curves` returns it.
     """
     if table.empty:
-        return _nothing()
+        return nothing()
     names = list(dict.fromkeys(table["pool"]))
-    figure, axes = _panels(names)
+    figure, axes = panels(names)
     for axis, pool in zip(axes.flat, names, strict=False):
         own = table[table["pool"] == pool]
         _lines(axis, own, CHOOSERS, "share")
@@ -176,7 +170,7 @@ def matrix(table: pd.DataFrame) -> Figure:
     table: as `discovery.summary` returns it.
     """
     if table.empty:
-        return _nothing()
+        return nothing()
     wide = table.pivot(index="arm", columns="pool", values="found")
     wide = wide.reindex([arm for arm in ARMS if arm in wide.index])[list(dict.fromkeys(table["pool"]))]
     figure, axis = plt.subplots(figsize=(PAGE, 0.3 * len(wide) + 1.4))
@@ -199,7 +193,7 @@ def matrix(table: pd.DataFrame) -> Figure:
 
 def distributions(tasks: Sequence[pools.Task]) -> Figure:
     """Draw one panel per task: a histogram of its first target, shaded from the tenth best candidate on."""
-    figure, axes = _panels(tasks, height=1.7)
+    figure, axes = panels(tasks, height=1.7)
     for axis, task in zip(axes.flat, tasks, strict=False):
         name = task.outcomes.columns[0]
         values, direction = task.outcomes[name].to_numpy(), task.directions[0]
@@ -239,73 +233,13 @@ def trust(table: pd.DataFrame) -> Figure:
     return figure
 
 
-SEES = {
-    "paper": dict(color=style.COLOURS["ascent"], marker="o", label="ascent on four features, as published"),
-    "features": dict(color=PALETTE[9], marker="D", label="four features"),
-    "fractions": dict(color=PALETTE[4], marker="P", label="fractions"),
-    "both": dict(color=PALETTE[3], marker="s", label="features and fractions"),
-    "outcomes": dict(color=PALETTE[0], marker="v", label="each property on fractions"),
-}
-"""Colour, marker and label of what the model of a campaign on alloys sees; the first paper's arm keeps its own."""
-
-
-def merit_against_experiments(runs: pd.DataFrame) -> Figure:
-    """Draw one panel per landscape: the mean of the largest merit so far, one line per arm, and its standard error.
-
-    runs: as `merit.compute` returns them; seeds that an arm lacks are left out.
-    """
-    table = merit.curves(runs)
-    if table.empty:
-        return _nothing()
-    names = list(dict.fromkeys(table["landscape"]))
-    figure, axes = _panels(names, height=2.0)
-    for axis, landscape in zip(axes.flat, names, strict=False):
-        own = table[table["landscape"] == landscape]
-        own = own[own.groupby("seed")["arm"].transform("nunique") == own["arm"].nunique()]
-        for arm, look in SEES.items():
-            mine = own[own["arm"] == arm].groupby("experiments")["merit"]
-            if len(mine):
-                mean, error = mine.mean(), mine.sem().fillna(0)
-                axis.plot(mean.index, mean, ms=3, markevery=10, **look)
-                axis.fill_between(mean.index, mean - error, mean + error, color=look["color"], alpha=0.2, lw=0)
-        axis.set(title=f"{landscape} (n = {own['seed'].nunique()})", xlabel="experiments")
-        axis.grid(axis="y", lw=0.4)
-    for axis in axes[:, 0]:
-        axis.set_ylabel("largest merit so far")
-    handles, labels = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2)
-    return figure
-
-
-def one_step(table: pd.DataFrame) -> Figure:
-    """Draw one panel per cell: the mean share of hits of each model with its standard error, and that of random picks.
-
-    table: as `one_step.table` returns it.
-    """
-    if table.empty:
-        return _nothing()
-    names = list(dict.fromkeys(table["cell"]))
-    figure, axes = plt.subplots(1, len(names), figsize=(PAGE, 2.6), sharey=True, squeeze=False)
-    for axis, name in zip(axes[0], names, strict=True):
-        own = table[table["cell"] == name]
-        hits = own.groupby("model", sort=False)["hits"]
-        axis.errorbar(hits.mean(), list(hits.groups), xerr=hits.sem().fillna(0), fmt="o", color="0.2", ms=4)
-        axis.axvline(own["share"].mean(), **{key: RANDOM[key] for key in ("color", "ls", "lw")})
-        axis.set(
-            title=f"{cell_named(name)} (n = {own['seed'].nunique()})", xlim=(0, 1.05), xlabel="share of eight picks"
-        )
-        axis.grid(axis="x", lw=0.4)
-    axes[0, 0].invert_yaxis()
-    return figure
-
-
 def ablation(table: pd.DataFrame) -> Figure:
     """Draw what each arm finds less than the whole ensemble, with its 95 % interval.
 
     table: as `discovery.lost` returns it.
     """
     if table.empty:
-        return _nothing()
+        return nothing()
     figure, axis = plt.subplots(figsize=(0.7 * PAGE, 0.28 * len(table) + 0.9))
     ends = np.abs(table[["low", "high"]].sub(table["lost"], axis=0)).fillna(0).T.to_numpy()
     names = [ABLATED[arm] for arm in table["arm"]]
@@ -340,9 +274,9 @@ def minima_against_evaluations(table: pd.DataFrame) -> Figure:
     table: as `twenty.curves` returns it.
     """
     if table.empty:
-        return _nothing()
+        return nothing()
     names = list(dict.fromkeys(table["function"]))
-    figure, axes = _panels(names, height=2.3)
+    figure, axes = panels(names, height=2.3)
     for axis, name in zip(axes.flat, names, strict=False):
         own = table[table["function"] == name]
         for arm, look in SEARCHES.items():
@@ -366,7 +300,7 @@ def batch_costs(table: pd.DataFrame) -> Figure:
     table: as `costs.batches` returns it.
     """
     if table.empty:
-        return _nothing()
+        return nothing()
     figure, axes = plt.subplots(1, 2, figsize=(0.8 * PAGE, 2.3))
     for axis, column, label in zip(
         axes, ("seconds", "megabytes"), ("CPU seconds a batch", "peak memory / MB"), strict=True
@@ -394,7 +328,7 @@ def conditioning(table: pd.DataFrame) -> Figure:
     table: as `costs.factorisations` returns it.
     """
     if table.empty:
-        return _nothing()
+        return nothing()
     sizes = sorted(table["points"].unique())
     figure, axes = plt.subplots(1, len(sizes), figsize=(PAGE, 2.4), sharey=True, squeeze=False)
     for axis, size in zip(axes[0], sizes, strict=True):

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import wilcoxon
 
-from compendium.fusion import discovery, pools, several, twenty
+from compendium.fusion import discovery, merit, pools, several, twenty
+from compendium.judging.statistics import mean_interval
 from compendium.judging.verdicts import Part, measure
 
 OURS = "ensemble"
@@ -14,6 +15,7 @@ PEERS = ("gp_ei", "forest_ei", "mean")
 SOURCE = "data/results/fusion_discovery.csv"
 SEVERAL_SOURCE = "data/results/fusion_several.csv"
 TWENTY_SOURCE = "data/results/fusion_twenty.csv"
+MERIT_SOURCE = "data/results/alloy_merit.csv"
 
 
 def complete(runs: pd.DataFrame, pools: Sequence[str], arms: Sequence[str]) -> bool:
@@ -103,3 +105,20 @@ def twenty_dimensions(runs: pd.DataFrame, functions: int) -> list[Part]:
         Part(names[0], float(better.sum()), n=None, least=functions, source=TWENTY_SOURCE),
         Part(names[1], float(last.sum()), n=None, most=0, source=TWENTY_SOURCE),
     ]
+
+
+@measure("merit_of_outcomes")
+def merit_of_outcomes(runs: pd.DataFrame, sma: float, hea: float, ti: float, eight: float, soon: int) -> list[Part]:
+    """Mean final merits where the properties are modelled, and when the mean passes what four features end at."""
+    bounds = dict(zip(merit.PLANNED, (sma, hea, ti, eight), strict=True))
+    table = merit.gains(runs).query("arm == @merit.OUTCOMES").set_index(["landscape", "n_elements"])
+    names = [f"{landscape}, N = {n}" for landscape, n in bounds]
+    if any(table["n"].get(key, 0) < seeds for key, seeds in merit.PLANNED.items()):
+        return [Part(name, source=MERIT_SOURCE) for name in (*names, "reached")]
+    own = runs[runs["arm"] == merit.OUTCOMES].set_index(["landscape", "n_elements"])["best"]
+    parts = []
+    for name, (key, bound) in zip(names, bounds.items(), strict=True):
+        mean, low, high = map(float, mean_interval(own.loc[[key]].str.split().str[-1].to_numpy(dtype=float)))
+        parts.append(Part(name, mean, low, high, merit.PLANNED[key], least=bound, source=MERIT_SOURCE))
+    latest = float(table.loc[[key for key in bounds if key[1] == 10], "reached"].fillna(np.inf).max())
+    return [*parts, Part("experiments to reach it, N = 10", latest, n=None, most=soon, source=MERIT_SOURCE)]

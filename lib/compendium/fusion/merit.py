@@ -10,6 +10,7 @@
     both        the four features and the fractions, "safe"
     outcomes    each measured property has a model of its own, on raw fractions, "safe"; the merit is computed from
                 what these expect (`alloygrad.Merit`). It needs the properties of every alloy, not its merit alone.
+                Every second suggestion has to beat the best by a margin; "outcomes_no_margin" goes without.
 
 All arms of a seed begin with the same 40 random alloys. What the model sees was chosen on SMA and Ti (`TUNING`), mostly
 by `one_step`; "outcomes" on three or four seeds of these from `TUNING_SEED` on. The other landscapes judge it, and the
@@ -47,6 +48,7 @@ from alloygrad.campaigns.trajectory import (
     trajectory,
 )
 from alloygrad.features.feature_map import FRACTION, Feature
+from alloygrad.objectives.merit import MARGIN
 from compendium import store
 from compendium.environments import trained
 from compendium.environments.alloys import ALLOYS
@@ -67,6 +69,9 @@ SINCE, SHORT = 20, 0.002
 """A campaign is frozen where its merit stays as it is from experiment 20 on, more than .002 below the best known."""
 
 TUNING_SEED = 1000
+
+PLANNED = {("SMA", 10): 96, ("HEA", 10): 96, ("Ti", 10): 96, ("SMA", 8): 32}
+"""Seeds of the criterion, by landscape and number of elements."""
 BEHAVIOUR = 1
 """Raised when a change of the code changes what a run gives."""
 
@@ -105,15 +110,18 @@ ARMS: dict[str, tuple[Settings, Callable]] = {
 """Settings and choice of inputs of the arms that model the merit."""
 
 OUTCOMES = "outcomes"
-"""The arm that models the properties."""
+MARGINS = {OUTCOMES: MARGIN, "outcomes_no_margin": 0.0}
+"""The arms that model the properties, and the margin of each."""
 
 
-def on_outcomes(settings: Settings, space: Any, environment: trained.Environment, seed: int) -> Iterator[dict]:
+def on_outcomes(
+    settings: Settings, space: Any, environment: trained.Environment, seed: int, margin: float = MARGIN
+) -> Iterator[dict]:
     """Yield the rows of a campaign whose models are those of the measured properties, as `trajectory` yields them."""
     properties = list(environment.alloy.properties)
     campaign = Campaign(
         space,
-        Merit(environment.merit, properties),
+        Merit(environment.merit, properties, margin),
         inputs="fractions",
         setting=settings.setting,
         options=settings.options,
@@ -146,8 +154,8 @@ def run(landscape: str, n_elements: int, arm: str, seed: int) -> dict:
     if arm in tried.MODELS:
         rows = pd.DataFrame(tried.campaign(arm, SAFE, space, environment, seed))
         rows["cpu_seconds"] = (time.process_time() - started) / EXPERIMENTS
-    elif arm == OUTCOMES:
-        rows = pd.DataFrame(on_outcomes(SAFE, space, environment, seed))
+    elif arm in MARGINS:
+        rows = pd.DataFrame(on_outcomes(SAFE, space, environment, seed, MARGINS[arm]))
     else:
         settings, choose = ARMS[arm]
         rows = pd.DataFrame(trajectory(settings, space, environment, seed, choose=choose))

@@ -95,6 +95,18 @@ def test_a_merit_of_one_outcome_is_maximised_as_this_outcome_is():
     assert likely.sum() > 3 and torch.allclose(scores[likely], exact[likely], atol=0.3)
 
 
+def test_every_second_suggestion_has_to_beat_the_best_by_the_margin():
+    at = torch.from_numpy(np.random.default_rng(4).random((9, 2)))
+    for n, share in ((12, 0.0), (13, 0.2)):
+        campaign, plain = told(ag.Merit(kinked, OUTCOMES, margin=0.2), n), told(ag.Merit(kinked, OUTCOMES, margin=0), n)
+        known = plain.beliefs.goals.utilities(plain.beliefs.known)
+        level = campaign.best + share * (campaign.best - np.median(known))
+        assert campaign.acquire().improvement.best == pytest.approx(level)
+        assert plain.acquire().improvement.best == plain.best == campaign.best
+        with torch.no_grad():
+            assert (campaign.acquire()(at) <= plain.acquire()(at)).all()
+
+
 def test_limits_hold_beside_a_merit_and_its_parts_can_be_looked_at():
     campaign = ag.Campaign(BOX, [ag.Limit("load", at_most=0.6), ag.Merit(kinked, OUTCOMES)], seed=0)
     points = np.random.default_rng(1).random((12, 2))
@@ -111,6 +123,7 @@ def test_limits_hold_beside_a_merit_and_its_parts_can_be_looked_at():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
+        (lambda: ag.Merit(lambda p: p["a"], ["a"], margin=-1), "Expected margin as one number from 0"),
         (lambda: ag.Merit(3, ["a"]), "Expected function as a function"),
         (lambda: ag.Merit(lambda p: p["a"], []), "Expected a list of distinct names"),
         (lambda: ag.Merit(lambda p: p["a"] + p["b"], ["a"]), "it asks for 'b' as well"),

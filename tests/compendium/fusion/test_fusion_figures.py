@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from alloygrad import Pool
-from compendium.fusion import discovery, figures, learning, pools
+from compendium.fusion import alloy_figures, discovery, figures, learning, pools
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +77,7 @@ def test_steps_and_ablations_are_a_point_for_each_model():
         "cell": ["sma_n10_ascent"] * 2 + ["ti_n4_ascent"] * 2, "seed": 0, "model": ["one", "other"] * 2,
         "hits": [0.5, 1, 0, 0.25], "gain": 0.0, "share": 0.3,
     })  # fmt: skip
-    figure = figures.one_step(steps)
+    figure = alloy_figures.one_step(steps)
     assert [axis.get_title() for axis in figure.axes] == ["SMA, N = 10 (n = 1)", "Ti, N = 4 (n = 1)"]
     assert figure.axes[0].lines[0].get_xdata().tolist() == [0.5, 1]
     lost = figures.ablation(
@@ -85,7 +85,7 @@ def test_steps_and_ablations_are_a_point_for_each_model():
     )
     assert lost.axes[0].lines[0].get_xdata().tolist() == [1, -1]
     for empty in (
-        figures.one_step(steps.iloc[:0]),
+        alloy_figures.one_step(steps.iloc[:0]),
         figures.ablation(pd.DataFrame(columns=["arm", "n", "lost", "low", "high"])),
     ):
         assert "no campaign" in empty.texts[0].get_text()

@@ -10,7 +10,7 @@ from alloygrad.campaigns.trajectory import Settings, trajectory
 from alloygrad.features.feature_map import FeatureMap
 from alloygrad.surrogates.model import Model
 from compendium.environments.alloys import ALLOYS
-from compendium.fusion import figures, merit, one_step, tried
+from compendium.fusion import alloy_figures, measurements, merit, one_step, tried
 
 SPACE = CompositionSpace(dict.fromkeys("Fe Ni Cr Co Mn Al".split(), (0, 60)), step=2)
 
@@ -118,8 +118,37 @@ def test_a_frozen_campaign_stands_still_below_the_best_known():
 
 
 def test_runs_are_drawn_with_their_number():
-    figure = figures.merit_against_experiments(made_up(0.5).iloc[:-1])  # the last seed has one arm alone
-    assert [axis.get_title() for axis in figure.axes] == ["HEA (n = 7)"] and len(figure.axes[0].lines) == 2
+    figure = alloy_figures.merit_against_experiments(made_up(0.5).iloc[:-1])  # the last seed has one arm alone
+    assert [axis.get_title() for axis in figure.axes] == ["HEA (n = 8, 7)"] and len(figure.axes[0].lines) == 2
+    dots = alloy_figures.tried(made_up(0.5).replace({"arm": {"paper": "features anew"}})).axes[0].lines
+    assert [line.get_xdata().tolist()[0] for line in dots[1::2]] == [
+        4.5,
+        5.0,
+    ]  # means of seeds 0 … 7 and what they gain
+    assert alloy_figures.ends(made_up(0.5))["modelled"].unique().tolist() == [
+        "merit on four features", "merit on features and fractions",
+    ]  # fmt: skip
+
+
+def planned(lead: float) -> pd.DataFrame:
+    rows = [
+        {"landscape": landscape, "n_elements": n, "arm": arm, "seed": seed, "seconds": 1.0,
+         "best": " ".join([f"{bound - 0.2 + more:.4f}"] * 10 + [f"{bound + more:.4f}"] * 51)}
+        for (landscape, n), bound in {("SMA", 10): 0.9, ("HEA", 10): 0.592, ("Ti", 10): 1.035, ("SMA", 8): 0.89}.items()
+        for arm, more in (("paper", -0.1), ("outcomes", lead))
+        for seed in range(merit.PLANNED[landscape, n])
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_a_claim_on_alloys_is_judged_on_all_planned_seeds_or_not_at_all():
+    numbers = {"sma": 0.9, "hea": 0.592, "ti": 1.035, "eight": 0.89, "soon": 20}
+    parts = measurements.merit_of_outcomes(planned(0.01), **numbers)
+    assert [part.value for part in parts[:4]] == pytest.approx([0.91, 0.602, 1.045, 0.9]) and parts[4].value == 10
+    assert measurements.merit_of_outcomes(planned(-0.01), **numbers)[0].value == pytest.approx(0.89)
+    few = measurements.merit_of_outcomes(planned(0.01).iloc[:-1], **numbers)
+    assert [part.outcome() for part in parts] == ["holds"] * 5 and all(part.outcome() == "open" for part in few)
+    assert measurements.merit_of_outcomes(planned(-0.01), **numbers)[2].outcome() == "fails"
 
 
 def test_one_step_counts_picks_that_beat_the_best_known():
