@@ -14,8 +14,8 @@ Improvement counts over the best measured point that keeps all limits; with seve
 lies below the reference point in one aim is worth nothing. Unless given, it lies below the front's worst value in each
 aim, by a share of the range that the front spans.
 
-The outcomes of a `Merit` are as many aims to the models; their merit is the one utility. Where the number of known
-points is odd, measured or fantasised, improvement counts from its margin above the best.
+Each outcome of a `Merit` has a model, and their merit is the one utility. Where the number of different points,
+measured or fantasised, is odd, improvement counts from the merit's margin above the best.
 
 Source: Ginsbourger, Le Riche and Carraro 2010, doi 10.1007/978-3-642-10701-6_6, for the believer.
 """
@@ -45,6 +45,7 @@ from alloygrad.acquisition.several import (
 from alloygrad.campaigns.properties import Property
 from alloygrad.checks import is_number, require_known, require_protocol
 from alloygrad.objectives import Limit, Maximise, Merit, Target, non_dominated
+from alloygrad.objectives.merit import RESERVED
 from alloygrad.protocols import Acquisition, Model, Objective
 
 BELOW = 0.3
@@ -63,7 +64,7 @@ class Goals:
     limits: tuple[tuple[float, float], ...]
     reference: np.ndarray | None  # (n_aims,) utilities; None: from the front
     merit: Callable[[Tensor], Tensor] | None = None  # of the aims (..., n_aims)
-    margin: float = 0.0  # as of `Merit`
+    margin: float = 0.0  # of the merit: see `Merit`
 
     @classmethod
     def of(
@@ -130,6 +131,7 @@ class Beliefs:
     models: tuple[Model, ...]
     known: np.ndarray  # (n, m)
     goals: Goals
+    points: int = 0  # how many of the n are different
 
     @classmethod
     def of(cls, properties: Sequence[Property], outcomes: np.ndarray, at: np.ndarray, goals: Goals) -> Beliefs:
@@ -148,14 +150,15 @@ class Beliefs:
             with torch.no_grad():
                 believed = torch.stack([model.posterior(at)[0] for model in models], dim=1).numpy()
             known = np.where(missing, believed, known)
-        return cls(models, known, goals)
+        return cls(models, known, goals, len(np.unique(at, axis=0)))
 
     def fantasised(self, at: np.ndarray) -> Beliefs:
         """Return the beliefs as if all models' own means had been measured at coordinates (k,)."""
         with torch.no_grad():
             means = [model.posterior(at[None])[0] for model in self.models]
         models = tuple(model.condition(at[None], mean) for model, mean in zip(self.models, means, strict=True))
-        return replace(self, models=models, known=np.concatenate([self.known, torch.stack(means, 1).numpy()]))
+        known = np.concatenate([self.known, torch.stack(means, 1).numpy()])
+        return replace(self, models=models, known=known, points=self.points + 1)
 
     @property
     def best(self) -> float:
@@ -180,9 +183,10 @@ class Beliefs:
         if not kept.any():
             return None
         if goals.merit is not None:
-            height = self.best - float(np.median(goals.utilities(self.known)))
-            level = self.best + goals.margin * max(0.0, height) * (len(self.known) % 2)
-            return MeritImprovement(goals.merit, level, normals(len(goals.aims)))
+            merits = goals.utilities(self.known)
+            height = max(0.0, self.best - float(np.median(merits)))
+            level = self.best + goals.margin * height * (self.points % 2)
+            return MeritImprovement(goals.merit, level, normals(len(goals.aims)), float(merits.std()) or 1.0)
         utilities = goals.utilities(self.known[kept])
         if len(goals.aims) == 1:
             return HypervolumeImprovement(np.array([[self.best]]), np.array([[np.inf]]), goals.targets)
@@ -232,15 +236,21 @@ def objectives_of(given: Any) -> tuple[tuple[Objective, ...], Merit | None]:
     listed = list(given) if isinstance(given, list | tuple) else [given]
     merit = next((one for one in listed if isinstance(one, Merit)), None)
     if merit is not None:
-        others = [getattr(one, "name", str(one)) for one in listed if one is not merit and not isinstance(one, Limit)]
-        if others:
+        at = listed.index(merit)
+        rest = [*listed[:at], *listed[at + 1 :]]
+        if others := [getattr(one, "name", str(one)) for one in rest if not isinstance(one, Limit)]:
             raise ValueError(
                 f"Expected a Merit as the only aim, with limits or alone; got {', '.join(others)} beside it. Make the "
                 "merit's function of these as well, or look for the front of its outcomes: "
                 f"[{', '.join(f'ag.Maximise({name!r})' for name in merit.outputs)}]."
             )
-        at = listed.index(merit)
-        listed = [*merit.outputs, *listed[:at], *listed[at + 1 :]]
+        for one in rest:
+            if one.name in (*merit.outputs, RESERVED):
+                raise ValueError(
+                    f"Expected limits on outcomes that the merit is not made of, and not called {RESERVED!r}; got one "
+                    f"on {one.name!r}. Make it part of the merit's function: − 10 * (p[{one.name!r}] − 1).clip(0)."
+                )
+        listed = [*merit.outputs, *rest]
     objectives = tuple(Maximise(one) if isinstance(one, str) else one for one in listed)
     for one in objectives:
         require_protocol(one, Objective, "ag.Maximise")

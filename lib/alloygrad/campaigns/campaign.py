@@ -170,6 +170,9 @@ class Campaign:
                 added then. Rows of a table may lie between the grid's points and outside the limits.
         """
         told = telling.read(self.space, self.objectives, data, outcomes, std)
+        if self.merit is not None:
+            labels = [f"row {number + 1 if row is None else row}" for number, row in enumerate(told.rows)]
+            self.merit.require_finite(told.values[:, : len(self.merit.outputs)], labels)
         known = (self.coordinates, self.outcomes), (told.coordinates, told.values)
         again = repeated(*(np.column_stack([at, np.nan_to_num(values, nan=np.inf)]) for at, values in known))
         self._said = tuple(dict.fromkeys([*self._said, *told.said, *again]))
@@ -226,6 +229,12 @@ class Campaign:
             raise ValueError(
                 f"Expected a campaign of one objective; this one has {names}. Ask for one of them, as in "
                 f"campaign.only({names[0]!r}), or go through campaign.properties."
+            )
+        if self.merit is not None:
+            name = self.merit.outputs[0]
+            raise ValueError(
+                f"Expected a campaign of one objective; this one has a {self.merit.name}. Ask for its outcome, as in "
+                f"campaign.only({name!r}), or go through campaign.properties."
             )
         return self.properties[0]
 

@@ -127,7 +127,7 @@ class Property:
                 n, name = len(modelled), self.objective.name
                 mend = f"{START}, or write Campaign(…, inputs='fractions')."
                 if n > 2:
-                    mend = " ".join(equal(self.values, name))
+                    mend = f"{' '.join(equal(self.values, name))} Or write Campaign(…, inputs='fractions')."
                 raise ValueError(
                     f"Expected at least two measurements with different values of {name!r}, by which features are "
                     f"chosen; got {f'{n} equal ones' if n > 1 else n}. {mend}"

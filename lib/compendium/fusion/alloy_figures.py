@@ -32,7 +32,7 @@ def merit_against_experiments(runs: pd.DataFrame) -> Figure:
     """Draw one panel per landscape: the mean of the largest merit so far, one line per arm, and its standard error.
 
     runs: as `merit.compute` returns them, of one number of elements. Titles have the numbers of seeds, in the order of
-    the legend.
+    the legend; dotted is the best merit known.
     """
     table = merit.curves(runs)
     if table.empty:
@@ -48,6 +48,8 @@ def merit_against_experiments(runs: pd.DataFrame) -> Figure:
                 mean, error = mine.mean(), mine.sem().fillna(0)
                 axis.plot(mean.index, mean, ms=3, markevery=10, **look)
                 axis.fill_between(mean.index, mean - error, mean + error, color=look["color"], alpha=0.2, lw=0)
+        (n_elements,) = own["n_elements"].unique()
+        axis.axhline(merit.best_known(landscape, n_elements), color="0.3", ls=":", lw=1)
         seeds = ", ".join(str(counts[arm]) for arm in SEES if arm in counts)
         axis.set(title=f"{landscape} (n = {seeds})", xlabel="experiments")
         axis.grid(axis="y", lw=0.4)
@@ -85,7 +87,7 @@ def tried(runs: pd.DataFrame) -> Figure:
         own = table[table["landscape"] == landscape]
         for place, row in enumerate(rows):
             values = own.loc[own["modelled"] == row, "merit"]
-            colour = SEES[merit.OUTCOMES]["color"] if place == len(rows) - 1 else "0.35"
+            colour = "0.35" if row.startswith("merit") else SEES[merit.OUTCOMES]["color"]
             axis.plot(values, [place] * len(values), "o", ms=3, color=colour, alpha=0.6, mew=0)
             axis.plot([values.mean()] * 2, [place - 0.35, place + 0.35], color=colour, lw=1.6)
         axis.set(title=f"{landscape} (n = {own['seed'].nunique()})", xlabel="merit after 60 experiments")

@@ -165,28 +165,27 @@ def front_against_batches(table: pd.DataFrame) -> Figure:
 
 
 def matrix(table: pd.DataFrame) -> Figure:
-    """Draw the mean number found, arms × pools, as a heat map with its numbers.
+    """Draw the mean number found, pools × arms, as a heat map with its numbers.
 
     table: as `discovery.summary` returns it.
     """
     if table.empty:
         return nothing()
-    wide = table.pivot(index="arm", columns="pool", values="found")
-    wide = wide.reindex([arm for arm in ARMS if arm in wide.index])[list(dict.fromkeys(table["pool"]))]
-    figure, axis = plt.subplots(figsize=(PAGE, 0.3 * len(wide) + 1.4))
+    wide = table.pivot(index="pool", columns="arm", values="found")
+    wide = wide.reindex(columns=[arm for arm in ARMS if arm in wide.columns]).loc[list(dict.fromkeys(table["pool"]))]
+    figure, axis = plt.subplots(figsize=(PAGE, 0.22 * len(wide) + 0.7))
     axis.imshow(wide, cmap="Blues", vmin=0, vmax=10, aspect="auto")
     for row, column in np.ndindex(wide.shape):
         value = wide.iloc[row, column]
-        best = value == wide.iloc[:, column].max()
+        best = value == wide.iloc[row].max()
         look = dict(color="w" if value > 6 else "0.15", weight="bold" if best else "normal")
         if np.isfinite(value):
             axis.text(column, row, f"{value:.1f}", ha="center", va="center", **look)
     axis.set_xticks(
         range(wide.shape[1]),
-        [textwrap.fill(named(pool), 13, break_long_words=False) for pool in wide.columns],
-        fontsize=6,
+        [textwrap.fill(str(ARMS[arm]["label"]), 22, break_long_words=False) for arm in wide.columns],
     )
-    axis.set_yticks(range(len(wide)), [ARMS[arm]["label"] for arm in wide.index])
+    axis.set_yticks(range(len(wide)), [named(pool) for pool in wide.index])
     axis.tick_params(length=0)
     return figure
 

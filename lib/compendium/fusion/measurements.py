@@ -108,17 +108,24 @@ def twenty_dimensions(runs: pd.DataFrame, functions: int) -> list[Part]:
 
 
 @measure("merit_of_outcomes")
-def merit_of_outcomes(runs: pd.DataFrame, sma: float, hea: float, ti: float, eight: float, soon: int) -> list[Part]:
+def merit_of_outcomes(
+    runs: pd.DataFrame, sma: float, hea: float, ti: float, eight: float, soon: int, sooner: int
+) -> list[Part]:
     """Mean final merits where the properties are modelled, and when the mean passes what four features end at."""
     bounds = dict(zip(merit.PLANNED, (sma, hea, ti, eight), strict=True))
     table = merit.gains(runs).query("arm == @merit.OUTCOMES").set_index(["landscape", "n_elements"])
+    within = {("SMA", 10): soon, ("Ti", 10): soon, ("HEA", 10): sooner}
     names = [f"{landscape}, N = {n}" for landscape, n in bounds]
     if any(table["n"].get(key, 0) < seeds for key, seeds in merit.PLANNED.items()):
-        return [Part(name, source=MERIT_SOURCE) for name in (*names, "reached")]
+        return [Part(name, source=MERIT_SOURCE) for name in (*names, *map("experiments, {0[0]}".format, within))]
     own = runs[runs["arm"] == merit.OUTCOMES].set_index(["landscape", "n_elements"])["best"]
     parts = []
     for name, (key, bound) in zip(names, bounds.items(), strict=True):
         mean, low, high = map(float, mean_interval(own.loc[[key]].str.split().str[-1].to_numpy(dtype=float)))
         parts.append(Part(name, mean, low, high, merit.PLANNED[key], least=bound, source=MERIT_SOURCE))
-    latest = float(table.loc[[key for key in bounds if key[1] == 10], "reached"].fillna(np.inf).max())
-    return [*parts, Part("experiments to reach it, N = 10", latest, n=None, most=soon, source=MERIT_SOURCE)]
+    reached = table["reached"].fillna(np.inf)
+    parts += [
+        Part(f"experiments, {key[0]}", float(reached[key]), n=None, most=most, source=MERIT_SOURCE)
+        for key, most in within.items()
+    ]
+    return parts

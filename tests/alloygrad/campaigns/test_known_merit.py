@@ -90,7 +90,7 @@ def test_a_merit_of_one_outcome_is_maximised_as_this_outcome_is():
     one, same = told(ag.Merit(lambda p: p["strength"], ["strength"])), told(ag.Maximise("strength"))
     at = torch.from_numpy(np.random.default_rng(4).random((30, 2)))
     with torch.no_grad():
-        scores, exact = one.acquire()(at), same.acquire()(at) + np.log(same.scale[1])
+        scores, exact = one.acquire()(at), same.acquire()(at)
     likely = exact > -6
     assert likely.sum() > 3 and torch.allclose(scores[likely], exact[likely], atol=0.3)
 
@@ -105,6 +105,39 @@ def test_every_second_suggestion_has_to_beat_the_best_by_the_margin():
         assert plain.acquire().improvement.best == plain.best == campaign.best
         with torch.no_grad():
             assert (campaign.acquire()(at) <= plain.acquire()(at)).all()
+
+
+def test_a_repeated_measurement_does_not_count_for_the_margin():
+    points = np.random.default_rng(1).random((7, 2))
+    levels = []
+    for rows in (points, np.repeat(points, 2, axis=0)):
+        campaign = ag.Campaign(BOX, ag.Merit(kinked, OUTCOMES, margin=0.2), seed=0)
+        campaign.tell(rows, measure(rows))
+        levels.append(campaign.acquire().improvement.best - campaign.best)
+    assert levels[0] > 0 and levels[1] > 0
+
+
+def test_the_score_does_not_depend_on_the_unit_of_the_merit():
+    at = torch.from_numpy(np.random.default_rng(4).random((9, 2)))
+    with torch.no_grad():
+        one, small = (told(ag.Merit(lambda p, u=unit: u * kinked(p), OUTCOMES)).acquire()(at) for unit in (1.0, 1e-12))
+    assert torch.allclose(one, small, atol=1e-6)
+
+
+def test_a_merit_that_is_not_finite_is_named_with_its_row():
+    campaign = ag.Campaign(BOX, ag.Merit(lambda p: (p["strength"] - 0.3) ** 0.5, ["strength"]), seed=0)
+    with pytest.raises(ValueError, match=r"strength = 0\.04, in row 2\. Keep what is under a root"):
+        campaign.tell([[0.9, 0.1], [0.2, 0.1]], {"strength": [0.81, 0.04]})
+    assert not len(campaign.outcomes)
+    with pytest.raises(ValueError, match="finite for every outcome which the models hold possible"):
+        told(ag.Merit(lambda p: (p["strength"] - 0.0001) ** 0.5, ["strength"])).suggest()
+
+
+def test_a_campaign_of_a_merit_of_one_outcome_is_not_one_of_this_outcome():
+    campaign = told(ag.Merit(lambda p: -abs(p["peak"] - 1), ["peak"]))
+    with pytest.raises(ValueError, match=r"has a merit of peak. Ask for its outcome, as in campaign.only\('peak'\)"):
+        _ = campaign.objective
+    assert campaign.only("peak").objective == ag.Maximise("peak")
 
 
 def test_limits_hold_beside_a_merit_and_its_parts_can_be_looked_at():
@@ -127,6 +160,11 @@ def test_limits_hold_beside_a_merit_and_its_parts_can_be_looked_at():
         (lambda: ag.Merit(3, ["a"]), "Expected function as a function"),
         (lambda: ag.Merit(lambda p: p["a"], []), "Expected a list of distinct names"),
         (lambda: ag.Merit(lambda p: p["a"] + p["b"], ["a"]), "it asks for 'b' as well"),
+        (lambda: ag.Merit(lambda p: np.abs(p["a"]), ["a"]), "not with functions of NumPy|it fails"),
+        (lambda: ag.Merit(lambda p: 0 * p["a"] + (p["b"] > 1), ["merit", "a", "b"]), "other than 'merit'"),
+        (lambda: ag.Merit(lambda p: (p["a"] > 1) * 1.0, ["a"]), "changes with its outcomes"),
+        (lambda: ag.Campaign(BOX, [ag.Merit(kinked, OUTCOMES)] * 2), "Expected a Merit as the only aim"),
+        (lambda: ag.Campaign(BOX, [ag.Merit(kinked, OUTCOMES), ag.Limit("peak", at_most=1)]), "Make it part"),
         (lambda: ag.Merit(lambda p: np.float64(p["a"][0]), ["a"]), "one for each value"),
         (lambda: ag.Merit(lambda p: float(p["a"]), ["a"]), "Write it with"),
         (lambda: ag.Merit(lambda p: max(p["a"], 0), ["a"]), "Write it with"),

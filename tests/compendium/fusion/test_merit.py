@@ -109,7 +109,7 @@ def test_a_frozen_campaign_stands_still_below_the_best_known():
     values = {("paper", 0): 0.5, ("paper", 1): 0.8, ("both", 0): 0.9, ("both", 1): 0.6}
     runs = pd.DataFrame(
         [
-            {"landscape": "HEA", "n_elements": 10, "arm": arm, "seed": seed, "best": best(late)}
+            {"landscape": "toy", "n_elements": 10, "arm": arm, "seed": seed, "best": best(late)}
             for (arm, seed), late in values.items()
         ]
     )
@@ -119,7 +119,7 @@ def test_a_frozen_campaign_stands_still_below_the_best_known():
 
 def test_runs_are_drawn_with_their_number():
     figure = alloy_figures.merit_against_experiments(made_up(0.5).iloc[:-1])  # the last seed has one arm alone
-    assert [axis.get_title() for axis in figure.axes] == ["HEA (n = 8, 7)"] and len(figure.axes[0].lines) == 2
+    assert [axis.get_title() for axis in figure.axes] == ["HEA (n = 8, 7)"] and len(figure.axes[0].lines) == 3
     dots = alloy_figures.tried(made_up(0.5).replace({"arm": {"paper": "features anew"}})).axes[0].lines
     assert [line.get_xdata().tolist()[0] for line in dots[1::2]] == [
         4.5,
@@ -142,12 +142,13 @@ def planned(lead: float) -> pd.DataFrame:
 
 
 def test_a_claim_on_alloys_is_judged_on_all_planned_seeds_or_not_at_all():
-    numbers = {"sma": 0.9, "hea": 0.592, "ti": 1.035, "eight": 0.89, "soon": 20}
+    numbers = {"sma": 0.9, "hea": 0.592, "ti": 1.035, "eight": 0.89, "soon": 20, "sooner": 10}
     parts = measurements.merit_of_outcomes(planned(0.01), **numbers)
-    assert [part.value for part in parts[:4]] == pytest.approx([0.91, 0.602, 1.045, 0.9]) and parts[4].value == 10
+    assert [part.value for part in parts[:4]] == pytest.approx([0.91, 0.602, 1.045, 0.9])
+    assert [part.value for part in parts[4:]] == [10] * 3
     assert measurements.merit_of_outcomes(planned(-0.01), **numbers)[0].value == pytest.approx(0.89)
     few = measurements.merit_of_outcomes(planned(0.01).iloc[:-1], **numbers)
-    assert [part.outcome() for part in parts] == ["holds"] * 5 and all(part.outcome() == "open" for part in few)
+    assert [part.outcome() for part in parts] == ["holds"] * 7 and all(part.outcome() == "open" for part in few)
     assert measurements.merit_of_outcomes(planned(-0.01), **numbers)[2].outcome() == "fails"
 
 
