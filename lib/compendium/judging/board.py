@@ -16,7 +16,7 @@ TOPICS = {
     "0[123]_*": "The simulated laboratories",
     "07_final_merits": "Merit: what campaigns find",
     "06_*": "Merit: what campaigns find",
-    "1[67]_*": "Merit: what campaigns find",
+    "1[567]_*": "Merit: what campaigns find",
     "0[78]_*": "Exploration: how widely campaigns search",
     "05_*": "The inner loop: cost and convergence",
     "12_*": "The inner loop: cost and convergence",
