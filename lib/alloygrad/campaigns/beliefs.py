@@ -288,11 +288,7 @@ def require_reference(
     objectives: Sequence[Objective], reference: Mapping[str, float] | None, merit: Merit | None = None
 ) -> None:
     """Raise ValueError unless a reference point names all of several aims, with a finite number each."""
-    if reference is not None and merit is not None:
-        raise ValueError(
-            f"Expected no reference, since {merit.name!r} is the only aim; got {reference!r}. Leave it out."
-        )
-    aims = [one.name for one in objectives if not isinstance(one, Limit)]
+    aims = [one.name for one in objectives if not isinstance(one, Limit)] if merit is None else [merit.name]
     sound = isinstance(reference, Mapping) and set(reference) == set(aims) and all(map(is_number, reference.values()))
     if reference is not None and len(aims) == 1:
         raise ValueError(f"Expected no reference, since {aims[0]!r} is the only aim; got {reference!r}. Leave it out.")

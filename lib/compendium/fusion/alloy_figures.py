@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from alloygrad.plotting.style import PAGE, PALETTE
 from compendium.figures import save, style
 from compendium.fusion import merit
-from compendium.fusion.figures import RANDOM, nothing, panels
+from compendium.fusion.figures import RANDOM, nothing, panels, with_error
 
 __all__ = ["cell_named", "ends", "merit_against_experiments", "modelled", "one_step", "save", "tried"]
 
@@ -43,11 +43,7 @@ def merit_against_experiments(runs: pd.DataFrame) -> Figure:
         own = table[table["landscape"] == landscape]
         counts = own.groupby("arm")["seed"].nunique()
         for arm, look in SEES.items():
-            mine = own[own["arm"] == arm].groupby("experiments")["merit"]
-            if len(mine):
-                mean, error = mine.mean(), mine.sem().fillna(0)
-                axis.plot(mean.index, mean, ms=3, markevery=10, **look)
-                axis.fill_between(mean.index, mean - error, mean + error, color=look["color"], alpha=0.2, lw=0)
+            with_error(axis, own[own["arm"] == arm].groupby("experiments")["merit"], look, markevery=10)
         (n_elements,) = own["n_elements"].unique()
         axis.axhline(merit.best_known(landscape, n_elements), color="0.3", ls=":", lw=1)
         seeds = ", ".join(str(counts[arm]) for arm in SEES if arm in counts)

@@ -2,12 +2,14 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from pandas.core.groupby import SeriesGroupBy
 
 from alloygrad.plotting.style import PAGE, PALETTE
 from compendium.figures import paths, save, style
@@ -84,7 +86,8 @@ def worded(table: pd.DataFrame) -> pd.DataFrame:
     return style.worded(table, TITLES | looks | ABLATED | PARTS)
 
 
-def panels(names: Sequence[str], height: float = 1.7, columns: int = 3) -> tuple[Figure, np.ndarray]:
+def panels(names: Sequence, height: float = 1.7, columns: int = 3) -> tuple[Figure, np.ndarray]:
+    """Return a figure with a panel for each name, `height` inches high each, and its axes (rows, columns)."""
     columns = min(columns, len(names))
     rows = -(-len(names) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(PAGE, height * rows + 0.6), squeeze=False)
@@ -100,6 +103,14 @@ def _lines(axis: Axes, table: pd.DataFrame, looks: Mapping[str, Mapping], value:
         mine = table[table["arm"] == arm].groupby("batch")[value].mean()
         if len(mine):
             axis.plot(mine.index, mine, ms=3, **look, lw=2.2 if arm == "ensemble" else 1.0)
+
+
+def with_error(axis: Axes, values: SeriesGroupBy, look: Mapping[str, Any], **style: Any) -> None:
+    """Draw the mean of grouped values against their groups, and its standard error as a band; nothing of no values."""
+    if len(values):
+        mean, error = values.mean(), values.sem().fillna(0)
+        axis.plot(mean.index, mean, ms=3, **look, **style)
+        axis.fill_between(mean.index, mean - error, mean + error, color=look["color"], alpha=0.2, lw=0)
 
 
 def found_against_batches(runs: pd.DataFrame) -> Figure:
@@ -128,6 +139,7 @@ def found_against_batches(runs: pd.DataFrame) -> Figure:
 
 
 def nothing() -> Figure:
+    """Return a figure that says that nothing is recorded."""
     figure = plt.figure(figsize=(PAGE, 0.8))
     figure.text(0.5, 0.5, "no campaign on record", ha="center", va="center")
     return figure
@@ -280,10 +292,7 @@ def minima_against_evaluations(table: pd.DataFrame) -> Figure:
         own = table[table["function"] == name]
         for arm, look in SEARCHES.items():
             mine = own[own["arm"] == arm].groupby("evaluations")["best"]
-            if len(mine):
-                mean, error = mine.mean(), mine.sem().fillna(0)
-                axis.plot(mean.index, mean, ms=3, markevery=5, **look, lw=2.2 if arm == "ensemble" else 1.0)
-                axis.fill_between(mean.index, mean - error, mean + error, color=look["color"], alpha=0.2, lw=0)
+            with_error(axis, mine, look, markevery=5, lw=2.2 if arm == "ensemble" else 1.0)
         seeds = own.groupby("arm")["seed"].nunique()
         axis.set(title=f"{name.capitalize()}, n = {seeds.min()}", xlabel="evaluations", ylim=(0, None))
         axis.grid(axis="y", lw=0.4)

@@ -53,9 +53,10 @@ from compendium import store
 from compendium.environments import trained
 from compendium.environments.alloys import ALLOYS
 from compendium.fusion import tried
-from compendium.running import landscapes, studies
+from compendium.running import studies
 from compendium.running.cells import Cell, declared
 from compendium.running.kept import Kept, unrolled
+from compendium.running.landscapes import top
 from compendium.threads import one_thread
 
 TUNING = ("SMA", "Ti")
@@ -188,7 +189,7 @@ def step_of(landscape: str, n_elements: int) -> float:
 def best_known(landscape: str, n_elements: int) -> float:
     """Return the largest merit that long searches of the landscape itself found; NaN where none is on record."""
     cell = _published(landscape, n_elements)
-    return float("nan") if cell is None else landscapes.top(cell)["merit"]
+    return float("nan") if cell is None else top(cell)["merit"]
 
 
 @cache

@@ -59,8 +59,7 @@ class State:
     points: np.ndarray  # (n, n_elements), whole steps
     merits: np.ndarray  # (n,)
     begun: int  # how many of them are random
-    value: float = 0.0  # log EI of the last pick
-    turn: int = 0
+    turn: int = 0  # how often it was stuck
     width: float = WIDTH
     runs: tuple[int, int] = (0, 0)  # gains and losses in a row
     chosen: dict = field(default_factory=dict)  # features by (number, when)
@@ -115,7 +114,7 @@ class State:
         if self.runs[1] == LOSSES:
             self.width, self.runs = max(NARROWEST, self.width / 2), (0, 0)
         self.turn += value < STUCK
-        self.points, self.merits, self.value = np.vstack([self.points, point]), np.append(self.merits, merit), value
+        self.points, self.merits = np.vstack([self.points, point]), np.append(self.merits, merit)
 
 
 Fit = Callable[[State, np.ndarray], Model]
