@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from alloygrad import Pool
+from alloygrad.surrogates import GaussianProcess
 from compendium.fusion import arms, discovery, measurements
 
 RNG = np.random.default_rng(0)
@@ -25,6 +26,15 @@ def test_a_campaign_is_a_pure_function_of_its_seed_and_finds_more_than_it_had(hi
     assert len(found) == 3 and found == sorted(found)
     assert row["found"] == discovery.run("hill", arm, 3)["found"]
     assert arm == "query" or found[-1] > found[0]
+
+
+@pytest.mark.parametrize("again", [3, 1024])
+def test_scores_from_before_are_bounds_so_that_few_are_scored_anew(monkeypatch, again):
+    monkeypatch.setattr(arms, "AGAIN", again)
+    rows = np.arange(0, 300, 15)
+    model = arms.fitted(GaussianProcess(arms.plain), SPACE, rows, VALUES[rows])
+    whole = arms.believed(model, SPACE, rows, "enumeration", RNG)
+    np.testing.assert_array_equal(arms.enumerated(model, SPACE, rows), whole)
 
 
 def test_candidates_that_tie_with_the_tenth_count_and_ten_at_most():
