@@ -22,6 +22,7 @@ from alloygrad.protocols import Model, Surrogate
 from alloygrad.surrogates import Ensemble, GaussianProcess, RandomForest
 from alloygrad.surrogates.ensemble import MEMBERS, EnsembleModel
 from alloygrad.surrogates.gp import standardisation
+from alloygrad.surrogates.process import expected
 from compendium.fusion import learners  # noqa: F401  # adds "ridge" and "network" to the ensemble's learners
 
 BATCH = 8
@@ -30,7 +31,7 @@ JOINT = 1000
 """Candidates of a joint sample."""
 
 AGAIN, CHUNK = 1024, 65536
-"""Candidates that are scored anew, and candidates that are scored, at a time."""
+"""Candidates that are scored anew, at least, and candidates that are predicted, at a time."""
 
 ENTROPY_ROWS = 4096
 """Candidates among which the entropy of the best is taken."""
@@ -83,10 +84,10 @@ def enumerated(model: Model, space: Pool, rows: np.ndarray) -> np.ndarray:
         best = model.posterior(space.features[rows])[0].max().item()
         scores = _scores(model, best, space.features)
         scores[rows] = -np.inf
-        new = np.ones(space.size, dtype=bool)
+        new, some = np.ones(space.size, dtype=bool), min(max(AGAIN, space.size // 256), space.size - 1)
         while True:
             while not new[top := int(scores.argmax())]:
-                again = np.argpartition(-scores, min(AGAIN, space.size - 1))[:AGAIN]
+                again = np.argpartition(-scores, some)[:some]
                 again = again[~new[again] & np.isfinite(scores[again])]
                 scores[again], new[again] = _scores(model, best, space.features[again]), True
             picks.append(top)
@@ -100,8 +101,13 @@ def enumerated(model: Model, space: Pool, rows: np.ndarray) -> np.ndarray:
 
 def _scores(model: Model, best: float, features: np.ndarray) -> np.ndarray:
     """Return log EI (n,) at features (n, D)."""
-    score = log_ei(model, best)
-    return np.concatenate([score(part).numpy() for part in np.array_split(features, 1 + len(features) // CHUNK)])
+    return _in_parts(log_ei(model, best), features)
+
+
+def _in_parts(function: Callable[[Tensor], Tensor], features: np.ndarray) -> np.ndarray:
+    """Return what a function of features (n, D) gives (n,), a part of the rows at a time."""
+    parts = torch.from_numpy(features).split(CHUNK)
+    return np.concatenate([function(part).numpy() for part in parts])
 
 
 def largest(scores: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -168,7 +174,7 @@ def _predictions(space: Pool, rows: np.ndarray, values: np.ndarray) -> np.ndarra
     """What each learner expects (C, n), without compression of the targets."""
     model = fitted(Ensemble(plain, compressed=False), space, rows, values)
     with torch.no_grad():
-        return np.stack([one.posterior(space.features)[0].numpy() for one in model.models])
+        return np.stack([_in_parts(partial(expected, one), space.features) for one in model.models])
 
 
 def mean(space: Pool, rows: np.ndarray, values: np.ndarray, *, rng: np.random.Generator) -> Chosen:
@@ -193,6 +199,7 @@ ARMS: dict[str, Callable[..., Chosen]] = {
 """Arms by name: (space, rows, values, rng) → Chosen."""
 
 ABLATED: dict[str, dict] = {
+    "one_gp": {"members": ("isotropic",)},
     "without_isotropic": {"members": ("tanimoto", "gp", "extra_trees")},
     "without_tanimoto": {"members": ("isotropic", "gp", "extra_trees")},
     "without_gp": {"members": ("isotropic", "tanimoto", "extra_trees")},
@@ -204,7 +211,7 @@ ABLATED: dict[str, dict] = {
     "raw_targets": {"compressed": False},
     "no_disagreement": {"disagreement": 0.0},
 }
-"""Ensembles with one learner or one term left out, or a learner more: settings of `Ensemble` by name."""
+"""Settings of `Ensemble` by name: one learner alone, one learner or one term left out, a learner more."""
 
 CHOOSERS = ARMS | {name: partial(ensemble, **settings) for name, settings in ABLATED.items()}
 """All arms by name."""

@@ -19,7 +19,8 @@ import pandas as pd
 import torch
 
 from alloygrad import Campaign, Maximise, Pool
-from alloygrad.surrogates import Ensemble, GaussianProcess
+from alloygrad.surrogates import GaussianProcess
+from alloygrad.surrogates.isotropic import Isotropic
 from alloygrad.surrogates.process import Process, process
 from compendium import store
 from compendium.environments.alloys import SMA
@@ -119,10 +120,10 @@ def factorisations(
 ) -> pd.DataFrame:
     """Return one row per number of points and dimensions, seed and model: how its covariance matrix is conditioned.
 
-    Columns: points, dimensions, seed, model ("fixed": a Gaussian process of noise 1e-6; "learned": of learned noise;
-    "ensemble": the process that gives its variance), condition, jitter (added to the diagonal, in units of the scale),
-    single: whether the matrix can be factorised in single precision; bare: whether the kernel can be without its noise,
-    in double precision.
+    Columns: points, dimensions, seed, model ("fixed": a Gaussian process of noise 1e-6; "learned" and "isotropic": the
+    ensemble's, with a lengthscale for each dimension and learned noise, and with one lengthscale), condition, jitter
+    (added to the diagonal, in units of the scale; NaN of "isotropic", which adds none), single: whether the matrix can
+    be factorised in single precision; bare: whether the kernel can be without its noise, in double precision.
     """
     rows = []
     for n in points:
@@ -132,12 +133,12 @@ def factorisations(
                 fitted = {
                     "fixed": GaussianProcess(plain).fit(x, y, noise=1e-6),
                     "learned": GaussianProcess(plain).fit(x, y),
-                    "ensemble": Ensemble(plain).fit(x, y).base,
+                    "isotropic": Isotropic(plain).fit(x, y),
                 }
                 for name, model in fitted.items():
-                    own = model if name == "ensemble" else process(model)
+                    own = process(model)
                     rows.append({"points": n, "dimensions": d, "seed": seed, "model": name} | _conditioned(own))
-                    rows[-1]["jitter"] = 0.0 if name == "ensemble" else model.jitter / own.scale
+                    rows[-1]["jitter"] = np.nan if name == "isotropic" else model.jitter / own.scale
     return pd.DataFrame(rows)
 
 
@@ -160,7 +161,7 @@ def shares(table: pd.DataFrame) -> pd.DataFrame:
     """
     wide = pd.DataFrame({
         "model": table["model"], "dimensions": table["dimensions"],
-        "needed jitter": table["jitter"] > 0,
+        "needed jitter": (table["jitter"] > 0).astype(float).where(table["jitter"].notna()),
         "failed in single precision": ~table["single"],
         "kernel failed without noise": ~table["bare"],
     }).melt(["model", "dimensions"], var_name="matrices that")  # fmt: skip

@@ -37,6 +37,7 @@ LEARNERS = {
 """Colour, marker and label of a learner."""
 
 ABLATED = {
+    "one_gp": "one lengthscale alone",
     "without_isotropic": "without one lengthscale",
     "without_tanimoto": "without Tanimoto",
     "without_gp": "without all lengthscales",
@@ -325,7 +326,7 @@ def batch_costs(table: pd.DataFrame) -> Figure:
 MODELS = {
     "fixed": dict(color=PALETTE[3], marker="v", label="Gaussian process, noise 1e-6"),
     "learned": dict(color=PALETTE[2], marker="s", label="Gaussian process, noise learned"),
-    "ensemble": dict(color=PALETTE[0], marker="o", label="ensemble"),
+    "isotropic": dict(color=PALETTE[0], marker="o", label="Gaussian process, one lengthscale"),
 }
 """Colour, marker and label of whose covariance matrix is factorised."""
 

@@ -19,11 +19,10 @@ def trace(pool: str, *, seed: int = 0, batches: int = discovery.BATCHES) -> pd.D
     for batch in range(batches + 1):
         rng = np.random.default_rng([seed, batch])
         model = arms.fitted(Ensemble(arms.plain), candidates, rows, utilities[rows])
-        shown = rng.choice(candidates.size, min(arms.ENTROPY_ROWS, candidates.size), replace=False)
         redundancy = dict(zip(model.names, model.gains.redundancy.tolist(), strict=True))
         table.append(
             {"batch": batch, "found": discovery.among_best(utilities, rows)}
-            | {"entropy": model.entropy(candidates.features[shown], rng)}
+            | {"entropy": model.entropy(candidates.features, rng)}
             | model.hyperparameters()
             | {f"redundancy_{name}": value for name, value in redundancy.items()}
         )

@@ -81,7 +81,7 @@ def pools_front(runs: pd.DataFrame, behind: float, but: int) -> list[Part]:
     names = ("pools", "mean lead")
     table = several.leads(runs)
     own = table[table["over"] == "qlognehvi"]
-    if set(own["pool"]) != set(pools.SEVERAL):
+    if set(own["pool"]) != set(pools.SEVERAL) or own["n"].min() < several.SEEDS:
         return [Part(name, source=SEVERAL_SOURCE) for name in names]
     label, mean = f"pools more than {behind} behind", float(own["mean"].mean())
     return [
@@ -109,23 +109,51 @@ def twenty_dimensions(runs: pd.DataFrame, functions: int) -> list[Part]:
 
 @measure("merit_of_outcomes")
 def merit_of_outcomes(
-    runs: pd.DataFrame, sma: float, hea: float, ti: float, eight: float, soon: int, sooner: int
+    runs: pd.DataFrame,
+    sma: float,
+    hea: float,
+    ti: float,
+    eight: float,
+    soon: int,
+    sooner: int,
+    less: float,
+    frozen: float,
+    cost: float,
 ) -> list[Part]:
-    """Mean final merits where the properties are modelled, and when the mean passes what four features end at."""
-    bounds = dict(zip(merit.PLANNED, (sma, hea, ti, eight), strict=True))
+    """Mean final merits where the properties are modelled, when they pass those of four features, and at what cost.
+
+    There is no verdict before all planned seeds of all landscapes are on record.
+    """
+    ten = dict(zip(merit.AMONG_TEN, (sma, hea, ti), strict=True))
+    bounds = {(name, 10): bound for name, bound in ten.items()} | {("SMA", 8): eight}
+    named = {key: f"{key[0]}, N = {key[1]}" for key in bounds}
+    within = dict(zip(merit.AMONG_TEN, (soon, sooner, soon), strict=True))
+    passed = {name: f"experiments, {name}" for name in within}
+    others = (
+        "least gain, N = 4 and 5",
+        "upper end of the least gain, retrained",
+        "largest share frozen",
+        "largest cost",
+    )
     table = merit.gains(runs).query("arm == @merit.OUTCOMES").set_index(["landscape", "n_elements"])
-    within = {("SMA", 10): soon, ("Ti", 10): soon, ("HEA", 10): sooner}
-    names = [f"{landscape}, N = {n}" for landscape, n in bounds]
     if any(table["n"].get(key, 0) < seeds for key, seeds in merit.PLANNED.items()):
-        return [Part(name, source=MERIT_SOURCE) for name in (*names, *map("experiments, {0[0]}".format, within))]
+        return [Part(name, source=MERIT_SOURCE) for name in (*named.values(), *passed.values(), *others)]
     own = runs[runs["arm"] == merit.OUTCOMES].set_index(["landscape", "n_elements"])["best"]
     parts = []
-    for name, (key, bound) in zip(names, bounds.items(), strict=True):
+    for key, bound in bounds.items():
         mean, low, high = map(float, mean_interval(own.loc[[key]].str.split().str[-1].to_numpy(dtype=float)))
-        parts.append(Part(name, mean, low, high, merit.PLANNED[key], least=bound, source=MERIT_SOURCE))
+        parts.append(Part(named[key], mean, low, high, merit.PLANNED[key], least=bound, source=MERIT_SOURCE))
     reached = table["reached"].fillna(np.inf)
     parts += [
-        Part(f"experiments, {key[0]}", float(reached[key]), n=None, most=most, source=MERIT_SOURCE)
-        for key, most in within.items()
+        Part(passed[name], float(reached[name, 10]), n=None, most=most, source=MERIT_SOURCE)
+        for name, most in within.items()
     ]
-    return parts
+    few = table[table.index.isin(merit.FEW, level="n_elements")]
+    stands = merit.frozen(runs).query("arm == @merit.OUTCOMES and n_elements in @merit.FEW")["frozen"].max()
+    again = table[table.index.get_level_values("landscape").str.endswith("_retrained")]
+    measured = (few["gain"].min(), again["high"].min(), stands, table["cost"].max())
+    limits = ({"least": -less}, {"least": 0}, {"most": frozen}, {"most": cost})
+    return parts + [
+        Part(name, float(value), n=None, **limit, source=MERIT_SOURCE)
+        for name, value, limit in zip(others, measured, limits, strict=True)
+    ]

@@ -130,26 +130,41 @@ def test_runs_are_drawn_with_their_number():
     ]  # fmt: skip
 
 
-def planned(lead: float) -> pd.DataFrame:
+BOUNDS = {("SMA", 10): 0.9, ("HEA", 10): 0.592, ("Ti", 10): 1.035, ("SMA", 8): 0.89}
+CRITERION = {
+    "sma": 0.9, "hea": 0.592, "ti": 1.035, "eight": 0.89, "soon": 20, "sooner": 10,
+    "less": 0.002, "frozen": 0.1, "cost": 3,
+}  # fmt: skip
+
+
+def planned(lead: float, arms=(("paper", -0.1, 1.0), ("outcomes", 0.0, 2.0))) -> pd.DataFrame:
     rows = [
-        {"landscape": landscape, "n_elements": n, "arm": arm, "seed": seed, "seconds": 1.0,
-         "best": " ".join([f"{bound - 0.2 + more:.4f}"] * 10 + [f"{bound + more:.4f}"] * 51)}
-        for (landscape, n), bound in {("SMA", 10): 0.9, ("HEA", 10): 0.592, ("Ti", 10): 1.035, ("SMA", 8): 0.89}.items()
-        for arm, more in (("paper", -0.1), ("outcomes", lead))
-        for seed in range(merit.PLANNED[landscape, n])
+        {"landscape": landscape, "n_elements": n, "arm": arm, "seed": seed, "seconds": seconds,
+         "best": " ".join([f"{bound - 0.2:.4f}"] * 10 + [f"{bound + more + (arm == 'outcomes') * lead:.4f}"] * 51)}
+        for (landscape, n), seeds in merit.PLANNED.items()
+        for bound in [BOUNDS.get((landscape, n), 0.5)]
+        for arm, more, seconds in arms
+        for seed in range(seeds)
     ]  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def test_a_claim_on_alloys_is_judged_on_all_planned_seeds_or_not_at_all():
-    numbers = {"sma": 0.9, "hea": 0.592, "ti": 1.035, "eight": 0.89, "soon": 20, "sooner": 10}
-    parts = measurements.merit_of_outcomes(planned(0.01), **numbers)
+def test_a_claim_on_alloys_is_judged_on_all_planned_seeds_or_not_at_all(monkeypatch):
+    monkeypatch.setattr(merit, "best_known", lambda landscape, n: np.nan)
+    parts = measurements.merit_of_outcomes(planned(0.01), **CRITERION)
     assert [part.value for part in parts[:4]] == pytest.approx([0.91, 0.602, 1.045, 0.9])
-    assert [part.value for part in parts[4:]] == [10] * 3
-    assert measurements.merit_of_outcomes(planned(-0.01), **numbers)[0].value == pytest.approx(0.89)
-    few = measurements.merit_of_outcomes(planned(0.01).iloc[:-1], **numbers)
-    assert [part.outcome() for part in parts] == ["holds"] * 7 and all(part.outcome() == "open" for part in few)
-    assert measurements.merit_of_outcomes(planned(-0.01), **numbers)[2].outcome() == "fails"
+    assert [part.value for part in parts[4:7]] == [10] * 3
+    assert [part.value for part in parts[7:]] == pytest.approx([0.11, 0.11, 0, 2])
+    assert [part.outcome() for part in parts] == ["holds"] * 11
+    few = measurements.merit_of_outcomes(planned(0.01).iloc[:-1], **CRITERION)
+    assert len(few) == 11 and all(part.outcome() == "open" for part in few)
+
+
+def test_a_claim_on_alloys_fails_where_a_part_does(monkeypatch):
+    monkeypatch.setattr(merit, "best_known", lambda landscape, n: 2.0)
+    parts = measurements.merit_of_outcomes(planned(-0.15, (("paper", -0.1, 1.0), ("outcomes", 0.0, 4.0))), **CRITERION)
+    assert [part.outcome() for part in parts] == ["fails"] * 11
+    assert parts[9].value == 1 and parts[8].value == pytest.approx(-0.05)
 
 
 def test_one_step_counts_picks_that_beat_the_best_known():

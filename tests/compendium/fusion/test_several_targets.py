@@ -66,6 +66,8 @@ def test_the_ensemble_is_judged_pool_by_pool_and_on_the_mean():
     pools_behind, lead = measurements.pools_front(made_up(ensemble=0.9, qlognehvi=0.95), **numbers)
     assert (pools_behind.value, pools_behind.outcome()) == (len(pools.SEVERAL), "fails")
     assert measurements.pools_front(made_up(ensemble=0.9), **numbers)[0].n == 0
+    one_short = made_up(ensemble=0.9, qlognehvi=0.95).iloc[:-1]
+    assert measurements.pools_front(one_short, **numbers)[0].n == 0
 
 
 @pytest.mark.parametrize("make", [learners.ridge, learners.network])
