@@ -34,7 +34,7 @@ AGAIN, CHUNK = 1024, 65536
 """Candidates that are scored anew, at least, and candidates that are predicted, at a time."""
 
 ENTROPY_ROWS = 4096
-"""Candidates among which the entropy of the best is taken."""
+"""Candidates among which the entropy of the best is taken; they are drawn anew for each batch."""
 
 
 @dataclass(frozen=True)

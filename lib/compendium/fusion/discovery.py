@@ -31,9 +31,6 @@ TUNING = ("crossed_barrel", "oer_plate_3496", "mmli_opv", "jdft2d", "dielectric"
 JUDGED = ("oer_plate_4098", "hplc", "perovskites", "stability", "buchwald", "alloys_sma")
 """The other pools of the criterion."""
 
-LARGE = ("stability", "alloys_sma")
-"""Pools of 85,014 and 4,080,501 candidates: a campaign takes minutes."""
-
 INITIAL, BATCHES, BATCH, TOP = 20, 10, 8, 10
 SEEDS, FIRST_SEED = 20, 100
 BEHAVIOUR = 2

@@ -5,8 +5,10 @@ import pandas as pd
 
 from alloygrad.surrogates import Ensemble
 from compendium.fusion import arms, discovery
+from compendium.threads import one_thread
 
 
+@one_thread()
 def trace(pool: str, *, seed: int = 0, batches: int = discovery.BATCHES) -> pd.DataFrame:
     """Run a campaign of the ensemble; one row per state, before the first batch and after each.
 

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import wilcoxon
 
 from compendium.fusion import discovery, merit, pools, several, twenty
-from compendium.judging.statistics import mean_interval
+from compendium.judging.statistics import MIN_PAIRS, mean_interval
 from compendium.judging.verdicts import Part, measure
 
 OURS = "ensemble"
@@ -122,21 +122,23 @@ def merit_of_outcomes(
 ) -> list[Part]:
     """Mean final merits where the properties are modelled, when they pass those of four features, and at what cost.
 
-    There is no verdict before all planned seeds of all landscapes are on record.
+    There is no verdict before all planned seeds of all landscapes are on record, and eight of those trained again.
     """
     ten = dict(zip(merit.AMONG_TEN, (sma, hea, ti), strict=True))
     bounds = {(name, 10): bound for name, bound in ten.items()} | {("SMA", 8): eight}
     named = {key: f"{key[0]}, N = {key[1]}" for key in bounds}
     within = dict(zip(merit.AMONG_TEN, (soon, sooner, soon), strict=True))
     passed = {name: f"experiments, {name}" for name in within}
+    table = merit.gains(runs).query("arm == @merit.OUTCOMES").set_index(["landscape", "n_elements"])
+    again = table[table.index.isin(merit.RETRAINED, level="landscape")]
     others = (
         "least gain, N = 4 and 5",
-        "upper end of the least gain, retrained",
+        f"least upper end of a gain, trained again ({min(again['n'], default=0)} seeds)",
         "largest share frozen",
         "largest cost",
     )
-    table = merit.gains(runs).query("arm == @merit.OUTCOMES").set_index(["landscape", "n_elements"])
-    if any(table["n"].get(key, 0) < seeds for key, seeds in merit.PLANNED.items()):
+    planned = merit.PLANNED | dict.fromkeys(((name, 10) for name in merit.RETRAINED), MIN_PAIRS)
+    if any(table["n"].get(key, 0) < seeds for key, seeds in planned.items()):
         return [Part(name, source=MERIT_SOURCE) for name in (*named.values(), *passed.values(), *others)]
     own = runs[runs["arm"] == merit.OUTCOMES].set_index(["landscape", "n_elements"])["best"]
     parts = []
@@ -150,7 +152,6 @@ def merit_of_outcomes(
     ]
     few = table[table.index.isin(merit.FEW, level="n_elements")]
     stands = merit.frozen(runs).query("arm == @merit.OUTCOMES and n_elements in @merit.FEW")["frozen"].max()
-    again = table[table.index.get_level_values("landscape").str.endswith("_retrained")]
     measured = (few["gain"].min(), again["high"].min(), stands, table["cost"].max())
     limits = ({"least": -less}, {"least": 0}, {"most": frozen}, {"most": cost})
     return parts + [

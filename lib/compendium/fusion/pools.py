@@ -6,8 +6,8 @@
 Files are declared in `data/registry.toml`, and so are the size of each pool and its targets. `load` asserts the size
 after cleaning. Pools of alloys ("alloys_…") are computed from the shipped networks and need no download.
 
-    repeats      candidates with equal features are one: the mean of their targets, or the best where a row is one of
-                 several crystals of a formula
+    repeats      of one experiment, or crystals of one formula: a candidate is the mean of their targets; of perovskites
+                 and of "stability" the most stable crystal. Other pools keep the rows that are published
     composition  mean, average deviation, least and largest value of 22 Magpie properties over a formula, the number of
                  elements, the largest fraction and the entropy of mixing
     bits         Morgan fingerprints of radius 2 (needs RDKit)
@@ -50,8 +50,7 @@ class Task:
 DECLARED: dict[str, dict] = datasets.declared("pool")
 """The pools by name: size, number of features, files, targets and their directions."""
 
-SINGLE = tuple(name for name, entry in DECLARED.items() if len(entry["targets"]) == 1)
-SEVERAL = tuple(name for name in DECLARED if name not in SINGLE)
+SEVERAL = tuple(name for name, entry in DECLARED.items() if len(entry["targets"]) > 1)
 
 
 def load(name: str) -> Task:

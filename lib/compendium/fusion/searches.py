@@ -1,7 +1,8 @@
 """Who chooses a batch on a box: the ensemble with candidates of its own, and its peers.
 
-    ensemble  the library's ensemble; log EI maximised by an evolution of candidates within a trust region, at some
-              distance from all that was measured; batch by fantasies
+    ensemble  the library's ensemble; log EI maximised by an evolution of candidates. Near picks change the best points
+              in few coordinates; far picks lie in a trust region, at some distance from all that was measured; batch by
+              fantasies
     turbo     BoTorch: TuRBO-1, Thompson sampling in a trust region whose sides follow the lengthscales
     log_ei    BoTorch: qLogEI on a `SingleTaskGP`, picks one by one
     cma_es    the package `cma`: CMA-ES within limits, from the best of the random points
@@ -77,7 +78,7 @@ def turbo(rng: np.random.Generator, batch: int, candidates: int = 2000) -> Searc
     The region grows after three successes in a row, as in the paper; the tutorial's ten are out of reach in 25 batches.
     The model is fitted to all points, also where the region begins again. Its limits are the tutorial's: lengthscales
     of 0.005 … 4 of the box, noise of 1e-8 … 1e-3 of the variance. Every candidate moves all coordinates, as in the
-    tutorial with 20 or fewer.
+    tutorial with 20 or fewer. There are half as many of them as in the tutorial.
     """
     from gpytorch.constraints import Interval
     from gpytorch.kernels import MaternKernel, ScaleKernel
