@@ -106,8 +106,8 @@ def _scores(model: Model, best: float, features: np.ndarray) -> np.ndarray:
 
 def _in_parts(function: Callable[[Tensor], Tensor], features: np.ndarray) -> np.ndarray:
     """Return what a function of features (n, D) gives (n,), a part of the rows at a time."""
-    parts = torch.from_numpy(features).split(CHUNK)
-    return np.concatenate([function(part).numpy() for part in parts])
+    parts = np.split(features, range(CHUNK, len(features), CHUNK))
+    return np.concatenate([function(torch.tensor(part)).numpy() for part in parts])
 
 
 def largest(scores: np.ndarray, rows: np.ndarray) -> np.ndarray:
