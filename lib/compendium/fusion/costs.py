@@ -115,6 +115,7 @@ def target(points: np.ndarray) -> np.ndarray:
     return -np.square(points - 0.4).mean(1)
 
 
+@one_thread()
 def factorisations(
     dimensions: Sequence[int] = DIMENSIONS, points: Sequence[int] = POINTS, seeds: int = 2
 ) -> pd.DataFrame:
