@@ -6,8 +6,8 @@
     Merit(merit, ["enthalpy_J_per_g", "austenite_peak_C"])
 
 A merit is often less smooth than what it is made of: the distance from a wanted temperature has a kink where it is
-best, and there a model of the merit itself sees a narrow ridge. Here each outcome has
-a model, and the function is applied to samples of what the models expect.
+best, and there a model of the merit itself sees a narrow ridge. Here each outcome has a model, and the function is
+applied to samples of what the models expect.
 
 Source: Astudillo and Frazier, Bayesian Optimization of Composite Functions, ICML 2019.
 """
@@ -34,8 +34,8 @@ from alloygrad.checks import (
 MARGIN = 0.03
 """Chosen on two landscapes, by seeds that nothing else uses (notebook 15)."""
 
-
 RESERVED = "merit"
+"""What predictions of the merit are called, beside those of its outcomes."""
 
 DOMAIN = "Keep what is under a root, or below a fraction, in its domain, as in p['x'].clip(1e-9) ** 0.5."
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from alloygrad import Pool, log_ei, maximise
+from alloygrad.features.feature_map import doubles
 from alloygrad.protocols import Model, Surrogate
 from alloygrad.surrogates import Ensemble, GaussianProcess, RandomForest
 from alloygrad.surrogates.ensemble import MEMBERS, EnsembleModel
@@ -93,7 +94,7 @@ def enumerated(model: Model, space: Pool, rows: np.ndarray) -> np.ndarray:
             picks.append(top)
             if len(picks) == BATCH:
                 return np.array(picks)
-            at = torch.from_numpy(space.features[[top]])
+            at = doubles(space.features[[top]])
             mean = model.posterior(at)[0]
             model, best = model.condition(at, mean), max(best, mean.item())
             scores[top], new[:] = -np.inf, False
@@ -107,7 +108,7 @@ def _scores(model: Model, best: float, features: np.ndarray) -> np.ndarray:
 def _in_parts(function: Callable[[Tensor], Tensor], features: np.ndarray) -> np.ndarray:
     """Return what a function of features (n, D) gives (n,), a part of the rows at a time."""
     parts = np.split(features, range(CHUNK, len(features), CHUNK))
-    return np.concatenate([function(torch.tensor(part)).numpy() for part in parts])
+    return np.concatenate([function(doubles(part)).numpy() for part in parts])
 
 
 def largest(scores: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -161,7 +162,7 @@ def forest_ei(space: Pool, rows: np.ndarray, values: np.ndarray, *, rng: np.rand
     """Choose the largest log EI on a random forest."""
     model = fitted(RandomForest(plain), space, rows, values)
     best = standardised_best(values)
-    return Chosen(largest(log_ei(model, best)(space.features).numpy(), rows))
+    return Chosen(largest(_scores(model, best, space.features), rows))
 
 
 def standardised_best(values: np.ndarray) -> float:

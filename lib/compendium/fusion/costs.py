@@ -138,8 +138,8 @@ def factorisations(
                 }
                 for name, model in fitted.items():
                     own = process(model)
-                    rows.append({"points": n, "dimensions": d, "seed": seed, "model": name} | _conditioned(own))
-                    rows[-1]["jitter"] = np.nan if name == "isotropic" else model.jitter / own.scale
+                    row = {"points": n, "dimensions": d, "seed": seed, "model": name} | _conditioned(own)
+                    rows.append(row | {"jitter": getattr(model, "jitter", np.nan) / own.scale})
     return pd.DataFrame(rows)
 
 

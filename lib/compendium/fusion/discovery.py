@@ -124,13 +124,18 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def last(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return how many of the ten best are found in the end: pools and seeds × arms, NaN where an arm lacks a seed."""
+    found = runs.assign(found=runs["found"].str.split().str[-1].astype(float))
+    return found.pivot(index=["pool", "seed"], columns="arm", values="found")
+
+
 def lost(runs: pd.DataFrame, whole: str = "ensemble") -> pd.DataFrame:
     """Return what each arm finds less than the whole ensemble on the same pools and seeds.
 
     Columns: arm, n (campaigns), lost (of the ten best, mean) with its 95 % interval, low and high.
     """
-    found = runs.assign(found=runs["found"].str.split().str[-1].astype(float))
-    wide = found.pivot(index=["pool", "seed"], columns="arm", values="found")
+    wide = last(runs)
     rows = [
         {"arm": arm, "lost": test["mean"]} | {name: test[name] for name in ("low", "high", "n")}
         for arm in dict.fromkeys(runs["arm"])

@@ -196,7 +196,7 @@ def matrix(table: pd.DataFrame) -> Figure:
             axis.text(column, row, f"{value:.1f}", ha="center", va="center", **look)
     axis.set_xticks(
         range(wide.shape[1]),
-        [textwrap.fill(str(ARMS[arm]["label"]), 22, break_long_words=False) for arm in wide.columns],
+        [textwrap.fill(str(ARMS[arm]["label"]), 24, break_long_words=False) for arm in wide.columns],
     )
     axis.set_yticks(range(len(wide)), [named(pool) for pool in wide.index])
     axis.tick_params(length=0)

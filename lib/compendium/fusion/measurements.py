@@ -46,8 +46,7 @@ def pools_found(runs: pd.DataFrame, behind: float, level: float) -> list[Part]:
     arms = (OURS, *PEERS)
     if not complete(runs, pools, arms):
         return [Part(name, source=SOURCE) for name in ("rank", "p", "lag")]
-    found = runs.assign(found=runs["found"].str.split().str[-1].astype(float))
-    wide = found[found["pool"].isin(pools)].pivot(index=["pool", "seed"], columns="arm", values="found")[list(arms)]
+    wide = discovery.last(runs[runs["pool"].isin(pools)])[list(arms)]
     ranks = wide.rank(axis=1, ascending=False).mean()
     lead = float(ranks[list(PEERS)].min() - ranks[OURS])
     means = wide.groupby(level="pool").mean()
@@ -131,12 +130,12 @@ def merit_of_outcomes(
     passed = {name: f"experiments, {name}" for name in within}
     table = merit.gains(runs).query("arm == @merit.OUTCOMES").set_index(["landscape", "n_elements"])
     again = table[table.index.isin(merit.RETRAINED, level="landscape")]
-    others = (
-        "least gain, N = 4 and 5",
-        f"least upper end of a gain, trained again ({min(again['n'], default=0)} seeds)",
-        "largest share frozen",
-        "largest cost",
-    )
+    others = {
+        "least gain, N = 4 and 5": {"least": -less},
+        f"least upper end of a gain, trained again ({min(again['n'], default=0)} seeds)": {"least": 0},
+        "largest share frozen": {"most": frozen},
+        "largest cost": {"most": cost},
+    }
     planned = merit.PLANNED | dict.fromkeys(((name, 10) for name in merit.RETRAINED), MIN_PAIRS)
     if any(table["n"].get(key, 0) < seeds for key, seeds in planned.items()):
         return [Part(name, source=MERIT_SOURCE) for name in (*named.values(), *passed.values(), *others)]
@@ -153,8 +152,7 @@ def merit_of_outcomes(
     few = table[table.index.isin(merit.FEW, level="n_elements")]
     stands = merit.frozen(runs).query("arm == @merit.OUTCOMES and n_elements in @merit.FEW")["frozen"].max()
     measured = (few["gain"].min(), again["high"].min(), stands, table["cost"].max())
-    limits = ({"least": -less}, {"least": 0}, {"most": frozen}, {"most": cost})
     return parts + [
         Part(name, float(value), n=None, **limit, source=MERIT_SOURCE)
-        for name, value, limit in zip(others, measured, limits, strict=True)
+        for (name, limit), value in zip(others.items(), measured, strict=True)
     ]

@@ -70,7 +70,10 @@ SINCE, SHORT = 20, 0.002
 TUNING_SEED = 1000
 
 AMONG_TEN = ("SMA", "HEA", "Ti")
+RETRAINED = tuple(f"{landscape}_retrained" for landscape in AMONG_TEN)
 FEW = (4, 5)
+"""What the criterion speaks of: alloys of ten elements, the same trained again, and numbers of few elements."""
+
 PLANNED = (
     {(landscape, 10): 96 for landscape in AMONG_TEN}
     | {("SMA", 8): 32}
@@ -78,8 +81,6 @@ PLANNED = (
 )
 """Seeds of the criterion, by landscape and number of elements. Of networks trained again, 32 are planned as well; they
 are judged from eight on, and their number is said."""
-
-RETRAINED = tuple(f"{landscape}_retrained" for landscape in AMONG_TEN)
 
 BEHAVIOUR = 1
 """Raised when a change of the code changes what a run gives."""
