@@ -31,8 +31,8 @@ COMPONENTS = 10
 JOINT = 1000
 """Candidates of a joint sample."""
 
-AGAIN, CHUNK = 1024, 65536
-"""Candidates that are scored anew, at least, and candidates that are predicted, at a time."""
+AGAIN, CHUNK = 1024, 2048
+"""Candidates that are scored anew, at least, and candidates that are predicted, at a time: so few stay in cache."""
 
 ENTROPY_ROWS = 4096
 """Candidates among which the entropy of the best is taken; they are drawn anew for each batch."""

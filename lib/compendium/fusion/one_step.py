@@ -9,6 +9,7 @@ features: that favours features.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from alloygrad.surrogates.evidence import NOISE
 from alloygrad.surrogates.gp import standardisation
 from compendium.running import studies
 from compendium.running.cells import Cell, declared
+from compendium.threads import one_thread
 
 PICKS, CANDIDATES = 8, 3000
 COLUMNS = ["cell", "seed", "model", "hits", "gain", "share"]
@@ -61,6 +63,44 @@ def _upper(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x[rows], y[rows]
 
 
+@dataclass(frozen=True, eq=False)
+class State:
+    """What one trajectory knows before its first choice, and alloys that others measured."""
+
+    features: FeatureMap
+    known: np.ndarray  # (n, k) fractions
+    merits: np.ndarray  # (n,)
+    candidates: np.ndarray  # (m, k)
+    theirs: np.ndarray  # (m,): merits of the candidates
+
+    def judged(self, fit: Fit) -> dict[str, float]:
+        """Return hits, gain and share of one model (see `table`)."""
+        centre, spread = standardisation(self.merits)
+        model = fit(self.features, self.known, (self.merits - centre) / spread)
+        with torch.no_grad():
+            expected = model.posterior(self.known)[0].max().item()
+            values = log_ei(model, expected)(torch.from_numpy(self.candidates)).numpy()
+        picked, best = self.theirs[np.argsort(-values, kind="stable")[:PICKS]], self.merits.max()
+        return {
+            "hits": float((picked > best).mean()),
+            "gain": float(max(0.0, picked.max() - best)),
+            "share": float((self.theirs > best).mean()),
+        }
+
+
+def state(cell: Cell, trajectories: pd.DataFrame, seed: int) -> State:
+    """Return the state of one seed before its first choice; its candidates are drawn from those of other seeds."""
+    elements = list(cell.space().elements)
+    own = trajectories[trajectories["seed"] == seed]
+    others = trajectories[(trajectories["seed"] != seed) & (trajectories["experiment"] >= 0)]
+    others = others.sample(min(CANDIDATES, len(others)), random_state=seed)
+    start = own[own["experiment"] < 0]
+    names = own["features"].dropna().iloc[0].split()
+    features = FeatureMap(cell.space().elements, tuple(parse_feature(one) for one in names))
+    x, shown = (cell.space().fractions(part[elements].to_numpy()) for part in (start, others))
+    return State(features, x, start["merit"].to_numpy(), shown, others["merit"].to_numpy())
+
+
 def table(names: Sequence[str], seeds: Sequence[int], models: Mapping[str, Fit] = MODELS) -> pd.DataFrame:
     """Return one row per cell, seed and model.
 
@@ -74,32 +114,11 @@ def table(names: Sequence[str], seeds: Sequence[int], models: Mapping[str, Fit] 
         would have; gain: by how much the best pick beats it, 0 where none does. A cell without records has no rows.
     """
     rows = []
-    for name in names:
-        cell = declared()[name]
-        known = studies.trajectories(cell, cell.planned, compute=False)
-        for seed in seeds if len(known) else ():
-            for model, fit in models.items():
-                rows.append({"cell": name, "seed": seed, "model": model} | step(cell, known, seed, fit))
+    with one_thread():
+        for name in names:
+            cell = declared()[name]
+            trajectories = studies.trajectories(cell, cell.planned, compute=False)
+            for seed in seeds if len(trajectories) else ():
+                at = state(cell, trajectories, seed)
+                rows += [{"cell": name, "seed": seed, "model": one} | at.judged(fit) for one, fit in models.items()]
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def step(cell: Cell, known: pd.DataFrame, seed: int, fit: Fit) -> dict[str, float]:
-    """Return hits, gain and share of one model on the initial alloys of one seed, among those that others measured."""
-    elements = list(cell.space().elements)
-    own, others = known[known["seed"] == seed], known[(known["seed"] != seed) & (known["experiment"] >= 0)]
-    names = own["features"].dropna().iloc[0].split()
-    features = FeatureMap(cell.space().elements, tuple(parse_feature(one) for one in names))
-    start, others = own[own["experiment"] < 0], others.sample(min(CANDIDATES, len(others)), random_state=seed)
-    x, shown = (cell.space().fractions(part[elements].to_numpy()) for part in (start, others))
-    merits, best = others["merit"].to_numpy(), start["merit"].max()
-    centre, spread = standardisation(start["merit"].to_numpy())
-    model = fit(features, x, (start["merit"].to_numpy() - centre) / spread)
-    with torch.no_grad():
-        expected = model.posterior(x)[0].max().item()
-        values = log_ei(model, expected)(torch.from_numpy(shown)).numpy()
-    picked = merits[np.argsort(-values, kind="stable")[:PICKS]]
-    return {
-        "hits": float((picked > best).mean()),
-        "gain": float(max(0.0, picked.max() - best)),
-        "share": float((merits > best).mean()),
-    }

@@ -184,7 +184,7 @@ def test_one_step_counts_picks_that_beat_the_best_known():
     )  # fmt: skip
     known.loc[19, ["experiment", "features"]] = [0, "mean:VEC"]
     fit = lambda features, x, y: Known()  # noqa: E731
-    found = one_step.step(Cell(), known, 0, fit)
+    found = one_step.state(Cell(), known, 0).judged(fit)
     others, best = known["merit"][20:], known["merit"][:19].max()
     assert found["hits"] == pytest.approx((others.nlargest(8) > best).mean())
     assert found["gain"] == pytest.approx(max(0, others.max() - best)) and found["share"] == (others > best).mean()

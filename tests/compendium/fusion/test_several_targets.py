@@ -33,6 +33,15 @@ def test_a_campaign_is_a_pure_function_of_its_seed(hill, arm):
     assert row["share"] == several.run("hill", arm, 3)["share"]
 
 
+def test_botorch_chooses_among_the_candidates_that_may_gain_most(hill, monkeypatch):
+    monkeypatch.setattr(several, "CHOICES", several.BATCH)  # no choice is left
+    monkeypatch.setattr(several, "gained", lambda hoped, known: hoped[:, 0])  # what may be reached in "up" alone
+    rows = np.arange(20)
+    picked = several.qlognehvi(TASK, rows, np.random.default_rng(0))
+    best = 20 + OUTCOMES["up"][20:].to_numpy().argsort()[-10:]  # "up" is one of the features: it is predicted well
+    assert set(picked) <= set(best)
+
+
 def test_the_whole_pool_has_all_of_the_hypervolume_and_the_front_alone_as_well():
     yardstick = several.Yardstick(TASK.utilities)
     assert yardstick.share(TASK.utilities) == pytest.approx(1)
