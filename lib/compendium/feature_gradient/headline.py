@@ -85,7 +85,7 @@ class Landscape:
 def landscapes(results: Results, endings: Mapping[str, str] = TRAININGS) -> list[Landscape]:
     """Return every landscape with the published loop and an exact arm, `statistics.MIN_PAIRS` seeds of each or more.
 
-    Arms with fewer seeds are left out; the seeds are those that all the others have.
+    Arms with fewer seeds, or fewer than the published loop, are left out; the seeds are those that all the others have.
     """
     found = []
     for alloy, title in ALLOYS.items():
@@ -94,7 +94,9 @@ def landscapes(results: Results, endings: Mapping[str, str] = TRAININGS) -> list
             arms = {arm for _, arm in values}
             exact = "enumeration" if "enumeration" in arms else "ascent"
             if {exact, "slsqp_ei"} <= arms:
-                table = pd.concat(values, axis=1).dropna()
+                least = len(values["merit", "slsqp_ei"])
+                kept = {key: own for key, own in values.items() if key[1] == exact or len(own) >= least}
+                table = pd.concat(kept, axis=1).dropna()
                 own = {key: table[key] - table[key[0], exact] for key in table if key[1] != exact}
                 found.append(Landscape(title, name, exact, pd.DataFrame(own)))
     return found
@@ -168,8 +170,8 @@ def in_words(results: Results) -> str:
     numbers = "{value:.2f} nats [{low:.2f}, {high:.2f}]".format(**gain)
     shares = "{value:.0f} % [{low:.0f}, {high:.0f}]".format(**share)
     return (
-        f"With the simulators retrained, {len(of)} trainings in all, the published search adds {numbers}, and the best "
-        f"of random {shares} of that (95 % intervals)."
+        f"Over {len(of)} trainings of the simulators, at least {counts.min()} for each kind of alloy, the published "
+        f"search adds {numbers}, and the best of random {shares} of that (95 % intervals)."
     ).replace("-", "−")
 
 

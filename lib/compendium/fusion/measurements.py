@@ -76,16 +76,20 @@ def holm(p: Sequence[float]) -> list[float]:
 
 @measure("pools_front")
 def pools_front(runs: pd.DataFrame, behind: float, but: int) -> list[Part]:
-    """On how many pools of several targets the ensemble finds less of the front than BoTorch; the mean lead."""
-    names = ("pools", "mean lead")
+    """On how many pools of several targets the ensemble finds less of the front than BoTorch; the mean lead.
+
+    Judged are pools with all seeds. While some lack seeds there is no mean, and the number of pools counts only where
+    it is too large already.
+    """
     table = several.leads(runs)
-    own = table[table["over"] == "qlognehvi"]
-    if set(own["pool"]) != set(pools.SEVERAL) or own["n"].min() < several.SEEDS:
-        return [Part(name, source=SEVERAL_SOURCE) for name in names]
-    label, mean = f"pools more than {behind} behind", float(own["mean"].mean())
+    own = table[(table["over"] == "qlognehvi") & (table["n"] >= several.SEEDS)]
+    lost, whole = float((own["mean"] < -behind).sum()), set(own["pool"]) == set(pools.SEVERAL)
+    names = (f"pools more than {behind} behind" + ("" if whole else f", of {len(own)} decided"), "mean lead")
+    found = (dict(value=lost, n=None, most=but), dict(value=float(own["mean"].mean()), n=None, least=0))
+    told = (whole or lost > but, whole)
     return [
-        Part(label, float((own["mean"] < -behind).sum()), n=None, most=but, source=SEVERAL_SOURCE),
-        Part(names[1], mean, n=None, least=0, source=SEVERAL_SOURCE),
+        Part(name, source=SEVERAL_SOURCE, **(numbers if known else {}))
+        for name, numbers, known in zip(names, found, told, strict=True)
     ]
 
 

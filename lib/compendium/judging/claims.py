@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 
 from compendium import DATA, bodies
-from compendium.judging.verdicts import GROUPS, MEASURES, NOT_TESTED, VERDICTS, Part, judge, standardised, widening
+from compendium.judging.verdicts import GROUPS, MEASURES, NOT_TESTED, VERDICTS, Part, intervals, judge, standardised
 
 FILE = DATA / "claims.toml"
 COLUMNS = ["claim", "statement", "place", "criterion", "measured", "verdict", "figure", "test"]
@@ -130,13 +130,13 @@ def judged(results: Any, claims: Sequence[Claim] | None = None) -> list[Judgemen
     """Judge claims (default: the first document's) together, by intervals that hold all at once."""
     claims = load() if claims is None else claims
     parts = [claim.parts(results) for claim in claims]
-    factor = widening(part for own in parts for part in own)
-    return [_judgement(claim, own, factor) for claim, own in zip(claims, parts, strict=True)]
+    m = intervals(part for own in parts for part in own)
+    return [_judgement(claim, own, m) for claim, own in zip(claims, parts, strict=True)]
 
 
-def _judgement(claim: Claim, parts: Sequence[Part], factor: float) -> Judgement:
-    """The verdict on a claim whose intervals are widened by a factor."""
-    wide = [part.widened(factor) for part in parts]
+def _judgement(claim: Claim, parts: Sequence[Part], m: int) -> Judgement:
+    """The verdict on a claim whose intervals are among m that hold the truth together."""
+    wide = [part.widened(m) for part in parts]
     return Judgement(claim, wide, judge(wide) if wide else NOT_TESTED)
 
 
@@ -149,7 +149,7 @@ def history(results: Any, found: Sequence[Judgement]) -> pd.DataFrame:
     Columns claim, criterion ("untouched", "known": what it judges was recorded when it was written, or "amended"),
     first, verdict, and `TIMES` ("" where the criterion has no margin).
     """
-    factor, rows = widening(part for own in found for part in own.parts), []
+    m, rows = intervals(part for own in found for part in own.parts), []
     for own in found:
         claim = own.claim
         state = "amended" if claim.amended else "known" if claim.known else "untouched"
@@ -157,7 +157,7 @@ def history(results: Any, found: Sequence[Judgement]) -> pd.DataFrame:
         others = dict.fromkeys(TIMES.values(), "")
         if "margin" in claim.numbers:
             scaled = {name: claim.with_margin(times) for times, name in TIMES.items()}
-            others = {name: _judgement(each, each.parts(results), factor).verdict for name, each in scaled.items()}
+            others = {name: _judgement(each, each.parts(results), m).verdict for name, each in scaled.items()}
         rows.append(row | others)
     return pd.DataFrame(rows)
 

@@ -8,9 +8,9 @@ interval [low, high]; the part
     open   where it straddles one, or where there is none (fewer than 8 repeats, or nothing recorded).
 
 Many numbers are judged at once, and among so many 95 % intervals some miss the truth. So the intervals are widened
-until all of them together hold the truth with 95 % (`widening`): with m of them, each half-width is multiplied by
-z(0.05/m)/z(0.05), where z is the two-sided quantile of the normal distribution (Bonferroni). All outcomes, and with
-them all verdicts, are then right with 95 %.
+until all of them together hold the truth with some 95 % (`widening`): with m of them, each half-width is multiplied by
+t(0.05/m; n − 1)/z(0.05), where t and z are the two-sided quantiles of Student's and of the normal distribution
+(Bonferroni). The first is that of n repeats, because the bootstrap of few is as narrow as if their spread were known.
 
 Parts come in three groups. `meant`: the claim as the paper states it, on a method that does what the paper says and a
 test that does not see its answers; `published`: the same with the loop, the data or the protocol as published;
@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import inf, isnan, nan
 
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from compendium.judging import statistics
 
@@ -76,8 +76,11 @@ class Part:
         """Whether chance has a say in it."""
         return self.n is not None and not isnan(self.low)
 
-    def widened(self, factor: float) -> "Part":
-        """The part with an interval whose half-widths are so many times as large."""
+    def widened(self, m: int) -> "Part":
+        """The part with the interval that it needs as one of m; without one, the part as it is."""
+        if not self.has_interval():
+            return self
+        factor = widening(m, self.n)
         low, high = (self.value + factor * (end - self.value) for end in (self.low, self.high))
         return replace(self, low=low, high=high)
 
@@ -90,10 +93,14 @@ class Part:
         return f"{self.name} {self.value:.3g}{interval}, n = {self.n}"
 
 
-def widening(parts: Iterable[Part]) -> float:
-    """Factor on half-widths of 95 % intervals with which all intervals of these parts hold the truth with 95 %."""
-    m = max(1, sum(part.has_interval() for part in parts))
-    return float(norm.isf(statistics.LEVEL / m / 2) / norm.isf(statistics.LEVEL / 2))
+def intervals(parts: Iterable[Part]) -> int:
+    """How many intervals these parts have, at least 1: so many must hold the truth together."""
+    return max(1, sum(part.has_interval() for part in parts))
+
+
+def widening(m: int, n: int) -> float:
+    """Factor on half-widths of 95 % intervals of n repeats with which m such intervals together hold the truth."""
+    return float(t.isf(statistics.LEVEL / m / 2, n - 1) / norm.isf(statistics.LEVEL / 2))
 
 
 def together(parts: Sequence[Part]) -> str:

@@ -168,13 +168,15 @@ def _interval(logarithms: pd.Series) -> tuple[float, float, float]:
 
 
 def expected(candidates: int, best: int) -> float:
-    """Return the mean number of random experiments, drawn without repeats, until one of the best is measured.
+    """Return the geometric mean of the number of random experiments until one of the best is measured, exactly.
 
-    Runs end as all others do: it is Σ P(none among the first k), k = 0 … `MOST`.
+    They are drawn without repeats, and runs end as all others do. With s_k = P(none among the first k), it is
+    exp Σ s_k log((k + 1)/k), k = 1 … `MOST`.
     """
     left = candidates - INITIAL
-    missed = np.cumprod([1 - best / (left - k) for k in range(min(MOST, left - best + 1))])
-    return float(1 + missed.sum())
+    k = np.arange(min(MOST, left - best + 1))
+    missed = np.cumprod(1 - best / (left - k))
+    return float(np.exp(missed @ np.log((k + 2) / (k + 1))))
 
 
 def differences(runs: pd.DataFrame, one: str = "campaign", other: str = "botorch") -> pd.DataFrame:

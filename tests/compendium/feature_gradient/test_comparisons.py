@@ -164,11 +164,8 @@ def test_the_declared_comparisons_are_of_nine_targets_twice_and_the_paper_s_thre
     for each in COMPARISONS:
         assert each.folds == 10 and each.rows == min(100, int(0.8 * each.of)) and each.restarts == 0
         assert len(each.name(0, "fractions")) == 16
-    assert [(each.target, each.rows, draws) for each, draws in PUBLISHED.items()] == [
-        ("martensite_peak", 100, 8),
-        ("hardness", 68, 8),
-        ("yield_strength", 299, 8),
-    ]
+    theirs = [("martensite_peak", 100), ("hardness", 68), ("yield_strength", 299)]
+    assert [(each.target, each.rows) for each in PUBLISHED] == theirs
 
 
 @pytest.mark.dataset

@@ -112,7 +112,9 @@ def test_the_sentences_wait_for_two_landscapes_of_every_alloy():
     table = headline.over_landscapes(headline.landscapes(whole)).set_index(["alloy", "statistic"])
     row = table.loc[("all", "state entropy of the published loop (nats)")]
     said = headline.in_words(whole).replace("−", "-")
-    assert said.startswith("With the simulators retrained, 6 trainings in all, the published search adds")
+    assert said.startswith(
+        "Over 6 trainings of the simulators, at least 2 for each kind of alloy, the published search adds"
+    )
     assert f"adds {row['value']:.2f} nats [{row['low']:.2f}, {row['high']:.2f}], and the best" in said
 
 

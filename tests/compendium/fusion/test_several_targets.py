@@ -6,6 +6,7 @@ import pytest
 
 from alloygrad.objectives import hypervolume
 from compendium.fusion import learners, measurements, pools, several
+from compendium.judging.verdicts import judge
 
 RNG = np.random.default_rng(0)
 FEATURES = pd.DataFrame(RNG.random((150, 3)), columns=list("abc"))
@@ -75,8 +76,18 @@ def test_the_ensemble_is_judged_pool_by_pool_and_on_the_mean():
     pools_behind, lead = measurements.pools_front(made_up(ensemble=0.9, qlognehvi=0.95), **numbers)
     assert (pools_behind.value, pools_behind.outcome()) == (len(pools.SEVERAL), "fails")
     assert measurements.pools_front(made_up(ensemble=0.9), **numbers)[0].n == 0
-    one_short = made_up(ensemble=0.9, qlognehvi=0.95).iloc[:-1]
-    assert measurements.pools_front(one_short, **numbers)[0].n == 0
+
+
+def test_pools_that_lack_seeds_leave_the_verdict_open_unless_too_many_others_are_lost():
+    numbers = dict(behind=0.01, but=1)
+    won, lost = (made_up(ensemble=0.9, qlognehvi=peer) for peer in (0.8, 0.95))
+    assert judge(measurements.pools_front(won.iloc[:-1], **numbers)) == "not tested"
+    some = [lost[lost["pool"].isin(pools.SEVERAL[:n])] for n in (1, 2)]
+    assert judge(measurements.pools_front(some[0], **numbers)) == "not tested"
+    pools_behind, lead = measurements.pools_front(some[1], **numbers)
+    assert (pools_behind.value, pools_behind.outcome(), lead.n) == (2, "fails", 0)
+    assert pools_behind.name.endswith("of 2 decided")
+    assert judge([pools_behind, lead]) == "not reproduced"
 
 
 @pytest.mark.parametrize("make", [learners.ridge, learners.network])

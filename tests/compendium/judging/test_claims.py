@@ -84,7 +84,7 @@ def test_an_amended_criterion_names_the_verdict_of_its_first_wording():
 
 def test_the_history_of_a_claim_has_its_first_verdict_and_those_of_other_margins(monkeypatch):
     """The number is 2 ± 1; it holds where the margin is below 1 and fails where it is above 3."""
-    part = {"value": 2.0, "low": 1.0, "high": 3.0, "n": 9}
+    part = {"value": 2.0, "low": 1.0, "high": 3.0, "n": 999}
     monkeypatch.setitem(verdicts.MEASURES, "two", lambda results, margin: [verdicts.Part("x", **part, least=margin)])
     monkeypatch.setitem(verdicts.MEASURES, "one", lambda results: [verdicts.Part("x", 1.0, n=None, least=0)])
     about = dict(statement="s", place="p", paper="", criterion="c")
