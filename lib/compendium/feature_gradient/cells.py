@@ -126,10 +126,10 @@ PLANNED = (
 For more, raise a number and run `make study`."""
 
 FURTHER = (
-    *((f"*_n4_{arm}_physical", 8) for arm in ("slsqp_ei", "best_of_random", "random", "ascent", "slsqp_log_ei")),
+    ("*_n4_slsqp_log_ei_physical", 8),
     ("ti_n4_enumeration_physical", 8),
     *((f"*_n4_{arm}_retrained*", 16) for arm in ("slsqp_ei", "best_of_random", "random", "ascent")),
-    *((f"*_n4_{arm}_physical", 32) for arm in HEADLINE[1:]),
+    ("*_n4_slsqp_log_ei_physical", 32),
     ("ti_n4_enumeration_physical", 32),
     ("sma_n4_slsqp_log_pi", 32),
     ("sma_n4_slsqp_log_ei_formulas8", 32),

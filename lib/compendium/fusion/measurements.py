@@ -84,12 +84,12 @@ def pools_front(runs: pd.DataFrame, behind: float, but: int) -> list[Part]:
     table = several.leads(runs)
     own = table[(table["over"] == "qlognehvi") & (table["n"] >= several.SEEDS)]
     lost, whole = float((own["mean"] < -behind).sum()), set(own["pool"]) == set(pools.SEVERAL)
-    names = (f"pools more than {behind} behind" + ("" if whole else f", of {len(own)} decided"), "mean lead")
-    found = (dict(value=lost, n=None, most=but), dict(value=float(own["mean"].mean()), n=None, least=0))
-    told = (whole or lost > but, whole)
+    counted = dict(value=lost, n=None) if whole or lost > but else {}
+    lead = dict(value=float(own["mean"].mean()), n=None) if whole else {}
+    label = f"pools more than {behind} behind" + ("" if whole else f", of {len(own)} decided")
     return [
-        Part(name, source=SEVERAL_SOURCE, **(numbers if known else {}))
-        for name, numbers, known in zip(names, found, told, strict=True)
+        Part(label, **counted, most=but, source=SEVERAL_SOURCE),
+        Part("mean lead", **lead, least=0, source=SEVERAL_SOURCE),
     ]
 
 

@@ -252,7 +252,7 @@ def points_needed(table: pd.DataFrame) -> pd.DataFrame:
     half a tolerance or less), most (points that were measured in all).
     """
     deviations = pd.concat([table[f"sd_{name}"] / most for name, most in TOLERANCES.items()], axis=1).max(axis=1)
-    table = table.assign(spread=2 * deviations).sort_values("points")
+    table = table.assign(spread=2 * deviations).sort_values("points", kind="stable")
     rows = []
     for (arm, seed), own in table.groupby(["arm", "seed"], sort=False):
         rows.append((arm, seed, *(within_from(own, name) for name in ("off", "spread")), own["points"].max()))

@@ -42,6 +42,17 @@ def test_gains_are_differences_to_the_exact_arm_by_seed():
     assert not any(arm == "slsqp_log_ei" for _, arm in first.gains)
 
 
+def test_an_arm_with_fewer_seeds_than_the_published_loop_does_not_cut_those_of_the_others():
+    cells = made(shipped=REACHES)
+    few = {f"sma_n4_{arm}": rows(f"sma_n4_{arm}", 8, reach=30) for arm in ("slsqp_log_ei", "best_of_random")}
+    (landscape,) = headline.landscapes(results(cells | few))
+    assert len(landscape.gains) == 12
+    assert {arm for _, arm in landscape.gains} == {"ascent", "slsqp_ei", "random"}
+    cells["sma_n4_enumeration"] = rows("sma_n4_enumeration", 8, reach=4)  # the exact arm may be the shorter one
+    (landscape,) = headline.landscapes(results(cells))
+    assert (landscape.exact, len(landscape.gains)) == ("enumeration", 8)
+
+
 def test_the_table_of_a_landscape_holds_the_statistics_of_its_means():
     (landscape,) = of = headline.landscapes(results(made(shipped=REACHES)))
     table = headline.by_landscape(of).set_index("statistic")
