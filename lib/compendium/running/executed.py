@@ -4,7 +4,8 @@
 
 Times of cells, the patch version of Python, progress bars, addresses of objects and the kernel's names of cells go; all
 else stays as it was. Where the copy that is there has the same sources, and other outputs in no more than their last
-digits, it is left as it is; another processor gives such outputs. What else differs is said.
+digits, it is left as it is; another processor gives such outputs. A copy with more pictures is kept too: without the
+published datasets a run shows fewer. What else differs is said.
 """
 
 import base64
@@ -19,6 +20,7 @@ from compendium import last_digits
 BAR = re.compile(r"[^\n\r]*\d+%\|[^\n\r]*[\n\r]*|[^\n\r]*\b\d+it \[[^\n\r]*[\n\r]*")
 ADDRESS = re.compile(r"(?<= at )0x[0-9a-f]+")
 CELL = re.compile(r"\S*ipykernel_\d+/\d+\.py")
+SOURCES = "its sources"
 
 
 def stripped(notebook: dict[str, Any]) -> dict[str, Any]:
@@ -48,13 +50,19 @@ def _stripped(output: dict[str, Any]) -> dict[str, Any] | None:
 def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
     """What of two executed notebooks (JSON, stripped) differs by more than last digits: a text for each cell."""
     if [cell["source"] for cell in one["cells"]] != [cell["source"] for cell in other["cells"]]:
-        return ["its sources"]
+        return [SOURCES]
     found = []
     for number, cells in enumerate(zip(one["cells"], other["cells"], strict=True)):
         outputs = [cell.get("outputs", []) for cell in cells]
         if len(outputs[0]) != len(outputs[1]) or not all(map(_same_output, *outputs)):
             found.append(f"cell {number}")
     return found
+
+
+def pictures(notebook: dict[str, Any]) -> int:
+    """Count the pictures that an executed notebook (JSON) shows."""
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    return sum("image/png" in output.get("data", {}) for output in outputs)
 
 
 def _same_output(one: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -78,7 +86,7 @@ def _same_content(kind: str, one: Any, other: Any) -> bool:
 def main(executed: str, place: str | None = None) -> None:
     """Strip the notebook `executed`, and put it at `place` (default: where it is).
 
-    A notebook at `place` that differs in last digits alone stays.
+    A notebook at `place` stays if it has the same sources, and differs in last digits alone or shows more pictures.
     """
     made, there = Path(executed), Path(place or executed)
     notebook = stripped(json.loads(made.read_text(encoding="utf-8")))
@@ -88,6 +96,10 @@ def main(executed: str, place: str | None = None) -> None:
         if not apart:
             if old != notebook:
                 print(f"{there.stem}: only last digits differ from the copy, which is kept.")
+            return made.unlink()
+        if apart != [SOURCES] and (fewer := pictures(notebook)) < (more := pictures(old)):
+            why = "Without the published datasets it shows less."
+            print(f"{there.stem} shows {fewer} pictures, the copy {more}: the copy is kept. {why}")
             return made.unlink()
         print(f"{there.stem} is written anew; of the copy differ: {', '.join(apart)}.")
     made.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

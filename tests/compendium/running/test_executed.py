@@ -78,3 +78,22 @@ def test_a_copy_that_differs_in_last_digits_is_kept_and_others_are_told(tmp_path
     executed.main(str(made), str(there))
     assert not made.exists() and (there.read_text(encoding="utf-8") == before) is kept
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("shown", "source", "kept"), [(1, "x", True), (2, "x", False), (3, "x", False), (1, "y", False)]
+)
+def test_a_copy_that_shows_more_pictures_is_kept_unless_its_sources_changed(tmp_path, capsys, shown, source, kept):
+    made, there = tmp_path / "made.ipynb", tmp_path / "there.ipynb"
+
+    def write(path, pictures, source, text):
+        outputs = [new_output("display_data", {"image/png": "aGk="}) for _ in range(pictures)]
+        outputs.append(new_output("stream", name="stdout", text=text))
+        path.write_text(nbformat.writes(new_notebook(cells=[new_code_cell(source, outputs=outputs, id="b")])))
+
+    write(there, 2, "x", "measured")
+    write(made, shown, source, "synthetic")
+    before = there.read_text(encoding="utf-8")
+    executed.main(str(made), str(there))
+    assert not made.exists() and (there.read_text(encoding="utf-8") == before) is kept
+    assert ("shows 1 pictures, the copy 2: the copy is kept" in capsys.readouterr().out) is kept
