@@ -34,7 +34,7 @@ from alloygrad.campaigns.beliefs import (
     objectives_of,
     require_reference,
 )
-from alloygrad.campaigns.cautions import equal, few, repeated, slipped, unvaried
+from alloygrad.campaigns.cautions import equal, few, repeated, slipped, unkept, unvaried
 from alloygrad.campaigns.properties import SETTINGS, Property
 from alloygrad.checks import (
     explained,
@@ -125,6 +125,8 @@ class Campaign:
         self.acquisition = default_acquisition(objectives, acquisition, self.merit)
         self.cost = require_cost(cost, acquisition, space)
         how: dict[str, Any] = dict(setting=self.setting, surrogate=surrogate, inputs=inputs, selection=selection)
+        # a merit may be largest where an outcome is small, and a reference may lie among the worse half
+        how["everywhere"] = self.merit is not None or reference is not None
         self.properties = tuple(
             Property(space, one, seed=(seed, number), **how) for number, one in enumerate(objectives)
         )
@@ -314,7 +316,8 @@ class Campaign:
         same = [text for one in self.properties for text in equal(one.values, one.objective.name)]
         box, made = self._made
         slips = box.far_outside(made) if box else []
-        return [*few(self.space, self.coordinates), *self._outside, *same, *slips]
+        limits = unkept(self.objectives, self.outcomes)
+        return [*few(self.space, self.coordinates), *self._outside, *same, *slips, *limits]
 
     @property
     def _made(self) -> tuple[Box | None, np.ndarray]:
@@ -451,7 +454,8 @@ class Campaign:
                 suggested again, and the suggestions reckon with their outcome. Rows without any outcome, of a table
                 that was read, count among them by themselves.
             min_distance: Least distance of two suggestions in per cent: of the alloy (at.%) for compositions, else of
-                the parameters' ranges. Unless given, a tenth of the widest range.
+                the parameters' ranges; for both together, of the widest range of an element and of the parameters'.
+                Unless given, a tenth of the widest range.
 
         Returns:
             The space's columns; predicted, std and std_measurement in the objective's unit (std: how well the model
@@ -463,8 +467,9 @@ class Campaign:
             predicted", "yield_MPa std", "yield_MPa std_measurement", "cost predicted" and so on, and none is called
             "predicted" alone. A merit adds "merit predicted" and "merit std".
 
-        What is serious among the warnings (too few alloys, many rows outside the limits, values that are all equal,
-        parameters far outside theirs, most suggestions outside what was measured) is a `UserWarning` as well.
+        What is serious among the warnings (too few alloys, many rows outside the limits, values that are all equal, a
+        limit that no row keeps, parameters far outside theirs, most suggestions outside what was measured) is a
+        `UserWarning` as well.
 
         Raises:
             ValueError: Nothing is measured, or fewer than q points are left.

@@ -10,7 +10,8 @@ import torch
 from alloygrad.checks import LEAST_ROWS
 from alloygrad.features import elements
 from alloygrad.features.elements import to_atomic, to_weight
-from alloygrad.protocols import Space
+from alloygrad.objectives import Limit
+from alloygrad.protocols import Objective, Space
 from alloygrad.spaces import Box
 from alloygrad.spaces.composition import composition_of, formula
 from alloygrad.symbols import CHEMICAL_SYMBOLS
@@ -209,6 +210,22 @@ def unvaried(space: Space, coordinates: np.ndarray) -> list[str]:
             what += f", and may vary from {limits.shown(limits.least)} to {limits.shown(limits.most)}{limits.unit}"
             found.append(f"{what}: what the model says of other values is a guess. Measure some, or fix it.")
     return found
+
+
+def unkept(objectives: Sequence[Objective], outcomes: np.ndarray) -> list[str]:
+    """A text where no measurement keeps a limit, or none keeps all; outcomes: (n, m), NaN where one is missing."""
+    limits = [(one, values) for one, values in zip(objectives, outcomes.T, strict=True) if isinstance(one, Limit)]
+    if not len(outcomes) or not limits:
+        return []
+    kept = [(one.utility(values) >= 0) & ~np.isnan(values) for one, values in limits]
+    aim = "Until one does, suggestions aim at keeping the limits alone."
+    for (one, values), fine in zip(limits, kept, strict=True):
+        if not fine.any() and not np.isnan(values).all():
+            nearest = values[np.nanargmax(one.utility(values))]
+            return [f"No measurement keeps {one}; the nearest is {nearest:g}. {aim} Check the number and its unit."]
+    if not np.logical_and.reduce(kept).any():
+        return [f"No measurement keeps all limits: {', '.join(str(one) for one, _ in limits)}. {aim}"]
+    return []
 
 
 def remote(space: Space, measured: np.ndarray, new: np.ndarray) -> list[str]:

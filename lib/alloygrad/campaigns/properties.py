@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import hypot, sqrt
 from typing import Any
@@ -27,8 +27,10 @@ from alloygrad.campaigns.cautions import MOST_SAID, doubtful, equal, left_out, o
 from alloygrad.campaigns.inputs import choose_inputs, given_inputs
 from alloygrad.checks import LEAST_ROWS
 from alloygrad.maximisers.options import FEW
+from alloygrad.objectives import Limit, Target
 from alloygrad.protocols import Model, Objective, Space, Surrogate
-from alloygrad.surrogates import SURROGATES
+from alloygrad.surrogates import SURROGATES, Ensemble
+from alloygrad.surrogates.ensemble import EnsembleModel
 from alloygrad.surrogates.gp import BOUNDS, NOISE, GaussianProcess, standardisation
 
 SPREADS = (0.01, 100.0)
@@ -36,6 +38,9 @@ SPREADS = (0.01, 100.0)
 
 START = f"Measure what `alloygrad.spaces.starting_design(space, {LEAST_ROWS})` proposes"
 """What to do while there is too little to learn from."""
+
+FEW_CHOOSE = 20
+"""Features chosen on fewer measurements should be chosen anew once there are twice as many."""
 
 LEAST_NOISE = BOUNDS["noise"][0] * (1 + 1e-9)
 """Learned noise at its lower bound, with room for the rounding of its logarithm."""
@@ -69,6 +74,8 @@ class Property:
         inputs: As of `Campaign`.
         selection: Arguments of `features.selection.genetic`.
         seed: That of the campaign, and the number of the objective: they name the generator that chooses inputs.
+        everywhere: Whether the model must be right for small values as well as for large ones. For limits and targets
+            it must in any case. An ensemble then fits what was measured, and compresses nothing.
     """
 
     def __init__(
@@ -81,14 +88,17 @@ class Property:
         inputs: str | Callable | None,
         selection: Mapping[str, Any],
         seed: tuple[int, int],
+        everywhere: bool = False,
     ) -> None:
         if inputs is None and len(space.elements) > FEW:
             inputs = setting.many
         self.space, self.objective, self.setting, self.surrogate = space, objective, setting, surrogate
         self.inputs, self.selection, self.seed = inputs, selection, seed
+        self.everywhere = everywhere or isinstance(objective, Limit | Target)
         self.coordinates, self.values, self.stds = np.empty((0, len(space.names))), np.empty(0), np.empty(0)
         self.labels: Sequence[str] = ()
         self._features: Callable | None = given_inputs(space, inputs)
+        self._chosen_on = 0  # how many measurements chose the features; 0 where none did
 
     def holding(self, coordinates: np.ndarray, values: np.ndarray, stds: np.ndarray, labels: Sequence[str]) -> Property:
         """Return this property with other measurements; inputs that were chosen are kept.
@@ -109,6 +119,7 @@ class Property:
         """Return this property with inputs that are chosen anew."""
         other = self.holding(self.coordinates, self.values, self.stds, self.labels)
         other.inputs, other.seed, other._features = inputs, seed, given_inputs(self.space, inputs)
+        other._chosen_on = 0
         return other
 
     @property
@@ -139,6 +150,7 @@ class Property:
             self._features = choose_inputs(
                 self.space, self.inputs, self.coordinates, modelled, rng=rng, **self.selection
             )
+            self._chosen_on = len(modelled) if self.space.elements and self.inputs != "fractions" else 0
         return self._features
 
     @cached_property
@@ -152,6 +164,8 @@ class Property:
         targets, surrogate = self.modelled, self.surrogate
         if isinstance(surrogate, str):
             surrogate = SURROGATES[surrogate](self.features, scaled_prior=self.setting.scaled_prior)
+        if self.everywhere and isinstance(surrogate, Ensemble):
+            surrogate = replace(surrogate, compressed=False)
         centre, spread = self.scale
         how: dict[str, Any] = {"noise": self.setting.noise}
         if self._uses_stated:
@@ -178,6 +192,8 @@ class Property:
         """Return (mean, std), each (...), of coordinates (..., k), in the objective's unit."""
         with torch.no_grad():
             mean, std = self.model.posterior(coordinates)
+            if isinstance(self.model, EnsembleModel):
+                mean, std = self.model.in_targets(mean, std)
         return self.in_units(mean.numpy()), self.scale[1] * std.numpy()
 
     @property
@@ -204,6 +220,12 @@ class Property:
             )
         if not self.setting.standardised and spread and not SPREADS[0] <= spread <= SPREADS[1]:
             found.append(f"Measured values range over {spread:.3g}, the setting 'paper' expects about 1: rescale them.")
+        early = 0 < self._chosen_on < FEW_CHOOSE and len(self.values) >= 2 * self._chosen_on
+        if early and self.setting.noise is None:
+            found.append(
+                f"Its features were chosen on {self._chosen_on} measurements, and there are {len(self.values)} now. "
+                "Choose them anew: `campaign = campaign.subset(slice(None))`."
+            )
         if self.setting.noise is None and self.model.noise <= LEAST_NOISE:
             found.append(
                 f"The model takes repeated measurements to agree within {self.noise_std:.2g} (its least noise). If "

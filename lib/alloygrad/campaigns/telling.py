@@ -27,6 +27,10 @@ PREDICTED = ("predicted", "std", "std_measurement")
 SUGGESTED = (*PREDICTED, *ACQUISITIONS, *JOINT, "feasible", "distance", "nearest_row", "warning", "suggestion")
 """Columns that `suggest` adds to those of the space; none of them is an outcome."""
 
+FAILED = (
+    "Leave the row out. Where the experiment failed, pass it as `pending` of `suggest`: then it is not suggested again."
+)
+
 
 class Table(Protocol):
     """What `read_table` returns."""
@@ -255,10 +259,10 @@ def _require_sound(objectives: Objectives, told: Told, place: Callable[[int], st
             bad = int(np.flatnonzero(~sound)[0])
             raise ValueError(
                 f"Expected finite outcomes, {LARGEST:.0e} at most; got {column[bad]} for {one.name!r} in "
-                f"{place(bad)}. Leave the row out, or repeat the measurement."
+                f"{place(bad)}. {FAILED if np.isnan(column[bad]) else 'Leave the row out, or repeat the measurement.'}"
             )
     for bad in np.flatnonzero(np.isnan(values).all(1))[:1]:
         raise ValueError(
             f"Expected at least one outcome in every row; all of {[one.name for one in objectives]} are missing in "
-            f"{place(int(bad))}. Leave the row out."
+            f"{place(int(bad))}. {FAILED}"
         )

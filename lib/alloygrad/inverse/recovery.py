@@ -209,8 +209,9 @@ class Recovery:
         if self.problem.measured.known and self.problem.independent is None and self.reduced > POOR_FIT:
             sentence = (
                 f"The fit misses the data by {sqrt(self.reduced):.1f} standard errors in the mean: the search stopped "
-                "too early or in a wrong minimum, or the simulator or the standard errors are incomplete. Raise the "
-                "budget, then look at the residual. Errors of parameters are widened."
+                "too early or in a wrong minimum, or the simulator or the standard errors are incomplete. Try another "
+                "`seed` or narrower limits, raise the budget, then look at the residual. Errors of parameters are "
+                "widened."
             )
             found.append((dict.fromkeys(self.information.names, "poor fit"), sentence))
         return found + self.information.doubts(self.covariance)

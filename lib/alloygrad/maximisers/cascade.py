@@ -4,7 +4,8 @@
     whole     those with the largest mean + 2 std, and some drawn at random, by the whole model
 
 The screened list belongs to the fit. All picks of a batch share it: a fantasy lowers the variance and leaves the mean,
-so no candidate comes to be worth more than it was. Spaces no larger than the list are evaluated in full.
+so no candidate comes to be worth more than it was. Spaces no larger than the list are evaluated in full. The screen
+knows nothing of what an experiment costs: where cheap candidates are wanted, search by `enumeration`.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ class Product:
     """Every pair of a composition and a point of a box.
 
     A point is a row (..., n_elements + n_parameters): the composition's whole steps, then the values of the parameters.
-    Its coordinates are the fractions, then the values.
+    Its coordinates are the fractions, then the values. Distances are in ranges of the parameters, and for alloys in
+    units of the widest range of an element, so that the one and the other count alike.
 
     Args:
         composition: What may be melted: a CompositionSpace, or one with further limits.
@@ -50,10 +51,8 @@ class Product:
         self.names = self.keys = (*composition.names, *process.names)
         self.elements = composition.elements
 
-    @property
-    def spacing(self) -> float:
-        """Default distance of two suggestions: the composition's."""
-        return self.composition.spacing
+    spacing = 0.1
+    """Default distance of two suggestions: a tenth of the widest range of an element, or of a parameter's."""
 
     @property
     def size(self) -> float:
@@ -113,6 +112,8 @@ class Product:
         return near & self.process.covers(values, made)
 
     def distance(self, one: ArrayLike, other: ArrayLike) -> np.ndarray:
-        """Return the larger of both distances (...): share of the alloy exchanged, or of a parameter's range."""
+        """Return the larger of both distances (...) of coordinates (..., k), each in ranges (see the class)."""
         (alloy, made), (alloy_other, made_other) = self.split(one), self.split(other)
-        return np.maximum(self.composition.distance(alloy, alloy_other), self.process.distance(made, made_other))
+        widest = 10 * self.composition.spacing or 1.0  # of one alloy alone there is no range
+        exchanged = self.composition.distance(alloy, alloy_other) / widest
+        return np.maximum(exchanged, self.process.distance(made, made_other))

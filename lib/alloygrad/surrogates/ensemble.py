@@ -5,8 +5,10 @@
     gp           Gaussian process with a lengthscale for each feature; of at most `MOST_LENGTHSCALES` features
     extra_trees  extremely randomised trees
 
-Each learner predicts every measurement without having seen it. From these errors follow gains (see `fusion`), and with
-them a consensus M and a disagreement D. The state of knowledge is a Gaussian process of the mean M and the covariance
+Each learner predicts every measurement from all others. Trees have not seen it; a Gaussian process has, in as much as
+its lengthscales were fitted to all: among many features its errors come out too small. From these errors follow gains
+(see `fusion`), and with them a consensus M and a disagreement D. The state of knowledge is a Gaussian process of the
+mean M and the covariance
 
     C(x, x') = s(x) s(x') ρ(x, x'),   s² = c² v + λ D,
 
@@ -18,7 +20,8 @@ A target below the median is compressed before the fit, because how bad a bad ca
 
     y → m − w log(1 + (m − y)/w) for y < m,   m: median,   w: 90 % quantile − median
 
-Predictions are on this scale, which above the median is that of the targets. `leave_one_out` is in their units.
+Predictions are on this scale, which above the median is that of the targets. `in_targets` maps them back, and
+`leave_one_out` is in units of the targets.
 """
 
 from __future__ import annotations
@@ -154,6 +157,11 @@ class EnsembleModel(Model):
             mean, std = self._conditioned(rows)[:2]
         return mean.reshape(points.shape[:-1]), std.reshape(points.shape[:-1])
 
+    def in_targets(self, mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (mean, std), each (...), in units of the targets of those on the compressed scale, to first order."""
+        mean, slope = self.compression.inverse(mean)
+        return mean, std * slope
+
     def _fused(self, points: Tensor) -> tuple[Tensor, Tensor, Known]:
         """Mean and std (rows,) of coordinates (rows, k) without fantasies, and what covariances need."""
         if len(points) < MANY:
@@ -242,8 +250,7 @@ class EnsembleModel(Model):
         """Predict each measurement from all others: (mean, std), each (n,), noise included, in units of the targets."""
         mean, differ = fuse(self.left_out, self.gains.weights)
         variance = self.inflation * self.base.left_out() + self.disagreement * differ
-        mean, slope = self.compression.inverse(mean)
-        return mean, variance.sqrt() * slope
+        return self.in_targets(mean, variance.sqrt())
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ def fit_forest(
         targets: (n,).
         noise: Variance of a measurement; None: the squared out-of-bag error beyond the spread of the trees.
         trees: How many are grown.
-        seed: Of the bootstrap samples, so that the same measurements give the same forest.
+        seed: Of the bootstrap samples, so that the same measurements in the same order give the same forest.
         extra: Whether to draw the thresholds of splits at random.
     """
     from sklearn import config_context  # late, since they are slow to import

@@ -1,6 +1,6 @@
 """Whom to trust: gains of several predictors, computed from their errors on measurements that they have not seen.
 
-With y_i the targets (larger is better), p_ci what predictor c says of measurement i without having seen it, and weights
+With y_i the targets (larger is better), p_ci what predictor c says of measurement i from all others, and weights
 ω_i ∝ ¼ + r_i² that grow with the rank r_i (0 … 1) of a target,
 
     e_c² = Σ_i ω_i (p_ci − y_i)²                   error, mostly near the top

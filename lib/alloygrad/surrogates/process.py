@@ -3,8 +3,9 @@
 With a = L⁻¹ k(X, x), the covariance of two points given the measurements is k(x, x') − a·a'. So `whitened` is computed
 once for a set of points, and all covariances follow by products.
 
-`rough` works in single precision, with the variance s − Σ_j (k A)_j k_j and A = K⁻¹: a matrix product in place of a
-triangular system. Its errors, about 1e-3 of the scale, matter only for the choice of which candidates deserve more.
+`rough` works in single precision, with the variance s − |L⁻¹ k|²: a product with the inverse of L in place of a
+triangular system. Its errors matter only for the choice of which candidates deserve more. (K⁻¹ in place of L⁻¹ would
+square the condition number: with little noise the variance would be rounding errors.)
 """
 
 from __future__ import annotations
@@ -69,8 +70,9 @@ class Process:
     def rough(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return (mean, variance), each (rows,) in single precision, of features (rows, F)."""
         mean, k = self.rough_mean(features)
-        inverse = torch.cholesky_inverse(self.cholesky).float()
-        return mean, (self.scale - ((k @ inverse) * k).sum(1)).clamp_min(1e-6 * self.scale)
+        eye = torch.eye(len(self.cholesky), dtype=self.cholesky.dtype)
+        inverse = torch.linalg.solve_triangular(self.cholesky, eye, upper=False).float()
+        return mean, (self.scale - (k @ inverse.mT).square().sum(1)).clamp_min(1e-6 * self.scale)
 
 
 def expected(model: Model, points: Tensor) -> Tensor:

@@ -21,7 +21,10 @@ from alloygrad.checks import comma
 
 EMPTY = "Fill in the number or take the row out"
 PLAIN = "Write plain numbers with a decimal point, such as 12.5, without units, signs like < or notes."
-LIMIT = "Write what was measured. A limit says on which side the value lies, not how large it is: leave the row out."
+LIMIT = (
+    "Write what was measured. A limit says on which side the value lies, not how large it is: leave the cell empty, or "
+    "the row out."
+)
 
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 WITH_ERROR = re.compile(rf"({NUMBER})\s*(?:±|\+/-|\+-)\s*({NUMBER})")

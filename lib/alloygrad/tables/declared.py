@@ -37,10 +37,8 @@ def unit_of(space: Space, unit: str | None, formula: str | None, sites: Any) -> 
 def require_unit(unit: str | None, formula: str | None) -> None:
     """Raise ValueError unless the unit of element columns is declared; formulas of ratios need none."""
     if unit not in UNITS and not (formula and unit is None):
-        raise ValueError(
-            f"Expected the unit of the element columns, one of {list(UNITS)}; got {unit!r}.{nearest(unit, UNITS)} Pass "
-            f"for example unit={UNITS[0]!r}."
-        )
+        mend = nearest(unit, UNITS) or f" Pass for example unit={UNITS[0]!r}."
+        raise ValueError(f"Expected the unit of the element columns, one of {list(UNITS)}; got {unit!r}.{mend}")
 
 
 def held(process: Mapping[str, float | str] | None) -> dict[str, float | str]:

@@ -122,7 +122,7 @@ class Request:
         farthest: No suggestion is further, in at.%, from all alloys of the table.
         per_price: Whether the gain per price is maximised, not the gain.
         q: How many experiments to suggest.
-        min_distance: Least distance of two suggestions, at.%.
+        min_distance: Least distance of two suggestions, at.%; with `parameters`, % of the ranges.
         melt_grams: Mass of a melt: adds the grams of each element to weigh in, and writes a weighing sheet (.xlsx).
         round: The column that says in which round (week, date) a row was measured: progress is shown.
         inputs: "features", "fractions" or "both"; None: the best of them on held-out folds.

@@ -8,8 +8,9 @@ the interval says nothing about other trainings. Over landscapes the spread betw
     se²       Σ_alloys (L_a − 1)/L_a Σ_i (θ₋ᵢ − mean θ₋ᵢ)²       (stratified jackknife, L_a landscapes of alloy a)
     interval  θ ± t(0.975, Σ_alloys (L_a − 1)) se
 
-For a plain mean this is the t interval of a stratified sample. The exact arm is `enumeration` where it has at least
-`statistics.MIN_PAIRS` seeds, else `ascent`; in the shipped landscapes the two end alike (notebook 06).
+For a plain mean this is the t interval of a stratified sample. The exact arm is `enumeration` where it has as many
+seeds as the published loop, else `ascent`; in the shipped landscapes the two end alike (notebook 06). Each statistic
+uses the seeds that all of its arms have, at least `statistics.MIN_PAIRS`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,9 +50,10 @@ class Statistic:
     gain: tuple[str, str]
     per: tuple[str, str] | None = None
 
-    def fits(self, gains: pd.DataFrame) -> bool:
-        """Whether the arms are there."""
-        return self.gain in gains and (self.per is None or self.per in gains)
+    def rows(self, gains: pd.DataFrame) -> pd.DataFrame:
+        """What the statistic needs of the gains of a landscape, for the seeds that have it; none where they are few."""
+        found = gains.reindex(columns=[self.gain, *([self.per] if self.per else [])]).dropna()
+        return found if len(found) >= statistics.MIN_PAIRS else found.iloc[:0]
 
     def __call__(self, means: Mapping[tuple[str, str], Any]) -> Any:
         """Value from the mean gains: numbers, or arrays of one shape."""
@@ -67,14 +69,19 @@ STATISTICS = {
     "final merit of the published loop": Statistic(BEHIND),
     "final merit of SLSQP on log EI": Statistic(("merit", "slsqp_log_ei")),
     "share of the exact gain lost": Statistic(BEHIND, ("merit", "random")),
+    "state entropy of enumeration (nats)": Statistic(("entropy", "enumeration")),
+    "final merit of enumeration": Statistic(("merit", "enumeration")),
 }
 """All less the exact arm. The first two shares are of the state entropy of the published loop, the last one of what
-exact maximisation gains over random experiments."""
+exact maximisation gains over random experiments. The last two are there where `ascent` is the exact arm."""
 
 
 @dataclass(frozen=True, eq=False)
 class Landscape:
-    """Gains over the exact arm, by seed: columns (quantity, arm), quantities "entropy" and "merit"."""
+    """Gains over the exact arm, by seed: columns (quantity, arm), quantities "entropy" and "merit".
+
+    NaN where an arm lacks a seed.
+    """
 
     alloy: str
     name: str
@@ -83,22 +90,19 @@ class Landscape:
 
 
 def landscapes(results: Results, endings: Mapping[str, str] = TRAININGS) -> list[Landscape]:
-    """Return every landscape with the published loop and an exact arm, `statistics.MIN_PAIRS` seeds of each or more.
-
-    Arms with fewer seeds, or fewer than the published loop, are left out; the seeds are those that all the others have.
-    """
+    """Return every landscape with the published loop and an exact arm, `statistics.MIN_PAIRS` seeds of each or more."""
     found = []
     for alloy, title in ALLOYS.items():
         for ending, name in endings.items():
             values = _measured(results, alloy, ending)
             arms = {arm for _, arm in values}
-            exact = "enumeration" if "enumeration" in arms else "ascent"
+            seeds = values["merit", "slsqp_ei"].index if "slsqp_ei" in arms else []
+            fully = "enumeration" in arms and len(values["merit", "enumeration"]) >= len(seeds)
+            exact = "enumeration" if fully else "ascent"
             if {exact, "slsqp_ei"} <= arms:
-                least = len(values["merit", "slsqp_ei"])
-                kept = {key: own for key, own in values.items() if key[1] == exact or len(own) >= least}
-                table = pd.concat(kept, axis=1).dropna()
+                table = pd.concat(values, axis=1)
                 own = {key: table[key] - table[key[0], exact] for key in table if key[1] != exact}
-                found.append(Landscape(title, name, exact, pd.DataFrame(own)))
+                found.append(Landscape(title, name, exact, pd.DataFrame(own).dropna(how="all")))
     return found
 
 
@@ -121,11 +125,12 @@ def by_landscape(of: Sequence[Landscape]) -> pd.DataFrame:
     for landscape in of:
         own = landscape.gains
         about: dict[str, Any] = {"alloy": landscape.alloy, "landscape": landscape.name}
-        about |= {"exact arm": landscape.exact, "seeds": len(own)}
+        about |= {"exact arm": landscape.exact}
         for name, statistic in STATISTICS.items():
-            if statistic.fits(own):
-                value, low, high = statistics.interval(own.to_numpy(), partial(_of_values, statistic, own.columns))
-                found.append({**about, "statistic": name, "value": value, "low": low, "high": high})
+            if len(rows := statistic.rows(own)):
+                value, low, high = statistics.interval(rows.to_numpy(), partial(_of_values, statistic, rows.columns))
+                about |= {"seeds": len(rows), "statistic": name}
+                found.append({**about, "value": value, "low": low, "high": high})
     return pd.DataFrame(
         found, columns=["alloy", "landscape", "exact arm", "seeds", "statistic", "value", "low", "high"]
     )
@@ -147,8 +152,9 @@ def over_landscapes(of: Sequence[Landscape]) -> pd.DataFrame:
         for name, statistic in STATISTICS.items():
             groups: dict[str, list[pd.Series]] = {}
             for landscape in of:
-                if alloy in ("all", landscape.alloy) and statistic.fits(landscape.gains):
-                    groups.setdefault(landscape.alloy, []).append(landscape.gains.mean())
+                rows = statistic.rows(landscape.gains)
+                if alloy in ("all", landscape.alloy) and len(rows):
+                    groups.setdefault(landscape.alloy, []).append(rows.mean())
             if groups:
                 single = [float(statistic(means)) for group in groups.values() for means in group]
                 value, low, high = stratified(list(groups.values()), statistic)
@@ -169,8 +175,9 @@ def in_words(results: Results) -> str:
     share = 100 * table.loc["share of the best of random", ["value", "low", "high"]].astype(float)
     numbers = "{value:.2f} nats [{low:.2f}, {high:.2f}]".format(**gain)
     shares = "{value:.0f} % [{low:.0f}, {high:.0f}]".format(**share)
+    each = f"{'' if counts.nunique() == 1 else 'at least '}{counts.min()}"
     return (
-        f"Over {len(of)} trainings of the simulators, at least {counts.min()} for each kind of alloy, the published "
+        f"Over {len(of)} trainings of the simulators, {each} for each kind of alloy, the published "
         f"search adds {numbers}, and the best of random {shares} of that (95 % intervals)."
     ).replace("-", "−")
 

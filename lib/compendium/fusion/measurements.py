@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import wilcoxon
 
 from compendium.fusion import discovery, merit, pools, several, twenty
-from compendium.judging.statistics import MIN_PAIRS, mean_interval
+from compendium.judging.statistics import holm, mean_interval
 from compendium.judging.verdicts import Part, measure
 
 OURS = "ensemble"
@@ -51,7 +51,7 @@ def pools_found(runs: pd.DataFrame, behind: float, level: float) -> list[Part]:
     lead = float(ranks[list(PEERS)].min() - ranks[OURS])
     means = wide.groupby(level="pool").mean()
     lag = float((means[list(PEERS)].max(axis=1) - means[OURS]).max())
-    p = holm([greater(wide[OURS] - wide[peer]) for peer in PEERS])
+    p = holm(np.array([greater(wide[OURS] - wide[peer]) for peer in PEERS]))
     return [
         Part("mean rank, best peer's − ours", lead, n=None, least=0, source=SOURCE),
         Part("largest p of the three peers (Wilcoxon, Holm)", max(p), n=None, most=level, source=SOURCE),
@@ -63,15 +63,6 @@ def greater(differences: pd.Series) -> float:
     """Return the one-sided p of Wilcoxon's signed-rank test that differences are positive; 1 where all are zero."""
     values = differences.to_numpy()
     return float(wilcoxon(values, alternative="greater").pvalue) if np.any(values) else 1.0
-
-
-def holm(p: Sequence[float]) -> list[float]:
-    """Return the p values adjusted by Holm's procedure, in the order given."""
-    order, adjusted, largest = np.argsort(p), np.empty(len(p)), 0.0
-    for place, index in enumerate(order):
-        largest = max(largest, min(1.0, (len(p) - place) * p[index]))
-        adjusted[index] = largest
-    return adjusted.tolist()
 
 
 @measure("pools_front")
@@ -125,7 +116,7 @@ def merit_of_outcomes(
 ) -> list[Part]:
     """Mean final merits where the properties are modelled, when they pass those of four features, and at what cost.
 
-    There is no verdict before all planned seeds of all landscapes are on record, and eight of those trained again.
+    There is no verdict before all planned seeds of all landscapes are on record.
     """
     ten = dict(zip(merit.AMONG_TEN, (sma, hea, ti), strict=True))
     bounds = {(name, 10): bound for name, bound in ten.items()} | {("SMA", 8): eight}
@@ -136,12 +127,11 @@ def merit_of_outcomes(
     again = table[table.index.isin(merit.RETRAINED, level="landscape")]
     others = {
         "least gain, N = 4 and 5": {"least": -less},
-        f"least upper end of a gain, trained again ({min(again['n'], default=0)} seeds)": {"least": 0},
+        "least upper end of a gain, trained again": {"least": 0},
         "largest share frozen": {"most": frozen},
         "largest cost": {"most": cost},
     }
-    planned = merit.PLANNED | dict.fromkeys(((name, 10) for name in merit.RETRAINED), MIN_PAIRS)
-    if any(table["n"].get(key, 0) < seeds for key, seeds in planned.items()):
+    if any(table["n"].get(key, 0) < seeds for key, seeds in merit.PLANNED.items()):
         return [Part(name, source=MERIT_SOURCE) for name in (*named.values(), *passed.values(), *others)]
     own = runs[runs["arm"] == merit.OUTCOMES].set_index(["landscape", "n_elements"])["best"]
     parts = []

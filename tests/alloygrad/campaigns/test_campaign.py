@@ -9,6 +9,7 @@ import torch
 
 from alloygrad.acquisition.analytic import log_ei
 from alloygrad.campaigns.campaign import Campaign
+from alloygrad.campaigns.cautions import remote
 from alloygrad.features.feature_map import FeatureMap, raw_fractions
 from alloygrad.maximisers import maximise
 from alloygrad.objectives import Maximise, Minimise
@@ -377,3 +378,43 @@ def test_a_pool_without_names_says_how_to_set_them(column, tmp_path):
     with pytest.warns(UserWarning, match="no candidate of the pool"):
         report = read_table(tmp_path / "t.csv", pool).report("y")
     assert report["remedy"].iloc[0] == said
+
+
+def test_a_batch_of_alloys_and_processes_is_apart_in_one_or_the_other():
+    """A tenth of the widest range of an element counts as much as a tenth of a parameter's."""
+    alloys = CompositionSpace({"Al": (92, 100), "Cu": (0, 4), "Mg": (0, 4)}, step=0.1)
+    space = Product(alloys, Box({"age_C": (100, 220, "C")}))
+    rng = np.random.default_rng(0)
+    at = np.column_stack([alloys.coordinates(alloys.sample(30, rng)), rng.choice([120, 140, 160, 180, 200], 30)])
+    campaign = Campaign(space, "HV", seed=0, inputs="fractions")
+    campaign.tell(space.nearest(at), 100 + 2000 * at[:, 1] + 800 * at[:, 2] - ((at[:, 3] - 165) / 12) ** 2)
+    found = space.read(campaign.suggest(4))
+    shares, ages = found[:, :3], found[:, 3]
+    exchanged = 0.5 * np.abs(shares[:, None] - shares[None]).sum(-1)
+    apart = np.maximum(exchanged / 0.08, np.abs(ages[:, None] - ages[None]) / 120)
+    np.testing.assert_allclose(space.distance(found[:, None], found[None]), apart)
+    assert apart[np.triu_indices(4, 1)].min() >= space.spacing - 1e-9 == 0.1 - 1e-9
+    between = np.array([*at[0, :3], at[0, 3] + 10])  # between two measured ages of the same alloy
+    assert not any("nearest measured point" in text for text in remote(space, campaign.coordinates, between[None]))
+
+
+@pytest.mark.parametrize(("first", "more", "said"), [(6, 5, False), (6, 6, True), (20, 20, False)])
+def test_features_chosen_on_few_measurements_are_to_be_chosen_anew(first, more, said):
+    rng = np.random.default_rng(0)
+    campaign = Campaign(SPACE, Maximise("y"), seed=0, generations=2)
+    for n in (first, more):
+        points = SPACE.sample(n, rng)
+        campaign.tell(points, SPACE.fractions(points)[:, 0] ** 2 + rng.normal(0, 0.01, n))
+        campaign.suggest()
+    found = [text for text in campaign.mild if "chosen on" in text]
+    assert bool(found) is said
+    assert not [text for text in campaign.subset(slice(None)).mild if "chosen on" in text]
+    if said:
+        assert f"on {first} measurements, and there are {first + more} now" in found[0]
+
+
+def test_a_failed_experiment_is_to_be_passed_as_pending():
+    campaign = Campaign(SPACE, ["y"], inputs="fractions", seed=0)
+    table = SPACE.table(SPACE.sample(1, np.random.default_rng(0))).assign(y=np.nan)
+    with pytest.raises(ValueError, match="pass it as `pending`"):
+        campaign.tell(table)

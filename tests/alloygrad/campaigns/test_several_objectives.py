@@ -304,3 +304,27 @@ def test_beliefs_of_one_aim_count_from_its_best():
     campaign = begun([ag.Minimise("b")])
     assert isinstance(campaign.beliefs, Beliefs) and campaign.beliefs.best == campaign.best
     assert campaign.best == campaign.beliefs.known.max()
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ([ag.Limit("c", at_most=-1)], r"keeps c ≤ -1; the nearest is 0\.\d+"),
+        ([ag.Limit("c", at_most=0.05), ag.Limit("a", at_least=365)], "keeps all limits: c ≤ 0.05, a ≥ 365"),
+        ([ag.Limit("c", at_most=0.3)], None),
+    ],
+)
+def test_limits_that_no_measurement_keeps_are_said(limits, said):
+    wanted = [ag.Minimise("b"), *limits]
+    points = SPACE.sample(16, np.random.default_rng(0))
+    outcomes = alloys(SPACE.coordinates(points))
+    outcomes["a"] = np.where(outcomes["c"] <= 0.05, 300.0, 370.0)  # so that no row keeps both limits
+    outcomes["c"][0] = 0.04
+    outcomes["a"][0] = 300.0
+    campaign = ag.Campaign(SPACE, wanted, inputs="fractions", seed=0)
+    campaign.tell(points, {one.name: outcomes[one.name] for one in wanted})
+    found = [text for text in campaign.serious if text.startswith("No measurement keeps")]
+    assert bool(found) == bool(said)
+    if said:
+        with pytest.warns(UserWarning, match=said):
+            campaign.suggest()

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+import alloygrad as ag
 from alloygrad.features.feature_map import doubles
-from alloygrad.surrogates.ensemble import Compression, Ensemble, compress, fitting
+from alloygrad.surrogates.ensemble import Compression, Ensemble, calibration, compress, fitting
 from alloygrad.surrogates.fusion import entropy_of_best, fuse, gains, top_weights
 
 RNG = np.random.default_rng(0)
@@ -117,6 +118,20 @@ def test_the_screen_is_near_the_posterior_of_the_gaussian_processes():
     assert (rough - mean).abs().max() < 0.05 and (spread - std).abs().max() < 0.05
 
 
+def test_the_screen_orders_candidates_as_the_posterior_does_where_noise_is_all_but_none():
+    """The variance is a small difference of large numbers there; single precision must not drown it."""
+    rng = np.random.default_rng(0)
+    x, asked = rng.random((100, 3)), torch.from_numpy(rng.random((2000, 3)))
+    y = np.sin(4 * x[:, 0]) - ((x[:, 1:] - 0.4) ** 2).sum(1)
+    smooth = Ensemble(doubles, members=("isotropic", "gp"), compressed=False)
+    found = smooth.fit(x, (y - y.mean()) / y.std(), noise=1e-6)
+    mean, std = found.posterior(asked)
+    rough, wide = found.screen(asked)
+    assert (wide - std).abs().max() < 0.02
+    ranks = [np.argsort(np.argsort(u)) for u in (mean + 2 * std, rough.double() + 2 * wide.double())]
+    assert np.corrcoef(*ranks)[0, 1] > 0.999
+
+
 def test_learners_that_do_not_suit_the_features_are_left_out():
     assert fitting(("isotropic", "tanimoto", "gp"), torch.rand(5, 3)) == ("isotropic", "gp")
     assert fitting(("tanimoto", "gp"), torch.ones(5, 200)) == ("tanimoto",)
@@ -131,6 +146,54 @@ def test_equal_gains_on_request_and_unknown_learners_are_refused():
         Ensemble(doubles, members=("extra_tree",))
     with pytest.raises(ValueError, match="disagreement"):
         Ensemble(doubles, disagreement=-1)
+
+
+# Calibration
+
+
+def test_the_variance_is_calibrated_by_squared_errors_over_expected_ones_near_the_top():
+    y, p, expected = (torch.tensor(v, dtype=torch.float64) for v in ([0.0, 1, 2], [0.1, 0.7, 2.4], [0.04, 0.04, 0.09]))
+    weights = (0.25 + np.array([0, 0.5, 1]) ** 2) / (0.75 + 1.25)
+    by_hand = weights @ [0.01, 0.09, 0.16] / (weights @ [0.04, 0.04, 0.09])
+    assert calibration(p, expected, y) == pytest.approx(by_hand)
+    assert calibration(y + 9, expected, y) == 4 and calibration(y, expected, y) == 0.25  # its limits
+
+
+def test_the_base_is_the_gaussian_process_with_the_least_error():
+    rng = np.random.default_rng(0)
+    x = rng.random((40, 6))
+    y = np.sin(9 * x[:, 0])  # which one lengthscale for all six cannot say
+    found = Ensemble(doubles).fit(x, y)
+    errors = dict(zip(found.names, found.gains.error.tolist(), strict=True))
+    assert errors["gp"] < 0.5 * errors["isotropic"]
+    gp = found.models[found.names.index("gp")]
+    assert found.base.scale == gp.outputscale and torch.equal(found.base.cholesky, gp.cholesky)
+
+
+def test_errors_left_out_are_about_as_large_as_is_said():
+    x = np.random.default_rng(2).random((60, 3))
+    y = np.sin(6 * x[:, 0]) + x[:, 1] + np.random.default_rng(3).normal(0, 0.1, 60)
+    mean, std = Ensemble(doubles, compressed=False).fit(x, y).leave_one_out()
+    assert 0.7 < ((torch.from_numpy(y) - mean) / std).std() < 1.4
+
+
+def test_trees_say_nothing_of_noise_that_they_have_not_seen():
+    """With its own tree among the voters, a measurement would be known."""
+    x, y = np.random.default_rng(4).random((60, 3)), np.random.default_rng(5).normal(size=60)
+    found = Ensemble(doubles, members=("extra_trees",), compressed=False).fit(x, y)
+    assert ((found.left_out[0] - torch.from_numpy(y)) ** 2).mean() > 0.8 * y.var()
+
+
+def test_samples_know_of_fantasies(model):
+    told = model.condition(ASKED[:2], torch.tensor([1.0, 0.5], dtype=torch.float64))
+    drawn = told.sample(ASKED, 20000, np.random.default_rng(0))
+    near = torch.cov(drawn.mT)
+    _, std, solved = told._conditioned(ASKED)
+    alone = model._fused(ASKED)[1:]
+    expected = told._covariance(alone, alone) - solved.mT @ solved
+    scale = std[:, None] * std
+    off = ~torch.eye(len(ASKED), dtype=torch.bool)
+    assert (near - expected).abs()[off].max() < 0.05 * scale.max()
 
 
 # Compression
@@ -156,6 +219,42 @@ def test_one_disaster_does_not_hide_what_the_good_ones_say():
     found = [Ensemble(doubles, compressed=compressed).fit(X, y).posterior(X)[0].numpy() for compressed in (True, False)]
     with_it, without = (np.corrcoef(mean[good], y[good])[0, 1] for mean in found)
     assert with_it > 0.9 > without
+
+
+def told(objective, **options):
+    """A campaign with the ensemble, told values from −55 to −1, most of them close to the top."""
+    rng = np.random.default_rng(0)
+    points = rng.random((40, 2))
+    steep = -np.exp(4 * (1 - points[:, 0]))
+    campaign = ag.Campaign(ag.Box({"x": (0, 1), "z": (0, 1)}), objective, surrogate="ensemble", seed=0, **options)
+    campaign.tell(points, {"d": steep, "y": 100 * np.exp(3 * (points[:, 0] - 1))})
+    return campaign
+
+
+PLACES = np.array([[0.05, 0.5], [0.15, 0.5], [0.6, 0.5]])
+TRUE = -np.exp(4 * (1 - PLACES[:, 0]))
+
+
+def test_predictions_below_the_median_are_in_units_of_the_targets():
+    """The model's scale is compressed there; its user's is not."""
+    campaign = told(ag.Maximise("d"))
+    found = campaign.predict(PLACES)
+    np.testing.assert_allclose(found["predicted"], TRUE, rtol=0.1)
+    modelled = campaign.model.posterior(PLACES)[0].numpy()
+    assert campaign.properties[0].in_units(modelled)[0] > TRUE[0] / 2
+
+
+def test_limits_targets_and_merits_are_asked_of_values_that_are_not_compressed():
+    limited = told([ag.Maximise("y"), ag.Limit("d", at_most=-30)])
+    np.testing.assert_allclose(limited.beliefs.feasibility(PLACES), [1, 0.5, 0], atol=0.5)
+    assert limited.beliefs.feasibility(PLACES)[0] > 0.9 > 0.1 > limited.beliefs.feasibility(PLACES)[2]
+    for wanted in (ag.Target("d", -30), ag.Merit(lambda p: -abs(p["d"] + 30), ["d"])):
+        assert -np.exp(4 * (1 - told(wanted).suggest()["x"].iloc[0])) == pytest.approx(-30, abs=2)
+    compressed = [one.model.compression.width > 0 for one in limited.properties]
+    assert compressed == [True, False]
+    both = [ag.Maximise("y"), ag.Maximise("d")]
+    assert all(one.model.compression.width for one in told(both).properties)
+    assert not any(one.model.compression.width for one in told(both, reference={"y": 1, "d": -50}).properties)
 
 
 # Entropy

@@ -100,10 +100,6 @@ def test_the_peers_are_compared_seed_by_seed():
     assert [part.outcome() for part in measurements.pools_found(worse, **numbers)] == ["fails"] * 3
 
 
-def test_holm_multiplies_the_smallest_most_and_never_descends():
-    assert measurements.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-
-
 def test_the_summary_counts_seeds_and_batches():
     runs = pd.DataFrame({
         "pool": "hill", "arm": "mean", "seed": [1, 2],

@@ -141,7 +141,7 @@ def planned(lead: float, arms=(("paper", -0.1, 1.0), ("outcomes", 0.0, 2.0))) ->
     rows = [
         {"landscape": landscape, "n_elements": n, "arm": arm, "seed": seed, "seconds": seconds,
          "best": " ".join([f"{bound - 0.2:.4f}"] * 10 + [f"{bound + more + (arm == 'outcomes') * lead:.4f}"] * 51)}
-        for (landscape, n), seeds in (merit.PLANNED | dict.fromkeys(((x, 10) for x in merit.RETRAINED), 8)).items()
+        for (landscape, n), seeds in merit.PLANNED.items()
         for bound in [BOUNDS.get((landscape, n), 0.5)]
         for arm, more, seconds in arms
         for seed in range(seeds)
