@@ -217,7 +217,7 @@ def unkept(objectives: Sequence[Objective], outcomes: np.ndarray) -> list[str]:
     limits = [(one, values) for one, values in zip(objectives, outcomes.T, strict=True) if isinstance(one, Limit)]
     if not len(outcomes) or not limits:
         return []
-    kept = [(one.utility(values) >= 0) & ~np.isnan(values) for one, values in limits]
+    kept = [one.kept(values) for one, values in limits]
     aim = "Until one does, suggestions aim at keeping the limits alone."
     for (one, values), fine in zip(limits, kept, strict=True):
         if not fine.any() and not np.isnan(values).all():
