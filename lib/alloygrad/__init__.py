@@ -33,7 +33,7 @@ from alloygrad.tables.measurements import read_table
 if TYPE_CHECKING:
     from alloygrad.inverse import InverseProblem, Measured, Parameter, recover
 
-__version__ = "0.8.0"
+__version__ = "0.8.1"
 
 __all__ = [
     "Box",

@@ -39,9 +39,6 @@ SPREADS = (0.01, 100.0)
 START = f"Measure what `alloygrad.spaces.starting_design(space, {LEAST_ROWS})` proposes"
 """What to do while there is too little to learn from."""
 
-FEW_CHOOSE = 20
-"""Features chosen on fewer measurements should be chosen anew once there are twice as many."""
-
 LEAST_NOISE = BOUNDS["noise"][0] * (1 + 1e-9)
 """Learned noise at its lower bound, with room for the rounding of its logarithm."""
 
@@ -98,7 +95,6 @@ class Property:
         self.coordinates, self.values, self.stds = np.empty((0, len(space.names))), np.empty(0), np.empty(0)
         self.labels: Sequence[str] = ()
         self._features: Callable | None = given_inputs(space, inputs)
-        self._chosen_on = 0  # how many measurements chose the features; 0 where none did
 
     def holding(self, coordinates: np.ndarray, values: np.ndarray, stds: np.ndarray, labels: Sequence[str]) -> Property:
         """Return this property with other measurements; inputs that were chosen are kept.
@@ -119,7 +115,6 @@ class Property:
         """Return this property with inputs that are chosen anew."""
         other = self.holding(self.coordinates, self.values, self.stds, self.labels)
         other.inputs, other.seed, other._features = inputs, seed, given_inputs(self.space, inputs)
-        other._chosen_on = 0
         return other
 
     @property
@@ -150,7 +145,6 @@ class Property:
             self._features = choose_inputs(
                 self.space, self.inputs, self.coordinates, modelled, rng=rng, **self.selection
             )
-            self._chosen_on = len(modelled) if self.space.elements and self.inputs != "fractions" else 0
         return self._features
 
     @cached_property
@@ -220,12 +214,6 @@ class Property:
             )
         if not self.setting.standardised and spread and not SPREADS[0] <= spread <= SPREADS[1]:
             found.append(f"Measured values range over {spread:.3g}, the setting 'paper' expects about 1: rescale them.")
-        early = 0 < self._chosen_on < FEW_CHOOSE and len(self.values) >= 2 * self._chosen_on
-        if early and self.setting.noise is None:
-            found.append(
-                f"Its features were chosen on {self._chosen_on} measurements, and there are {len(self.values)} now. "
-                "Choose them anew: `campaign = campaign.subset(slice(None))`."
-            )
         if self.setting.noise is None and self.model.noise <= LEAST_NOISE:
             found.append(
                 f"The model takes repeated measurements to agree within {self.noise_std:.2g} (its least noise). If "

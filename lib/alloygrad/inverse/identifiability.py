@@ -6,7 +6,7 @@ among θ; whole numbers are held.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,12 @@ CANNOT_TELL = 0.25
 TIED = 0.98
 """Correlation beyond which two parameters are named as tied to each other."""
 
+DISTINCT = 10
+"""So many values of a curve must change for their steps to be judged."""
+
+COARSE, FINE = 6.0, 30.0
+"""A difference quotient that rests on fewer steps of a rounded result is rough; on so many it is good."""
+
 Doubts = list[tuple[dict[str, str], str]]
 """Warnings as sentences, each with a few words for every parameter that it concerns."""
 
@@ -33,6 +39,8 @@ class Information:
 
     parameters: tuple[Parameter, ...]
     slopes: np.ndarray  # (m, p): Jacobian of the residual by shares of the ranges
+    rounded: Mapping[str, float] = field(default_factory=dict)
+    """Parameter → how many steps of a rounded result its difference quotient rests on, where these are few."""
 
     @property
     def names(self) -> list[str]:
@@ -106,12 +114,22 @@ class Information:
         """Return the warnings, with words for each parameter."""
         covariance = self.covariance if covariance is None else covariance
         errors, found = np.sqrt(np.diag(covariance)), Doubts()
+        if self.rounded:
+            least = min(self.rounded.values())
+            sentence = (
+                f"The simulator rounds its results: the quotients for {', '.join(self.rounded)} rest on changes of "
+                f"{least:.2g} of its steps or so, and standard errors are rough, often too small. Let it write more "
+                f"digits, or pass InverseProblem(…, step=…) some {FINE / least:.0f} times as large."
+            )
+            found.append((dict.fromkeys(self.rounded, "rounded"), sentence))
         for each, error, width in zip(self.parameters, errors, self._widths, strict=True):
             if not error <= CANNOT_TELL * width:
                 sentence = (
                     f"The data do not determine {each.name}: its standard error is {error:.2g} {each.unit}, the box is "
                     f"{width:.2g} wide. Fix it, measure elsewhere, or count longer."
                 )
+                if np.isinf(error):
+                    sentence += " If the simulator rounds its results, pass a larger step to InverseProblem as well."
                 found.append(({each.name: "not determined"}, sentence))
         for i, one in enumerate(self.names):
             for j in range(i):
@@ -130,7 +148,7 @@ def jacobian(calls: Calls, number: int) -> Information:
     """Return the information at a call, by difference quotients: one further call per expensive parameter."""
     problem, at = calls.problem, calls.fine[number]
     here, raw = calls.shares[number], calls.calls[number].raw
-    parameters, columns = [], []
+    parameters, columns, rounded = [], [], {}
     for i, each in enumerate(problem.expensive):
         if each.integer or not each.lower < each.upper:
             continue
@@ -140,6 +158,8 @@ def jacobian(calls: Calls, number: int) -> Information:
         moved = calls.calls[calls(there)].raw
         parameters.append(each)
         columns.append((problem.compare("fine", moved, at.cheap).residual - at.residual) / step)
+        if steps := steps_of_rounding(problem.curve(moved, at.cheap) - problem.curve(raw, at.cheap)):
+            rounded[each.name] = steps
     for each in problem.cheap:
         if each.integer or not each.lower < each.upper:
             continue
@@ -151,7 +171,20 @@ def jacobian(calls: Calls, number: int) -> Information:
     slopes = np.array(columns).T if columns else np.empty((len(at.residual), 0))
     if problem.scale and (power := at.model @ at.model) > 0:
         slopes = slopes - np.outer(at.model, at.model @ slopes) / power
-    return Information(tuple(parameters), slopes)
+    return Information(tuple(parameters), slopes, rounded)
+
+
+def steps_of_rounding(change: np.ndarray) -> float:
+    """Return by how many steps of its rounding a curve changes (n,), in the median; 0 where they are many, or none.
+
+    Of a rounded curve, all changes are whole multiples of the least of them. Values that do not change do not count.
+    """
+    sizes = np.abs(change[np.abs(change) > 1e-12 * np.abs(change).max(initial=0)])
+    if len(sizes) < DISTINCT:
+        return 0.0
+    steps = sizes / sizes.min()
+    whole = bool((np.abs(steps - steps.round()) < 1e-3 * steps).all())
+    return float(np.median(steps)) if whole and np.median(steps) < COARSE else 0.0
 
 
 @explained("information(problem, {'a': 3.9})")

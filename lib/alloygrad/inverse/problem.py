@@ -121,7 +121,8 @@ class InverseProblem:
         feasible: Called as `simulate`; whether the parameters are physical. Others are never simulated.
         independent: How many independent values the data hold, where neighbours are correlated; n unless given. More
             than are fitted, n at most.
-        step: Difference quotients take steps of this share of a parameter's range.
+        step: Difference quotients take steps of this share of a parameter's range; larger ones suit a simulator that
+            rounds its results, which a recovery's warnings then ask for.
 
     Raises:
         TypeError: An argument of another kind, or a function that does not take the parameters by their names.

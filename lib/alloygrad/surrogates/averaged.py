@@ -90,6 +90,9 @@ class AveragedModel(Model):
 class Averaged:
     """Surrogates whose models are averaged; each owns its map of coordinates.
 
+    Raises:
+        ValueError: No surrogate, or one that predicts on another scale than that of the targets.
+
     Example:
         >>> from alloygrad.features.feature_map import raw_fractions, FeatureMap
         >>> from alloygrad.surrogates import GaussianProcess
@@ -109,6 +112,11 @@ class Averaged:
             raise ValueError("Expected at least one surrogate to average; got none. Pass a list of them.")
         for surrogate in self.surrogates:
             require_protocol(surrogate, protocols.Surrogate, "GaussianProcess")
+            if getattr(surrogate, "compressed", False):
+                raise ValueError(
+                    "Expected surrogates that predict targets as they are; got an Ensemble, which compresses those "
+                    "below the median. Write Ensemble(features, compressed=False)."
+                )
 
     @property
     def differentiable(self) -> bool:

@@ -90,10 +90,7 @@ STARTS = (10, 20, 40, 80)
 """Total starts of the inner loop in the ablation of their number; 80 are the paper's 20 N."""
 
 PLANNED = (
-    ("ti_n4_slsqp_log_ei_physical", 0),
-    ("hea_n4_slsqp_log_ei_physical", 0),
-    ("*_enumeration_physical", 0),
-    ("*_slsqp_log_ei_physical", 8),
+    ("sma_n4_enumeration_physical", 8),
     ("*_physical", 32),
     ("*_n4_slsqp_log_ei_retrained*", 0),
     ("*_n4_enumeration_retrained_?", 0),
@@ -105,7 +102,7 @@ PLANNED = (
     ("*_300K", FULL),
     ("sma_n4_forest", 32),
     ("sma_n4_deep_kernel", 32),
-    ("sma_n4_slsqp_log_pi", 0),
+    ("sma_n4_slsqp_log_pi", 8),
     ("sma_n4_slsqp_log_ei_formulas8", 0),
     ("sma_n4_*", FULL),
     *(
@@ -126,16 +123,12 @@ PLANNED = (
 For more, raise a number and run `make study`."""
 
 FURTHER = (
-    ("*_n4_slsqp_log_ei_physical", 8),
-    ("ti_n4_enumeration_physical", 8),
-    ("*_n4_slsqp_log_ei_physical", 32),
-    ("ti_n4_enumeration_physical", 32),
     ("sma_n4_slsqp_log_pi", 32),
     ("sma_n4_slsqp_log_ei_formulas8", 32),
     ("*_n4_slsqp_log_ei_retrained*", 16),
     *((f"*_n{n}_slsqp_log_ei", 24) for n in (6, 8, 10)),
     ("*_n4_enumeration_retrained*", 16),
-    ("*_n4_enumeration_physical", 32),
+    ("sma_n4_enumeration_physical", 32),
     *((f"*_n{n}_slsqp_ei", FULL) for n in (6, 7, 8, 9, 10)),
     ("sma_n4_slsqp_log_pi", FULL),
     ("sma_n4_slsqp_log_ei_formulas8", FULL),

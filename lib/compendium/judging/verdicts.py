@@ -9,8 +9,9 @@ interval [low, high]; the part
 
 Many numbers are judged at once, and among so many 95 % intervals some miss the truth. So the intervals are widened
 until all of them together hold the truth with some 95 % (`widening`): with m of them, each half-width is multiplied by
-t(0.05/m; n − 1)/z(0.05), where t and z are the two-sided quantiles of Student's and of the normal distribution
-(Bonferroni). The first is that of n repeats, because the bootstrap of few is as narrow as if their spread were known.
+√(n/(n − 1)) t(0.05/m; n − 1)/z(0.05), where t and z are the two-sided quantiles of Student's and of the normal
+distribution (Bonferroni). The bootstrap of n repeats takes their spread for known, and divides squares by n: hence t
+in place of z, and the root.
 
 Parts come in three groups. `meant`: the claim as the paper states it, on a method that does what the paper says and a
 test that does not see its answers; `published`: the same with the loop, the data or the protocol as published;
@@ -27,7 +28,7 @@ test that does not see its answers; `published`: the same with the loop, the dat
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from math import inf, isnan, nan
+from math import inf, isnan, nan, sqrt
 
 from scipy.stats import norm, t
 
@@ -100,7 +101,7 @@ def intervals(parts: Iterable[Part]) -> int:
 
 def widening(m: int, n: int) -> float:
     """Factor on half-widths of 95 % intervals of n repeats with which m such intervals together hold the truth."""
-    return float(t.isf(statistics.LEVEL / m / 2, n - 1) / norm.isf(statistics.LEVEL / 2))
+    return float(sqrt(n / (n - 1)) * t.isf(statistics.LEVEL / m / 2, n - 1) / norm.isf(statistics.LEVEL / 2))
 
 
 def together(parts: Sequence[Part]) -> str:

@@ -398,21 +398,6 @@ def test_a_batch_of_alloys_and_processes_is_apart_in_one_or_the_other():
     assert not any("nearest measured point" in text for text in remote(space, campaign.coordinates, between[None]))
 
 
-@pytest.mark.parametrize(("first", "more", "said"), [(6, 5, False), (6, 6, True), (20, 20, False)])
-def test_features_chosen_on_few_measurements_are_to_be_chosen_anew(first, more, said):
-    rng = np.random.default_rng(0)
-    campaign = Campaign(SPACE, Maximise("y"), seed=0, generations=2)
-    for n in (first, more):
-        points = SPACE.sample(n, rng)
-        campaign.tell(points, SPACE.fractions(points)[:, 0] ** 2 + rng.normal(0, 0.01, n))
-        campaign.suggest()
-    found = [text for text in campaign.mild if "chosen on" in text]
-    assert bool(found) is said
-    assert not [text for text in campaign.subset(slice(None)).mild if "chosen on" in text]
-    if said:
-        assert f"on {first} measurements, and there are {first + more} now" in found[0]
-
-
 def test_a_failed_experiment_is_to_be_passed_as_pending():
     campaign = Campaign(SPACE, ["y"], inputs="fractions", seed=0)
     table = SPACE.table(SPACE.sample(1, np.random.default_rng(0))).assign(y=np.nan)

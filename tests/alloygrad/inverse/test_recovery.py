@@ -19,6 +19,7 @@ from alloygrad.inverse import (
 )
 from alloygrad.inverse.calls import Calls, feasible_points
 from alloygrad.inverse.composite import Composite, loss
+from alloygrad.inverse.identifiability import steps_of_rounding
 from alloygrad.surrogates.gp import with_hyperparameters
 
 
@@ -212,6 +213,46 @@ def test_its_components_are_gaussian_processes():
     their_mean, their_std = peer.posterior(asked)
     np.testing.assert_allclose(mean[:, 0], spread * their_mean.numpy(), rtol=1e-5, atol=1e-6 * spread)
     np.testing.assert_allclose(std[:, 0], spread * their_std.numpy(), rtol=1e-3)
+
+
+@pytest.mark.parametrize(("decimals", "said"), [(None, False), (6, False), (4, False), (2, True)])
+def test_a_simulator_that_rounds_is_named_where_its_slopes_are_rough(decimals, said):
+    """A larger step, as the warning asks for, brings the standard errors of the simulator that does not round."""
+    shares = (X - X[0]) / np.ptp(X)
+
+    def exact(centre, width):
+        return 100 * np.exp(-(((shares - centre) / width) ** 2))
+
+    def written(centre, width):
+        return exact(centre, width) if decimals is None else exact(centre, width).round(decimals)
+
+    parameters, truth = (
+        [Parameter("centre", "", 0.2, 0.8), Parameter("width", "", 0.1, 0.3)],
+        dict(centre=0.43, width=0.2),
+    )
+    one = InverseProblem(parameters, written, Measured(exact(**truth), 1.0))
+    sentences = [text for text in information(one, truth).warnings() if "rounds its results" in text]
+    assert bool(sentences) is said
+    if said:
+        times = int(sentences[0].split("some ")[1].split(" times")[0])
+        larger = information(replace(one, step=1e-4 * times), truth)
+        errors = information(replace(one, simulate=exact), truth).table()["standard_error"]
+        assert not larger.warnings()
+        np.testing.assert_allclose(larger.table()["standard_error"], errors, rtol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("change", "steps"),
+    [
+        (0.01 * np.tile([1, 2, -3, 0], 5), 2),
+        (0.01 * np.tile([10, 20, 31, 0], 5), 0),  # of many steps
+        (0.01 * np.array([1, 2, 3]), 0),  # too few to tell
+        (np.linspace(0.5, 1, 20), 0),  # nothing is rounded
+        (np.zeros(20), 0),
+    ],
+)
+def test_steps_of_rounding_are_whole_multiples_of_the_least_change(change, steps):
+    assert steps_of_rounding(change) == pytest.approx(steps)
 
 
 def test_a_search_by_a_function_of_ones_own():

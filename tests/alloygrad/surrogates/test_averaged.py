@@ -7,7 +7,7 @@ from scipy.stats import norm
 
 from alloygrad import Campaign, CompositionSpace, FeatureMap, Maximise, protocols
 from alloygrad.features.feature_map import doubles, raw_fractions
-from alloygrad.surrogates import GaussianProcess
+from alloygrad.surrogates import Ensemble, GaussianProcess
 from alloygrad.surrogates.averaged import Averaged, predictive_weights
 
 RNG = np.random.default_rng(0)
@@ -57,6 +57,9 @@ def test_it_follows_the_protocol_and_one_model_alone_is_itself(model):
     assert told.posterior(ASKED[:1])[1] <= model.posterior(ASKED[:1])[1]
     with pytest.raises(ValueError, match="at least one"):
         Averaged([])
+    with pytest.raises(ValueError, match="as they are; got an Ensemble"):
+        Averaged([GaussianProcess(doubles), Ensemble(doubles)])
+    Averaged([GaussianProcess(doubles), Ensemble(doubles, compressed=False)])
 
 
 def test_a_campaign_of_alloys_runs_on_features_and_fractions_together():

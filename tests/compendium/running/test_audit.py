@@ -145,6 +145,24 @@ def test_start_and_features_are_recomputed_and_judged(working, monkeypatch, colu
         audit.report_audit()
 
 
+@pytest.mark.parametrize(("otherwise", "score", "sound"), [(2, -0.004, True), (2, -0.006, False), (3, 0.001, False)])
+def test_few_sets_of_features_may_come_out_otherwise_if_they_score_as_well(
+    working, monkeypatch, capsys, otherwise, score, sound
+):
+    """Regression: the 13th digit of a merit decides between candidates that are equal up to scale."""
+    record_in_full(working)
+    one = audit.audit(states=1)
+    table = pd.concat([one] * 40, ignore_index=True)
+    table.loc[: otherwise - 1, ["same_features", "score"]] = [False, score]
+    monkeypatch.setattr(audit, "audit", lambda states: table)
+    if sound:
+        audit.report_audit()
+        assert f"In {otherwise} of them other features come out" in capsys.readouterr().out
+    else:
+        with pytest.raises(SystemExit, match=f"Audit failed for {otherwise} of them"):
+            audit.report_audit()
+
+
 @pytest.mark.parametrize(
     "chosen, recorded, alike",
     [
