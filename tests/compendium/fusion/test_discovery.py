@@ -29,6 +29,23 @@ def test_a_campaign_is_a_pure_function_of_its_seed_and_finds_more_than_it_had(hi
     assert arm == "query" or found[-1] > found[0]
 
 
+def test_the_mean_exploits_and_the_query_asks_where_learners_disagree(monkeypatch):
+    rows, middle, apart = np.arange(20), RNG.random(300), RNG.random(300)
+    monkeypatch.setattr(arms, "_predictions", lambda *state: np.stack([middle - apart, middle + apart]))
+    for arm, by in ((arms.mean, middle), (arms.query, apart)):
+        picked = arm(SPACE, rows, VALUES[rows], rng=RNG).rows
+        np.testing.assert_array_equal(picked, 20 + np.argsort(-by[20:])[: arms.BATCH])
+
+
+def test_a_forest_improves_on_the_largest_value_as_the_model_sees_it(monkeypatch):
+    rows, seen = np.arange(20), []
+    monkeypatch.setattr(arms, "log_ei", lambda model, best: seen.append(best) or (lambda features: features[:, 0]))
+    picked = arms.forest_ei(SPACE, rows, VALUES[rows], rng=RNG).rows
+    y = VALUES[rows]
+    assert seen == [pytest.approx((y.max() - y.mean()) / y.std(ddof=1), rel=0.03)]
+    np.testing.assert_array_equal(picked, 20 + np.argsort(-SPACE.features[20:, 0])[: arms.BATCH])
+
+
 @pytest.mark.parametrize("again", [3, 1000])
 def test_scores_from_before_are_bounds_so_that_few_are_scored_anew(monkeypatch, again):
     monkeypatch.setattr(arms, "AGAIN", again)
