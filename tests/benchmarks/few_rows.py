@@ -10,11 +10,12 @@ Criterion, written before the run: over all pairs the 95 % interval of the mean 
 
 import sys
 import time
+from functools import cache
 
 import numpy as np
 import pandas as pd
 
-from alloygrad import Campaign, Maximise
+from alloygrad import Campaign, CompositionSpace, Maximise
 from compendium.environments import trained
 from compendium.environments.alloys import ALLOYS
 from compendium.judging.statistics import mean_interval
@@ -24,12 +25,17 @@ ARMS = {"kept": (), "anew": (10, 20)}
 """Arm → numbers of measurements at which features are chosen anew."""
 
 
+@cache
+def landscape(name: str, n_elements: int, step: float) -> tuple[CompositionSpace, trained.Environment, float]:
+    """The space of an alloy, its environment and the best merit there."""
+    space = ALLOYS[name].space(n_elements, step)
+    measure = trained.load(ALLOYS[name], space.elements)
+    return space, measure, max(measure(space.fractions(some))["merit"].max() for some in space.enumerate())
+
+
 def left(name: str, n_elements: int, step: float, anew: tuple[int, ...], seed: int) -> float:
     """What a campaign leaves of the way up."""
-    alloy = ALLOYS[name]
-    space = alloy.space(n_elements, step)
-    measure = trained.load(alloy, space.elements)
-    best = max(measure(space.fractions(some))["merit"].max() for some in space.enumerate())
+    space, measure, best = landscape(name, n_elements, step)
     points = space.sample(FIRST, np.random.default_rng([7, seed]))
     campaign = Campaign(space, Maximise("merit"), seed=seed)
     campaign.tell(points, measure(space.fractions(points))["merit"])

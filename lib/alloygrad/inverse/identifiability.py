@@ -148,6 +148,7 @@ def jacobian(calls: Calls, number: int) -> Information:
     """Return the information at a call, by difference quotients: one further call per expensive parameter."""
     problem, at = calls.problem, calls.fine[number]
     here, raw = calls.shares[number], calls.calls[number].raw
+    curve = problem.curve(raw, at.cheap)
     parameters, columns, rounded = [], [], {}
     for i, each in enumerate(problem.expensive):
         if each.integer or not each.lower < each.upper:
@@ -158,7 +159,7 @@ def jacobian(calls: Calls, number: int) -> Information:
         moved = calls.calls[calls(there)].raw
         parameters.append(each)
         columns.append((problem.compare("fine", moved, at.cheap).residual - at.residual) / step)
-        if steps := steps_of_rounding(problem.curve(moved, at.cheap) - problem.curve(raw, at.cheap)):
+        if steps := steps_of_rounding(problem.curve(moved, at.cheap) - curve):
             rounded[each.name] = steps
     for each in problem.cheap:
         if each.integer or not each.lower < each.upper:

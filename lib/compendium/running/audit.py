@@ -106,7 +106,8 @@ def audit(states: int = 6, seed: int = 0) -> pd.DataFrame:
         }
         sets = chosen, was["features"].split()
         alike = _alike(cell, *sets, counts)
-        differences["score"] = 0.0 if alike else np.subtract(*(_score(cell, one, start, then) for one in sets))
+        scores = [0.0, 0.0] if alike else [_score(cell, one, counts, start["merit"], then) for one in sets]
+        differences["score"] = scores[0] - scores[1]
         same = {
             "same_start": np.array_equal(counts, rows.loc[rows["experiment"] < 0, elements].to_numpy()),
             "same_features": alike,
@@ -158,12 +159,10 @@ def _alike(cell: Cell, chosen: Sequence, recorded: Sequence, counts: np.ndarray)
     return len(chosen) == len(recorded) and bool(equal[linear_sum_assignment(equal, maximize=True)].all())
 
 
-def _score(cell: Cell, features: Sequence, start: pd.DataFrame, seed: int) -> float:
-    """Return what the search for features of a trajectory, on its initial rows, scores this set."""
-    space = cell.space()
-    compositions = space.fractions(start[list(space.elements)].to_numpy(np.int64))
-    folds = deal_folds(len(start), generator(seed, SELECTION))
-    return score(space.elements, features, compositions, start["merit"].to_numpy(), folds=folds)
+def _score(cell: Cell, features: Sequence, counts: np.ndarray, merits: pd.Series, seed: int) -> float:
+    """R² of a set of features in a trajectory's search for them, on its initial `counts` (rows, n_elements)."""
+    space, folds = cell.space(), deal_folds(len(counts), generator(seed, SELECTION))
+    return score(space.elements, features, space.fractions(counts), merits.to_numpy(), folds=folds)
 
 
 def _log_ei(cell: Cell, before: list[dict], was: pd.Series, composition: np.ndarray) -> float:
@@ -180,9 +179,9 @@ def report_audit(states: int = 50) -> None:
     """Print `audit`, and fail where a recorded result no longer comes out of the code.
 
     Bounds: the same initial compositions; features that are alike, or in a share `OTHERWISE` of the states at most,
-    others that score no less by `LESS`; merit to 1e-6; log EI at recorded hyperparameters to
-    1e-6, or `ROUNDED` in a compact record; log posterior no worse by `LOWER`; value of the new maximum no lower by
-    `LOWER`, if need be with other last digits; the paper's loop is held to none, as it ends elsewhere for such digits.
+    others that score no less by `LESS`; merit to 1e-6; log EI at recorded hyperparameters to 1e-6, or `ROUNDED` in a
+    compact record; log posterior no worse by `LOWER`; value of the new maximum no lower by `LOWER`, if need be with
+    other last digits; the paper's loop is held to none, as it ends elsewhere for such digits.
 
     Raises:
         SystemExit: A bound is exceeded, or a sealed file has changed.
@@ -197,7 +196,8 @@ def report_audit(states: int = 50) -> None:
         print("Audit: nothing is recorded.")
         return
     print(table.to_string(index=False))
-    few = (~table["same_features"]).mean() <= OTHERWISE
+    otherwise = table.loc[~table["same_features"], "score"]
+    few = len(otherwise) <= OTHERWISE * len(table)
     sound = table["same_start"] & (table["same_features"] | (few & (table["score"] >= -LESS)))
     sound &= (table["merit"].abs() <= 1e-6) & (table["log_ei"].abs() <= table["log_ei_bound"])  # false for NaN
     anywhere = table["cell"].map(lambda name: _ends_anywhere(declared()[name]))
@@ -205,10 +205,10 @@ def report_audit(states: int = 50) -> None:
     print(f"{len(table)} recorded experiments repeated: {table['same_composition'].mean():.0%} identical suggestions.")
     if digits := int((table["last_digits"] > 0).sum()):
         print(f"{digits} of them came out once the merits' 13th digit had changed (last_digits): a processor decides.")
-    if otherwise := int((~table["same_features"]).sum()):
-        least = table["score"].min()
+    if len(otherwise):
+        least = f"{otherwise.min():+.4f}"
         print(
-            f"In {otherwise} of them other features come out; they score {least:+.4f} or more against those recorded."
+            f"In {len(otherwise)} of them other features come out; they score {least} or more against those recorded."
         )
     if others := other_versions():
         print(others)

@@ -226,10 +226,8 @@ def test_a_simulator_that_rounds_is_named_where_its_slopes_are_rough(decimals, s
     def written(centre, width):
         return exact(centre, width) if decimals is None else exact(centre, width).round(decimals)
 
-    parameters, truth = (
-        [Parameter("centre", "", 0.2, 0.8), Parameter("width", "", 0.1, 0.3)],
-        dict(centre=0.43, width=0.2),
-    )
+    parameters = [Parameter("centre", "", 0.2, 0.8), Parameter("width", "", 0.1, 0.3)]
+    truth = {"centre": 0.43, "width": 0.2}
     one = InverseProblem(parameters, written, Measured(exact(**truth), 1.0))
     sentences = [text for text in information(one, truth).warnings() if "rounds its results" in text]
     assert bool(sentences) is said

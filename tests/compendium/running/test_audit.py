@@ -17,6 +17,7 @@ from toys import (
     working_file,
 )
 
+from alloygrad.features.selection import genetic
 from compendium.running import audit, records, studies
 from compendium.running.cells import declared
 
@@ -143,6 +144,15 @@ def test_start_and_features_are_recomputed_and_judged(working, monkeypatch, colu
     monkeypatch.setattr(audit, "audit", lambda states: sound.assign(**{column: [True, False]}))
     with pytest.raises(SystemExit, match="Audit failed for 1 of them"):
         audit.report_audit()
+
+
+def test_a_set_of_features_scores_what_it_scored_in_its_search():
+    cell, rng = declared()["hea_n4_ascent"], np.random.default_rng(0)
+    counts, merits = cell.space().sample(40, rng), rng.normal(size=40)
+    start = cell.space().elements, cell.space().fractions(counts), merits
+    found = genetic(*start, rng=audit.generator(3, audit.SELECTION), population=20, generations=3)
+    assert audit._score(cell, found.features, counts, pd.Series(merits), 3) == pytest.approx(found.score)
+    assert audit._score(cell, found.features, counts, pd.Series(merits), 4) != pytest.approx(found.score)
 
 
 @pytest.mark.parametrize(("otherwise", "score", "sound"), [(2, -0.004, True), (2, -0.006, False), (3, 0.001, False)])
